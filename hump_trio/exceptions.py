@@ -1,0 +1,84 @@
+"""One tree for everything that hump_trio raises, each with its evidence as attributes."""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+
+__all__ = ["BindError", "HttpException", "HttpParserError", "HumpError", "RouteError"]
+
+
+class HumpError(Exception):
+    """Anything that hump_trio raises on its own account."""
+
+
+class HttpException(HumpError):
+    """An answer with an error status, raised from anywhere below a handler.
+
+    Args:
+        status: The status to answer with, 300 to 599 (a redirect may be raised too).
+        detail: A sentence for the client; the status's own phrase if left out.
+        headers: Further header fields of the answer.
+
+    Raises:
+        ValueError: The status is none that an exception can answer with.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str | None = None,
+        *,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    ) -> None:
+        if not 300 <= status <= 599:
+            raise ValueError(f"an exception answers with a status from 300 to 599, not {status}")
+        self.status = int(status)
+        self.detail = phrase_of(status) if detail is None else detail
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        self.headers: tuple[tuple[str, str], ...] = tuple(pairs)
+        super().__init__(self.status, self.detail)
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.detail}"
+
+
+class HttpParserError(HumpError):
+    """Bytes that aren't a request this server takes; the connection ends with the answer.
+
+    Args:
+        status: The status to answer with.
+        detail: What was wrong, in words that repeat nothing of the input.
+    """
+
+    def __init__(self, status: int, detail: str) -> None:
+        self.status = int(status)
+        self.detail = detail
+        super().__init__(self.status, detail)
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.detail}"
+
+
+class RouteError(HumpError):
+    """A route that can't be registered: a bad template, a conflict, parameters that don't fit."""
+
+
+class BindError(HumpError):
+    """An address that can't be listened on.
+
+    Args:
+        address: The address as a user writes it, e.g. ``localhost:8342``.
+        reason: The operating system's words.
+    """
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address = address
+        self.reason = reason
+        super().__init__(f"cannot listen on {address}: {reason}")
+
+
+def phrase_of(status: int) -> str:
+    """Return the standard reason phrase of a status, or an empty string if it has none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,57 @@
+"""Decoded name-value pairs of a query or a form: a mapping that keeps repeats."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import parse_qsl
+
+__all__ = ["MultiMap", "parse_urlencoded"]
+
+# More fields than any page has; each costs far more memory than it had bytes.
+FIELD_COUNT = 1000
+
+
+class MultiMap(Mapping[str, str]):
+    """An immutable mapping from a name to its first value; `get_all` gives every value.
+
+    Args:
+        pairs: Names and values in order.
+    """
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._pairs = tuple(pairs)
+
+    def __getitem__(self, name: str) -> str:
+        for present, value in self._pairs:
+            if present == name:
+                return value
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._pairs))
+
+    def __len__(self) -> int:
+        return len(dict(self._pairs))
+
+    def __repr__(self) -> str:
+        return f"MultiMap({list(self._pairs)!r})"
+
+    def get_all(self, name: str) -> list[str]:
+        """Return every value of a name, in order."""
+        return [value for present, value in self._pairs if present == name]
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Return all pairs in order, repeats included."""
+        return self._pairs
+
+
+def parse_urlencoded(text: str) -> MultiMap:
+    """Parse ``a=1&b=2`` as browsers write it; blank values are kept.
+
+    Raises:
+        ValueError: An escape isn't UTF-8, or there are more than 1,000 fields.
+    """
+    if not text:
+        return MultiMap()
+    pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELD_COUNT)
+    return MultiMap(pairs)

@@ -1,0 +1,103 @@
+"""The numbers of a server: how long it waits and how much it holds.
+
+Facts only: nothing here knows what a request or a connection is.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+__all__ = ["Limits", "Timeouts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of anything the server takes from its clients.
+
+    Args:
+        head_bytes: Request line and header section together. 32 KiB: twice what browsers with
+            fat cookies send. Past it the answer is 431.
+        header_count: Field lines of one section. 100: five times a browser's. Past it 431.
+        target_bytes: The request target. 8 KiB: what RFC 9112 section 3 asks for. Past it 414.
+        body_bytes: One request body, unless the route has a ``body_limit``. 1 MiB: JSON and
+            forms fit, uploads ask for more. Past it 413.
+        buffered_bytes: All request bodies held for handlers at one time. 256 MiB: a small
+            machine survives. Past it 503.
+        connections: Open connections. 10,000, and never more than the descriptors allow. At the
+            limit the connection idle for longest makes room, or accepting waits.
+        requests: Requests being handled at one time. None: no limit. Past it 503.
+
+    Raises:
+        ValueError: A limit isn't a positive number.
+    """
+
+    head_bytes: int = 32 * 1024
+    header_count: int = 100
+    target_bytes: int = 8 * 1024
+    body_bytes: int = 1024 * 1024
+    buffered_bytes: int = 256 * 1024 * 1024
+    connections: int = 10_000
+    requests: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None and field.name == "requests":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"Limits.{field.name} must be a positive integer, not {value!r}")
+
+
+MAY_BE_ZERO = frozenset({"shutdown_delay", "shutdown", "drain_idle", "cleanup"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long the server waits for its clients, for handlers and for its own end.
+
+    Every field is in seconds, but for ``min_rate``; ``math.inf`` means no limit.
+
+    Args:
+        keep_alive: First byte of the next request. 75: longer than the 60 of common load
+            balancers, so that it is they who close an idle connection.
+        head: The whole head, from the accept or from its first byte. 10: one lost packet on a
+            bad line is forgiven. On expiry 408.
+        stall_grace: Silence within a request body. 5: twice a retransmission's wait. Each byte
+            received moves the deadline by ``1 / min_rate``, never beyond this grace. On
+            expiry 408.
+        min_rate: Bytes per second below which a peer, in the long run, is taken for an attacker.
+            240: an old modem passes, a dribbler doesn't.
+        send_grace: Silence of a peer that owes an acknowledgement. 60: those come in steps of up
+            to 64 KiB. On expiry the connection is reset.
+        handler: From the complete request to the handler's return. 30: a person has gone by
+            then. On expiry the handler is cancelled and the answer is 503.
+        shutdown_delay: Between ``app.draining`` and the end of accepting. 0: raise it to what a
+            load balancer needs to notice.
+        shutdown: For running requests to end at shutdown. 10: what supervisors commonly wait.
+        drain_idle: For a request that is on its way to an idle connection at shutdown. 0.25:
+            more than a round trip across an ocean.
+        cleanup: For clean-up after ``shutdown`` has passed, and for closing a stream. 5.
+
+    Raises:
+        ValueError: A time isn't a positive number (``shutdown_delay``, ``shutdown``,
+            ``drain_idle`` and ``cleanup`` may be zero).
+    """
+
+    keep_alive: float = 75.0
+    head: float = 10.0
+    stall_grace: float = 5.0
+    min_rate: float = 240.0
+    send_grace: float = 60.0
+    handler: float = 30.0
+    shutdown_delay: float = 0.0
+    shutdown: float = 10.0
+    drain_idle: float = 0.25
+    cleanup: float = 5.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or math.isnan(value) or value < 0:
+                raise ValueError(f"Timeouts.{field.name} must be a number of seconds: {value!r}")
+            if value == 0 and field.name not in MAY_BE_ZERO:
+                raise ValueError(f"Timeouts.{field.name} must be more than zero")
