@@ -92,8 +92,6 @@ class Headers:
             return NotImplemented
         return self._fields == other._fields
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"Headers({self._fields!r})"
 

@@ -1,0 +1,168 @@
+"""Bodies of requests: by length, or chunked."""
+
+import re
+
+from hump_trio.exceptions import HttpParserError
+from hump_trio.http1.section import (
+    BAD_BYTE,
+    Fields,
+    SectionReader,
+    holds_bad_byte,
+    parse_fields,
+)
+from hump_trio.settings import Limits
+
+__all__ = ["ChunkedBody", "LengthBody"]
+
+# A size with a few extensions; nobody sends longer ones but to attack.
+CHUNK_LINE_BYTES = 256
+# RFC 9112 section 7.1: chunk-size [ chunk-ext ]; 16 hex digits hold any 64-bit size.
+CHUNK_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,16})"
+    rb"(?:[ \t]*;[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+    rb"(?:[ \t]*=[ \t]*(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+    rb"|\"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*\"))?)*"
+)
+# Bytes of chunk lines beyond what the data they announce excuses (CVE-2023-39326): a body sent
+# a byte a chunk passes, one that is mostly extensions doesn't.
+OVERHEAD_BYTES = 16 * 1024
+EXCUSED_BYTES = 16
+# RFC 9110 section 6.5.1: fields that frame, route, authenticate or describe the content.
+FORBIDDEN_TRAILERS = frozenset(
+    """authorization cache-control connection content-encoding content-length content-range
+    content-type cookie expect host if-match if-modified-since if-none-match if-range
+    if-unmodified-since keep-alive max-forwards proxy-authorization proxy-connection range te
+    trailer transfer-encoding upgrade""".split()
+)
+
+
+class LengthBody:
+    """A body of a known number of bytes.
+
+    Args:
+        content_length: The bytes still to come.
+    """
+
+    __slots__ = ("remaining_bytes",)
+
+    def __init__(self, content_length: int) -> None:
+        self.remaining_bytes = content_length
+
+    def parse(self, buffer: bytearray) -> bytes | None:
+        """Take what is there off the buffer; empty at the end, None where more is needed."""
+        if not self.remaining_bytes:
+            return b""
+        if not buffer:
+            return None
+        part = bytes(buffer[: self.remaining_bytes])
+        del buffer[: len(part)]
+        self.remaining_bytes -= len(part)
+        return part
+
+
+class ChunkedBody:
+    """A chunked body (RFC 9112 section 7.1).
+
+    Args:
+        limits: The trailers are bound by the head's limits.
+    """
+
+    __slots__ = (
+        "_header_count",
+        "_overhead_bytes",
+        "_scanned",
+        "_section",
+        "_state",
+        "_within_bytes",
+        "trailers",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self.trailers: Fields = []
+        self._header_count = limits.header_count
+        self._section = SectionReader(limits.head_bytes, 400)
+        self._within_bytes = 0
+        self._overhead_bytes = 0
+        self._scanned = 0
+        self._state = ChunkedBody._parse_line
+
+    def parse(self, buffer: bytearray) -> bytes | None:
+        """Take data off the buffer; empty at the end, None where more is needed.
+
+        Raises:
+            HttpParserError: 400, the chunks or trailers are malformed or too large.
+        """
+        while True:
+            state = self._state
+            part = state(self, buffer)
+            if part is not None or state is self._state:
+                return part
+
+    def _parse_line(self, buffer: bytearray) -> bytes | None:
+        end = buffer.find(b"\r\n", max(self._scanned - 1, 0), CHUNK_LINE_BYTES)
+        if end < 0:
+            if BAD_BYTE.search(buffer, max(self._scanned - 1, 0), CHUNK_LINE_BYTES):
+                raise HttpParserError(400, "a malformed chunk")
+            if len(buffer) >= CHUNK_LINE_BYTES:
+                raise HttpParserError(400, "a chunk's line is too long")
+            self._scanned = len(buffer)
+            return None
+        found = CHUNK_LINE.fullmatch(buffer, 0, end)
+        if found is None:
+            raise HttpParserError(400, "a malformed chunk")
+        size = int(found[1], 16)
+        del buffer[: end + 2]
+        self._scanned = 0
+        overhead = self._overhead_bytes + end + 4 - EXCUSED_BYTES - 2 * size
+        self._overhead_bytes = max(overhead, 0)
+        if overhead > OVERHEAD_BYTES:
+            raise HttpParserError(400, "chunks with hardly any data")
+        self._within_bytes = size
+        self._state = ChunkedBody._parse_data if size else ChunkedBody._parse_trailers
+        return None
+
+    def _parse_data(self, buffer: bytearray) -> bytes | None:
+        if not buffer:
+            return None
+        part = bytes(buffer[: self._within_bytes])
+        del buffer[: len(part)]
+        self._within_bytes -= len(part)
+        if not self._within_bytes:
+            self._state = ChunkedBody._parse_data_end
+        return part
+
+    def _parse_data_end(self, buffer: bytearray) -> bytes | None:
+        if not b"\r\n".startswith(buffer[:2]):
+            raise HttpParserError(400, "a chunk without its end")
+        if len(buffer) >= 2:
+            del buffer[:2]
+            self._state = ChunkedBody._parse_line
+        return None
+
+    def _parse_trailers(self, buffer: bytearray) -> bytes | None:
+        if buffer.startswith(b"\r\n"):
+            del buffer[:2]
+        else:
+            section = self._section.take(buffer)
+            if section is None:
+                return None
+            self.trailers = parse_trailers(section, self._header_count)
+        self._state = ChunkedBody._parse_end
+        return b""
+
+    def _parse_end(self, buffer: bytearray) -> bytes | None:
+        return b""
+
+
+def parse_trailers(section: bytes, header_count: int) -> Fields:
+    """Parse a trailer section without its empty line.
+
+    Raises:
+        HttpParserError: 400 for a malformed one, or a field that must not come so late.
+    """
+    if holds_bad_byte(section):
+        raise HttpParserError(400, "a byte that doesn't belong in trailers")
+    fields = parse_fields(section.decode("latin-1").split("\r\n"), header_count, 400)
+    if any(name in FORBIDDEN_TRAILERS for name, _ in fields):
+        raise HttpParserError(400, "a field that must not be a trailer")
+    return fields

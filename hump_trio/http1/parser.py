@@ -1,0 +1,127 @@
+"""One connection's requests, pulled from the bytes fed so far."""
+
+import re
+
+from hump_trio.exceptions import HttpParserError
+from hump_trio.http1.body import ChunkedBody, LengthBody
+from hump_trio.http1.head import RequestHead, RequestLine, parse_head, parse_request_line
+from hump_trio.http1.section import BAD_BYTE, Fields, SectionReader
+from hump_trio.settings import Limits
+
+__all__ = ["RequestParser"]
+
+# RFC 9112 section 2.2 wants an empty line before a request ignored; clients send one or two.
+BLANK_BYTES = 16
+# Method, version and their spaces; a longer method makes the target look longer.
+LINE_SLACK_BYTES = 64
+CR = 0x0D
+METHOD_START = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]")
+
+
+class RequestParser:
+    """Parses one request after the other: feed it, then pull heads and bodies.
+
+    Call `parse_head` until it returns a head, then `parse_body` until it returns empty bytes,
+    then `parse_head` again. None means that more bytes must be fed. Every byte is looked at once
+    however it arrives, and the buffer never holds more than a head and one feed. After an
+    `HttpParserError` the parser must not be used again.
+
+    Args:
+        limits: Caps for heads and trailers. Bodies are capped by whoever pulls them.
+    """
+
+    __slots__ = (
+        "_blank_bytes",
+        "_body",
+        "_buffer",
+        "_limits",
+        "_line",
+        "_section",
+        "_window_bytes",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._buffer = bytearray()
+        self._section = SectionReader(limits.head_bytes, 431)
+        self._body: LengthBody | ChunkedBody = LengthBody(0)
+        self._blank_bytes = 0
+        self._line: RequestLine | None = None
+        self._window_bytes = min(limits.target_bytes + LINE_SLACK_BYTES, limits.head_bytes)
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes from the wire."""
+        self._buffer += data
+
+    @property
+    def buffered_bytes(self) -> int:
+        """How many bytes were fed and not yet parsed."""
+        return len(self._buffer)
+
+    @property
+    def started(self) -> bool:
+        """Whether bytes of the next request are here; empty lines before it don't count.
+
+        Meaningful after `parse_head` has returned None.
+        """
+        return bool(self._buffer) and self._buffer[0] != CR
+
+    @property
+    def trailers(self) -> Fields:
+        """The trailers of the body that was parsed last."""
+        return self._body.trailers if isinstance(self._body, ChunkedBody) else []
+
+    def parse_head(self) -> RequestHead | None:
+        """Return the next request's head; None: more bytes are needed.
+
+        Raises:
+            HttpParserError: 400, 413, 414, 431, 501 or 505; what was wrong.
+        """
+        line = self._line or self._parse_line()
+        section = self._section.take(self._buffer) if self.started else None
+        if section is None or line is None:
+            return None
+        self._line = None
+        self._blank_bytes = 0
+        head = parse_head(line, section, self._limits)
+        length = head.content_length
+        self._body = ChunkedBody(self._limits) if head.chunked else LengthBody(length)
+        return head
+
+    def parse_body(self) -> bytes | None:
+        """Return the body's next bytes; empty at its end, None where more must be fed.
+
+        Raises:
+            HttpParserError: 400, the framing is malformed.
+        """
+        return self._body.parse(self._buffer)
+
+    def _parse_line(self) -> RequestLine | None:
+        """Judge the request line as soon as it is here; it stays in the buffer."""
+        buffer, scanned = self._buffer, self._section.scanned
+        if not scanned:
+            self._skip_blank_lines()
+            if self.started and not METHOD_START.match(buffer):
+                raise HttpParserError(400, "a malformed request line")
+        window = self._window_bytes
+        end = buffer.find(b"\r\n", max(scanned - 1, 0), window)
+        if end >= 0:
+            self._line = parse_request_line(
+                buffer[:end].decode("latin-1"), self._limits.target_bytes
+            )
+        elif len(buffer) >= window:
+            if BAD_BYTE.search(buffer, max(scanned - 1, 0), window):
+                raise HttpParserError(400, "a malformed request line")
+            raise HttpParserError(414, "the request target is too long")
+        return self._line
+
+    def _skip_blank_lines(self) -> None:
+        """Drop empty lines before a request, up to a cap (RFC 9112 section 2.2)."""
+        buffer = self._buffer
+        while buffer.startswith(b"\r\n"):
+            del buffer[:2]
+            self._blank_bytes += 2
+            if self._blank_bytes > BLANK_BYTES:
+                raise HttpParserError(400, "too many empty lines before a request")
+        if len(buffer) > 1 and buffer[0] == CR:
+            raise HttpParserError(400, "a malformed request line")

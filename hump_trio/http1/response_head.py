@@ -1,0 +1,126 @@
+"""The head of a response, with exactly one framing (RFC 9112 section 6)."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from hump_trio.http1.head import RequestHead, keeps_alive
+from hump_trio.http1.section import Fields
+
+__all__ = ["CONTINUE", "LAST_CHUNK", "ResponseHead", "encode_chunk", "encode_head"]
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+BODYLESS = frozenset({204, 304})  # RFC 9110 sections 15.3.5 and 15.4.5
+SERVER_FIELDS = frozenset({"connection", "content-length", "transfer-encoding"})
+
+
+@dataclass(slots=True, eq=False)
+class ResponseHead:
+    """An encoded head, and what it promises of the bytes that follow.
+
+    Args:
+        data: The head's bytes.
+        body_follows: Whether the body goes out at all; not for HEAD, 204 and 304.
+        content_length: How long the body is said to be; None if nothing is said.
+        chunked: Whether the body goes out in chunks.
+        keep_alive: Whether the connection stays open; told to the client.
+    """
+
+    data: bytes
+    body_follows: bool
+    content_length: int | None
+    chunked: bool
+    keep_alive: bool
+
+
+def encode_head(
+    request: RequestHead | None,
+    status: int,
+    fields: Fields,
+    *,
+    body_bytes: int | None,
+    keep_alive: bool,
+    server_fields: bytes,
+) -> ResponseHead:
+    """Encode the head of an answer.
+
+    Args:
+        request: What is answered; None for bytes that weren't a request.
+        status: A final status.
+        fields: The answer's fields, checked. Its framing fields are replaced: a length
+            given for a streamed body, or for the empty one of a HEAD, is kept; ``Connection: close``
+            is obeyed.
+        body_bytes: Length of the body; None for a streamed one.
+        keep_alive: Whether the server would go on with the connection.
+        server_fields: ``Date`` and ``Server`` lines; a line is left out if the answer has
+            a field of that name.
+
+    Raises:
+        ValueError: The length given for a streamed body isn't one.
+    """
+    method = "" if request is None else request.line.method
+    version = "1.1" if request is None else request.line.version
+    lines = [STATUS_LINES.get(status) or encode_status_line(status)]
+    given_length = None
+    for name, value in fields:
+        if name not in SERVER_FIELDS:
+            lines.append(f"{name}: {value}\r\n".encode("latin-1"))
+        elif name == "content-length":
+            given_length = value
+        elif name == "connection" and not keeps_alive(value, "1.1"):
+            keep_alive = False
+    lines.append(server_fields)
+
+    bodyless = status in BODYLESS
+    length, chunked = body_bytes, False
+    if given_length is not None and (length is None or (method == "HEAD" and not length)):
+        length = parse_length(given_length)
+    if bodyless:
+        length = None
+    elif length is not None:
+        lines.append(b"content-length: %d\r\n" % length)
+    elif version == "1.1":
+        chunked = True
+        lines.append(b"transfer-encoding: chunked\r\n")
+    else:
+        keep_alive = False
+    if not keep_alive:
+        lines.append(b"connection: close\r\n")
+    elif version == "1.0":
+        lines.append(b"connection: keep-alive\r\n")
+    lines.append(b"\r\n")
+    return ResponseHead(
+        data=b"".join(lines),
+        body_follows=not bodyless and method != "HEAD",
+        content_length=length,
+        chunked=chunked,
+        keep_alive=keep_alive,
+    )
+
+
+def encode_status_line(status: int) -> bytes:
+    """Encode a status line; one without a standard phrase keeps its space (section 4)."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status:d} {phrase}\r\n".encode("ascii")
+
+
+STATUS_LINES = {int(status): encode_status_line(status) for status in HTTPStatus}
+
+
+def parse_length(value: str) -> int:
+    """Parse the length that a handler gives.
+
+    Raises:
+        ValueError: It isn't ``1*DIGIT``.
+    """
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError(f"a Content-Length that is none: {value!r}")
+    return int(value)
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """Encode a chunk of a body; it must not be empty, which would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)

@@ -1,0 +1,148 @@
+"""A request as a handler sees it. How its bytes came is not known here."""
+
+import math
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar, overload
+
+from hump_trio.cookies import parse_cookies
+from hump_trio.exceptions import HttpException
+from hump_trio.headers import Headers
+from hump_trio.json_text import json_codec
+from hump_trio.multimap import MultiMap, parse_urlencoded
+
+__all__ = ["Request"]
+
+T = TypeVar("T")
+
+CHARSET = re.compile(r";[ \t]*charset=\"?([^\s;\"]+)", re.IGNORECASE)
+# What forms and APIs send; codecs that can be made slow, or that aren't text, stay out.
+CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
+
+
+class NoStream:
+    """The stream of a request whose body is there already."""
+
+    __slots__ = ()
+
+    def __aiter__(self) -> "NoStream":
+        return self
+
+    async def __anext__(self) -> NoReturn:
+        raise RuntimeError("this route reads its body whole: use request.body, or stream=True")
+
+
+NO_STREAM: AsyncIterator[bytes] = NoStream()
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One request; the body is there already when the handler starts.
+
+    Args:
+        method: As sent; methods are case-sensitive.
+        url: The request target as received.
+        path: The target's path, its escapes decoded once.
+        headers: The fields in order, names in lower case.
+        query_string: The target's query, escapes and all.
+        http_version: ``"1.1"`` or ``"1.0"``.
+        scheme: ``"http"``, or ``"https"`` over TLS.
+        host: The authority asked for: of an absolute target, else the ``Host`` field.
+        client: The peer's address and port; None where there is none (a memory stream).
+        path_params: The values of the path template, converted.
+        body: The whole body; empty on a route with ``stream=True``.
+        trailers: Fields that came after a chunked body, never mixed with ``headers``.
+        stream: The body in parts as they arrive, on a route with ``stream=True``. Each step is
+            a checkpoint; cancelled, nothing is lost. It raises `HttpParserError` for a body that
+            breaks off or is malformed, and `HttpException` 413 past the limit.
+        state: Room for middleware to leave things for handlers.
+        app: The app that serves the request.
+        deadline: When the handler will be cancelled, in the time of `trio.current_time`.
+    """
+
+    method: str
+    url: str
+    path: str
+    headers: Headers = field(default_factory=Headers)
+    query_string: str = ""
+    http_version: str = "1.1"
+    scheme: str = "http"
+    host: str = ""
+    client: tuple[str, int] | None = None
+    path_params: dict[str, Any] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    trailers: Headers = field(default_factory=Headers, repr=False)
+    stream: AsyncIterator[bytes] = field(default=NO_STREAM, repr=False)
+    state: dict[str, Any] = field(default_factory=dict, repr=False)
+    app: Any = field(default=None, repr=False)
+    deadline: float = math.inf
+    _query: MultiMap | None = field(default=None, init=False, repr=False)
+
+    @property
+    def query(self) -> MultiMap:
+        """The decoded query.
+
+        Raises:
+            HttpException: 400, an escape isn't UTF-8 or there are too many fields.
+        """
+        if self._query is None:
+            try:
+                self._query = parse_urlencoded(self.query_string)
+            except ValueError as error:
+                raise HttpException(400, "the query can't be decoded") from error
+        return self._query
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the body, in lower case and without parameters; may be empty."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def text(self) -> str:
+        """The body decoded by the charset of its content type, UTF-8 by default.
+
+        Raises:
+            HttpException: 415 for a charset not taken here, 400 for bytes that don't fit it.
+        """
+        found = CHARSET.search(self.headers.get("content-type", ""))
+        charset = found[1].lower() if found else "utf-8"
+        if charset not in CHARSETS:
+            raise HttpException(415, "this charset is not taken here")
+        try:
+            return self.body.decode(charset)
+        except UnicodeDecodeError as error:
+            raise HttpException(400, f"the body is not {charset}") from error
+
+    @overload
+    def json(self) -> Any: ...
+
+    @overload
+    def json(self, expected: type[T]) -> T: ...
+
+    def json(self, expected: Any = Any) -> Any:
+        """Return the value of a JSON body, converted to a type if one is given.
+
+        Raises:
+            HttpException: 400 for what isn't JSON, 422 for JSON of another type.
+            TypeError: A type was given and msgspec isn't installed (extra ``json``).
+        """
+        return json_codec.decode(self.body, expected)
+
+    def form(self) -> MultiMap:
+        """Return the fields of a urlencoded form.
+
+        Raises:
+            HttpException: 415 for another content type, 400 for what can't be decoded.
+        """
+        if self.content_type != "application/x-www-form-urlencoded":
+            raise HttpException(415, "a urlencoded form is needed")
+        try:
+            return parse_urlencoded(self.body.decode("utf-8"))
+        except ValueError as error:
+            raise HttpException(400, "the form can't be decoded") from error
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies sent, by name."""
+        return parse_cookies(self.headers.get_all("cookie"))

@@ -1,0 +1,172 @@
+"""Answers: what a handler returns, and what its plain return values become.
+
+A response doesn't send itself and knows nothing of framing; that belongs to the protocol.
+"""
+
+from collections.abc import AsyncIterable, Iterable, Mapping
+from dataclasses import dataclass, is_dataclass
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from hump_trio.exceptions import HttpException, HttpParserError, phrase_of
+from hump_trio.headers import Headers
+from hump_trio.json_text import json_codec
+
+__all__ = [
+    "HtmlResponse",
+    "JsonResponse",
+    "Response",
+    "error_response",
+    "to_response",
+]
+
+Body: TypeAlias = str | bytes | AsyncIterable[bytes | str] | None
+Fields: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+@dataclass(slots=True, init=False, eq=False)
+class Response:
+    """One answer. Framing, ``Date``, ``Server`` and a ``Content-Type`` are added when it is sent.
+
+    Args:
+        body: Text (UTF-8), bytes, an async iterable of either (streamed, and always closed
+            by the server), or None.
+        status: A final status, 200 to 599; 200 by default.
+        headers: Further fields. ``Content-Length`` of a streamed body is honoured and enforced;
+            ``Connection: close`` ends the connection after the answer; other framing is dropped.
+
+    Raises:
+        TypeError: The body is something else.
+        ValueError: The status is not a final one, or a field can't be sent.
+    """
+
+    body: Body
+    status: int
+    headers: Headers
+
+    def __init__(self, body: Body = None, status: int = 200, headers: Fields = ()) -> None:
+        self.body = body
+        self.status = status
+        self.headers = Headers(headers)
+        self.check()
+
+    def check(self) -> None:
+        """Raise what the constructor raises; used again before a changed response is sent."""
+        if not isinstance(self.status, int) or not 200 <= self.status <= 599:
+            raise ValueError(f"a response needs a status from 200 to 599, not {self.status!r}")
+        body = self.body
+        if isinstance(body, bytearray | memoryview):
+            self.body = bytes(body)
+        elif body is not None and not isinstance(body, bytes | str | AsyncIterable):
+            raise TypeError(
+                "a body is str, bytes, an async iterable or None, "
+                f"not {type(body).__name__}; JsonResponse takes the rest"
+            )
+
+    def settle(self) -> None:
+        """Make the body bytes or an async iterable and give it a content type.
+
+        Raises:
+            TypeError: The body was changed to something else.
+            ValueError: The text has no UTF-8 form, or the status was changed to none.
+        """
+        self.check()
+        body = self.body
+        if body is None:
+            self.body = b""
+        elif isinstance(body, str):
+            self.body = body.encode()
+            self.headers.setdefault("content-type", "text/plain; charset=utf-8")
+        else:
+            self.headers.setdefault("content-type", "application/octet-stream")
+
+
+class JsonResponse(Response):
+    """An answer with a JSON body.
+
+    Args:
+        body: Anything JSON has a form for; dataclasses, dates and UUIDs included.
+        status: As of `Response`.
+        headers: As of `Response`.
+
+    Raises:
+        TypeError: A value has no JSON form.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, body: Any = None, status: int = 200, headers: Fields = ()) -> None:
+        Response.__init__(self, json_codec.encode(body), status, headers)
+        self.headers.setdefault("content-type", "application/json")
+
+
+class HtmlResponse(Response):
+    """An answer with an HTML page as UTF-8; arguments are those of `Response`."""
+
+    __slots__ = ()
+
+    def __init__(self, body: Body = "", status: int = 200, headers: Fields = ()) -> None:
+        Response.__init__(self, body, status, headers)
+        self.headers.setdefault("content-type", "text/html; charset=utf-8")
+
+
+def to_response(value: Any) -> Response:
+    """Return a handler's return value as a response.
+
+    Raises:
+        TypeError: The value is nothing an answer can be made of.
+    """
+    if isinstance(value, Response):
+        return value
+    if value is None:
+        return Response(None, HTTPStatus.NO_CONTENT)
+    if isinstance(value, str | bytes | bytearray | memoryview | AsyncIterable):
+        return Response(value)
+    if isinstance(value, dict | list | tuple) or is_dataclass(value):
+        return JsonResponse(value)
+    raise TypeError(f"a handler can't return a {type(value).__name__}: {value!r:.80}")
+
+
+def error_response(error: HttpException | HttpParserError, accept: str = "") -> Response:
+    """Return the answer for an error: plain text, or RFC 9457 JSON if the client prefers that.
+
+    Args:
+        error: What was raised.
+        accept: The client's ``Accept`` field.
+    """
+    headers = error.headers if isinstance(error, HttpException) else ()
+    if prefers_json(accept):
+        problem = {"title": phrase_of(error.status), "status": error.status, "detail": error.detail}
+        response = JsonResponse(problem, error.status, headers)
+        response.headers["content-type"] = "application/problem+json"
+        return response
+    return Response(error.detail, error.status, headers)
+
+
+def prefers_json(accept: str) -> bool:
+    """Tell whether an ``Accept`` field names JSON, and not after a text type.
+
+    Source: RFC 9110 section 12.5.1. A wildcard alone is no preference.
+    """
+    json_rank = text_rank = (0.0, 0)
+    for index, item in enumerate(accept.lower().split(",")):
+        media_type, _, parameters = item.partition(";")
+        media_type = media_type.strip()
+        rank = (quality_of(parameters), -index)
+        if media_type == "application/json" or media_type.endswith("+json"):
+            json_rank = max(json_rank, rank)
+        elif media_type.startswith("text/"):
+            text_rank = max(text_rank, rank)
+    return json_rank[0] > 0 and json_rank > text_rank
+
+
+def quality_of(parameters: str) -> float:
+    """Return the ``q`` of a media range, 1 where it has none and 0 where it is malformed."""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0
