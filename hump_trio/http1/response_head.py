@@ -40,7 +40,8 @@ def encode_head(
     *,
     body_bytes: int | None,
     keep_alive: bool,
-    server_fields: bytes,
+    date: bytes,
+    server: bytes,
 ) -> ResponseHead:
     """Encode the head of an answer.
 
@@ -52,8 +53,8 @@ def encode_head(
             is obeyed.
         body_bytes: Length of the body; None for a streamed one.
         keep_alive: Whether the server would go on with the connection.
-        server_fields: ``Date`` and ``Server`` lines; a line is left out if the answer has
-            a field of that name.
+        date: The ``Date`` line, left out if the answer has one of its own.
+        server: The ``Server`` line, likewise; may be empty.
 
     Raises:
         ValueError: The length given for a streamed body isn't one.
@@ -65,11 +66,15 @@ def encode_head(
     for name, value in fields:
         if name not in SERVER_FIELDS:
             lines.append(f"{name}: {value}\r\n".encode("latin-1"))
+            if name == "date":
+                date = b""
+            elif name == "server":
+                server = b""
         elif name == "content-length":
             given_length = value
         elif name == "connection" and not keeps_alive(value, "1.1"):
             keep_alive = False
-    lines.append(server_fields)
+    lines += (date, server)
 
     bodyless = status in BODYLESS
     length, chunked = body_bytes, False
