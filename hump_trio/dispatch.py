@@ -1,0 +1,217 @@
+"""From a request's head to what may happen with it, and from the request to its response.
+
+The onion of middleware is built once. Errors that have an answer become it inside the onion, so
+that middleware sees responses; those that have none pass through it and end as a 500.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+from hump_trio.calling import Call, bind_handler
+from hump_trio.exceptions import HttpException, HttpParserError
+from hump_trio.http1.head import RequestHead, path_segments
+from hump_trio.request import Request
+from hump_trio.response import Response, error_response, to_response
+from hump_trio.routing import VERBS, Route, RouteTable
+
+__all__ = ["Choice", "Dispatcher", "ExceptionHandler", "Middleware", "Respond"]
+
+logger = logging.getLogger("hump_trio")
+
+Respond: TypeAlias = Callable[[Request], Awaitable[Response]]
+Middleware: TypeAlias = Callable[[Request, Respond], Awaitable[Response]]
+ExceptionHandler: TypeAlias = Callable[[Request, Any], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """What a route allows, decided at the head.
+
+    Args:
+        respond: Handles the request; its response is settled, and it raises nothing that is
+            an `Exception` outside a group with something worse.
+        body_limit_bytes: The most that the body may have; None: no limit of the route's own.
+        timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
+        stream: Whether the handler reads the body itself.
+        path_params: Values of the path template.
+        refused: Whether the answer is known already and needs no body.
+    """
+
+    respond: Respond
+    body_limit_bytes: int | None | Any = ...
+    timeout: float | None | Any = ...
+    stream: bool = False
+    path_params: Mapping[str, Any] | None = None
+    refused: bool = False
+
+
+class Dispatcher:
+    """Chooses and answers for one app.
+
+    Args:
+        app: What requests carry as ``request.app``.
+        table: Every route.
+        middleware: The outermost first.
+        exception_handlers: By the type they take.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        table: RouteTable,
+        middleware: Sequence[Middleware] = (),
+        exception_handlers: Mapping[type[Exception], ExceptionHandler] | None = None,
+    ) -> None:
+        self._app = app
+        self._table = table
+        self._middleware = tuple(middleware)
+        self._exception_handlers: dict[type[BaseException], ExceptionHandler] = {
+            HttpException: answer_http_error,
+            HttpParserError: answer_http_error,
+            **(exception_handlers or {}),
+        }
+        self._methods = frozenset({*VERBS, *table.methods})
+        self._choices = {route: self._choice_of(route) for route in table.routes}
+
+    def choose(self, head: RequestHead) -> Choice:
+        """Return what may happen with a request, the refusal of one that no route takes."""
+        line = head.line
+        route = self._table.match_path(line.raw_path, line.method)
+        if route is not None:
+            return self._choices[route]
+        if line.method not in self._methods:
+            return self.refuse(HttpException(501, "this method is not implemented here"))
+        if line.path == "*":
+            return self._describe(tuple(sorted(self._methods)))
+        match = self._table.match(path_segments(line), line.method)
+        if match.route is not None:
+            choice = self._choices[match.route]
+            return Choice(
+                choice.respond,
+                choice.body_limit_bytes,
+                choice.timeout,
+                choice.stream,
+                match.path_params,
+            )
+        if not match.allowed:
+            return self.refuse(HttpException(404, "nothing is here"))
+        if line.method == "OPTIONS":
+            return self._describe(match.allowed)
+        allow = ", ".join(match.allowed)
+        detail = f"this path takes {allow}"
+        return self.refuse(HttpException(405, detail, headers={"allow": allow}))
+
+    def refuse(self, error: HttpException) -> Choice:
+        """Return the choice to answer with an error, through middleware as any other answer."""
+
+        async def raise_error(request: Request) -> Response:
+            raise error
+
+        return Choice(self._guard(raise_error), refused=True)
+
+    def _describe(self, allowed: tuple[str, ...]) -> Choice:
+        async def describe(request: Request) -> Response:
+            return Response(None, 204, {"allow": ", ".join(allowed)})
+
+        return Choice(self._guard(describe), refused=True)
+
+    def _choice_of(self, route: Route) -> Choice:
+        call = bind_handler(route.handler, route.parameters)
+        respond = self._guard(partial(call_handler, call))
+        return Choice(respond, route.body_limit, route.timeout, route.stream)
+
+    def _guard(self, endpoint: Respond) -> Respond:
+        """Return the onion around an endpoint, from which no `Exception` escapes."""
+        respond: Respond = partial(self._answer, endpoint)
+        for middleware in reversed(self._middleware):
+            respond = partial(run_middleware, middleware, respond)
+
+        async def guarded(request: Request) -> Response:
+            request.app = self._app
+            try:
+                response = await respond(request)
+                response.settle()
+            except Exception as error:
+                return await self.answer_error(request, error)
+            return response
+
+        return guarded
+
+    async def _answer(self, endpoint: Respond, request: Request) -> Response:
+        """Answer, with errors that have an answer of their own become it."""
+        try:
+            return await endpoint(request)
+        except Exception as error:
+            response = await self._convert(request, error)
+            if response is None:
+                raise
+            return response
+
+    async def answer_error(self, request: Request, error: Exception) -> Response:
+        """Return the answer for anything that was raised; a 500 is logged with its traceback."""
+        try:
+            response = await self._convert(request, error)
+            if response is not None:
+                response.settle()
+                return response
+        except Exception as failure:
+            error = failure
+        if isinstance(error, HttpException):
+            response = await answer_http_error(request, error)
+        else:
+            logger.error("%s %s failed", request.method, request.url, exc_info=error)
+            response = await answer_http_error(request, HttpException(500))
+        response.settle()
+        return response
+
+    async def _convert(self, request: Request, error: Exception) -> Response | None:
+        """Return what the handler for an error's type answers; None if there is none.
+
+        A group is answered by its first leaf if one handler fits all of its leaves.
+        """
+        leaves = list(leaves_of(error))
+        handlers = [self._handler_for(leaf) for leaf in leaves]
+        alike = all(isinstance(leaf, HttpException) for leaf in leaves) or len(set(handlers)) == 1
+        handler = handlers[0] if alike else self._handler_for(error)
+        if handler is None:
+            return None
+        return to_response(await handler(request, leaves[0] if alike else error))
+
+    def _handler_for(self, error: BaseException) -> ExceptionHandler | None:
+        for kind in type(error).__mro__:
+            handler = self._exception_handlers.get(kind)
+            if handler is not None:
+                return handler
+        return None
+
+
+async def call_handler(call: Call, request: Request) -> Response:
+    """Call a handler and make a response of what it returns; a generator is the body."""
+    value = call(request)
+    if not hasattr(value, "__aiter__"):
+        value = await value
+    return to_response(value)
+
+
+async def run_middleware(middleware: Middleware, respond: Respond, request: Request) -> Response:
+    """Run one layer of the onion."""
+    return to_response(await middleware(request, respond))
+
+
+async def answer_http_error(
+    request: Request, error: HttpException | HttpParserError
+) -> Response:
+    """Answer an error that carries its own status."""
+    return error_response(error, request.headers.get("accept", ""))
+
+
+def leaves_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exceptions of a group, or a single one."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from leaves_of(part)
+    else:
+        yield error

@@ -1,0 +1,237 @@
+"""Which route answers a path and a method.
+
+Templates become a tree of segments: static ones are tried before typed parameters, those before
+plain ones, and a ``path`` parameter last, with a step back wherever a branch leads nowhere. Each
+node is visited at most once, so matching is bounded by the number of routes.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from hump_trio.exceptions import RouteError
+
+__all__ = ["VERBS", "Match", "Route", "RouteTable"]
+
+VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+
+Handler: TypeAlias = Callable[..., Any]
+
+PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([a-z]+))?\}")
+METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# 309 digits are what a float holds; a longer number is no identifier and slow to convert.
+INTEGER = re.compile(r"-?[0-9]{1,309}")
+NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?")
+HYPHENATED_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def match_int(segment: str) -> int | None:
+    """Return the integer that a segment is, or None."""
+    return int(segment) if INTEGER.fullmatch(segment) else None
+
+
+def match_float(segment: str) -> float | None:
+    """Return the finite number that a segment is, or None."""
+    number = float(segment) if NUMBER.fullmatch(segment) else math.inf
+    return number if math.isfinite(number) else None
+
+
+def match_uuid(segment: str) -> UUID | None:
+    """Return the UUID that a segment is, or None."""
+    return UUID(segment) if HYPHENATED_UUID.fullmatch(segment) else None
+
+
+def match_str(segment: str) -> str | None:
+    """Return a segment that isn't empty, or None."""
+    return segment or None
+
+
+# In the order in which they are tried; ``path`` takes all that is left and comes last.
+CONVERTERS: dict[str, Callable[[str], Any]] = {
+    "int": match_int,
+    "float": match_float,
+    "uuid": match_uuid,
+    "str": match_str,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Route:
+    """What a user registered.
+
+    Args:
+        template: The path, with parameters in braces.
+        methods: The methods it answers.
+        handler: The async function.
+        timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
+        body_limit: Bytes of a body; None for no limit, ``...`` for the app's default.
+        stream: Whether the handler starts at the head and reads ``request.stream``.
+    """
+
+    template: str
+    methods: tuple[str, ...]
+    handler: Handler
+    timeout: float | None | Any = ...
+    body_limit: int | None | Any = ...
+    stream: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.methods:
+            raise RouteError(f"a route for {self.template} needs a method")
+        for method in self.methods:
+            if not METHOD.fullmatch(method) or method == "CONNECT":
+                raise RouteError(f"{method!r} is no method for a route")
+        check_option("timeout", self.timeout, int | float)
+        check_option("body_limit", self.body_limit, int)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names in the template, in order."""
+        return tuple(name for name, _ in parse_template(self.template) if name)
+
+
+def check_option(name: str, value: Any, kind: Any) -> None:
+    """Refuse an option of a route that is neither ``...``, None nor a positive number."""
+    if value is ... or value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
+        raise RouteError(f"{name} must be a positive number or None, not {value!r}")
+
+
+def parse_template(template: str) -> list[tuple[str, str]]:
+    """Return the segments of a template as (parameter, converter), or ("", literal).
+
+    Raises:
+        RouteError: The template can't be a path.
+    """
+    if not template.startswith("/"):
+        raise RouteError(f"a path starts with a slash: {template!r}")
+    if re.search(r"[%?#\x00-\x20]", template):
+        raise RouteError(f"a path is written decoded and without a query: {template!r}")
+    segments: list[tuple[str, str]] = []
+    texts = template[1:].split("/")
+    for index, text in enumerate(texts):
+        found = PARAMETER.fullmatch(text)
+        if found is None:
+            if "{" in text or "}" in text:
+                raise RouteError(f"a parameter is a whole segment, {{name:type}}: {template!r}")
+            segments.append(("", text))
+            continue
+        name, converter = found[1], found[2] or "str"
+        if converter != "path" and converter not in CONVERTERS:
+            known = ", ".join([*CONVERTERS, "path"])
+            raise RouteError(f"no parameter type {converter!r} in {template!r}; there are {known}")
+        if converter == "path" and index < len(texts) - 1:
+            raise RouteError(f"a path parameter comes last: {template!r}")
+        if any(name == present for present, _ in segments):
+            raise RouteError(f"the parameter {name!r} comes twice in {template!r}")
+        segments.append((name, converter))
+    return segments
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One segment's place in the tree."""
+
+    static: dict[str, "Node"] = field(default_factory=dict)
+    typed: dict[str, "Node"] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """What was found for a path.
+
+    Args:
+        route: The route that answers, or None.
+        path_params: Its parameters, converted.
+        allowed: The methods that the path has, if no route answers the one asked for; none
+            at all for an unknown path.
+    """
+
+    route: Route | None
+    path_params: dict[str, Any]
+    allowed: tuple[str, ...] = ()
+
+
+class RouteTable:
+    """All routes of an app."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+        self.methods: set[str] = set()
+        self._root = Node()
+        # Most requests are for a static path: one look-up instead of a walk.
+        self._static: dict[str, dict[str, Route]] = {}
+
+    def add(self, route: Route) -> None:
+        """Add a route.
+
+        Raises:
+            RouteError: A method of it is taken by a route for the same paths.
+        """
+        node = self._root
+        segments = parse_template(route.template)
+        for name, text in segments:
+            branches = node.typed if name else node.static
+            node = branches.setdefault(text, Node())
+        for method in route.methods:
+            taken = node.routes.get(method)
+            if taken is not None:
+                raise RouteError(
+                    f"{method} {route.template} is taken by {taken.handler.__qualname__}"
+                    f" ({taken.template})"
+                )
+        node.routes.update(dict.fromkeys(route.methods, route))
+        if not any(name for name, _ in segments):
+            self._static[route.template] = node.routes
+        self.routes.append(route)
+        self.methods.update(route.methods)
+
+    def match_path(self, path: str, method: str) -> Route | None:
+        """Return the route of a static path without escapes, if one takes the method itself."""
+        routes = self._static.get(path)
+        return None if routes is None else routes.get(method)
+
+    def match(self, segments: list[str], method: str) -> Match:
+        """Find the route for decoded segments (the first one is the empty one before ``/``).
+
+        HEAD is answered by a GET route where no HEAD route is.
+        """
+        allowed: set[str] = set()
+        for routes, values in walk(self._root, segments, 1, ()):
+            route = routes.get(method)
+            if route is None and method == "HEAD":
+                route = routes.get("GET")
+            if route is not None:
+                return Match(route, dict(zip(route.parameters, values, strict=True)))
+            allowed.update(routes)
+        if allowed:
+            allowed.update(("OPTIONS", "HEAD") if "GET" in allowed else ("OPTIONS",))
+        return Match(None, {}, tuple(sorted(allowed)))
+
+
+def walk(
+    node: Node, segments: list[str], index: int, values: tuple[Any, ...]
+) -> Iterator[tuple[dict[str, Route], tuple[Any, ...]]]:
+    """Yield the routes of every node that the segments lead to, best first, with their values."""
+    if index == len(segments):
+        if node.routes:
+            yield node.routes, values
+        return
+    segment = segments[index]
+    static = node.static.get(segment)
+    if static is not None:
+        yield from walk(static, segments, index + 1, values)
+    for name, convert in CONVERTERS.items():
+        typed = node.typed.get(name)
+        if typed is not None:
+            value = convert(segment)
+            if value is not None:
+                yield from walk(typed, segments, index + 1, (*values, value))
+    rest = node.typed.get("path")
+    if rest is not None and rest.routes:
+        yield rest.routes, (*values, "/".join(segments[index:]))
