@@ -6,8 +6,10 @@ that middleware sees responses; those that have none pass through it and end as 
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from types import EllipsisType
 from typing import Any, TypeAlias
 
 from hump_trio.calling import Call, bind_handler
@@ -41,8 +43,8 @@ class Choice:
     """
 
     respond: Respond
-    body_limit_bytes: int | None | Any = ...
-    timeout: float | None | Any = ...
+    body_limit_bytes: int | EllipsisType | None = ...
+    timeout: float | EllipsisType | None = ...
     stream: bool = False
     path_params: Mapping[str, Any] | None = None
     refused: bool = False
@@ -104,7 +106,7 @@ class Dispatcher:
         detail = f"this path takes {allow}"
         return self.refuse(HttpException(405, detail, headers={"allow": allow}))
 
-    def refuse(self, error: HttpException) -> Choice:
+    def refuse(self, error: HttpException | HttpParserError) -> Choice:
         """Return the choice to answer with an error, through middleware as any other answer."""
 
         async def raise_error(request: Request) -> Response:
@@ -160,12 +162,10 @@ class Dispatcher:
         except Exception as failure:
             error = failure
         if isinstance(error, HttpException):
-            response = await answer_http_error(request, error)
-        else:
-            logger.error("%s %s failed", request.method, request.url, exc_info=error)
-            response = await answer_http_error(request, HttpException(500))
-        response.settle()
-        return response
+            with suppress(ValueError):  # a field of it can't be sent
+                return plain_answer(request, error)
+        logger.error("%s %s failed", request.method, request.url, exc_info=error)
+        return plain_answer(request, HttpException(500))
 
     async def _convert(self, request: Request, error: Exception) -> Response | None:
         """Return what the handler for an error's type answers; None if there is none.
@@ -201,11 +201,16 @@ async def run_middleware(middleware: Middleware, respond: Respond, request: Requ
     return to_response(await middleware(request, respond))
 
 
-async def answer_http_error(
-    request: Request, error: HttpException | HttpParserError
-) -> Response:
-    """Answer an error that carries its own status."""
-    return error_response(error, request.headers.get("accept", ""))
+def plain_answer(request: Request, error: HttpException | HttpParserError) -> Response:
+    """Return the settled answer for an error that carries its own status."""
+    response = error_response(error, request.headers.get("accept", ""))
+    response.settle()
+    return response
+
+
+async def answer_http_error(request: Request, error: HttpException | HttpParserError) -> Response:
+    """Answer such an error where no handler was registered for it."""
+    return plain_answer(request, error)
 
 
 def leaves_of(error: BaseException) -> Iterator[BaseException]:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import EllipsisType
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -74,8 +75,8 @@ class Route:
     template: str
     methods: tuple[str, ...]
     handler: Handler
-    timeout: float | None | Any = ...
-    body_limit: int | None | Any = ...
+    timeout: float | EllipsisType | None = ...
+    body_limit: int | EllipsisType | None = ...
     stream: bool = False
 
     def __post_init__(self) -> None:

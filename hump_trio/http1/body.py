@@ -98,6 +98,11 @@ class ChunkedBody:
             if part is not None or state is self._state:
                 return part
 
+    @property
+    def remaining_bytes(self) -> int | None:
+        """Zero after the last chunk; before it that can't be known."""
+        return 0 if self._state is ChunkedBody._parse_end else None
+
     def _parse_line(self, buffer: bytearray) -> bytes | None:
         end = buffer.find(b"\r\n", max(self._scanned - 1, 0), CHUNK_LINE_BYTES)
         if end < 0:

@@ -182,8 +182,8 @@ def parse_absolute_form(target: str, method: str) -> tuple[str, str, str]:
 def check_connect_authority(authority: str) -> None:
     """Refuse a CONNECT target that isn't a host and a port (RFC 9112 section 3.2.3)."""
     check_authority(authority)
-    host, colon, port = authority.rpartition(":")
-    if not host or not colon or not port:
+    host, _, port = authority.rpartition(":")
+    if not host or not port.isdigit():
         raise HttpParserError(400, "CONNECT needs a host and a port")
 
 

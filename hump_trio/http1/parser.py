@@ -71,6 +71,11 @@ class RequestParser:
         """The trailers of the body that was parsed last."""
         return self._body.trailers if isinstance(self._body, ChunkedBody) else []
 
+    @property
+    def remaining_bytes(self) -> int | None:
+        """How much of the body is still to be parsed; None: that can't be known."""
+        return self._body.remaining_bytes
+
     def parse_head(self) -> RequestHead | None:
         """Return the next request's head; None: more bytes are needed.
 

@@ -1,0 +1,172 @@
+"""One connection's bytes and deadlines: what the peer owes, and until when.
+
+What a request means is not known here. Whoever serves the connection moves it from phase to
+phase; the watchdog calls `Connection.expire` when the phase's deadline has passed.
+"""
+
+import math
+from contextlib import suppress
+from enum import Enum, auto
+
+import trio
+
+from hump_trio.http1.parser import RequestParser
+from hump_trio.server_state import ServerState
+from hump_trio.transport import Transport
+
+__all__ = ["Connection", "Phase"]
+
+
+class Phase(Enum):
+    """What a connection is waiting for, and so what happens when it has waited too long."""
+
+    OPENED = auto()  # the first byte after the accept
+    IDLE = auto()  # the first byte of the next request
+    HEAD = auto()  # the rest of a head
+    BODY = auto()  # the rest of a body
+    HANDLER = auto()  # the app
+    SEND = auto()  # the peer's acknowledgements
+    DRAIN = auto()  # the rest of a body that nobody wants
+    LINGER = auto()  # the peer's close
+
+
+class Connection:
+    """A transport, its parser, and the clock that bounds it.
+
+    Attributes:
+        phase: What is being waited for.
+        deadline: When the watchdog must look; ``-inf`` to be looked at in every sweep.
+        expired: The phase whose deadline cancelled the scope, until that was dealt with.
+        scope: Encloses all that the connection does; replaced only after it was cancelled.
+        broken: Whether the peer was found gone.
+        torn: Whether a write has begun and not ended, so that nothing may follow it.
+    """
+
+    __slots__ = (
+        "_acked_bytes",
+        "_send_deadline",
+        "broken",
+        "deadline",
+        "expired",
+        "head_deadline",
+        "overall_deadline",
+        "parser",
+        "phase",
+        "scope",
+        "state",
+        "torn",
+        "transport",
+    )
+
+    def __init__(self, transport: Transport, state: ServerState) -> None:
+        self.transport = transport
+        self.state = state
+        self.parser = RequestParser(state.limits)
+        self.scope = trio.CancelScope()
+        self.expired: Phase | None = None
+        self.broken = False
+        self.torn = False
+        self.overall_deadline = math.inf
+        self._acked_bytes = 0
+        self._send_deadline = math.inf
+        timeouts = state.timeouts
+        now = trio.current_time()
+        self.head_deadline = now + timeouts.head
+        self.phase = Phase.OPENED
+        self.deadline = now + timeouts.drain_idle if state.closing else self.head_deadline
+
+    def enter(self, phase: Phase, seconds: float) -> None:
+        """Go to a phase that may last for some seconds."""
+        self.phase = phase
+        self.deadline = trio.current_time() + seconds
+
+    def enter_send(self, overall_deadline: float) -> None:
+        """Go to the phase of a response, bounded by the peer's progress, and over all."""
+        self.phase = Phase.SEND
+        self.deadline = -math.inf
+        self.overall_deadline = overall_deadline
+        self._send_deadline = math.inf
+
+    def expire(self, now: float) -> None:
+        """Cancel what is going on, unless a response makes progress; called by the watchdog."""
+        if self.phase is Phase.SEND and not self._send_expired(now):
+            return
+        if self.expired is None:
+            self.expired = self.phase
+            self.scope.cancel()
+
+    def _send_expired(self, now: float) -> bool:
+        """Judge a response by what the peer has acknowledged since the last look."""
+        timeouts = self.state.timeouts
+        acked_bytes = self.transport.acked_bytes()
+        if self._send_deadline == math.inf or self.transport.fully_acked():
+            self._send_deadline = now + timeouts.send_grace
+        else:
+            earned = (acked_bytes - self._acked_bytes) / timeouts.min_rate
+            self._send_deadline = min(self._send_deadline + earned, now + timeouts.send_grace)
+        self._acked_bytes = acked_bytes
+        return now >= min(self._send_deadline, self.overall_deadline)
+
+    def earn(self, byte_count: int) -> None:
+        """Move the deadline of a body for bytes that have come.
+
+        A burst buys no credit beyond the grace; a slow honest upload of any size passes.
+        """
+        timeouts = self.state.timeouts
+        latest = trio.current_time() + timeouts.stall_grace
+        self.deadline = min(self.deadline + byte_count / timeouts.min_rate, latest)
+
+    async def receive(self) -> int:
+        """Feed the parser with what the peer sends; returns its length, zero at the end.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+
+        Cancellation: a checkpoint; nothing is lost if cancelled here.
+        """
+        try:
+            data = await self.transport.receive_some()
+        except trio.BrokenResourceError:
+            self.broken = True
+            raise
+        self.parser.feed(data)
+        if self.expired is not None:
+            # The deadline passed just as the bytes came; too late is too late.
+            await trio.lowlevel.checkpoint()
+        return len(data)
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+
+        Cancellation: a checkpoint only where the peer doesn't take them at once. Cancelled
+            here, the connection stays `torn`.
+        """
+        self.torn = True
+        try:
+            sent_bytes = self.transport.send_nowait(data)
+            if sent_bytes < len(data):
+                await self.transport.send_all(memoryview(data)[sent_bytes:])
+        except trio.BrokenResourceError:
+            self.broken = True
+            raise
+        self.torn = False
+
+    async def linger(self) -> None:
+        """End the sending half, then read until the peer closes, so that it can read the answer.
+
+        Closing at once while it still sends would reset the connection and destroy the answer
+        on its way (RFC 9112 section 9.6).
+
+        Cancellation: a checkpoint; the transport is open if cancelled here.
+        """
+        timeouts = self.state.timeouts
+        self.enter(Phase.LINGER, timeouts.stall_grace)
+        latest = trio.current_time() + timeouts.send_grace
+        with suppress(trio.BrokenResourceError):
+            await self.transport.send_eof()
+            while data := await self.transport.receive_some():
+                self.earn(len(data))
+                self.deadline = min(self.deadline, latest)

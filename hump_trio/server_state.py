@@ -1,0 +1,50 @@
+"""What all connections of a server share: its settings, its load, and whether it is ending."""
+
+import math
+import time
+from email.utils import formatdate
+
+from hump_trio.dispatch import Dispatcher
+from hump_trio.settings import Limits, Timeouts
+
+__all__ = ["ServerState"]
+
+
+class ServerState:
+    """Shared by the connections of one run of a server.
+
+    Args:
+        dispatcher: Chooses what a head may do, and answers.
+        limits: Caps.
+        timeouts: Seconds.
+        server: The ``Server`` field's value; None for no such field.
+    """
+
+    def __init__(
+        self, dispatcher: Dispatcher, limits: Limits, timeouts: Timeouts, server: str | None
+    ) -> None:
+        self.dispatcher = dispatcher
+        self.limits = limits
+        self.timeouts = timeouts
+        self.server_line = b"" if server is None else f"server: {server}\r\n".encode("latin-1")
+        self.request_count = 0
+        self.buffered_bytes = 0
+        self.closing = False
+        # When clean-up must end; known once the server has begun to cancel.
+        self.cleanup_deadline = math.inf
+        self._date_second = 0
+        self._date_line = b""
+
+    @property
+    def full(self) -> bool:
+        """Whether no further request is taken."""
+        limit = self.limits.requests
+        return limit is not None and self.request_count >= limit
+
+    def date_line(self) -> bytes:
+        """Return the ``Date`` line, made anew once a second (RFC 9110 section 6.6.1)."""
+        second = int(time.time())
+        if second != self._date_second:
+            self._date_second = second
+            self._date_line = f"date: {formatdate(second, usegmt=True)}\r\n".encode("ascii")
+        return self._date_line

@@ -1,0 +1,204 @@
+"""The seam between the server and the bytes: one interface, and it over a TCP socket.
+
+A transport adds to `trio.abc.HalfCloseableStream` what time keeping needs: how much the peer has
+acknowledged, reads and writes that never wait, and a close that never waits.
+"""
+
+import socket
+import struct
+import sys
+from abc import abstractmethod
+from collections.abc import Callable
+
+import trio
+
+__all__ = ["RECEIVE_BYTES", "SocketTransport", "Transport", "unacked_bytes_of"]
+
+# What one read asks for: a whole head and most bodies, without the cost of a large buffer.
+RECEIVE_BYTES = 64 * 1024
+# Where the system can't tell what is acknowledged, little enough is handed to it that what it
+# took is nearly what the peer has.
+SMALL_SEND_BUFFER_BYTES = 64 * 1024
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close sends RST
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+    def unacked_bytes_of(sock: socket.socket) -> int:
+        """Return the bytes that were given to a socket and not acknowledged (SIOCOUTQ, tcp(7))."""
+        answer = fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0")
+        return int.from_bytes(answer, sys.byteorder)
+
+    query_unacked: Callable[[socket.socket], int] | None = unacked_bytes_of
+else:
+    query_unacked = None
+
+
+class Transport(trio.abc.HalfCloseableStream):
+    """A stream whose peer's progress can be seen.
+
+    `close` and `reset` may come at any time and any number of times. As of every Trio stream,
+    one task may send while another one receives.
+    """
+
+    @property
+    @abstractmethod
+    def client(self) -> tuple[str, int] | None:
+        """The peer's address and port, or None where there is none."""
+
+    @abstractmethod
+    def receive_nowait(self) -> bytes | None:
+        """Return what is there, empty at the end, or None if nothing is there yet.
+
+        Raises:
+            trio.BrokenResourceError: The peer has reset the connection.
+        """
+
+    @abstractmethod
+    def send_nowait(self, data: bytes | memoryview) -> int:
+        """Send as much as is taken at once and return its length in bytes; it may be zero.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+        """
+
+    @abstractmethod
+    def acked_bytes(self) -> int:
+        """Return how many bytes in all the peer has acknowledged."""
+
+    @abstractmethod
+    def fully_acked(self) -> bool:
+        """Tell whether the peer has acknowledged all that was sent."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close without waiting; what was sent still goes out."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Close so that the peer sees an error, never a message that looks whole."""
+
+    async def aclose(self) -> None:
+        """Close. A checkpoint; the transport is closed even if cancelled here."""
+        self.close()
+        await trio.lowlevel.checkpoint()
+
+
+class SocketTransport(Transport):
+    """A transport over a connected, non-blocking TCP socket, which it owns.
+
+    Args:
+        sock: The socket.
+        client: The peer's address and port.
+        query_unacked: How to learn what isn't acknowledged; None where that can't be known.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        client: tuple[str, int] | None = None,
+        *,
+        query_unacked: Callable[[socket.socket], int] | None = query_unacked,
+    ) -> None:
+        self._socket = sock
+        self._client = client
+        self._query_unacked = query_unacked
+        self._sent_bytes = 0
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        if query_unacked is None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_SEND_BUFFER_BYTES)
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The peer's address and port."""
+        return self._client
+
+    def receive_nowait(self) -> bytes | None:
+        """Return what is there (see `Transport.receive_nowait`)."""
+        try:
+            return self._socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise self._failure(error) from error
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""
+        while True:
+            await trio.lowlevel.wait_readable(self._open_socket())
+            try:
+                return self._socket.recv(RECEIVE_BYTES if max_bytes is None else max_bytes)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise self._failure(error) from error
+
+    def send_nowait(self, data: bytes | memoryview) -> int:
+        """Send what is taken at once (see `Transport.send_nowait`)."""
+        try:
+            count = self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise self._failure(error) from error
+        self._sent_bytes += count
+        return count
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of it. A checkpoint; cancelled here, a part may have gone."""
+        await trio.lowlevel.checkpoint()
+        with memoryview(data) as view:
+            start = 0
+            while start < len(view):
+                start += self.send_nowait(view[start:])
+                if start < len(view):
+                    await self.wait_send_all_might_not_block()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until there is room to send. A checkpoint."""
+        await trio.lowlevel.wait_writable(self._open_socket())
+
+    async def send_eof(self) -> None:
+        """Say that nothing follows. A checkpoint."""
+        await trio.lowlevel.checkpoint()
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def acked_bytes(self) -> int:
+        """Return the bytes acknowledged so far."""
+        return self._sent_bytes - self._unacked_bytes()
+
+    def fully_acked(self) -> bool:
+        """Tell whether all is acknowledged."""
+        return self._unacked_bytes() == 0
+
+    def _unacked_bytes(self) -> int:
+        if self._query_unacked is None or self._socket.fileno() < 0:
+            return 0
+        return self._query_unacked(self._socket)
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+
+    def reset(self) -> None:
+        """Close the socket with an RST."""
+        if self._socket.fileno() >= 0:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self.close()
+
+    def _open_socket(self) -> socket.socket:
+        if self._socket.fileno() < 0:
+            raise trio.ClosedResourceError("this transport is closed")
+        return self._socket
+
+    def _failure(self, error: OSError) -> Exception:
+        if self._socket.fileno() < 0:
+            return trio.ClosedResourceError("this transport is closed")
+        return trio.BrokenResourceError(f"the connection broke: {error}")
