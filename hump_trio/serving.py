@@ -1,6 +1,7 @@
 """The requests of one connection, one after the other, and what each deadline means for them."""
 
 import logging
+import math
 
 import trio
 
@@ -58,6 +59,7 @@ class Serving:
         exchange: The request being received or answered.
         answer: Its response, from the handler's return until it is on the wire.
         error: What is to be answered instead of a handler's response.
+        failed: Whether an error is being answered, so that a second one gets a plain answer.
         sender: What is writing the answer.
         over: Whether the connection is to be closed.
     """
@@ -121,15 +123,14 @@ class Serving:
         """Return the answer for an error that no handler is there to answer."""
         self.error = None
         exchange = self.exchange
-        if exchange is None and isinstance(error, HttpParserError):
-            response = error_response(error)
-        elif exchange is None or self.failed:
-            response = error_response(HttpException(500))
+        if exchange is None or self.failed:
+            answerable = isinstance(error, HttpException | HttpParserError)
+            response = error_response(error if answerable else HttpException(500))
         else:
             self.failed = True
-            self.connection.enter(Phase.HANDLER, self.connection.state.timeouts.handler)
-            dispatcher = self.connection.state.dispatcher
-            response = await dispatcher.answer_error(exchange.request, error)
+            state = self.connection.state
+            self.connection.enter(Phase.HANDLER, state.timeouts.handler)
+            response = await state.dispatcher.answer_error(exchange.request, error)
         response.settle()
         return response
 
@@ -157,7 +158,7 @@ class Serving:
         keep_alive = exchange is not None and exchange.may_keep_alive()
         head = None if exchange is None else exchange.head
         sender = self.sender = Sender(connection, head, answer, keep_alive=keep_alive)
-        connection.enter_send(float("inf") if exchange is None else exchange.overall_deadline)
+        connection.enter_send(math.inf if exchange is None else exchange.overall_deadline)
         try:
             keep_alive = await sender.send()
         except Exception as error:
@@ -213,7 +214,7 @@ class Serving:
         elif self.answer is None or expired is Phase.SEND:
             status, detail = EXPIRED_ERRORS[expired]
             self.answer = self.sender = None
-            self.error = HttpParserError(status, detail)
+            self.error = HttpException(status, detail)
             if expired is Phase.BODY and exchange is not None:
                 exchange.body_failed = True
             logger.warning("%s: %s", "" if exchange is None else exchange.request.url, detail)

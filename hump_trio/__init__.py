@@ -1,0 +1,32 @@
+"""A tiny, exact web framework and HTTP server on Trio.
+
+A handler is an ordinary async function with a deadline, and everything it starts ends with it.
+"""
+
+from http import HTTPStatus as statuses
+
+from hump_trio.app import Hump
+from hump_trio.exceptions import BindError, HttpException, HttpParserError, HumpError, RouteError
+from hump_trio.headers import Headers
+from hump_trio.multimap import MultiMap
+from hump_trio.request import Request
+from hump_trio.response import HtmlResponse, JsonResponse, Response
+from hump_trio.settings import Limits, Timeouts
+
+__all__ = [
+    "BindError",
+    "Headers",
+    "HtmlResponse",
+    "HttpException",
+    "HttpParserError",
+    "Hump",
+    "HumpError",
+    "JsonResponse",
+    "Limits",
+    "MultiMap",
+    "Request",
+    "Response",
+    "RouteError",
+    "Timeouts",
+    "statuses",
+]

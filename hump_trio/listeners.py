@@ -1,0 +1,174 @@
+"""Listening sockets: opened for both families, accepting only while there is room."""
+
+import errno
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from hump_trio.exceptions import BindError
+from hump_trio.transport import SocketTransport, Transport
+
+__all__ = ["SocketListener", "open_listeners", "raise_descriptor_limit"]
+
+logger = logging.getLogger("hump_trio")
+
+# Out of descriptors or memory: the connection waits in the backlog (accept(2)).
+CAPACITY_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+CAPACITY_PAUSE_SECONDS = 0.1
+# Descriptors for files, logs and the like, beside those of connections.
+SPARE_DESCRIPTORS = 64
+PORT_ATTEMPTS = 10
+
+
+class SocketListener(trio.abc.Listener[Transport]):
+    """Accepts from one listening socket, which it owns.
+
+    Args:
+        sock: The socket, non-blocking and listening.
+        wait_room: Waits until one more connection is welcome.
+        adopt: Takes the connections that are in the backlog when the listener closes: closing
+            the socket would reset them.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        wait_room: Callable[[], Awaitable[None]],
+        adopt: Callable[[Transport], None],
+    ) -> None:
+        self.socket = sock
+        self._wait_room = wait_room
+        self._adopt = adopt
+        self._starved = False
+
+    @property
+    def url(self) -> str:
+        """Where it can be reached."""
+        host, port = self.socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def accept(self) -> Transport:
+        """Wait for a connection and for room for it.
+
+        Out of descriptors, accepting pauses until there are some again; that is logged once.
+
+        Cancellation: a checkpoint; no connection is lost if cancelled here.
+        """
+        while True:
+            await trio.lowlevel.wait_readable(self.socket)
+            await self._wait_room()
+            try:
+                transport = self._accept_nowait()
+            except OSError as error:
+                if not self._starved:
+                    logger.error("accepting pauses: %s", error)
+                self._starved = True
+                await trio.sleep(CAPACITY_PAUSE_SECONDS)
+                continue
+            if transport is not None:
+                self._starved = False
+                return transport
+
+    def _accept_nowait(self) -> Transport | None:
+        """Accept what is there; None if nothing is, or its client has left already.
+
+        Raises:
+            OSError: There is no descriptor or memory left.
+        """
+        try:
+            sock, address = self.socket.accept()
+        except OSError as error:
+            if error.errno in CAPACITY_ERRNOS:
+                raise
+            return None
+        try:
+            return SocketTransport(sock, (address[0], address[1]))
+        except OSError:
+            sock.close()
+            return None
+
+    async def aclose(self) -> None:
+        """Hand over what the backlog holds, then close. A checkpoint; closed if cancelled here."""
+        try:
+            while (transport := self._accept_nowait()) is not None:
+                self._adopt(transport)
+        except OSError as error:
+            logger.error("connections in the backlog are lost: %s", error)
+        self.socket.close()
+        await trio.lowlevel.checkpoint()
+
+
+async def open_listeners(
+    host: str,
+    port: int,
+    *,
+    wait_room: Callable[[], Awaitable[None]],
+    adopt: Callable[[Transport], None],
+) -> list[SocketListener]:
+    """Open listening sockets for every address of a host.
+
+    Args:
+        host: A name or address; empty for every interface, IPv4 and IPv6.
+        port: 0 for an ephemeral one, the same for each address.
+        wait_room: As of `SocketListener`.
+        adopt: As of `SocketListener`.
+
+    Raises:
+        BindError: The address can't be listened on.
+    """
+    address = f"{host or '*'}:{port}"
+    for attempt in range(PORT_ATTEMPTS):
+        try:
+            opened = await open_sockets(host, port)
+        except OSError as error:
+            if port == 0 and error.errno == errno.EADDRINUSE and attempt < PORT_ATTEMPTS - 1:
+                continue  # the port that one family was given is taken in the other
+            raise BindError(address, error.strerror or str(error)) from error
+        return [SocketListener(sock, wait_room, adopt) for sock in opened]
+    raise AssertionError("not reached")
+
+
+async def open_sockets(host: str, port: int) -> list[socket.socket]:
+    """Open one socket for each address, all on the same port."""
+    first = await trio.open_tcp_listeners(port, host=host or None)
+    ports = {listener.socket.getsockname()[1] for listener in first}
+    if len(ports) == 1:
+        return [detach(listener) for listener in first]
+    keep, *rest = first
+    shared = keep.socket.getsockname()[1]
+    sockets = [detach(keep)]
+    try:
+        for listener in rest:
+            address = listener.socket.getsockname()[0]
+            await listener.aclose()
+            [again] = await trio.open_tcp_listeners(shared, host=address)
+            sockets.append(detach(again))
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def detach(listener: trio.SocketListener) -> socket.socket:
+    """Return a listener's socket as one of the standard library, non-blocking."""
+    sock = socket.socket(fileno=listener.socket.detach())
+    sock.setblocking(False)
+    return sock
+
+
+def raise_descriptor_limit(connections: int) -> int:
+    """Raise the soft limit of descriptors to the hard one; return how many connections fit."""
+    try:
+        import resource
+    except ImportError:
+        return connections
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if soft == resource.RLIM_INFINITY:
+        return connections
+    return max(min(connections, soft - SPARE_DESCRIPTORS), 1)

@@ -1,0 +1,139 @@
+"""A server from its first connection to its last: accepting, sweeping, shutting down."""
+
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+from functools import partial
+
+import trio
+
+from hump_trio.connection import Connection
+from hump_trio.listeners import SocketListener, open_listeners, raise_descriptor_limit
+from hump_trio.server_state import ServerState
+from hump_trio.serving import serve_connection
+from hump_trio.transport import Transport
+from hump_trio.watchdog import Watchdog
+
+__all__ = ["Server", "owns_signals"]
+
+logger = logging.getLogger("hump_trio")
+
+SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Server:
+    """One run of a server.
+
+    Args:
+        state: What its connections share.
+
+    Attributes:
+        draining: Whether a shutdown was asked for.
+    """
+
+    def __init__(self, state: ServerState) -> None:
+        self.state = state
+        self.draining = False
+        self._watchdog = Watchdog()
+        self._asked = trio.Event()
+        self._limit = raise_descriptor_limit(state.limits.connections)
+        self._connections: trio.Nursery | None = None
+
+    def shutdown(self) -> None:
+        """Begin a graceful shutdown; any number of calls are one."""
+        self.draining = True
+        self._asked.set()
+
+    async def open(self, host: str, port: int) -> list[SocketListener]:
+        """Open the listeners of an address.
+
+        Raises:
+            BindError: It can't be listened on.
+        """
+        wait_room = partial(self._watchdog.wait_room, self._limit)
+        return await open_listeners(host, port, wait_room=wait_room, adopt=self._adopt)
+
+    async def serve(
+        self,
+        listeners: Sequence[trio.abc.Listener[Transport]],
+        *,
+        signals: bool,
+        addresses: tuple[str, ...],
+        task_status: trio.TaskStatus[tuple[str, ...]],
+    ) -> None:
+        """Serve until a shutdown is complete.
+
+        Args:
+            listeners: Where connections come from; closed by the server.
+            signals: Whether SIGTERM and SIGINT ask for a shutdown.
+            addresses: Reported once connections are accepted.
+            task_status: Where to report them.
+
+        Cancellation: handlers are cancelled, connections reset, everything is closed.
+        """
+        async with trio.open_nursery() as attendants:
+            attendants.start_soon(self._watchdog.sweep)
+            if signals:
+                await attendants.start(self._obey_signals)
+            async with trio.open_nursery() as connections:
+                self._connections = connections
+                with trio.CancelScope() as accepting:
+                    attendants.start_soon(self._shut_down, accepting, connections.cancel_scope)
+                    serve_listeners = partial(
+                        trio.serve_listeners, handler_nursery=connections
+                    )
+                    async with trio.open_nursery() as acceptors:
+                        await acceptors.start(serve_listeners, self._serve_transport, listeners)
+                        task_status.started(addresses)
+            attendants.cancel_scope.cancel()
+
+    async def _serve_transport(self, transport: Transport) -> None:
+        """Serve one connection; the task of its own that each has."""
+        connection = Connection(transport, self.state)
+        self._watchdog.add(connection)
+        try:
+            await serve_connection(connection)
+        finally:
+            self._watchdog.discard(connection)
+
+    def _adopt(self, transport: Transport) -> None:
+        assert self._connections is not None
+        self._connections.start_soon(self._serve_transport, transport)
+
+    async def _shut_down(self, accepting: trio.CancelScope, connections: trio.CancelScope) -> None:
+        """Wait to be asked, then end everything in order."""
+        timeouts = self.state.timeouts
+        await self._asked.wait()
+        logger.info("shutting down")
+        await trio.sleep(timeouts.shutdown_delay)
+        self.state.closing = True
+        self._watchdog.hasten_idle(timeouts.drain_idle)
+        accepting.cancel()
+        await trio.sleep(timeouts.shutdown)
+        self.state.cleanup_deadline = trio.current_time() + timeouts.cleanup
+        for connection in self._watchdog.connections:
+            logger.warning("cut at shutdown: a connection in phase %s", connection.phase.name)
+        connections.cancel()
+        await trio.sleep(timeouts.cleanup)
+        for connection in self._watchdog.connections:
+            logger.error("can't be cancelled: a connection in phase %s", connection.phase.name)
+
+    async def _obey_signals(self, task_status: trio.TaskStatus[None]) -> None:
+        """Shut down at the first signal; a second one ends the process at once."""
+        with trio.open_signal_receiver(*SHUTDOWN_SIGNALS) as received:
+            task_status.started()
+            async for _ in received:
+                for each in SHUTDOWN_SIGNALS:
+                    signal.signal(each, signal.SIG_DFL)
+                self.shutdown()
+
+
+def owns_signals() -> bool:
+    """Tell whether this task is the main one of `trio.run` in the main thread."""
+    nursery = trio.lowlevel.current_task().parent_nursery
+    return (
+        threading.current_thread() is threading.main_thread()
+        and nursery is not None
+        and nursery.parent_task is trio.lowlevel.current_root_task()
+    )
