@@ -1,14 +1,13 @@
 """The app: routes, middleware and exception handlers registered by decorators, and `serve`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from types import EllipsisType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import trio
 
 from hump_trio.calling import bind_handler, check_async
 from hump_trio.dispatch import Dispatcher, ExceptionHandler, Middleware
-from hump_trio.routing import Handler, Route, RouteTable
+from hump_trio.routing import Handler, Route, RouteOptions, RouteTable
 from hump_trio.server import Server, owns_signals
 from hump_trio.server_state import ServerState
 from hump_trio.settings import Limits, Timeouts
@@ -49,7 +48,7 @@ class Hump:
         self._server_field = server
         self._table = RouteTable()
         self._middleware: list[Middleware] = []
-        self._exception_handlers: dict[type[Exception], ExceptionHandler] = {}
+        self._exception_handlers: dict[type[BaseException], ExceptionHandler] = {}
         self._server: Server | None = None
 
     def route(
@@ -57,9 +56,7 @@ class Hump:
         path: str,
         *,
         methods: Iterable[str],
-        timeout: float | EllipsisType | None = ...,
-        body_limit: int | EllipsisType | None = ...,
-        stream: bool = False,
+        **options: Unpack[RouteOptions],
     ) -> Callable[[H], H]:
         """Return a decorator that registers a handler for a path and methods.
 
@@ -68,9 +65,10 @@ class Hump:
                 ``{name:float}``, ``{name:uuid}``, and last of all ``{rest:path}``. They are passed
                 by name. A GET route answers HEAD too, and OPTIONS is answered for every path.
             methods: Their names; they are case-sensitive.
-            timeout: Seconds for the handler; None for no limit. `Timeouts.handler` by default.
-            body_limit: Bytes; None for no limit. `Limits.body_bytes` by default.
-            stream: Call the handler at the head; it reads the body from ``request.stream``.
+            options: ``timeout``, seconds for the handler, None for no limit, `Timeouts.handler`
+                by default; ``body_limit``, bytes, None for no limit, `Limits.body_bytes` by
+                default; ``stream``, to call the handler at the head, so that it reads the body
+                from ``request.stream``.
 
         Raises:
             RouteError: The path or the handler's parameters don't fit, or the route is taken.
@@ -78,14 +76,7 @@ class Hump:
         """
 
         def register(handler: H) -> H:
-            self.add_route(
-                path,
-                handler,
-                methods=methods,
-                timeout=timeout,
-                body_limit=body_limit,
-                stream=stream,
-            )
+            self.add_route(path, handler, methods=methods, **options)
             return handler
 
         return register
@@ -96,49 +87,40 @@ class Hump:
         handler: Handler,
         *,
         methods: Iterable[str],
-        timeout: float | EllipsisType | None = ...,
-        body_limit: int | EllipsisType | None = ...,
-        stream: bool = False,
+        **options: Unpack[RouteOptions],
     ) -> None:
         """Register a handler; `route` without decorating."""
         if isinstance(methods, str):
             raise TypeError(f"methods is a list of names: [{methods!r}]")
-        route = Route(
-            template=path,
-            methods=tuple(methods),
-            handler=handler,
-            timeout=timeout,
-            body_limit=body_limit,
-            stream=stream,
-        )
+        route = Route(template=path, methods=tuple(methods), handler=handler, **options)
         bind_handler(handler, route.parameters)
         self._table.add(route)
 
-    def get(self, path: str, **options: Any) -> Callable[[H], H]:
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
         """Return a decorator for GET, and HEAD; options are those of `route`."""
         return self.route(path, methods=["GET"], **options)
 
-    def head(self, path: str, **options: Any) -> Callable[[H], H]:
+    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
         """Return a decorator for HEAD; options are those of `route`."""
         return self.route(path, methods=["HEAD"], **options)
 
-    def options(self, path: str, **options: Any) -> Callable[[H], H]:
+    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
         """Return a decorator for OPTIONS; options are those of `route`."""
         return self.route(path, methods=["OPTIONS"], **options)
 
-    def post(self, path: str, **options: Any) -> Callable[[H], H]:
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
         """Return a decorator for POST; options are those of `route`."""
         return self.route(path, methods=["POST"], **options)
 
-    def put(self, path: str, **options: Any) -> Callable[[H], H]:
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
         """Return a decorator for PUT; options are those of `route`."""
         return self.route(path, methods=["PUT"], **options)
 
-    def patch(self, path: str, **options: Any) -> Callable[[H], H]:
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
         """Return a decorator for PATCH; options are those of `route`."""
         return self.route(path, methods=["PATCH"], **options)
 
-    def delete(self, path: str, **options: Any) -> Callable[[H], H]:
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
         """Return a decorator for DELETE; options are those of `route`."""
         return self.route(path, methods=["DELETE"], **options)
 

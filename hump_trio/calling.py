@@ -69,7 +69,9 @@ def bind_handler(handler: Handler, path_parameters: tuple[str, ...]) -> Call:
     return close_over(handler, request_parameter, names)
 
 
-def close_over(handler: Handler, request_parameter: Parameter | None, names: tuple[str, ...]) -> Call:
+def close_over(
+    handler: Handler, request_parameter: Parameter | None, names: tuple[str, ...]
+) -> Call:
     """Return the smallest function that calls a handler with the request and the values."""
     if request_parameter is None:
         if not names:

@@ -65,7 +65,7 @@ class Dispatcher:
         app: Any,
         table: RouteTable,
         middleware: Sequence[Middleware] = (),
-        exception_handlers: Mapping[type[Exception], ExceptionHandler] | None = None,
+        exception_handlers: Mapping[type[BaseException], ExceptionHandler] | None = None,
     ) -> None:
         self._app = app
         self._table = table

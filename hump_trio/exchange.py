@@ -59,7 +59,7 @@ class Exchange:
         self.gone = False  # whether the peer vanished while the handler read from it
         self.over = False
         self._body_bytes = 0
-        self._body_limit = math.inf
+        self._body_limit: float = math.inf
         self._held_bytes = 0
         self._credit = connection.state.timeouts.stall_grace
         self._reading = False
@@ -82,9 +82,10 @@ class Exchange:
         if head.expect and head.expect != "100-continue":
             return state.dispatcher.refuse(HttpException(417))
         limit = choice.body_limit_bytes
-        if limit is not None:
-            default = isinstance(limit, EllipsisType)
-            self._body_limit = state.limits.body_bytes if default else limit
+        if isinstance(limit, EllipsisType):
+            self._body_limit = state.limits.body_bytes
+        elif limit is not None:
+            self._body_limit = limit
         if head.content_length > self._body_limit:
             return state.dispatcher.refuse(HttpException(413))
         return choice

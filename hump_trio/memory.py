@@ -137,6 +137,12 @@ class MemoryTransport(Transport):
         """Tell whether all is acknowledged."""
         return not self._outgoing.held
 
+    def readable(self) -> bool:
+        """Tell whether a read would return or raise at once."""
+        incoming = self._incoming
+        ended = incoming.ended and not incoming.held
+        return self._closed or incoming.broken or ended or bool(incoming.acked)
+
     def set_window(self, window_bytes: float) -> None:
         """Change how much this end acknowledges before it reads; zero stops acknowledging."""
         self._incoming.window_bytes = window_bytes

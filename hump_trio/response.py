@@ -20,7 +20,7 @@ __all__ = [
     "to_response",
 ]
 
-Body: TypeAlias = str | bytes | AsyncIterable[bytes | str] | None
+Body: TypeAlias = str | bytes | bytearray | memoryview | AsyncIterable[bytes | str] | None
 Fields: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 from uuid import UUID
 
 from hump_trio.exceptions import RouteError
 
-__all__ = ["VERBS", "Match", "Route", "RouteTable"]
+__all__ = ["VERBS", "Match", "Route", "RouteOptions", "RouteTable"]
 
 VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
@@ -57,6 +57,14 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "uuid": match_uuid,
     "str": match_str,
 }
+
+
+class RouteOptions(TypedDict, total=False):
+    """What may be said of a route besides its path and methods; the fields of `Route`."""
+
+    timeout: float | EllipsisType | None
+    body_limit: int | EllipsisType | None
+    stream: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -80,9 +80,7 @@ class Server:
                 self._connections = connections
                 with trio.CancelScope() as accepting:
                     attendants.start_soon(self._shut_down, accepting, connections.cancel_scope)
-                    serve_listeners = partial(
-                        trio.serve_listeners, handler_nursery=connections
-                    )
+                    serve_listeners = partial(trio.serve_listeners, handler_nursery=connections)
                     async with trio.open_nursery() as acceptors:
                         await acceptors.start(serve_listeners, self._serve_transport, listeners)
                         task_status.started(addresses)

@@ -124,8 +124,9 @@ class Serving:
         self.error = None
         exchange = self.exchange
         if exchange is None or self.failed:
-            answerable = isinstance(error, HttpException | HttpParserError)
-            response = error_response(error if answerable else HttpException(500))
+            if not isinstance(error, HttpException | HttpParserError):
+                error = HttpException(500)
+            response = error_response(error)
         else:
             self.failed = True
             state = self.connection.state

@@ -57,7 +57,7 @@ class Watchdog:
             await self._changed.park()
 
     def hasten_idle(self, seconds: float) -> None:
-        """Let connections that are idle, or have not yet asked anything, wait no longer than this."""
+        """Let connections that have nothing to ask wait no longer than this."""
         latest = trio.current_time() + seconds
         for connection in self.connections:
             if connection.phase in (Phase.IDLE, Phase.OPENED):

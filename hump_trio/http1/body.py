@@ -28,11 +28,15 @@ CHUNK_LINE = re.compile(
 OVERHEAD_BYTES = 16 * 1024
 EXCUSED_BYTES = 16
 # RFC 9110 section 6.5.1: fields that frame, route, authenticate or describe the content.
-FORBIDDEN_TRAILERS = frozenset(
-    """authorization cache-control connection content-encoding content-length content-range
-    content-type cookie expect host if-match if-modified-since if-none-match if-range
-    if-unmodified-since keep-alive max-forwards proxy-authorization proxy-connection range te
-    trailer transfer-encoding upgrade""".split()
+FRAMING_TRAILERS = {"connection", "content-length", "keep-alive", "te", "trailer"}
+FRAMING_TRAILERS |= {"proxy-connection", "transfer-encoding", "upgrade"}
+ROUTING_TRAILERS = {"expect", "host", "max-forwards"}
+IDENTITY_TRAILERS = {"authorization", "cookie", "proxy-authorization"}
+CONDITION_TRAILERS = {"cache-control", "if-match", "if-modified-since", "if-none-match"}
+CONDITION_TRAILERS |= {"if-range", "if-unmodified-since", "range"}
+CONTENT_TRAILERS = {"content-encoding", "content-range", "content-type"}
+FORBIDDEN_TRAILERS = frozenset(FRAMING_TRAILERS).union(
+    ROUTING_TRAILERS, IDENTITY_TRAILERS, CONDITION_TRAILERS, CONTENT_TRAILERS
 )
 
 

@@ -49,7 +49,7 @@ class RequestParser:
         self._line: RequestLine | None = None
         self._window_bytes = min(limits.target_bytes + LINE_SLACK_BYTES, limits.head_bytes)
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | bytearray) -> None:
         """Add bytes from the wire."""
         self._buffer += data
 

@@ -48,9 +48,9 @@ def encode_head(
     Args:
         request: What is answered; None for bytes that weren't a request.
         status: A final status.
-        fields: The answer's fields, checked. Its framing fields are replaced: a length
-            given for a streamed body, or for the empty one of a HEAD, is kept; ``Connection: close``
-            is obeyed.
+        fields: The answer's fields, checked. Its framing fields are replaced, but
+            for a length given for a streamed body or for the empty one of a HEAD;
+            ``Connection: close`` is obeyed.
         body_bytes: Length of the body; None for a streamed one.
         keep_alive: Whether the server would go on with the connection.
         date: The ``Date`` line, left out if the answer has one of its own.
