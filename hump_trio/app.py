@@ -42,8 +42,8 @@ class Hump:
             raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
         self.host = host
         self.port = port
-        self.limits = limits or Limits()
-        self.timeouts = timeouts or Timeouts()
+        self.limits: Limits = limits or Limits()
+        self.timeouts: Timeouts = timeouts or Timeouts()
         self.addresses: tuple[str, ...] = ()
         self._server_field = server
         self._table = RouteTable()

@@ -59,21 +59,21 @@ class Connection:
     )
 
     def __init__(self, transport: Transport, state: ServerState) -> None:
-        self.transport = transport
-        self.state = state
-        self.parser = RequestParser(state.limits)
-        self.scope = trio.CancelScope()
+        self.transport: Transport = transport
+        self.state: ServerState = state
+        self.parser: RequestParser = RequestParser(state.limits)
+        self.scope: trio.CancelScope = trio.CancelScope()
         self.expired: Phase | None = None
-        self.broken = False
-        self.torn = False
-        self.overall_deadline = math.inf
+        self.broken: bool = False
+        self.torn: bool = False
+        self.overall_deadline: float = math.inf
         self._acked_bytes = 0
         self._send_deadline = math.inf
         timeouts = state.timeouts
         now = trio.current_time()
-        self.head_deadline = now + timeouts.head
-        self.phase = Phase.OPENED
-        self.deadline = now + timeouts.drain_idle if state.closing else self.head_deadline
+        self.head_deadline: float = now + timeouts.head
+        self.phase: Phase = Phase.OPENED
+        self.deadline: float = now + timeouts.drain_idle if state.closing else self.head_deadline
 
     def enter(self, phase: Phase, seconds: float) -> None:
         """Go to a phase that may last for some seconds."""

@@ -21,7 +21,7 @@ from hump_trio.routing import VERBS, Route, RouteTable
 
 __all__ = ["Choice", "Dispatcher", "ExceptionHandler", "Middleware", "Respond"]
 
-logger = logging.getLogger("hump_trio")
+logger: logging.Logger = logging.getLogger("hump_trio")
 
 Respond: TypeAlias = Callable[[Request], Awaitable[Response]]
 Middleware: TypeAlias = Callable[[Request, Respond], Awaitable[Response]]

@@ -31,8 +31,8 @@ class HttpException(HumpError):
     ) -> None:
         if not 300 <= status <= 599:
             raise ValueError(f"an exception answers with a status from 300 to 599, not {status}")
-        self.status = int(status)
-        self.detail = phrase_of(status) if detail is None else detail
+        self.status: int = int(status)
+        self.detail: str = phrase_of(status) if detail is None else detail
         pairs = headers.items() if isinstance(headers, Mapping) else headers
         self.headers: tuple[tuple[str, str], ...] = tuple(pairs)
         super().__init__(self.status, self.detail)
@@ -50,7 +50,7 @@ class HttpParserError(HumpError):
     """
 
     def __init__(self, status: int, detail: str) -> None:
-        self.status = int(status)
+        self.status: int = int(status)
         self.detail = detail
         super().__init__(self.status, detail)
 

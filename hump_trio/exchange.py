@@ -50,14 +50,14 @@ class Exchange:
     )
 
     def __init__(self, connection: Connection, head: RequestHead) -> None:
-        self.connection = connection
-        self.head = head
-        self.request = build_request(connection, head)
-        self.body_ended = not head.has_body
-        self.body_failed = False
-        self.counted = False  # among the requests in flight
-        self.gone = False  # whether the peer vanished while the handler read from it
-        self.over = False
+        self.connection: Connection = connection
+        self.head: RequestHead = head
+        self.request: Request = build_request(connection, head)
+        self.body_ended: bool = not head.has_body
+        self.body_failed: bool = False
+        self.counted: bool = False  # among the requests in flight
+        self.gone: bool = False  # whether the peer vanished while the handler read from it
+        self.over: bool = False
         self._body_bytes = 0
         self._body_limit: float = math.inf
         self._held_bytes = 0
@@ -66,7 +66,7 @@ class Exchange:
         self._wants_continue = (
             not self.body_ended and head.expect == "100-continue" and head.line.version == "1.1"
         )
-        self.choice = self._choose()
+        self.choice: Choice = self._choose()
 
     def _choose(self) -> Choice:
         """Decide at the head what may happen, before any of the body is read."""

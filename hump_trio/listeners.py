@@ -12,7 +12,7 @@ from hump_trio.transport import SocketTransport, Transport
 
 __all__ = ["SocketListener", "open_listeners", "raise_descriptor_limit"]
 
-logger = logging.getLogger("hump_trio")
+logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Out of descriptors or memory: the connection waits in the backlog (accept(2)).
 CAPACITY_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})

@@ -23,12 +23,12 @@ class Pipe:
 
     def __init__(self, window_bytes: float) -> None:
         self.window_bytes = window_bytes
-        self.sent_bytes = 0
-        self.acked = bytearray()
-        self.held = bytearray()
+        self.sent_bytes: int = 0
+        self.acked: bytearray = bytearray()
+        self.held: bytearray = bytearray()
         self.ended = False
-        self.broken = False
-        self.changed = trio.lowlevel.ParkingLot()
+        self.broken: bool = False
+        self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
 
     def is_full(self) -> bool:
         """Tell whether nothing more is taken until the reader acknowledges."""

@@ -19,7 +19,7 @@ from hump_trio.server_state import ServerState
 
 __all__ = ["Sender", "close_body"]
 
-logger = logging.getLogger("hump_trio")
+logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Up to here head and body are joined to go out in one call; beyond, copying costs more.
 JOINED_BYTES = 64 * 1024
@@ -49,9 +49,9 @@ class Sender:
         *,
         keep_alive: bool,
     ) -> None:
-        self.response = response
-        self.begun = False
-        self.done = False
+        self.response: Response = response
+        self.begun: bool = False
+        self.done: bool = False
         self._connection = connection
         self._request = request
         self._keep_alive = keep_alive

@@ -17,7 +17,7 @@ from hump_trio.watchdog import Watchdog
 
 __all__ = ["Server", "owns_signals"]
 
-logger = logging.getLogger("hump_trio")
+logger: logging.Logger = logging.getLogger("hump_trio")
 
 SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -34,7 +34,7 @@ class Server:
 
     def __init__(self, state: ServerState) -> None:
         self.state = state
-        self.draining = False
+        self.draining: bool = False
         self._watchdog = Watchdog()
         self._asked = trio.Event()
         self._limit = raise_descriptor_limit(state.limits.connections)

@@ -26,12 +26,14 @@ class ServerState:
         self.dispatcher = dispatcher
         self.limits = limits
         self.timeouts = timeouts
-        self.server_line = b"" if server is None else f"server: {server}\r\n".encode("latin-1")
+        self.server_line: bytes = (
+            b"" if server is None else f"server: {server}\r\n".encode("latin-1")
+        )
         self.request_count = 0
         self.buffered_bytes = 0
         self.closing = False
         # When clean-up must end; known once the server has begun to cancel.
-        self.cleanup_deadline = math.inf
+        self.cleanup_deadline: float = math.inf
         self._date_second = 0
         self._date_line = b""
 

@@ -14,7 +14,7 @@ from hump_trio.sending import Sender
 
 __all__ = ["serve_connection"]
 
-logger = logging.getLogger("hump_trio")
+logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Where a connection that is cut here must not look whole to its peer.
 CUT_PHASES = frozenset({Phase.BODY, Phase.HANDLER, Phase.SEND})
@@ -67,13 +67,13 @@ class Serving:
     __slots__ = ("answer", "connection", "error", "exchange", "failed", "over", "sender")
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+        self.connection: Connection = connection
         self.exchange: Exchange | None = None
         self.answer: Response | None = None
         self.error: Exception | None = None
         self.sender: Sender | None = None
-        self.failed = False
-        self.over = False
+        self.failed: bool = False
+        self.over: bool = False
 
     async def serve(self) -> None:
         """Serve requests under one scope; a scope that was cancelled is left and replaced."""

@@ -50,7 +50,7 @@ class LengthBody:
     __slots__ = ("remaining_bytes",)
 
     def __init__(self, content_length: int) -> None:
-        self.remaining_bytes = content_length
+        self.remaining_bytes: int = content_length
 
     def parse(self, buffer: bytearray) -> bytes | None:
         """Take what is there off the buffer; empty at the end, None where more is needed."""

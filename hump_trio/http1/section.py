@@ -34,9 +34,9 @@ class SectionReader:
     __slots__ = ("limit_bytes", "scanned", "status")
 
     def __init__(self, limit_bytes: int, status: int) -> None:
-        self.limit_bytes = limit_bytes
-        self.status = status
-        self.scanned = 0
+        self.limit_bytes: int = limit_bytes
+        self.status: int = status
+        self.scanned: int = 0
 
     def take(self, buffer: bytearray) -> bytes | None:
         """Take a whole section without its empty line off the buffer; None: more is needed.
