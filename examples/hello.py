@@ -1,4 +1,7 @@
-"""The ten-line program: run it, then open http://localhost:8342/ in a browser."""
+"""The ten-line program: run it, then open http://localhost:8342/ in a browser.
+
+Try: curl -i http://localhost:8342/teapot
+"""
 
 import trio
 
