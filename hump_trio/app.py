@@ -5,8 +5,9 @@ from typing import Any, TypeVar, Unpack
 
 import trio
 
-from hump_trio.calling import bind_handler, check_async
+from hump_trio.calling import bind_handler, check_layer
 from hump_trio.dispatch import Dispatcher, ExceptionHandler, Middleware
+from hump_trio.headers import check_field
 from hump_trio.routing import Handler, Route, RouteOptions, RouteTable
 from hump_trio.server import Server, owns_signals
 from hump_trio.server_state import ServerState
@@ -40,6 +41,8 @@ class Hump:
     ) -> None:
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 0xFFFF:
             raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
+        if server is not None:
+            check_field("server", server)
         self.host = host
         self.port = port
         self.limits: Limits = limits or Limits()
@@ -72,8 +75,11 @@ class Hump:
 
         Raises:
             RouteError: The path or the handler's parameters don't fit, or the route is taken.
-            TypeError: The handler isn't async.
+            RuntimeError: The app is being served already.
+            TypeError: The handler isn't async, or the path is missing.
         """
+        if not isinstance(path, str):
+            raise TypeError(f"a path comes first, as in @app.get('/'), not {path!r}")
 
         def register(handler: H) -> H:
             self.add_route(path, handler, methods=methods, **options)
@@ -90,6 +96,7 @@ class Hump:
         **options: Unpack[RouteOptions],
     ) -> None:
         """Register a handler; `route` without decorating."""
+        self._check_idle()
         if isinstance(methods, str):
             raise TypeError(f"methods is a list of names: [{methods!r}]")
         route = Route(template=path, methods=tuple(methods), handler=handler, **options)
@@ -128,9 +135,11 @@ class Hump:
         """Register ``async def mw(request, call_next) -> Response``; the first is outermost.
 
         Raises:
-            TypeError: It isn't async.
+            RuntimeError: The app is being served already.
+            TypeError: It isn't async, or takes other parameters.
         """
-        check_async(function, "middleware")
+        self._check_idle()
+        check_layer(function, "middleware", "request", "call_next")
         self._middleware.append(function)
         return function
 
@@ -141,17 +150,25 @@ class Hump:
         fits every leaf answers the first of them.
 
         Raises:
-            TypeError: It isn't async, or the type isn't a subclass of Exception.
+            RuntimeError: The app is being served already.
+            TypeError: It isn't async or takes other parameters, or the type isn't a subclass of
+                Exception.
         """
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             raise TypeError(f"an exception handler is for a subclass of Exception, not {kind!r}")
 
         def register(handler: H) -> H:
-            check_async(handler, "exception handler")
+            self._check_idle()
+            check_layer(handler, "exception handler", "request", "error")
             self._exception_handlers[kind] = handler
             return handler
 
         return register
+
+    def _check_idle(self) -> None:
+        """Refuse what a running server would never notice: its routes are settled at the start."""
+        if self._server is not None:
+            raise RuntimeError("an app can't be changed while it is being served")
 
     @property
     def draining(self) -> bool:

@@ -2,15 +2,14 @@
 
 import inspect
 from collections.abc import Callable
-from functools import partial
 from inspect import Parameter
 from typing import Any, TypeAlias
 
 from hump_trio.exceptions import RouteError
 from hump_trio.request import Request
-from hump_trio.routing import Handler
+from hump_trio.routing import Handler, name_of, without_partial
 
-__all__ = ["Call", "bind_handler", "check_async"]
+__all__ = ["Call", "bind_handler", "check_layer", "is_generator"]
 
 Call: TypeAlias = Callable[[Request], Any]
 
@@ -21,9 +20,8 @@ def check_async(function: Handler, role: str) -> None:
     Raises:
         TypeError: With the async form, and the way to run blocking code, in its message.
     """
-    for candidate in (function, type(function).__call__):
-        if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
-            return
+    if is_generator(function) or any(map(inspect.iscoroutinefunction, called_by(function))):
+        return
     name = name_of(function)
     raise TypeError(
         f"the {role} {name} must be async: write `async def {name}(...)`, and call blocking"
@@ -31,17 +29,38 @@ def check_async(function: Handler, role: str) -> None:
     )
 
 
-def name_of(function: Handler) -> str:
-    """Return a name of a callable that a person recognises."""
-    while isinstance(function, partial):
-        function = function.func
-    return getattr(function, "__name__", None) or type(function).__name__
+def is_generator(handler: Handler) -> bool:
+    """Tell whether calling a handler gives an async generator, which is the body itself."""
+    return any(map(inspect.isasyncgenfunction, called_by(handler)))
+
+
+def called_by(function: Handler) -> tuple[Any, Any]:
+    """Return what a call may end up in: the function itself, or its type's ``__call__``."""
+    function = without_partial(function)
+    return function, getattr(type(function), "__call__", None)
+
+
+def check_layer(function: Handler, role: str, *parameters: str) -> None:
+    """Refuse middleware or an exception handler that can't be awaited with its parameters.
+
+    Raises:
+        TypeError: It isn't async, is a generator or takes other parameters.
+    """
+    check_async(function, role)
+    if is_generator(function):
+        raise TypeError(f"the {role} {name_of(function)} must return a response, not yield")
+    try:
+        inspect.signature(function).bind(*parameters)
+    except TypeError:
+        expected = ", ".join(parameters)
+        raise TypeError(f"the {role} {name_of(function)} must take ({expected})") from None
 
 
 def bind_handler(handler: Handler, path_parameters: tuple[str, ...]) -> Call:
     """Return a function that calls a handler with what its signature asks for.
 
-    A parameter named in the path template gets its value; the first other one gets the request.
+    A parameter named in the path template gets its value; the first other one without a default
+    gets the request, or else ``*args`` does. What has a default keeps it.
 
     Raises:
         TypeError: The handler isn't async.
@@ -49,39 +68,45 @@ def bind_handler(handler: Handler, path_parameters: tuple[str, ...]) -> Call:
     """
     check_async(handler, "handler")
     parameters = inspect.signature(handler).parameters
+    first = next(iter(parameters.values()), None)
     takes_all = any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values())
     names = tuple(name for name in path_parameters if takes_all or name in parameters)
     request_parameter: Parameter | None = None
     for parameter in parameters.values():
-        if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+        if parameter.name in path_parameters and parameter.kind is Parameter.POSITIONAL_ONLY:
+            raise RouteError(f"the parameter {parameter.name!r} is passed by name: drop the /")
+        if parameter.name in path_parameters or not is_required(parameter):
             continue
-        if parameter.name in path_parameters:
-            if parameter.kind is Parameter.POSITIONAL_ONLY:
-                raise RouteError(f"the parameter {parameter.name!r} is passed by name: drop the /")
-            continue
-        if request_parameter is None and parameter.default is Parameter.empty:
-            request_parameter = parameter
-        elif parameter.default is Parameter.empty:
+        if request_parameter is not None:
             raise RouteError(
                 f"{name_of(handler)} has a parameter {parameter.name!r} that is neither the request"
                 f" nor in its path; give it a default or write {{{parameter.name}}} in the path"
             )
-    return close_over(handler, request_parameter, names)
-
-
-def close_over(
-    handler: Handler, request_parameter: Parameter | None, names: tuple[str, ...]
-) -> Call:
-    """Return the smallest function that calls a handler with the request and the values."""
+        request_parameter = parameter
+    if request_parameter is None and first is not None and first.kind is Parameter.VAR_POSITIONAL:
+        request_parameter = first
     if request_parameter is None:
-        if not names:
-            return lambda request: handler()
-        return lambda request: handler(**{name: request.path_params[name] for name in names})
-    if request_parameter.kind is Parameter.KEYWORD_ONLY:
-        key = request_parameter.name
-        return lambda request: handler(
-            **{key: request}, **{name: request.path_params[name] for name in names}
-        )
+        return close_over(handler, names)
+    if request_parameter is not first or first.kind is Parameter.KEYWORD_ONLY:
+        return close_over(handler, names, request_name=request_parameter.name)
     if not names:
         return handler
     return lambda request: handler(request, **{name: request.path_params[name] for name in names})
+
+
+def is_required(parameter: Parameter) -> bool:
+    """Tell whether a call has to give a value for a parameter."""
+    variadic = parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    return not variadic and parameter.default is Parameter.empty
+
+
+def close_over(handler: Handler, names: tuple[str, ...], *, request_name: str = "") -> Call:
+    """Return a function that calls a handler by keywords alone, with the request if it has one."""
+
+    def call(request: Request) -> Any:
+        values = {name: request.path_params[name] for name in names}
+        if request_name:
+            values[request_name] = request
+        return handler(**values)
+
+    return call

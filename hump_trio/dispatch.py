@@ -6,18 +6,17 @@ that middleware sees responses; those that have none pass through it and end as 
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import EllipsisType
 from typing import Any, TypeAlias
 
-from hump_trio.calling import Call, bind_handler
+from hump_trio.calling import Call, bind_handler, is_generator
 from hump_trio.exceptions import HttpException, HttpParserError
 from hump_trio.http1.head import RequestHead, path_segments
 from hump_trio.request import Request
 from hump_trio.response import Response, error_response, to_response
-from hump_trio.routing import VERBS, Route, RouteTable
+from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
 
 __all__ = ["Choice", "Dispatcher", "ExceptionHandler", "Middleware", "Respond"]
 
@@ -70,11 +69,7 @@ class Dispatcher:
         self._app = app
         self._table = table
         self._middleware = tuple(middleware)
-        self._exception_handlers: dict[type[BaseException], ExceptionHandler] = {
-            HttpException: answer_http_error,
-            HttpParserError: answer_http_error,
-            **(exception_handlers or {}),
-        }
+        self._exception_handlers = dict(exception_handlers or {})
         self._methods = frozenset({*VERBS, *table.methods})
         self._choices = {route: self._choice_of(route) for route in table.routes}
 
@@ -122,14 +117,15 @@ class Dispatcher:
 
     def _choice_of(self, route: Route) -> Choice:
         call = bind_handler(route.handler, route.parameters)
-        respond = self._guard(partial(call_handler, call))
+        caller = call_generator if is_generator(route.handler) else call_handler
+        respond = self._guard(partial(caller, call))
         return Choice(respond, route.body_limit, route.timeout, route.stream)
 
     def _guard(self, endpoint: Respond) -> Respond:
         """Return the onion around an endpoint, from which no `Exception` escapes."""
         respond: Respond = partial(self._answer, endpoint)
         for middleware in reversed(self._middleware):
-            respond = partial(run_middleware, middleware, respond)
+            respond = partial(self._answer, partial(run_middleware, middleware, respond))
 
         async def guarded(request: Request) -> Response:
             request.app = self._app
@@ -143,7 +139,7 @@ class Dispatcher:
         return guarded
 
     async def _answer(self, endpoint: Respond, request: Request) -> Response:
-        """Answer, with errors that have an answer of their own become it."""
+        """Run one layer, with errors that have an answer of their own become it."""
         try:
             return await endpoint(request)
         except Exception as error:
@@ -161,56 +157,95 @@ class Dispatcher:
                 return response
         except Exception as failure:
             error = failure
-        if isinstance(error, HttpException):
-            with suppress(ValueError):  # a field of it can't be sent
-                return plain_answer(request, error)
-        logger.error("%s %s failed", request.method, request.url, exc_info=error)
-        return plain_answer(request, HttpException(500))
+        return answer_unexpected(request, error)
 
     async def _convert(self, request: Request, error: Exception) -> Response | None:
-        """Return what the handler for an error's type answers; None if there is none.
+        """Return what the handler for an error answers; None if there is none.
 
-        A group is answered by its first leaf if one handler fits all of its leaves.
+        What a handler raises is answered likewise, but no handler is called twice; what is left
+        over then is unexpected.
+        """
+        used: list[ExceptionHandler] = []
+        while True:
+            handler, cause = self._choose_handler(error, used)
+            if handler is None:
+                return answer_unexpected(request, error) if used else None
+            used.append(handler)
+            try:
+                return returned_by(handler, await handler(request, cause))
+            except Exception as failure:
+                error = failure
+
+    def _choose_handler(
+        self, error: Exception, used: list[ExceptionHandler]
+    ) -> tuple[ExceptionHandler | None, BaseException]:
+        """Return the handler for an error, and what it takes.
+
+        A group is answered by its first leaf if all are `HttpException`, or have one handler.
         """
         leaves = list(leaves_of(error))
-        handlers = [self._handler_for(leaf) for leaf in leaves]
-        alike = all(isinstance(leaf, HttpException) for leaf in leaves) or len(set(handlers)) == 1
-        handler = handlers[0] if alike else self._handler_for(error)
-        if handler is None:
-            return None
-        return to_response(await handler(request, leaves[0] if alike else error))
+        handlers = [self._handler_for(leaf, used) for leaf in leaves]
+        alike = all(isinstance(leaf, HttpException) for leaf in leaves)
+        if handlers[0] is not None and (alike or handlers.count(handlers[0]) == len(handlers)):
+            return handlers[0], leaves[0]
+        return self._handler_for(error, used), error
 
-    def _handler_for(self, error: BaseException) -> ExceptionHandler | None:
+    def _handler_for(
+        self, error: BaseException, used: list[ExceptionHandler]
+    ) -> ExceptionHandler | None:
         for kind in type(error).__mro__:
-            handler = self._exception_handlers.get(kind)
-            if handler is not None:
-                return handler
+            for handlers in (self._exception_handlers, PLAIN_HANDLERS):
+                handler = handlers.get(kind)
+                if handler is not None and handler not in used:
+                    return handler
         return None
 
 
 async def call_handler(call: Call, request: Request) -> Response:
-    """Call a handler and make a response of what it returns; a generator is the body."""
-    value = call(request)
-    if not hasattr(value, "__aiter__"):
-        value = await value
-    return to_response(value)
+    """Call a handler and make a response of what it returns."""
+    return to_response(await call(request))
+
+
+async def call_generator(call: Call, request: Request) -> Response:
+    """Call a handler that is an async generator function: its generator is the body."""
+    return to_response(call(request))
 
 
 async def run_middleware(middleware: Middleware, respond: Respond, request: Request) -> Response:
     """Run one layer of the onion."""
-    return to_response(await middleware(request, respond))
+    return returned_by(middleware, await middleware(request, respond))
 
 
-def plain_answer(request: Request, error: HttpException | HttpParserError) -> Response:
-    """Return the settled answer for an error that carries its own status."""
-    response = error_response(error, request.headers.get("accept", ""))
+def returned_by(function: Handler, value: Any) -> Response:
+    """Return a response of what middleware or an exception handler returned.
+
+    A forgotten ``return`` would otherwise be an empty success.
+
+    Raises:
+        TypeError: It returned None, or something else that no answer can be made of.
+    """
+    if value is None:
+        raise TypeError(f"{name_of(function)} must return a response, not None")
+    return to_response(value)
+
+
+async def answer_plainly(request: Request, error: HttpException | HttpParserError) -> Response:
+    """Answer an error that carries its own status, where no handler was registered for it."""
+    return error_response(error, request.headers.get("accept", ""))
+
+
+PLAIN_HANDLERS: dict[type[BaseException], ExceptionHandler] = {
+    HttpException: answer_plainly,
+    HttpParserError: answer_plainly,
+}
+
+
+def answer_unexpected(request: Request, error: Exception) -> Response:
+    """Log an error that nobody foresaw, and return a settled 500 that tells nothing of it."""
+    logger.error("%s %s failed", request.method, request.url, exc_info=error)
+    response = error_response(HttpException(500), request.headers.get("accept", ""))
     response.settle()
     return response
-
-
-async def answer_http_error(request: Request, error: HttpException | HttpParserError) -> Response:
-    """Answer such an error where no handler was registered for it."""
-    return plain_answer(request, error)
 
 
 def leaves_of(error: BaseException) -> Iterator[BaseException]:

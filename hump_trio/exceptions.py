@@ -1,13 +1,23 @@
 """One tree for everything that hump_trio raises, each with its evidence as attributes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Protocol, runtime_checkable
 
 __all__ = ["BindError", "HttpException", "HttpParserError", "HumpError", "RouteError"]
 
 
 class HumpError(Exception):
     """Anything that hump_trio raises on its own account."""
+
+
+@runtime_checkable
+class SupportsItems(Protocol):
+    """A mapping, or anything else with pairs of names and values, such as `Headers`."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return the pairs."""
+        ...
 
 
 class HttpException(HumpError):
@@ -27,13 +37,13 @@ class HttpException(HumpError):
         status: int,
         detail: str | None = None,
         *,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        headers: SupportsItems | Iterable[tuple[str, str]] = (),
     ) -> None:
         if not 300 <= status <= 599:
             raise ValueError(f"an exception answers with a status from 300 to 599, not {status}")
         self.status: int = int(status)
         self.detail: str = phrase_of(status) if detail is None else detail
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        pairs = headers.items() if isinstance(headers, SupportsItems) else headers
         self.headers: tuple[tuple[str, str], ...] = tuple(pairs)
         super().__init__(self.status, self.detail)
 
@@ -73,7 +83,10 @@ class BindError(HumpError):
     def __init__(self, address: str, reason: str) -> None:
         self.address = address
         self.reason = reason
-        super().__init__(f"cannot listen on {address}: {reason}")
+        super().__init__(address, reason)
+
+    def __str__(self) -> str:
+        return f"cannot listen on {self.address}: {self.reason}"
 
 
 def phrase_of(status: int) -> str:

@@ -15,12 +15,17 @@ def check_field(name: str, value: str) -> None:
     """Refuse a field that can't be sent as it is.
 
     Raises:
+        TypeError: The name or the value isn't text.
         ValueError: The name isn't a token, or the value holds a control character (CR, LF and
             NUL among them) or one that has no octet in ISO 8859-1.
     """
-    if not TOKEN.fullmatch(name):
+    try:
+        name_fits, value_fits = TOKEN.fullmatch(name), FIELD_VALUE.fullmatch(value)
+    except TypeError:
+        raise TypeError(f"a header's name and value are str: {name!r}: {value!r}") from None
+    if not name_fits:
         raise ValueError(f"not a header name: {name!r}")
-    if not FIELD_VALUE.fullmatch(value):
+    if not value_fits:
         raise ValueError(f"a value of {name} that can't be sent: {value!r}")
 
 
@@ -34,6 +39,7 @@ class Headers:
         fields: A mapping, pairs, or other headers.
 
     Raises:
+        TypeError: A name or value isn't text, here and in every setter.
         ValueError: A name or value can't be sent (see `check_field`), here and in every setter.
     """
 
@@ -43,8 +49,10 @@ class Headers:
         self, fields: "Headers | Mapping[str, str] | Iterable[tuple[str, str]]" = ()
     ) -> None:
         self._fields: list[tuple[str, str]] = []
-        for name, value in fields.items() if isinstance(fields, Headers | Mapping) else fields:
-            self.add(name, value)
+        if fields:
+            pairs = fields.items() if isinstance(fields, Headers | Mapping) else fields
+            for name, value in pairs:
+                self.add(name, value)
 
     @classmethod
     def received(cls, fields: list[tuple[str, str]]) -> Self:
@@ -85,7 +93,7 @@ class Headers:
         return iter(dict(self._fields))
 
     def __len__(self) -> int:
-        return len(self._fields)
+        return len(dict(self._fields))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):
@@ -118,8 +126,15 @@ class Headers:
 
     def setdefault(self, name: str, value: str) -> None:
         """Append a field unless one of that name is there."""
-        if name not in self:
-            self.add(name, value)
+        lowered = name.lower()
+        for present, _ in self._fields:
+            if present == lowered:
+                return
+        self.add(name, value)
+
+    def keys(self) -> list[str]:
+        """Return each name once, in lower case, so that ``dict(headers)`` works."""
+        return list(self)
 
     def items(self) -> list[tuple[str, str]]:
         """Return a copy of all fields, repeats included, names in lower case."""

@@ -1,10 +1,12 @@
 """JSON texts to values and back: by msgspec where it is installed, else by the standard library.
 
-Both refuse what RFC 8259 refuses (NaN, any encoding but UTF-8) and both encode dataclasses,
-enums, UUIDs, dates, decimals and sets. Only msgspec checks a text against a type.
+Both read the same texts: what RFC 8259 refuses (NaN, any encoding but UTF-8), halves of surrogate
+pairs and numbers out of range are refused. Both write dataclasses, enums, UUIDs, dates, decimals
+and sets, and write them alike. Only msgspec checks a text against a type.
 """
 
 import json
+import math
 from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -26,7 +28,9 @@ class JsonCodec(Protocol):
 
         Raises:
             TypeError: The value, or one in it, has no JSON form.
-            ValueError: A number isn't finite, or the value holds itself.
+            ValueError: Text has no UTF-8 form. For a number that isn't finite too, but msgspec
+                writes null, as JavaScript does.
+            ValueError, RecursionError: The value holds itself.
         """
         ...
 
@@ -55,7 +59,12 @@ class StandardJson:
         if expected is not Any:
             raise TypeError("json(Type) needs msgspec: pip install 'hump-trio[json]'")
         try:
-            return json.loads(text.decode("utf-8"), parse_constant=refuse_constant)
+            value = json.loads(
+                text.decode("utf-8"), parse_float=finite_float, parse_constant=refuse_constant
+            )
+            if rb"\ud" in text.lower():
+                self.encode(value)  # half a surrogate pair has no UTF-8 form
+            return value
         except (ValueError, RecursionError) as error:
             raise HttpException(400, "the body is not valid JSON") from error
 
@@ -78,6 +87,8 @@ class MsgspecJson:
         try:
             return self._msgspec.json.decode(text, type=expected)
         except self._msgspec.ValidationError as error:
+            if expected is Any:  # a number out of range
+                raise HttpException(400, "the body is not valid JSON") from error
             raise HttpException(422, str(error)) from error
         except (self._msgspec.DecodeError, ValueError, RecursionError) as error:
             raise HttpException(400, "the body is not valid JSON") from error
@@ -90,12 +101,21 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, UUID | Decimal):
         return str(value)
     if isinstance(value, date | time):
-        return value.isoformat()
+        text = value.isoformat()
+        return f"{text[:-6]}Z" if text.endswith("+00:00") else text
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, set | frozenset):
         return list(value)
     raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+def finite_float(text: str) -> float:
+    """Return a number, and refuse what Python would take for infinity."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number out of range")
+    return number
 
 
 def refuse_constant(name: str) -> None:

@@ -14,9 +14,9 @@ __all__ = ["SocketListener", "open_listeners", "raise_descriptor_limit"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
-# Out of descriptors or memory: the connection waits in the backlog (accept(2)).
-CAPACITY_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
-CAPACITY_PAUSE_SECONDS = 0.1
+# Out of descriptors or memory, the connection waits in the backlog (accept(2)); trying again
+# at once would only burn the processor.
+STARVED_PAUSE_SECONDS = 0.1
 # Descriptors for files, logs and the like, beside those of connections.
 SPARE_DESCRIPTORS = 64
 PORT_ATTEMPTS = 10
@@ -52,7 +52,8 @@ class SocketListener(trio.abc.Listener[Transport]):
     async def accept(self) -> Transport:
         """Wait for a connection and for room for it.
 
-        Out of descriptors, accepting pauses until there are some again; that is logged once.
+        Out of descriptors or memory, accepting pauses until there is some again; that is logged
+        once.
 
         Cancellation: a checkpoint; no connection is lost if cancelled here.
         """
@@ -65,29 +66,29 @@ class SocketListener(trio.abc.Listener[Transport]):
                 if not self._starved:
                     logger.error("accepting pauses: %s", error)
                 self._starved = True
-                await trio.sleep(CAPACITY_PAUSE_SECONDS)
+                await trio.sleep(STARVED_PAUSE_SECONDS)
                 continue
             if transport is not None:
                 self._starved = False
                 return transport
 
     def _accept_nowait(self) -> Transport | None:
-        """Accept what is there; None if nothing is, or its client has left already.
+        """Accept what is there; None if nothing is. Clients that have left already are passed over.
 
         Raises:
             OSError: There is no descriptor or memory left.
         """
-        try:
-            sock, address = self.socket.accept()
-        except OSError as error:
-            if error.errno in CAPACITY_ERRNOS:
-                raise
-            return None
-        try:
-            return SocketTransport(sock, (address[0], address[1]))
-        except OSError:
-            sock.close()
-            return None
+        while True:
+            try:
+                sock, address = self.socket.accept()
+            except BlockingIOError:
+                return None
+            except ConnectionAbortedError:
+                continue
+            try:
+                return SocketTransport(sock, (address[0], address[1]))
+            except OSError:  # some systems refuse options on a connection that was reset
+                sock.close()
 
     async def aclose(self) -> None:
         """Hand over what the backlog holds, then close. A checkpoint; closed if cancelled here."""
@@ -118,38 +119,34 @@ async def open_listeners(
     Raises:
         BindError: The address can't be listened on.
     """
-    address = f"{host or '*'}:{port}"
-    for attempt in range(PORT_ATTEMPTS):
+    address = f"[{host}]:{port}" if ":" in host else f"{host or '*'}:{port}"
+    attempts = PORT_ATTEMPTS if port == 0 else 1
+    while True:
+        attempts -= 1
         try:
-            opened = await open_sockets(host, port)
-        except OSError as error:
-            if port == 0 and error.errno == errno.EADDRINUSE and attempt < PORT_ATTEMPTS - 1:
+            sockets = await open_sockets(host, port)
+        except (OSError, UnicodeError) as error:
+            if attempts and isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
                 continue  # the port that one family was given is taken in the other
-            raise BindError(address, error.strerror or str(error)) from error
-        return [SocketListener(sock, wait_room, adopt) for sock in opened]
-    raise AssertionError("not reached")
+            reason = error.strerror if isinstance(error, OSError) else None
+            raise BindError(address, reason or str(error)) from error
+        return [SocketListener(sock, wait_room, adopt) for sock in sockets]
 
 
 async def open_sockets(host: str, port: int) -> list[socket.socket]:
-    """Open one socket for each address, all on the same port."""
-    first = await trio.open_tcp_listeners(port, host=host or None)
-    ports = {listener.socket.getsockname()[1] for listener in first}
-    if len(ports) == 1:
-        return [detach(listener) for listener in first]
-    keep, *rest = first
-    shared = keep.socket.getsockname()[1]
-    sockets = [detach(keep)]
-    try:
-        for listener in rest:
-            address = listener.socket.getsockname()[0]
-            await listener.aclose()
-            [again] = await trio.open_tcp_listeners(shared, host=address)
-            sockets.append(detach(again))
-    except BaseException:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
+    """Open one socket for each address, all on the same port.
+
+    Raises:
+        OSError: The name is unknown, or an address or the port is taken.
+        UnicodeError: The name can't be one.
+    """
+    listeners = await trio.open_tcp_listeners(port, host=host or None)
+    ports = [listener.socket.getsockname()[1] for listener in listeners]
+    if len(set(ports)) > 1:  # each family was given an ephemeral one of its own
+        for listener in listeners:
+            listener.socket.close()
+        listeners = await trio.open_tcp_listeners(ports[0], host=host or None)
+    return [detach(listener) for listener in listeners]
 
 
 def detach(listener: trio.SocketListener) -> socket.socket:

@@ -16,22 +16,22 @@ class MultiMap(Mapping[str, str]):
         pairs: Names and values in order.
     """
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_first", "_pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._pairs = tuple(pairs)
+        self._first: dict[str, str] = {}
+        for name, value in self._pairs:
+            self._first.setdefault(name, value)
 
     def __getitem__(self, name: str) -> str:
-        for present, value in self._pairs:
-            if present == name:
-                return value
-        raise KeyError(name)
+        return self._first[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict(self._pairs))
+        return iter(self._first)
 
     def __len__(self) -> int:
-        return len(dict(self._pairs))
+        return len(self._first)
 
     def __repr__(self) -> str:
         return f"MultiMap({list(self._pairs)!r})"

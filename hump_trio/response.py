@@ -55,9 +55,11 @@ class Response:
         if not isinstance(self.status, int) or not 200 <= self.status <= 599:
             raise ValueError(f"a response needs a status from 200 to 599, not {self.status!r}")
         body = self.body
+        if body is None or isinstance(body, str | bytes):
+            return
         if isinstance(body, bytearray | memoryview):
             self.body = bytes(body)
-        elif body is not None and not isinstance(body, bytes | str | AsyncIterable):
+        elif not isinstance(body, AsyncIterable):
             raise TypeError(
                 "a body is str, bytes, an async iterable or None, "
                 f"not {type(body).__name__}; JsonResponse takes the rest"
@@ -120,10 +122,12 @@ def to_response(value: Any) -> Response:
         return value
     if value is None:
         return Response(None, HTTPStatus.NO_CONTENT)
-    if isinstance(value, str | bytes | bytearray | memoryview | AsyncIterable):
+    if isinstance(value, str | bytes):
         return Response(value)
     if isinstance(value, dict | list | tuple) or is_dataclass(value):
         return JsonResponse(value)
+    if isinstance(value, bytearray | memoryview | AsyncIterable):
+        return Response(value)
     raise TypeError(f"a handler can't return a {type(value).__name__}: {value!r:.80}")
 
 
@@ -166,7 +170,7 @@ def quality_of(parameters: str) -> float:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
             try:
-                return min(max(float(value), 0.0), 1.0)
+                return min(max(0.0, float(value)), 1.0)
             except ValueError:
                 return 0.0
     return 1.0

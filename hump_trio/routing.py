@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from types import EllipsisType
 from typing import Any, TypeAlias, TypedDict
 from uuid import UUID
@@ -27,6 +28,19 @@ METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 INTEGER = re.compile(r"-?[0-9]{1,309}")
 NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?")
 HYPHENATED_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def name_of(function: Handler) -> str:
+    """Return a name of a callable that a person recognises."""
+    function = without_partial(function)
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def without_partial(function: Handler) -> Handler:
+    """Return what a `functools.partial` calls, or the function itself."""
+    while isinstance(function, partial):
+        function = function.func
+    return function
 
 
 def match_int(segment: str) -> int | None:
@@ -78,6 +92,12 @@ class Route:
         timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
         body_limit: Bytes of a body; None for no limit, ``...`` for the app's default.
         stream: Whether the handler starts at the head and reads ``request.stream``.
+
+    Attributes:
+        parameters: The names in the template, in order.
+
+    Raises:
+        RouteError: The template can't be a path, or a method or an option is none.
     """
 
     template: str
@@ -86,20 +106,20 @@ class Route:
     timeout: float | EllipsisType | None = ...
     body_limit: int | EllipsisType | None = ...
     stream: bool = False
+    parameters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        names = tuple(name for name, _ in parse_template(self.template) if name)
+        object.__setattr__(self, "parameters", names)
         if not self.methods:
             raise RouteError(f"a route for {self.template} needs a method")
         for method in self.methods:
             if not METHOD.fullmatch(method) or method == "CONNECT":
                 raise RouteError(f"{method!r} is no method for a route")
+            if method.upper() in VERBS and method not in VERBS:
+                raise RouteError(f"methods are case-sensitive: {method.upper()!r}, not {method!r}")
         check_option("timeout", self.timeout, int | float)
         check_option("body_limit", self.body_limit, int)
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names in the template, in order."""
-        return tuple(name for name, _ in parse_template(self.template) if name)
 
 
 def check_option(name: str, value: Any, kind: Any) -> None:
@@ -125,7 +145,7 @@ def parse_template(template: str) -> list[tuple[str, str]]:
     for index, text in enumerate(texts):
         found = PARAMETER.fullmatch(text)
         if found is None:
-            if "{" in text or "}" in text:
+            if re.search("[{}<>]", text):
                 raise RouteError(f"a parameter is a whole segment, {{name:type}}: {template!r}")
             segments.append(("", text))
             continue
@@ -191,7 +211,7 @@ class RouteTable:
             taken = node.routes.get(method)
             if taken is not None:
                 raise RouteError(
-                    f"{method} {route.template} is taken by {taken.handler.__qualname__}"
+                    f"{method} {route.template} is taken by {name_of(taken.handler)}"
                     f" ({taken.template})"
                 )
         node.routes.update(dict.fromkeys(route.methods, route))

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from functools import partial
+from traceback import StackSummary
 
 import trio
 
@@ -74,16 +75,17 @@ class Server:
         """
         async with trio.open_nursery() as attendants:
             attendants.start_soon(self._watchdog.sweep)
-            if signals:
-                await attendants.start(self._obey_signals)
             async with trio.open_nursery() as connections:
                 self._connections = connections
-                with trio.CancelScope() as accepting:
-                    attendants.start_soon(self._shut_down, accepting, connections.cancel_scope)
-                    serve_listeners = partial(trio.serve_listeners, handler_nursery=connections)
-                    async with trio.open_nursery() as acceptors:
-                        await acceptors.start(serve_listeners, self._serve_transport, listeners)
-                        task_status.started(addresses)
+                serve_listeners = partial(trio.serve_listeners, handler_nursery=connections)
+                async with trio.open_nursery() as acceptors:
+                    # First of all, because from here on the listeners are sure to be closed.
+                    await acceptors.start(serve_listeners, self._serve_transport, listeners)
+                    if signals:
+                        await attendants.start(self._obey_signals)
+                    task_status.started(addresses)
+                    # A shutdown that was asked for meanwhile doesn't keep the start from ending.
+                    attendants.start_soon(self._shut_down, acceptors.cancel_scope, connections)
             attendants.cancel_scope.cancel()
 
     async def _serve_transport(self, transport: Transport) -> None:
@@ -99,7 +101,7 @@ class Server:
         assert self._connections is not None
         self._connections.start_soon(self._serve_transport, transport)
 
-    async def _shut_down(self, accepting: trio.CancelScope, connections: trio.CancelScope) -> None:
+    async def _shut_down(self, accepting: trio.CancelScope, connections: trio.Nursery) -> None:
         """Wait to be asked, then end everything in order."""
         timeouts = self.state.timeouts
         await self._asked.wait()
@@ -112,10 +114,11 @@ class Server:
         self.state.cleanup_deadline = trio.current_time() + timeouts.cleanup
         for connection in self._watchdog.connections:
             logger.warning("cut at shutdown: a connection in phase %s", connection.phase.name)
-        connections.cancel()
+        connections.cancel_scope.cancel()
         await trio.sleep(timeouts.cleanup)
-        for connection in self._watchdog.connections:
-            logger.error("can't be cancelled: a connection in phase %s", connection.phase.name)
+        for task in connections.child_tasks:
+            stack = StackSummary.extract(task.iter_await_frames())
+            logger.error("can't be cancelled; it waits in\n%s", "".join(stack.format()))
 
     async def _obey_signals(self, task_status: trio.TaskStatus[None]) -> None:
         """Shut down at the first signal; a second one ends the process at once."""

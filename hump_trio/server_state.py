@@ -26,16 +26,14 @@ class ServerState:
         self.dispatcher = dispatcher
         self.limits = limits
         self.timeouts = timeouts
-        self.server_line: bytes = (
-            b"" if server is None else f"server: {server}\r\n".encode("latin-1")
-        )
+        self.server_line: str = "" if server is None else f"server: {server}\r\n"
         self.request_count = 0
         self.buffered_bytes = 0
         self.closing = False
         # When clean-up must end; known once the server has begun to cancel.
         self.cleanup_deadline: float = math.inf
         self._date_second = 0
-        self._date_line = b""
+        self._date_line = ""
 
     @property
     def full(self) -> bool:
@@ -43,10 +41,10 @@ class ServerState:
         limit = self.limits.requests
         return limit is not None and self.request_count >= limit
 
-    def date_line(self) -> bytes:
+    def date_line(self) -> str:
         """Return the ``Date`` line, made anew once a second (RFC 9110 section 6.6.1)."""
         second = int(time.time())
         if second != self._date_second:
             self._date_second = second
-            self._date_line = f"date: {formatdate(second, usegmt=True)}\r\n".encode("ascii")
+            self._date_line = f"date: {formatdate(second, usegmt=True)}\r\n"
         return self._date_line

@@ -142,6 +142,8 @@ class Serving:
         if parser.buffered_bytes:
             # A client that sends many requests at once waits its turn before each.
             await trio.lowlevel.checkpoint()
+        elif not await connection.receive():
+            return None
         while (head := parser.parse_head()) is None:
             if parser.started:
                 if connection.phase is Phase.IDLE:

@@ -40,8 +40,8 @@ def encode_head(
     *,
     body_bytes: int | None,
     keep_alive: bool,
-    date: bytes,
-    server: bytes,
+    date: str,
+    server: str,
 ) -> ResponseHead:
     """Encode the head of an answer.
 
@@ -61,15 +61,15 @@ def encode_head(
     """
     method = "" if request is None else request.line.method
     version = "1.1" if request is None else request.line.version
-    lines = [STATUS_LINES.get(status) or encode_status_line(status)]
+    lines = [STATUS_LINES.get(status) or status_line(status)]
     given_length = None
     for name, value in fields:
         if name not in SERVER_FIELDS:
-            lines.append(f"{name}: {value}\r\n".encode("latin-1"))
+            lines.append(f"{name}: {value}\r\n")
             if name == "date":
-                date = b""
+                date = ""
             elif name == "server":
-                server = b""
+                server = ""
         elif name == "content-length":
             given_length = value
         elif name == "connection" and not keeps_alive(value, "1.1"):
@@ -83,19 +83,19 @@ def encode_head(
     if bodyless:
         length = None
     elif length is not None:
-        lines.append(b"content-length: %d\r\n" % length)
+        lines.append(f"content-length: {length}\r\n")
     elif version == "1.1":
         chunked = True
-        lines.append(b"transfer-encoding: chunked\r\n")
+        lines.append("transfer-encoding: chunked\r\n")
     else:
         keep_alive = False
     if not keep_alive:
-        lines.append(b"connection: close\r\n")
+        lines.append("connection: close\r\n")
     elif version == "1.0":
-        lines.append(b"connection: keep-alive\r\n")
-    lines.append(b"\r\n")
+        lines.append("connection: keep-alive\r\n")
+    lines.append("\r\n")
     return ResponseHead(
-        data=b"".join(lines),
+        data="".join(lines).encode("latin-1"),
         body_follows=not bodyless and method != "HEAD",
         content_length=length,
         chunked=chunked,
@@ -103,16 +103,16 @@ def encode_head(
     )
 
 
-def encode_status_line(status: int) -> bytes:
-    """Encode a status line; one without a standard phrase keeps its space (section 4)."""
+def status_line(status: int) -> str:
+    """Return a status line; one without a standard phrase keeps its space (section 4)."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
-    return f"HTTP/1.1 {status:d} {phrase}\r\n".encode("ascii")
+    return f"HTTP/1.1 {status:d} {phrase}\r\n"
 
 
-STATUS_LINES = {int(status): encode_status_line(status) for status in HTTPStatus}
+STATUS_LINES = {int(status): status_line(status) for status in HTTPStatus}
 
 
 def parse_length(value: str) -> int:

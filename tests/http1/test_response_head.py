@@ -18,8 +18,8 @@ from hump_trio.http1.section import Fields
 from hump_trio.settings import Limits
 from tests.http1.drive import drain
 
-DATE = b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
-SERVER = b"server: hump\r\n"
+DATE = "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+SERVER = "server: hump\r\n"
 BODY = b"0\r\n\r\nHTTP/1.1 200 "  # looks like framing, must never be read as such
 
 
@@ -166,8 +166,8 @@ def test_the_whole_of_a_plain_answer() -> None:
     head = encode(fields=[("x-b", "1"), ("set-cookie", "a"), ("set-cookie", "\xe9")], body_bytes=3)
     assert head.data == (
         b"HTTP/1.1 200 OK\r\nx-b: 1\r\nset-cookie: a\r\nset-cookie: \xe9\r\n"
-        + DATE
-        + SERVER
+        + DATE.encode()
+        + SERVER.encode()
         + b"content-length: 3\r\n\r\n"
     )
 
@@ -265,7 +265,7 @@ def test_an_answer_may_bring_its_own(name: str) -> None:
 
 def test_the_server_field_can_be_off() -> None:
     """An empty line of ours leaves no trace."""
-    head = encode_head(None, 400, [], body_bytes=0, keep_alive=False, date=DATE, server=b"")
+    head = encode_head(None, 400, [], body_bytes=0, keep_alive=False, date=DATE, server="")
     assert [name for name, _ in fields_of(head)] == [b"date", b"content-length", b"connection"]
 
 
