@@ -20,6 +20,8 @@ def check_async(function: Handler, role: str) -> None:
     Raises:
         TypeError: With the async form, and the way to run blocking code, in its message.
     """
+    if not callable(function):
+        raise TypeError(f"the {role} must be an async function, not {function!r}")
     if is_generator(function) or any(map(inspect.iscoroutinefunction, called_by(function))):
         return
     name = name_of(function)
@@ -37,7 +39,7 @@ def is_generator(handler: Handler) -> bool:
 def called_by(function: Handler) -> tuple[Any, Any]:
     """Return what a call may end up in: the function itself, or its type's ``__call__``."""
     function = without_partial(function)
-    return function, getattr(type(function), "__call__", None)
+    return function, type(function).__call__
 
 
 def check_layer(function: Handler, role: str, *parameters: str) -> None:
