@@ -1,0 +1,190 @@
+"""The README tells the truth: its programs run, and its tables hold."""
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+import hump_trio
+from hump_trio import Hump, Limits, Timeouts
+from hump_trio.testing import client, connect
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+GOOD = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+POST = b"POST /order HTTP/1.1\r\nhost: a\r\n"
+# For each row of the table of hostile input, what a hostile client sends.
+HOSTILE = {
+    "a malformed request line or header, a bare CR or LF, a folded header, a control byte": [
+        b"GET  / HTTP/1.1\r\nhost: a\r\n\r\n" + GOOD,
+        b"GET / HTTP/1.1\r\nhost: a\r\nb : c\r\n\r\n" + GOOD,
+        b"GET / HTTP/1.1\nhost: a\n\n" + GOOD,
+        b"GET / HTTP/1.1\r\nhost: a\r\nb: c\rd\r\n\r\n" + GOOD,
+        b"GET / HTTP/1.1\r\nhost: a\r\nb: c\r\n d\r\n\r\n" + GOOD,
+        b"GET / HTTP/1.1\r\nhost: a\r\nb: \x00\r\n\r\n" + GOOD,
+    ],
+    "`Host` malformed, repeated, or missing in HTTP/1.1": [
+        b"GET / HTTP/1.1\r\nhost: user@a\r\n\r\n" + GOOD,
+        b"GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n" + GOOD,
+        b"GET / HTTP/1.1\r\n\r\n" + GOOD,
+    ],
+    "`Content-Length` malformed, repeated, or beside `Transfer-Encoding`; "
+    "malformed chunks or trailers": [
+        POST + b"content-length: +1\r\n\r\na" + GOOD,
+        POST + b"content-length: 1\r\ncontent-length: 1\r\n\r\na" + GOOD,
+        POST + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + GOOD,
+        POST + b"transfer-encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n" + GOOD,
+        POST + b"transfer-encoding: chunked\r\n\r\n0\r\nhost: b\r\n\r\n" + GOOD,
+    ],
+    "a transfer coding besides `chunked`": [
+        POST + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + GOOD,
+        POST + b"transfer-encoding: tea\r\n\r\n" + GOOD,
+    ],
+    "HTTP/2 on plain text, an unknown version": [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + GOOD,
+        b"GET / HTTP/1.2\r\nhost: a\r\n\r\n" + GOOD,
+    ],
+    "a head or a body that dribbles": [
+        b"GET / HTTP/1.1\r\nhos",
+        POST + b"content-length: 10\r\n\r\na",
+    ],
+    "an unknown method, CONNECT": [
+        b"BREW / HTTP/1.1\r\nhost: a\r\n\r\n" + GOOD,
+        b"CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n" + GOOD,
+    ],
+    "another method than the path's": [b"DELETE / HTTP/1.1\r\nhost: a\r\n\r\n" + GOOD],
+    "an unknown `Expect`": [POST + b"expect: tea\r\n\r\n" + GOOD],
+    "an `Upgrade`": [
+        b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: tea\r\nconnection: upgrade\r\n\r\n" + GOOD
+    ],
+    "a bad request behind good ones": [GOOD + b"GET\r\n\r\n" + GOOD],
+}
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The names that all of the README's blocks define, run one after the other."""
+    runs: list[Callable[..., Any]] = []
+    monkeypatch.setattr(trio, "run", runs.append)
+    names: dict[str, Any] = {}
+    for block in PYTHON_BLOCKS:
+        exec(compile(block, "README.md", "exec"), names)
+    assert runs == [names["app"].serve]
+    return names
+
+
+def table_after(heading: str) -> list[list[str]]:
+    """Return the rows of the first table after a heading, each as its cells."""
+    section = README.partition(f"\n## {heading}\n")[2]
+    lines = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def readable(name: str, value: float | None) -> str:
+    """Return a setting's value as the README writes it."""
+    if value is None:
+        return "no limit"
+    if not name.endswith("_bytes"):
+        return f"{value:,g}"
+    kibibytes = int(value) // 1024
+    return f"{kibibytes} KiB" if kibibytes < 1024 else f"{kibibytes // 1024} MiB"
+
+
+@pytest.mark.parametrize(("heading", "settings"), [("Timeouts", Timeouts()), ("Limits", Limits())])
+def test_tables_of_settings_are_complete(heading: str, settings: Timeouts | Limits) -> None:
+    """Every field has a row with its default, in the order in which the class has them."""
+    written = [row[:2] for row in table_after(heading)]
+    names = [field.name for field in fields(settings)]
+    assert written == [[f"`{name}`", readable(name, getattr(settings, name))] for name in names]
+
+
+def test_every_example_is_linked() -> None:
+    """No example is left out, and no link to one leads nowhere."""
+    linked = re.findall(r"\]\((examples/[^)]+)\)", README)
+    present = [f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")]
+    assert sorted(linked) == sorted(present)
+
+
+@pytest.mark.parametrize("name", hump_trio.__all__)
+def test_every_public_name_is_mentioned(name: str) -> None:
+    """What can be imported from hump_trio is somewhere in the README."""
+    assert re.search(rf"\b{name}s?\b", README)
+
+
+@pytest.mark.parametrize("extra", ["json", "testing", "all", "dev"])
+def test_extras_are_those_of_the_package(extra: str) -> None:
+    """The table of extras names what pyproject.toml has."""
+    assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert extra in [row[0].strip("`") for row in table_after("Extras")]
+
+
+async def test_first_program_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first block alone is a whole program, with both its answers."""
+    runs: list[Callable[..., Any]] = []
+    monkeypatch.setattr(trio, "run", runs.append)
+    names: dict[str, Any] = {}
+    exec(PYTHON_BLOCKS[0], names)
+    app = names["app"]
+    assert isinstance(app, Hump)
+    assert runs == [app.serve]
+    async with client(app) as http:
+        index, teapot = await http.get("/"), await http.get("/teapot")
+    assert (index.status_code, index.text) == (200, "Hello, world!")
+    assert (teapot.status_code, teapot.text) == (418, "Howdy!")
+
+
+async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock: MockClock) -> None:
+    """The other blocks go on from the first one, and each of their routes works."""
+    async with client(program["app"]) as http:
+        stranger = await http.get("/tea")
+        member = await http.get("/tea", headers={"authorization": "Bearer tea"})
+        uploaded = await http.put("/upload", content=bytes(2_000_000))
+        too_large = await http.put("/upload", content=bytes(10_000_001))
+        countdown = await http.get("/countdown")
+        order = await http.post("/order")
+        unknown = await http.get("/unknown")
+    assert (stranger.status_code, stranger.text) == (401, "who are you?")
+    assert (member.status_code, member.text) == (409, "no tea left")
+    assert uploaded.json() == {"bytes": 2_000_000}
+    assert too_large.status_code == 413
+    assert countdown.text == "3\n2\n1\n"
+    assert order.status_code == 503
+    assert (unknown.status_code, unknown.headers["x-greeting"]) == (404, "hello")
+
+
+async def test_snippet_of_a_test_passes(program: dict[str, Any]) -> None:
+    """The test that is shown for an app passes."""
+    await program["test_index"]()
+
+
+def test_hostile_samples_are_those_of_the_table() -> None:
+    """The table of hostile input and the samples here name the same cases."""
+    assert [row[0] for row in table_after("Hostile input")] == list(HOSTILE)
+
+
+@pytest.mark.parametrize("row", table_after("Hostile input"), ids=lambda row: row[0][:30])
+async def test_hostile_input_is_answered_as_said(
+    row: list[str], program: dict[str, Any], autojump_clock: MockClock
+) -> None:
+    """Each row's input gets the answer beside it, and the connection ends or stays."""
+    said, answer = row
+    for sample in HOSTILE[said]:
+        async with connect(program["app"]) as connection:
+            await connection.send(sample)
+            received = b""
+            while part := await connection.receive():
+                received += part
+        statuses = re.findall(r"HTTP/1\.1 (\d+) ", received.decode())
+        expected = re.findall(r"\d{3}", answer) or ["200"]
+        if "their answers" in answer:
+            expected.insert(0, "200")
+        if answer.endswith("stays open"):
+            expected.append("200")
+        assert statuses == expected, sample
