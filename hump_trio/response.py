@@ -66,7 +66,9 @@ class Response:
             )
 
     def settle(self) -> None:
-        """Make the body bytes or an async iterable and give it a content type.
+        """Make the body bytes or an async iterable and give it a content type, if it has content.
+
+        Settling twice is settling once, so that a response can be returned again and again.
 
         Raises:
             TypeError: The body was changed to something else.
@@ -79,7 +81,7 @@ class Response:
         elif isinstance(body, str):
             self.body = body.encode()
             self.headers.setdefault("content-type", "text/plain; charset=utf-8")
-        else:
+        elif body != b"":
             self.headers.setdefault("content-type", "application/octet-stream")
 
 

@@ -1,0 +1,249 @@
+"""Answers, and what handlers' plain return values become."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import pytest
+
+from hump_trio.exceptions import HttpException, HttpParserError
+from hump_trio.headers import Headers
+from hump_trio.response import (
+    HtmlResponse,
+    JsonResponse,
+    Response,
+    error_response,
+    prefers_json,
+    quality_of,
+    to_response,
+)
+
+
+@dataclass
+class Point:
+    """A value with a JSON form."""
+
+    x: int
+
+
+class Pair(NamedTuple):
+    """A tuple with names."""
+
+    a: int
+    b: int
+
+
+async def parts() -> AsyncIterator[bytes]:
+    """Yield a streamed body."""
+    yield b"a"
+
+
+STREAM = parts()
+
+
+@pytest.mark.parametrize(
+    ("body", "settled", "content_type"),
+    [
+        (None, b"", None),
+        ("", b"", "text/plain; charset=utf-8"),
+        ("ü", b"\xc3\xbc", "text/plain; charset=utf-8"),
+        (b"a", b"a", "application/octet-stream"),
+        (b"", b"", None),
+        (bytearray(b"a"), b"a", "application/octet-stream"),
+        (memoryview(b"abc")[1:], b"bc", "application/octet-stream"),
+        (STREAM, STREAM, "application/octet-stream"),
+    ],
+)
+def test_settling(body: Any, settled: Any, content_type: str | None) -> None:
+    """A body becomes bytes or stays a stream, with a content type; doing so twice is once."""
+    response = Response(body)
+    for _ in range(2):
+        response.settle()
+        assert response.body == settled
+        assert isinstance(response.body, bytes | type(STREAM))
+        assert response.headers.get_all("content-type") == ([content_type] if content_type else [])
+
+
+def test_a_content_type_of_ones_own() -> None:
+    """What the handler says stays."""
+    fields = {"Content-Type": "a/b"}
+    responses = [
+        Response("a", 200, fields),
+        Response(b"a", 200, fields),
+        Response(parts(), 200, fields),
+        JsonResponse(1, 200, fields),
+        HtmlResponse("a", 200, fields),
+    ]
+    for response in responses:
+        response.settle()
+        assert response.headers.get_all("content-type") == ["a/b"]
+
+
+def test_headers_are_a_copy() -> None:
+    """What a response was made of can be used again."""
+    fields = Headers({"a": "1"})
+    response = Response("x", headers=fields)
+    response.headers["a"] = "2"
+    assert fields["a"] == "1"
+    assert Response().headers.items() == []
+
+
+@pytest.mark.parametrize("status", [100, 199, 600, 0, -200, True, "200", None, 200.0])
+def test_a_status_that_is_not_final(status: Any) -> None:
+    """It raises where it is set, and again before it would be sent."""
+    with pytest.raises(ValueError, match=f"from 200 to 599, not {status!r}"):
+        Response("a", status)
+    response = Response("a")
+    response.status = status
+    with pytest.raises(ValueError, match="from 200 to 599"):
+        response.settle()
+
+
+@pytest.mark.parametrize("status", [200, 299, 418, 599, HTTPStatus.IM_A_TEAPOT])
+def test_a_final_status(status: int) -> None:
+    """Any number up to 599, with or without a standard name."""
+    assert Response("a", status).status == status
+
+
+@pytest.mark.parametrize("body", [1, {"a": 1}, ["a"], object(), iter([b"a"])])
+def test_a_body_of_another_kind(body: Any) -> None:
+    """It raises where it is set and before it would be sent, and says what takes the rest."""
+    with pytest.raises(TypeError, match=f"not {type(body).__name__}; JsonResponse takes the rest"):
+        Response(body)
+    response = Response()
+    response.body = body
+    with pytest.raises(TypeError, match="JsonResponse takes the rest"):
+        response.settle()
+
+
+def test_text_without_a_utf8_form() -> None:
+    """Half a surrogate pair raises before anything is sent."""
+    with pytest.raises(ValueError, match="surrogates"):
+        Response("\ud800").settle()
+
+
+@pytest.mark.parametrize("value", ["a\r\nb: c", "a\n", "\0", "€"])
+def test_a_header_that_breaks_the_message(value: str) -> None:
+    """It raises where it is set: in the constructor or later."""
+    with pytest.raises(ValueError, match="a value of x that can't be sent"):
+        Response("a", headers={"x": value})
+    with pytest.raises(ValueError, match="a value of x that can't be sent"):
+        Response("a").headers["x"] = value
+
+
+def test_json() -> None:
+    """Anything with a JSON form; null for nothing."""
+    assert JsonResponse({"p": Point(1)}).body == b'{"p":{"x":1}}'
+    assert JsonResponse().body == b"null"
+    assert JsonResponse([], 201, {"a": "b"}).status == 201
+    assert JsonResponse([]).headers.items() == [("content-type", "application/json")]
+    with pytest.raises(TypeError, match="object"):
+        JsonResponse(object())
+
+
+def test_html() -> None:
+    """A page as UTF-8, with every check of a response."""
+    response = HtmlResponse("<p>ü", 404)
+    response.settle()
+    assert (response.body, response.status) == (b"<p>\xc3\xbc", 404)
+    assert response.headers.items() == [("content-type", "text/html; charset=utf-8")]
+    assert HtmlResponse().body == ""
+    with pytest.raises(ValueError, match="from 200 to 599"):
+        HtmlResponse("", 100)
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "body", "content_type"),
+    [
+        ("ü", 200, "ü".encode(), "text/plain; charset=utf-8"),
+        (b"a", 200, b"a", "application/octet-stream"),
+        (bytearray(b"a"), 200, b"a", "application/octet-stream"),
+        (memoryview(b"a"), 200, b"a", "application/octet-stream"),
+        (None, 204, b"", None),
+        ({"a": 1}, 200, b'{"a":1}', "application/json"),
+        ([1], 200, b"[1]", "application/json"),
+        ((1, 2), 200, b"[1,2]", "application/json"),
+        (Pair(1, 2), 200, b"[1,2]", "application/json"),
+        (Point(1), 200, b'{"x":1}', "application/json"),
+        (STREAM, 200, STREAM, "application/octet-stream"),
+    ],
+)
+def test_return_values(value: Any, status: int, body: Any, content_type: str | None) -> None:
+    """Each plain value a handler may return has one meaning."""
+    response = to_response(value)
+    response.settle()
+    assert (response.status, response.body) == (status, body)
+    assert response.headers.get("content-type") == content_type
+
+
+def test_a_response_is_returned_as_it_is() -> None:
+    """Nothing is copied or wrapped, whatever its class."""
+    for response in (Response("a"), JsonResponse(1)):
+        assert to_response(response) is response
+
+
+@pytest.mark.parametrize("value", [1, True, 1.5, {1}, object, iter("a")])
+def test_what_no_answer_can_be_made_of(value: Any) -> None:
+    """The error names the type, and shows the value no further than a line."""
+    with pytest.raises(TypeError, match=f"can't return a {type(value).__name__}: "):
+        to_response(value)
+    with pytest.raises(TypeError) as caught:
+        to_response({str(number) for number in range(1000)})
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize("kind", [HttpException, HttpParserError])
+def test_an_error_as_text(kind: type[HttpException | HttpParserError]) -> None:
+    """Its detail is the body."""
+    response = error_response(kind(418, "short and stout"))
+    assert (response.status, response.body) == (418, "short and stout")
+    assert response.headers.items() == []
+
+
+def test_an_error_as_json() -> None:
+    """RFC 9457, for clients that prefer it; the error's own headers go along."""
+    error = HttpException(409, "taken", headers={"x": "y", "content-type": "text/plain"})
+    response = error_response(error, "application/json")
+    assert response.status == 409
+    assert response.body == b'{"title":"Conflict","status":409,"detail":"taken"}'
+    assert response.headers.items() == [("x", "y"), ("content-type", "application/problem+json")]
+
+
+@pytest.mark.parametrize(
+    ("accept", "preferred"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("application/*", False),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", False),
+        ("application/json", True),
+        ("APPLICATION/JSON", True),
+        ("application/problem+json", True),
+        ("application/json, */*", True),
+        ("text/plain, application/json", False),
+        ("application/json, text/plain", True),
+        ("text/plain;q=0.5, application/json", True),
+        ("application/json;q=0.4, text/*;q=0.5", False),
+        ("application/json;q=0", False),
+        ("application/json; charset=utf-8; Q=0.5", True),
+        ("application/json;q=x", False),
+        ("application/json;q=nan", False),
+        ("application/json;q=-1", False),
+        ("text/html;q=7, application/json", False),
+        ("application/jsonp", False),
+        (",;,q=,", False),
+    ],
+)
+def test_preferring_json(accept: str, preferred: bool) -> None:
+    """JSON must be named, and not after a text type; browsers and curl read text."""
+    assert prefers_json(accept) is preferred
+
+
+@pytest.mark.parametrize(
+    ("parameters", "quality"),
+    [("", 1), ("q=0.5", 0.5), (" a=b ; q=0", 0), ("q=2", 1), ("q=-1", 0), ("q=nan", 0), ("q", 0)],
+)
+def test_quality(parameters: str, quality: float) -> None:
+    """From 0 to 1; 1 where it is left out and 0 where it is malformed."""
+    assert quality_of(parameters) == quality
