@@ -1,0 +1,253 @@
+"""The app: what is checked where it is written, and its life."""
+
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from hump_trio import Hump, Limits, Request, Response, RouteError, Timeouts
+from hump_trio.testing import client, connect
+
+VERBS = ["get", "head", "options", "post", "put", "patch", "delete"]
+
+
+async def index(request: Request) -> str:
+    """Answer with the method."""
+    return request.method
+
+
+async def layer(request: Request, call_next: Callable[[Request], Any]) -> Response:
+    """Add nothing."""
+    answer: Response = await call_next(request)
+    return answer
+
+
+async def on_error(request: Request, error: Exception) -> str:
+    """Answer with the error."""
+    return str(error)
+
+
+def ordinary(request: Request, other: Any) -> str:
+    """Be no async function."""
+    return ""
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_verbs(verb: str) -> None:
+    """Each registers its method, gives the handler back unchanged and takes options."""
+    app = Hump()
+    assert getattr(app, verb)("/", timeout=None, body_limit=1, stream=False)(index) is index
+    async with client(app) as http:
+        answer = await http.request(verb.upper(), "/")
+        assert answer.status_code == 200
+        assert answer.text == ("" if verb == "head" else verb.upper())
+        other = "PUT" if verb != "put" else "POST"
+        assert (await http.request(other, "/")).status_code == 405
+
+
+async def test_route_takes_several_methods() -> None:
+    """By decorator or by call, from any iterable."""
+    app = Hump()
+    assert app.route("/a", methods=["GET", "PURGE"])(index) is index
+    app.add_route("/b", index, methods=iter(["POST"]))
+    async with client(app) as http:
+        assert (await http.request("PURGE", "/a")).text == "PURGE"
+        assert (await http.get("/a")).text == "GET"
+        assert (await http.post("/b")).text == "POST"
+
+
+async def test_options_of_a_route_count() -> None:
+    """A body limit of the route's own, and a body in parts."""
+    app = Hump(limits=Limits(body_bytes=2))
+
+    @app.post("/limited", body_limit=1)
+    async def limited(request: Request) -> bytes:
+        return request.body
+
+    @app.post("/unlimited", body_limit=None)
+    async def unlimited(request: Request) -> bytes:
+        return request.body
+
+    @app.post("/streamed", stream=True)
+    async def streamed(request: Request) -> list[str]:
+        return [part.decode() async for part in request.stream]
+
+    async with client(app) as http:
+        assert (await http.post("/limited", content=b"12")).status_code == 413
+        assert (await http.post("/unlimited", content=b"123")).content == b"123"
+        assert "".join((await http.post("/streamed", content=b"12")).json()) == "12"
+
+
+async def test_a_timeout_of_a_route_counts(autojump_clock: MockClock) -> None:
+    """Its own instead of the app's, or none."""
+    app = Hump(timeouts=Timeouts(handler=5))
+
+    async def slow() -> str:
+        await trio.sleep(20)
+        return "done"
+
+    app.get("/default")(slow)
+    app.get("/longer", timeout=30)(slow)
+    app.get("/never", timeout=None)(slow)
+    async with client(app) as http:
+        assert (await http.get("/default")).status_code == 503
+        assert (await http.get("/longer")).text == "done"
+        assert (await http.get("/never")).text == "done"
+
+
+@pytest.mark.parametrize("port", [-1, 65536, True, "80", 80.0, None])
+def test_a_port_that_is_none(port: Any) -> None:
+    """It raises where it is written."""
+    with pytest.raises(ValueError, match=f"a port is a number from 0 to 65535, not {port!r}"):
+        Hump("", port)
+
+
+@pytest.mark.parametrize("server", ["a\r\nb: c", "a\0", "€"])
+def test_a_server_field_that_cannot_be_sent(server: str) -> None:
+    """It raises where it is written, not in every answer."""
+    with pytest.raises(ValueError, match="a value of server that can't be sent"):
+        Hump(server=server)
+
+
+async def test_the_server_field() -> None:
+    """By default the package's name; another, or none at all."""
+    for server, field in (("camel/1", "camel/1"), (None, None)):
+        app = Hump(server=server)
+        async with client(app) as http:
+            assert (await http.get("/")).headers.get("server") == field
+    async with client(Hump()) as http:
+        assert (await http.get("/")).headers["server"] == "hump_trio"
+
+
+def test_creating_an_app_does_nothing() -> None:
+    """No address is bound, none is known, and the settings have defaults."""
+    app = Hump("192.0.2.1", 1)
+    assert (app.host, app.port, app.addresses, app.draining) == ("192.0.2.1", 1, (), False)
+    assert (app.limits, app.timeouts) == (Limits(), Timeouts())
+
+
+def test_methods_are_a_list() -> None:
+    """A string would be taken letter by letter."""
+    with pytest.raises(TypeError, match=re.escape("methods is a list of names: ['GET']")):
+        Hump().route("/", methods="GET")(index)
+
+
+def test_a_decorator_without_its_path() -> None:
+    """``@app.get`` without parentheses would register nothing, and lose the handler."""
+    with pytest.raises(
+        TypeError, match=r"a path comes first, as in @app\.get\('/'\), not <function"
+    ):
+        Hump().get(cast("Any", index))
+
+
+def test_a_route_is_refused_where_it_is_written() -> None:
+    """A path or a signature that doesn't fit, an unknown option, a route that is taken."""
+    app = Hump()
+    app.get("/")(index)
+    with pytest.raises(RouteError, match="GET / is taken by index"):
+        app.get("/")(index)
+    with pytest.raises(RouteError, match="starts with a slash"):
+        app.get("a")(index)
+    with pytest.raises(RouteError, match="'call_next' that is neither the request nor in its path"):
+        app.get("/x")(layer)
+    with pytest.raises(RouteError, match="timeout must be a positive number"):
+        app.get("/x", timeout=0)(index)
+    with pytest.raises(TypeError, match="the handler ordinary must be async"):
+        app.get("/x/{other}")(ordinary)
+    unknown: dict[str, Any] = {"time_out": 1}
+    with pytest.raises(TypeError, match="time_out"):
+        app.get("/x", **unknown)(index)
+
+
+async def test_a_refused_route_leaves_nothing_behind() -> None:
+    """What raised isn't half registered."""
+    app = Hump()
+    with pytest.raises(RouteError):
+        app.get("/x")(layer)
+    async with client(app) as http:
+        assert (await http.get("/x")).status_code == 404
+
+
+def test_layers_are_refused_where_they_are_written() -> None:
+    """Not async, or other parameters; the message says which."""
+    app = Hump()
+    with pytest.raises(TypeError, match="the middleware ordinary must be async"):
+        app.middleware(ordinary)
+    with pytest.raises(TypeError, match=r"the middleware index must take \(request, call_next\)"):
+        app.middleware(index)
+    with pytest.raises(TypeError, match="the exception handler ordinary must be async"):
+        app.exception_handler(ValueError)(ordinary)
+    with pytest.raises(TypeError, match=r"exception handler index must take \(request, error\)"):
+        app.exception_handler(ValueError)(index)
+
+
+@pytest.mark.parametrize("kind", [BaseException, KeyboardInterrupt, trio.Cancelled, int, "x", None])
+def test_exception_handlers_are_for_exceptions(kind: Any) -> None:
+    """What ends a program or cancels a task is nobody's to answer."""
+    with pytest.raises(TypeError, match="for a subclass of Exception, not "):
+        Hump().exception_handler(kind)
+
+
+def test_layers_are_given_back_unchanged() -> None:
+    """Decorating doesn't change a function."""
+    app = Hump()
+    assert app.middleware(layer) is layer
+    assert app.exception_handler(ValueError)(on_error) is on_error
+
+
+async def test_a_served_app_does_not_change() -> None:
+    """What a running server would never notice is refused; afterwards it is fine again."""
+    app = Hump()
+    async with client(app) as http:
+        for change in (
+            lambda: app.get("/late")(index),
+            lambda: app.middleware(layer),
+            lambda: app.exception_handler(ValueError)(on_error),
+        ):
+            with pytest.raises(RuntimeError, match="can't be changed while it is being served"):
+                change()
+        assert (await http.get("/late")).status_code == 404
+    app.get("/late")(index)
+    async with client(app) as http:
+        assert (await http.get("/late")).text == "GET"
+
+
+async def test_an_app_is_served_once_at_a_time() -> None:
+    """A second `serve` raises, and doesn't disturb the first."""
+    app = Hump()
+    app.get("/")(index)
+    async with client(app) as http:
+        with pytest.raises(RuntimeError, match="this app is being served already"):
+            await app.serve()
+        assert (await http.get("/")).text == "GET"
+
+
+async def test_draining_tells_of_the_shutdown(autojump_clock: MockClock) -> None:
+    """False before, true from the moment it was asked for, and false when all is over."""
+    app = Hump(timeouts=Timeouts(shutdown_delay=1))
+    async with connect(app):
+        assert not app.draining
+        app.shutdown()
+        assert app.draining
+        app.shutdown()
+    assert not app.draining
+
+
+def test_shutting_down_what_is_not_served() -> None:
+    """It raises: somebody expects something to end that doesn't run."""
+    with pytest.raises(RuntimeError, match="this app is not being served"):
+        Hump().shutdown()
+
+
+async def test_addresses_are_known_while_served() -> None:
+    """`nursery.start` returns the bound URLs, `addresses` holds them until the end."""
+    app = Hump("127.0.0.1", 0)
+    async with trio.open_nursery() as nursery:
+        addresses: tuple[str, ...] = await nursery.start(app.serve)
+        assert addresses == app.addresses
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", addresses[0])
+        app.shutdown()
+    assert app.addresses == ()
