@@ -115,6 +115,9 @@ def parse_head(line: RequestLine, section: bytes, limits: Limits) -> RequestHead
         host = ""
     check_authority(host)
     length, chunked = parse_framing(framing, line.version)
+    if line.method == "CONNECT" and (length or chunked):
+        # RFC 9110 section 9.3.6: it has no content; some parsers read a body, some a tunnel.
+        raise HttpParserError(400, "CONNECT has no content")
     options = framing.get("connection")
     return RequestHead(
         line=line,
@@ -174,7 +177,7 @@ def parse_absolute_form(target: str, method: str) -> tuple[str, str, str]:
     if found is None:
         raise HttpParserError(400, "a malformed request target")
     authority, path, query = found[1], found[2], found[3]
-    if not authority or authority[0] == ":":
+    if not authority:
         raise HttpParserError(400, "a request target without a host")
     check_authority(authority)
     if not path:

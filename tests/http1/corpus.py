@@ -119,6 +119,24 @@ STREAMS: list[tuple[str, bytes, tuple[Exchange, ...], int | None]] = [
         None,
     ),
     (
+        "connect-empty",
+        b"CONNECT b:443 HTTP/1.1\r\nHost: b\r\nContent-Length: 0\r\n\r\n",
+        (Exchange("CONNECT", "b:443"),),
+        None,
+    ),
+    (
+        "connect-length",
+        b"CONNECT b:443 HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n\r\nabc",
+        (),
+        400,
+    ),
+    (
+        "connect-chunked",
+        b"CONNECT b:443 HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        (),
+        400,
+    ),
+    (
         "length-hides-a-request",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
         (Exchange("POST", "/", SMUGGLED),),

@@ -70,13 +70,27 @@ def test_the_largest_chunk_size() -> None:
     assert not buffer
 
 
+def test_what_remains_of_a_chunked_body() -> None:
+    """Nobody can know until the last trailer has come; then it is nothing."""
+    body, buffer = ChunkedBody(Limits()), bytearray(b"1\r\na\r\n0\r\n")
+    assert body.remaining_bytes is None
+    assert body.parse(buffer) == b"a"
+    assert body.parse(buffer) is None
+    assert body.remaining_bytes is None
+    buffer += b"\r\n"
+    assert body.parse(buffer) == b""
+    assert body.remaining_bytes == 0
+
+
 @pytest.mark.parametrize("data", [b"", b"3", b"3\r", b"3\r\n", b"0\r\n", b"0\r\n\r", b"0\r\nX"])
 def test_more_is_needed(data: bytes) -> None:
     """What may still become a chunk is waited for."""
     assert chunks_of(data) is None
 
 
-@pytest.mark.parametrize("data", [b"3;" + b"a" * CHUNK_LINE_BYTES, b"3;\x00", b"3\nab", b"3\rab"])
+@pytest.mark.parametrize(
+    "data", [b"3;" + b"a" * (CHUNK_LINE_BYTES - 2), b"3;\x00", b"3\nab", b"3\rab"]
+)
 def test_a_hopeless_chunk_line_is_not_waited_for(data: bytes) -> None:
     """A line that is too long, or holds a byte it can't hold, is refused before it ends."""
     with pytest.raises(HttpParserError) as caught:

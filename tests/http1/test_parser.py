@@ -5,7 +5,7 @@ import pytest
 from hump_trio.exceptions import HttpParserError
 from hump_trio.http1.parser import RequestParser
 from hump_trio.settings import Limits
-from tests.http1.corpus import LIMITS, NEXT, SAMPLES, Exchange, Sample
+from tests.http1.corpus import CHUNKED_HEAD, LIMITS, NEXT, SAMPLES, Exchange, Sample
 from tests.http1.drive import bytewise, drain
 
 each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=[s.name for s in SAMPLES])
@@ -120,8 +120,7 @@ def test_empty_lines_are_counted_across_feeds() -> None:
 def test_trailers_belong_to_their_request() -> None:
     """A request without trailers doesn't show those of the one before."""
     parser = RequestParser(Limits())
-    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    parser.feed(head + b"0\r\nX: y\r\n\r\n" + head + b"0\r\n\r\n" + NEXT)
+    parser.feed(CHUNKED_HEAD + b"0\r\nX: y\r\n\r\n" + CHUNKED_HEAD + b"0\r\n\r\n" + NEXT)
     seen = []
     while parser.parse_head() is not None:
         assert parser.parse_body() == b""
@@ -135,7 +134,9 @@ def test_a_body_waits_in_the_parser() -> None:
     parser.feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd" + NEXT)
     assert parser.parse_head() is not None
     assert parser.buffered_bytes == 4 + len(NEXT)
+    assert parser.remaining_bytes == 4
     assert parser.parse_body() == b"abcd"
+    assert parser.remaining_bytes == 0
     assert parser.parse_body() == b""
     head = parser.parse_head()
     assert head is not None
