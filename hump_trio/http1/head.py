@@ -20,7 +20,7 @@ TARGET = re.compile(r"[!-\"$-~]+")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # uri-host [":" port] of RFC 3986 section 3.2.2; an IPv6 address is looked at separately.
 AUTHORITY = re.compile(
-    r"((?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*|\[[0-9A-Fa-f:.]+\]"
+    r"((?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})*+|\[[0-9A-Fa-f:.]+\]"
     r"|\[[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::([0-9]*))?"
 )
 ABSOLUTE = re.compile(r"https?://([^/?]*)([^?]*)(?:\?(.*))?", re.IGNORECASE)
