@@ -126,7 +126,9 @@ def to_response(value: Any) -> Response:
         return Response(None, HTTPStatus.NO_CONTENT)
     if isinstance(value, str | bytes):
         return Response(value)
-    if isinstance(value, dict | list | tuple) or is_dataclass(value):
+    if isinstance(value, dict | list | tuple):
+        return JsonResponse(value)
+    if is_dataclass(value) and not isinstance(value, type):
         return JsonResponse(value)
     if isinstance(value, bytearray | memoryview | AsyncIterable):
         return Response(value)

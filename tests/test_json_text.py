@@ -210,6 +210,18 @@ def test_msgspec_converts_to_a_type() -> None:
     assert found == Point(1, [Point(2)])
 
 
+def test_a_slotted_dataclass_is_read_and_written_whole() -> None:
+    """Defaults that a text left out included."""
+
+    @dataclass(slots=True)
+    class Item:
+        name: str
+        price: float = 0.0
+
+    found = MsgspecJson().decode(b'{"name":"cup"}', Item)
+    assert MsgspecJson().encode(found) == b'{"name":"cup","price":0.0}'
+
+
 @pytest.mark.parametrize("text", [b'{"x":"1"}', b"{}", b"[]", b'{"x":1,"others":[3]}'])
 def test_msgspec_refuses_another_type(text: bytes) -> None:
     """422, with a sentence that says what was expected and where."""

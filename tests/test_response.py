@@ -183,7 +183,7 @@ def test_a_response_is_returned_as_it_is() -> None:
         assert to_response(response) is response
 
 
-@pytest.mark.parametrize("value", [1, True, 1.5, {1}, object, iter("a")])
+@pytest.mark.parametrize("value", [1, True, 1.5, {1}, object, Point, iter("a")])
 def test_what_no_answer_can_be_made_of(value: Any) -> None:
     """The error names the type, and shows the value no further than a line."""
     with pytest.raises(TypeError, match=f"can't return a {type(value).__name__}: "):
