@@ -1,6 +1,6 @@
 """One connection's requests, pulled from the bytes fed so far."""
 
-import re
+import string
 
 from hump_trio.exceptions import HttpParserError
 from hump_trio.http1.body import ChunkedBody, LengthBody
@@ -15,7 +15,9 @@ BLANK_BYTES = 16
 # Method, version and their spaces; a longer method makes the target look longer.
 LINE_SLACK_BYTES = 64
 CR = 0x0D
-METHOD_START = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]")
+# What a method begins with, or an empty line before it.
+LINE_STARTS = frozenset(b"!#$%&'*+.^_`|~-\r" + string.ascii_letters.encode() + b"0123456789")
+NO_BODY = LengthBody(0)
 
 
 class RequestParser:
@@ -44,7 +46,7 @@ class RequestParser:
         self._limits = limits
         self._buffer = bytearray()
         self._section = SectionReader(limits.head_bytes, 431)
-        self._body: LengthBody | ChunkedBody = LengthBody(0)
+        self._body: LengthBody | ChunkedBody = NO_BODY
         self._blank_bytes = 0
         self._line: RequestLine | None = None
         self._window_bytes = min(limits.target_bytes + LINE_SLACK_BYTES, limits.head_bytes)
@@ -89,8 +91,10 @@ class RequestParser:
         self._line = None
         self._blank_bytes = 0
         head = parse_head(line, section, self._limits)
-        length = head.content_length
-        self._body = ChunkedBody(self._limits) if head.chunked else LengthBody(length)
+        if head.chunked:
+            self._body = ChunkedBody(self._limits)
+        else:
+            self._body = LengthBody(head.content_length) if head.content_length else NO_BODY
         return head
 
     def parse_body(self) -> bytes | None:
@@ -105,8 +109,9 @@ class RequestParser:
         """Judge the request line as soon as it is here; it stays in the buffer."""
         buffer, scanned = self._buffer, self._section.scanned
         if not scanned:
-            self._skip_blank_lines()
-            if self.started and not METHOD_START.match(buffer):
+            if buffer.startswith(b"\r"):
+                self._skip_blank_lines()
+            if buffer and buffer[0] not in LINE_STARTS:
                 raise HttpParserError(400, "a malformed request line")
         window = self._window_bytes
         end = buffer.find(b"\r\n", max(scanned - 1, 0), window)

@@ -10,7 +10,8 @@ __all__ = ["CONTINUE", "LAST_CHUNK", "ResponseHead", "encode_chunk", "encode_hea
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-BODYLESS = frozenset({204, 304})  # RFC 9110 sections 15.3.5 and 15.4.5
+# RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; the second one says that its length is zero.
+BODYLESS = frozenset({204, 205, 304})
 SERVER_FIELDS = frozenset({"connection", "content-length", "transfer-encoding"})
 
 
@@ -20,7 +21,7 @@ class ResponseHead:
 
     Args:
         data: The head's bytes.
-        body_follows: Whether the body goes out at all; not for HEAD, 204 and 304.
+        body_follows: Whether the body goes out at all; not for HEAD, 204, 205 and 304.
         content_length: How long the body is said to be; None if nothing is said.
         chunked: Whether the body goes out in chunks.
         keep_alive: Whether the connection stays open; told to the client.
@@ -81,13 +82,13 @@ def encode_head(
     if given_length is not None and (length is None or (method == "HEAD" and not length)):
         length = parse_length(given_length)
     if bodyless:
-        length = None
-    elif length is not None:
+        length = 0 if status == 205 else None
+    if length is not None:
         lines.append(f"content-length: {length}\r\n")
-    elif version == "1.1":
+    elif not bodyless and version == "1.1":
         chunked = True
         lines.append("transfer-encoding: chunked\r\n")
-    else:
+    elif not bodyless:
         keep_alive = False
     if not keep_alive:
         lines.append("connection: close\r\n")

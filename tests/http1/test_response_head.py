@@ -274,3 +274,13 @@ def test_continue_and_chunks() -> None:
     assert CONTINUE == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert encode_chunk(b"a" * 26) == b"1a\r\n%b\r\n" % (b"a" * 26)
     assert LAST_CHUNK == b"0\r\n\r\n"
+
+
+def test_a_reset_of_content_says_that_it_has_none() -> None:
+    """205 goes out with a length of zero, whatever body it was given (RFC 9110 15.3.6)."""
+    for body_bytes in (3, None):
+        head = encode(status=205, body_bytes=body_bytes)
+        assert b"content-length: 0\r\n" in head.data
+        assert b"transfer-encoding" not in head.data
+        assert not head.body_follows
+        assert head.keep_alive
