@@ -1,6 +1,8 @@
 """Both JSON codecs, held to one table."""
 
 import math
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -249,3 +251,14 @@ def test_the_standard_library_checks_no_types() -> None:
 def test_msgspec_is_taken_where_it_is_installed() -> None:
     """The tests' environment has it."""
     assert isinstance(json_codec, MsgspecJson)
+
+
+def test_without_msgspec_the_standard_library_is_taken() -> None:
+    """The package works with trio alone."""
+    program = (
+        "import sys; sys.modules['msgspec'] = None; from hump_trio.json_text import json_codec;"
+        "print(type(json_codec).__name__)"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "StandardJson"
