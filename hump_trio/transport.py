@@ -8,11 +8,13 @@ import socket
 import struct
 import sys
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from operator import index
 
 import trio
 
-__all__ = ["RECEIVE_BYTES", "SocketTransport", "Transport", "unacked_bytes_of"]
+__all__ = ["RECEIVE_BYTES", "SocketTransport", "Transport"]
 
 # What one read asks for: a whole head and most bodies, without the cost of a large buffer.
 RECEIVE_BYTES = 64 * 1024
@@ -20,6 +22,8 @@ RECEIVE_BYTES = 64 * 1024
 # took is nearly what the peer has.
 SMALL_SEND_BUFFER_BYTES = 64 * 1024
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close sends RST
+
+query_unacked: Callable[[socket.socket], int] | None = None
 
 if sys.platform == "linux":
     import fcntl
@@ -30,9 +34,7 @@ if sys.platform == "linux":
         answer = fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0")
         return int.from_bytes(answer, sys.byteorder)
 
-    query_unacked: Callable[[socket.socket], int] | None = unacked_bytes_of
-else:
-    query_unacked = None
+    query_unacked = unacked_bytes_of
 
 
 class Transport(trio.abc.HalfCloseableStream):
@@ -105,6 +107,8 @@ class SocketTransport(Transport):
         self._client = client
         self._query_unacked = query_unacked
         self._sent_bytes = 0
+        self._sending = False
+        self._sending_ended = False
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         if query_unacked is None:
@@ -126,10 +130,14 @@ class SocketTransport(Transport):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""
+        if max_bytes is None:
+            max_bytes = RECEIVE_BYTES
+        elif index(max_bytes) < 1:
+            raise ValueError("max_bytes must be at least 1")
         while True:
             await trio.lowlevel.wait_readable(self._open_socket())
             try:
-                return self._socket.recv(RECEIVE_BYTES if max_bytes is None else max_bytes)
+                return self._socket.recv(max_bytes)
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -149,24 +157,30 @@ class SocketTransport(Transport):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of it. A checkpoint; cancelled here, a part may have gone."""
         await trio.lowlevel.checkpoint()
-        with memoryview(data) as view:
+        if self._sending_ended:
+            raise trio.ClosedResourceError("this transport was closed for sending")
+        self._open_socket()
+        with self._sending_alone(), memoryview(data) as view:
             start = 0
             while start < len(view):
                 start += self.send_nowait(view[start:])
                 if start < len(view):
-                    await self.wait_send_all_might_not_block()
+                    await trio.lowlevel.wait_writable(self._open_socket())
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room to send. A checkpoint."""
-        await trio.lowlevel.wait_writable(self._open_socket())
+        with self._sending_alone():
+            await trio.lowlevel.wait_writable(self._open_socket())
 
     async def send_eof(self) -> None:
         """Say that nothing follows. A checkpoint."""
         await trio.lowlevel.checkpoint()
-        try:
-            self._socket.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            raise self._failure(error) from error
+        with self._sending_alone():
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+            except OSError as error:
+                raise self._failure(error) from error
+        self._sending_ended = True
 
     def acked_bytes(self) -> int:
         """Return the bytes acknowledged so far."""
@@ -192,6 +206,16 @@ class SocketTransport(Transport):
         if self._socket.fileno() >= 0:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self.close()
+
+    @contextmanager
+    def _sending_alone(self) -> Iterator[None]:
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending")
+        self._sending = True
+        try:
+            yield
+        finally:
+            self._sending = False
 
     def _open_socket(self) -> socket.socket:
         if self._socket.fileno() < 0:
