@@ -39,12 +39,14 @@ class Connection:
         expired: The phase whose deadline cancelled the scope, until that was dealt with.
         scope: Encloses all that the connection does; replaced only after it was cancelled.
         broken: Whether the peer was found gone.
+        begun: Whether any of an answer may be on the wire; until the next request is awaited.
         torn: Whether a write has begun and not ended, so that nothing may follow it.
     """
 
     __slots__ = (
         "_acked_bytes",
         "_send_deadline",
+        "begun",
         "broken",
         "deadline",
         "expired",
@@ -64,6 +66,7 @@ class Connection:
         self.parser: RequestParser = RequestParser(state.limits)
         self.scope: trio.CancelScope = trio.CancelScope()
         self.expired: Phase | None = None
+        self.begun: bool = False
         self.broken: bool = False
         self.torn: bool = False
         self.overall_deadline: float = math.inf
@@ -80,9 +83,16 @@ class Connection:
         self.phase = phase
         self.deadline = trio.current_time() + seconds
 
+    def enter_idle(self) -> None:
+        """Go to the wait for the next request."""
+        timeouts = self.state.timeouts
+        self.begun = False
+        self.enter(Phase.IDLE, timeouts.drain_idle if self.state.closing else timeouts.keep_alive)
+
     def enter_send(self, overall_deadline: float) -> None:
         """Go to the phase of a response, bounded by the peer's progress, and over all."""
         self.phase = Phase.SEND
+        self.begun = False
         self.deadline = -math.inf
         self.overall_deadline = overall_deadline
         self._send_deadline = math.inf

@@ -43,7 +43,6 @@ class Exchange:
         "choice",
         "connection",
         "counted",
-        "gone",
         "head",
         "over",
         "request",
@@ -56,13 +55,12 @@ class Exchange:
         self.body_ended: bool = not head.has_body
         self.body_failed: bool = False
         self.counted: bool = False  # among the requests in flight
-        self.gone: bool = False  # whether the peer vanished while the handler read from it
         self.over: bool = False
         self._body_bytes = 0
         self._body_limit: float = math.inf
         self._held_bytes = 0
         self._credit = connection.state.timeouts.stall_grace
-        self._reading = False
+        self._reading: trio.CancelScope | None = None
         self._wants_continue = (
             not self.body_ended and head.expect == "100-continue" and head.line.version == "1.1"
         )
@@ -80,14 +78,14 @@ class Exchange:
         if choice.refused:
             return choice
         if head.expect and head.expect != "100-continue":
-            return state.dispatcher.refuse(HttpException(417))
+            return state.dispatcher.refuse(HttpException(417, "only 100-continue is expected"))
         limit = choice.body_limit_bytes
         if isinstance(limit, EllipsisType):
             self._body_limit = state.limits.body_bytes
         elif limit is not None:
             self._body_limit = limit
         if head.content_length > self._body_limit:
-            return state.dispatcher.refuse(HttpException(413))
+            return state.dispatcher.refuse(too_large(self._body_limit))
         return choice
 
     async def receive(self) -> None:
@@ -142,11 +140,11 @@ class Exchange:
         vanished cancels the handler, as its leaving would at any other moment.
         """
         connection = self.connection
+        await trio.lowlevel.checkpoint()
         if self.over:
             raise trio.ClosedResourceError("the request this body belongs to is over")
-        if self._reading:
+        if self._reading is not None:
             raise trio.BusyResourceError("another task is reading this body")
-        await trio.lowlevel.checkpoint()
         if self.body_failed:
             raise HttpParserError(400, "the body broke off")
         if self.body_ended:
@@ -154,31 +152,34 @@ class Exchange:
         phase, deadline = connection.phase, connection.deadline
         started = trio.current_time()
         connection.enter(Phase.BODY, self._credit)
-        self._reading = True
         try:
-            return await self._receive_part()
+            with trio.CancelScope() as self._reading:
+                return await self._receive_part()
         except trio.BrokenResourceError:
-            self.gone = True
             connection.scope.cancel()
             await trio.lowlevel.checkpoint()
             raise
         finally:
-            now = trio.current_time()
-            self._reading = False
-            self._credit = connection.deadline - now
-            connection.phase = phase
-            connection.deadline = deadline + (now - started)
-            self.request.deadline += now - started
+            self._reading = None
+            if connection.phase is Phase.BODY and not self.over:
+                now = trio.current_time()
+                self._credit = connection.deadline - now
+                connection.phase = phase
+                connection.deadline = deadline + (now - started)
+                connection.overall_deadline += now - started
+                self.request.deadline += now - started
+        raise trio.ClosedResourceError("the request this body belongs to is over")
 
     async def _receive_part(self) -> bytes:
         """Receive the next bytes of the body, and count them."""
         connection = self.connection
         try:
             while (part := connection.parser.parse_body()) is None:
-                if self._wants_continue:
+                if self._wants_continue and not connection.begun:
                     self._wants_continue = False
                     await connection.write(CONTINUE)
                 byte_count = await connection.receive()
+                await trio.lowlevel.checkpoint_if_cancelled()  # nothing is taken too late
                 if not byte_count:
                     raise HttpParserError(400, "the body broke off")
                 connection.earn(byte_count)
@@ -189,17 +190,17 @@ class Exchange:
         self._body_bytes += len(part)
         if self._body_bytes > self._body_limit:
             self.body_failed = True
-            raise HttpException(413)
+            raise too_large(self._body_limit)
         if not part:
             self.body_ended = True
             self.request.trailers = Headers.received(connection.parser.trailers)
         return part
 
-    @property
-    def overall_deadline(self) -> float:
-        """When the whole exchange must be over: only where its route has a timeout of its own."""
-        own = isinstance(self.choice.timeout, int | float)
-        return self.request.deadline if own else math.inf
+    def enter_send(self) -> None:
+        """Go on to the answer; only a timeout of the route's own bounds that too."""
+        if not isinstance(self.choice.timeout, int | float):
+            self.request.deadline = math.inf
+        self.connection.enter_send(self.request.deadline)
 
     def may_keep_alive(self) -> bool:
         """Tell whether another request can follow this one's answer.
@@ -228,6 +229,8 @@ class Exchange:
         """Give back what the request was counted for. Any number of calls are one."""
         state = self.connection.state
         self.over = True
+        if self._reading is not None:
+            self._reading.cancel()
         state.request_count -= self.counted
         state.buffered_bytes -= self._held_bytes
         self.counted = False
@@ -254,6 +257,11 @@ class BodyStream:
         if not part:
             raise StopAsyncIteration
         return part
+
+
+def too_large(limit_bytes: float) -> HttpException:
+    """Return the error for a body past its limit."""
+    return HttpException(413, f"the body is larger than {limit_bytes:.0f} bytes")
 
 
 def build_request(connection: Connection, head: RequestHead) -> Request:

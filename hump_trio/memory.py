@@ -4,6 +4,8 @@ Each direction behaves as TCP does: the reader acknowledges what fits in its win
 holds what doesn't up to a cap and then waits, closing with unread data resets.
 """
 
+from operator import index
+
 import trio
 
 from hump_trio.transport import RECEIVE_BYTES, Transport
@@ -12,6 +14,21 @@ __all__ = ["WINDOW_BYTES", "MemoryTransport", "memory_transport_pair"]
 
 # As much as a socket's buffers hold before anyone reads; tests of back-pressure stay small.
 WINDOW_BYTES = 64 * 1024
+
+
+class Turn:
+    """Lets one task at a time through, as every Trio stream does."""
+
+    def __init__(self) -> None:
+        self._taken = False
+
+    def __enter__(self) -> None:
+        if self._taken:
+            raise trio.BusyResourceError("another task is using this direction")
+        self._taken = True
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._taken = False
 
 
 class Pipe:
@@ -79,6 +96,8 @@ class MemoryTransport(Transport):
         self._incoming = incoming
         self._outgoing = outgoing
         self._closed = False
+        self._sending = Turn()
+        self._receiving = Turn()
 
     @property
     def client(self) -> tuple[str, int] | None:
@@ -92,42 +111,49 @@ class MemoryTransport(Transport):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""
-        await trio.lowlevel.checkpoint()
-        while True:
-            self._check_open()
-            data = self._incoming.read_nowait(RECEIVE_BYTES if max_bytes is None else max_bytes)
-            if data is not None:
-                return data
-            await self._incoming.changed.park()
+        count = RECEIVE_BYTES if max_bytes is None else index(max_bytes)
+        if count < 1:
+            raise ValueError("max_bytes must be at least 1")
+        with self._receiving:
+            await trio.lowlevel.checkpoint()
+            while True:
+                self._check_open()
+                data = self._incoming.read_nowait(count)
+                if data is not None:
+                    return data
+                await self._incoming.changed.park()
 
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send what is taken at once (see `Transport.send_nowait`)."""
         self._check_open()
+        if self._outgoing.ended:
+            raise trio.ClosedResourceError("nothing follows the end")
         return self._outgoing.write_nowait(data)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of it. A checkpoint; cancelled here, a part may have gone."""
-        await trio.lowlevel.checkpoint()
-        with memoryview(data) as view:
-            start = 0
+        with self._sending, memoryview(data) as view:
+            await trio.lowlevel.checkpoint()
+            start = self.send_nowait(view)
             while start < len(view):
+                await self._outgoing.changed.park()
                 start += self.send_nowait(view[start:])
-                if self._outgoing.is_full():
-                    await self._outgoing.changed.park()
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room to send. A checkpoint."""
-        await trio.lowlevel.checkpoint()
-        while not self._closed and not self._outgoing.broken and self._outgoing.is_full():
-            await self._outgoing.changed.park()
-        self._check_open()
+        with self._sending:
+            await trio.lowlevel.checkpoint()
+            while not self._closed and not self._outgoing.broken and self._outgoing.is_full():
+                await self._outgoing.changed.park()
+            self._check_open()
 
     async def send_eof(self) -> None:
         """Say that nothing follows. A checkpoint."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        self._outgoing.ended = True
-        self._outgoing.notice()
+        with self._sending:
+            await trio.lowlevel.checkpoint()
+            self._check_open()
+            self._outgoing.ended = True
+            self._outgoing.notice()
 
     def acked_bytes(self) -> int:
         """Return the bytes acknowledged so far."""

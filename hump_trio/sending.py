@@ -33,13 +33,9 @@ class Sender:
         request: What is answered; None for bytes that weren't a request.
         response: A settled response.
         keep_alive: Whether the server would go on with the connection.
-
-    Attributes:
-        begun: Whether any of the answer may be on the wire.
-        done: Whether all of it is.
     """
 
-    __slots__ = ("_connection", "_head", "_keep_alive", "_request", "begun", "done", "response")
+    __slots__ = ("_connection", "_keep_alive", "_request", "_response")
 
     def __init__(
         self,
@@ -49,11 +45,9 @@ class Sender:
         *,
         keep_alive: bool,
     ) -> None:
-        self.response: Response = response
-        self.begun: bool = False
-        self.done: bool = False
         self._connection = connection
         self._request = request
+        self._response = response
         self._keep_alive = keep_alive
 
     async def send(self) -> bool:
@@ -61,59 +55,62 @@ class Sender:
 
         Raises:
             trio.BrokenResourceError: The peer has gone.
-            Exception: What a streamed body raised. If `begun` is still false then, another
-                answer can be sent.
+            Exception: What a streamed body raised. If the connection's `begun` is still false
+                then, another answer can be sent.
 
-        Cancellation: a checkpoint only where the peer doesn't take the bytes at once. Cancelled
-            here, the answer is incomplete unless `done`, and its body is closed.
+        Cancellation: a checkpoint only where the peer doesn't take the bytes at once, and before
+            each part of a stream. Cancelled here, the answer is incomplete and its body closed.
         """
-        body = self.response.body
-        head = self._encode_head(len(body) if isinstance(body, bytes) else None)
+        body = self._response.body
         if isinstance(body, bytes):
-            await self._send_whole(head, body)
-        else:
-            await self._send_stream(head, cast("AsyncIterable[bytes | str]", body))
-        self.done = True
-        return head.keep_alive
+            return await self._send_whole(body)
+        return await self._send_stream(cast("AsyncIterable[bytes | str]", body))
 
     def _encode_head(self, body_bytes: int | None) -> ResponseHead:
         state = self._connection.state
         return encode_head(
             self._request,
-            self.response.status,
-            self.response.headers.items(),
+            self._response.status,
+            self._response.headers.items(),
             body_bytes=body_bytes,
             keep_alive=self._keep_alive,
             date=state.date_line(),
             server=state.server_line,
         )
 
-    async def _send_whole(self, head: ResponseHead, body: bytes) -> None:
-        self.begun = True
+    async def _write(self, data: bytes) -> None:
+        self._connection.begun = True
+        await self._connection.write(data)
+
+    async def _send_whole(self, body: bytes) -> bool:
+        head = self._encode_head(len(body))
         if not head.body_follows:
             body = b""
         if len(body) <= JOINED_BYTES:
-            await self._connection.write(head.data + body)
+            await self._write(head.data + body)
         else:
-            await self._connection.write(head.data)
-            await self._connection.write(body)
+            await self._write(head.data)
+            await self._write(body)
+        return head.keep_alive
 
-    async def _send_stream(self, head: ResponseHead, body: AsyncIterable[bytes | str]) -> None:
+    async def _send_stream(self, body: AsyncIterable[bytes | str]) -> bool:
         iterator = aiter(body)
         try:
+            head = self._encode_head(None)
             if head.body_follows:
                 await self._send_parts(head, iterator)
             else:
-                self.begun = True
-                await self._connection.write(head.data)
+                await self._write(head.data)
         finally:
             await close_body(iterator, self._connection.state)
+        return head.keep_alive
 
     async def _send_parts(self, head: ResponseHead, parts: AsyncIterator[bytes | str]) -> None:
         """Send each part as it is yielded; the head goes out with the first one.
 
         So an error before it still gets a proper answer. An empty part sends the head alone.
-        Each part is a checkpoint: a body that never waits can't starve other connections.
+        Before each part is a checkpoint: a body that never waits can't starve other connections,
+        and one that swallows its cancellation writes nothing more, least of all an end.
         """
         unsent = head.data
         remaining_bytes = head.content_length
@@ -123,16 +120,13 @@ class Sender:
                 remaining_bytes -= len(data)
                 if remaining_bytes < 0:
                     raise ValueError("a streamed body is longer than its Content-Length")
-            self.begun = True
-            await self._connection.write(
-                unsent + (encode_chunk(data) if head.chunked and data else data)
-            )
-            unsent = b""
             await trio.lowlevel.checkpoint()
+            await self._write(unsent + (encode_chunk(data) if head.chunked and data else data))
+            unsent = b""
+        await trio.lowlevel.checkpoint_if_cancelled()
         if remaining_bytes:
             raise ValueError("a streamed body is shorter than its Content-Length")
-        self.begun = True
-        await self._connection.write(unsent + (LAST_CHUNK if head.chunked else b""))
+        await self._write(unsent + (LAST_CHUNK if head.chunked else b""))
 
 
 def part_bytes(part: bytes | str) -> bytes:
@@ -157,10 +151,11 @@ async def close_body(body: object, state: ServerState) -> None:
     if aclose is None:
         return
     deadline = min(trio.current_time() + state.timeouts.cleanup, state.cleanup_deadline)
-    with trio.CancelScope(deadline=deadline, shield=True) as scope:
-        try:
+    scope = trio.CancelScope(deadline=deadline, shield=True)
+    try:
+        with scope:
             await aclose()
-        except Exception:
-            logger.exception("closing a streamed body failed")
+    except Exception:
+        logger.exception("closing a streamed body failed")
     if scope.cancelled_caught:
         logger.error("closing a streamed body took too long and was cancelled: %r", body)

@@ -18,7 +18,9 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Where a connection that is cut here must not look whole to its peer.
 CUT_PHASES = frozenset({Phase.BODY, Phase.HANDLER, Phase.SEND})
-# What a request gets whose deadline has passed, and what is closed without a word.
+# Where a connection that has waited too long is closed without a word.
+SILENT_PHASES = frozenset({Phase.OPENED, Phase.IDLE})
+# What a request gets whose deadline has passed.
 EXPIRED_ERRORS = {
     Phase.HEAD: (408, "the request took too long to arrive"),
     Phase.BODY: (408, "the body took too long to arrive"),
@@ -40,7 +42,8 @@ async def serve_connection(connection: Connection) -> None:
         await serving.serve()
     except BaseExceptionGroup as group:
         failures, rest = group.split(Exception)
-        logger.error("a handler failed while it was cancelled", exc_info=failures)
+        if failures is not None:
+            logger.error("a handler failed while it was cancelled", exc_info=failures)
         if rest is not None:
             raise rest from None
     finally:
@@ -60,18 +63,16 @@ class Serving:
         answer: Its response, from the handler's return until it is on the wire.
         error: What is to be answered instead of a handler's response.
         failed: Whether an error is being answered, so that a second one gets a plain answer.
-        sender: What is writing the answer.
         over: Whether the connection is to be closed.
     """
 
-    __slots__ = ("answer", "connection", "error", "exchange", "failed", "over", "sender")
+    __slots__ = ("answer", "connection", "error", "exchange", "failed", "over")
 
     def __init__(self, connection: Connection) -> None:
         self.connection: Connection = connection
         self.exchange: Exchange | None = None
         self.answer: Response | None = None
         self.error: Exception | None = None
-        self.sender: Sender | None = None
         self.failed: bool = False
         self.over: bool = False
 
@@ -96,10 +97,10 @@ class Serving:
                 self.answer = await self._next_answer()
                 if self.answer is None:
                     self.over = True
-                if self.connection.expired is not None:
-                    return  # nothing is written under a scope that was cancelled
             else:
                 await self._send(self.answer)
+            if self.connection.expired is not None or self.connection.broken:
+                return  # nothing is written under a scope that was cancelled
 
     async def _next_answer(self) -> Response | None:
         """Receive a request and handle it; None: the peer has nothing more to ask."""
@@ -125,12 +126,14 @@ class Serving:
         exchange = self.exchange
         if exchange is None or self.failed:
             if not isinstance(error, HttpException | HttpParserError):
+                logger.error("the answer to an error failed", exc_info=error)
                 error = HttpException(500)
             response = error_response(error)
         else:
             self.failed = True
             state = self.connection.state
             self.connection.enter(Phase.HANDLER, state.timeouts.handler)
+            exchange.request.deadline = self.connection.deadline
             response = await state.dispatcher.answer_error(exchange.request, error)
         response.settle()
         return response
@@ -160,29 +163,33 @@ class Serving:
         connection, exchange = self.connection, self.exchange
         keep_alive = exchange is not None and exchange.may_keep_alive()
         head = None if exchange is None else exchange.head
-        sender = self.sender = Sender(connection, head, answer, keep_alive=keep_alive)
-        connection.enter_send(math.inf if exchange is None else exchange.overall_deadline)
+        sender = Sender(connection, head, answer, keep_alive=keep_alive)
+        if exchange is None:
+            connection.enter_send(math.inf)
+        else:
+            exchange.enter_send()
         try:
             keep_alive = await sender.send()
         except Exception as error:
             if connection.broken or connection.scope.cancel_called:
                 raise
-            self.answer = self.sender = None
-            if sender.begun:
+            self.answer = None
+            if connection.begun:
                 self._fail(error)
             else:
                 self.error = error
             return
-        self.answer = self.sender = None
+        self.answer = None
         self.failed = False
+        self.over = True  # unless another request can follow
         if exchange is not None:
             exchange.release()
         if keep_alive and exchange is not None and await self._drained(exchange):
+            self.over = False
             self.exchange = None
-            connection.enter(Phase.IDLE, connection.state.timeouts.keep_alive)
+            connection.enter_idle()
         else:
             await connection.linger()
-            self.over = True
 
     async def _drained(self, exchange: Exchange) -> bool:
         """Read away what is left of a body; False if it turns out to be malformed."""
@@ -206,27 +213,29 @@ class Serving:
         """Decide how to go on after the scope was cancelled."""
         connection, exchange = self.connection, self.exchange
         expired, connection.expired = connection.expired, None
-        begun = self.sender is not None and self.sender.begun
-        if expired is None or connection.broken or connection.torn or begun:
+        if self.over:
+            return
+        if expired is None or connection.broken or connection.torn or connection.begun:
             self.over = True
             logger.info("cut a connection: %s", expired or "the peer has gone")
-        elif expired is Phase.IDLE:
+        elif expired in SILENT_PHASES:
             self._look_again()
-        elif expired not in EXPIRED_ERRORS:
-            self.over = True
-        elif self.answer is None or expired is Phase.SEND:
+        elif connection.phase is Phase.SEND or (self.answer is None and expired is not Phase.SEND):
+            # What came true just before it was cancelled goes on: an answer, or the end of one.
             status, detail = EXPIRED_ERRORS[expired]
-            self.answer = self.sender = None
+            self.answer = None
             self.error = HttpException(status, detail)
             if expired is Phase.BODY and exchange is not None:
                 exchange.body_failed = True
             logger.warning("%s: %s", "" if exchange is None else exchange.request.url, detail)
 
     def _look_again(self) -> None:
-        """Close an idle connection, unless a request has come at the last moment."""
+        """Close a silent connection, unless a request has come at the last moment."""
         try:
             data = self.connection.transport.receive_nowait()
         except trio.BrokenResourceError:
             data = None
-        self.connection.parser.feed(data or b"")
-        self.over = not self.connection.parser.buffered_bytes
+        parser = self.connection.parser
+        parser.feed(data or b"")
+        # A carriage return alone is no request, and empty lines before one were dropped.
+        self.over = parser.buffered_bytes < 2 and not parser.started

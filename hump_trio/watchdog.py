@@ -42,16 +42,17 @@ class Watchdog:
             for connection in list(self.connections):
                 if connection.deadline <= now:
                     connection.expire(now)
+            self._changed.unpark_all()
 
     async def wait_room(self, limit: int) -> None:
         """Wait until there are fewer connections than the limit.
 
         The connection that has been idle longest is closed to make room; where none is idle,
-        the next one to end does. A checkpoint only if there is no room.
+        the first one to become so or to end does. A checkpoint only if there is no room.
         """
         while len(self.connections) >= limit:
             idle = [each for each in self.connections if each.phase is Phase.IDLE]
-            if idle and len(self.connections) == limit:
+            if idle:
                 now = trio.current_time()
                 min(idle, key=lambda each: each.deadline).expire(now)
             await self._changed.park()
