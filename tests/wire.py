@@ -1,12 +1,15 @@
 """Drives an app byte by byte, and reads its answers as a stranger does: h11 as the client."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import h11
 import trio
 
 from hump_trio import Hump
-from hump_trio.testing import RawConnection, connect
+from hump_trio.memory import MemoryTransport
+from hump_trio.testing import RawConnection, connect, running
 
 
 @dataclass(slots=True)
@@ -142,6 +145,17 @@ async def read_until(raw: RawConnection, end: bytes) -> bytes:
         assert part, f"the connection ended after {data!r}"
         data += part
     return data
+
+
+@asynccontextmanager
+async def connect_transport(app: Hump, window_bytes: float) -> AsyncIterator[MemoryTransport]:
+    """Serve an app and give a connection that acknowledges so much before it is read."""
+    async with running(app) as listener:
+        transport = listener.connect(window_bytes)
+        try:
+            yield transport
+        finally:
+            transport.close()
 
 
 async def ask(app: Hump, data: bytes, *methods: str) -> list[Answer]:
