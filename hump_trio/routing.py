@@ -248,8 +248,7 @@ def walk(
 ) -> Iterator[tuple[dict[str, Route], tuple[Any, ...]]]:
     """Yield the routes of every node that the segments lead to, best first, with their values."""
     if index == len(segments):
-        if node.routes:
-            yield node.routes, values
+        yield node.routes, values
         return
     segment = segments[index]
     static = node.static.get(segment)
@@ -262,5 +261,5 @@ def walk(
             if value is not None:
                 yield from walk(typed, segments, index + 1, (*values, value))
     rest = node.typed.get("path")
-    if rest is not None and rest.routes:
+    if rest is not None:
         yield rest.routes, (*values, "/".join(segments[index:]))

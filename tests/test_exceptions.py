@@ -52,6 +52,12 @@ def test_an_error_is_no_success(status: int) -> None:
         HttpException(status)
 
 
+@pytest.mark.parametrize("status", [300, 599])
+def test_the_first_and_the_last_status(status: int) -> None:
+    """Both ends belong to the range."""
+    assert HttpException(status).status == status
+
+
 def test_headers_may_be_given_in_any_form() -> None:
     """Pairs, a mapping or `Headers`, whose repeats are kept."""
     pairs = (("a", "1"), ("a", "2"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hump_trio.multimap import FIELD_COUNT, MultiMap, parse_urlencoded
+from hump_trio.multimap import MultiMap, parse_urlencoded
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 PAIRS = st.lists(st.tuples(st.sampled_from(["a", "b", "ü", ""]) | TEXTS, TEXTS), max_size=20)
@@ -75,6 +75,6 @@ def test_an_escape_that_is_not_utf8_is_refused(text: str) -> None:
 
 def test_the_number_of_fields_is_bounded() -> None:
     """A field costs far more memory than it has bytes."""
-    assert len(parse_urlencoded("&".join(f"a{i}=" for i in range(FIELD_COUNT)))) == FIELD_COUNT
+    assert len(parse_urlencoded("&".join(f"a{i}=" for i in range(1000)))) == 1000
     with pytest.raises(ValueError, match="fields"):
-        parse_urlencoded("&" * FIELD_COUNT)
+        parse_urlencoded("&" * 1000)
