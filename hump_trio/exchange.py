@@ -217,6 +217,11 @@ class Exchange:
         remaining = self.connection.parser.remaining_bytes
         return remaining is not None and remaining <= DRAIN_BYTES
 
+    @property
+    def being_read(self) -> bool:
+        """Whether a task is reading the body in parts."""
+        return self._reading is not None
+
     async def drain(self) -> None:
         """Read away what is left of the body, so that the next request can be found."""
         connection = self.connection

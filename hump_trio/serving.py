@@ -184,6 +184,8 @@ class Serving:
         self.over = True  # unless another request can follow
         if exchange is not None:
             exchange.release()
+            while exchange.being_read:  # by a task that outlives its handler, until it notices
+                await trio.lowlevel.checkpoint()
         if keep_alive and exchange is not None and await self._drained(exchange):
             self.over = False
             self.exchange = None

@@ -74,12 +74,13 @@ def parse_answers(data: bytes, *methods: str, ended: bool = True) -> list[Answer
         ended: Whether the connection came to its orderly end then.
     """
     judge = h11.Connection(h11.CLIENT)
-    judge.receive_data(data)
+    if data:
+        judge.receive_data(data)
     if ended:
         judge.receive_data(b"")
     answers: list[Answer] = []
     for method in methods or ("GET",):
-        if ended and not judge.trailing_data[0]:
+        if not judge.trailing_data[0]:
             break
         target = "a:1" if method == "CONNECT" else "/"
         judge.send(h11.Request(method=method, target=target, headers=[("host", "a")]))
