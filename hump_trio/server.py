@@ -83,6 +83,7 @@ class Server:
                     await acceptors.start(serve_listeners, self._serve_transport, listeners)
                     if signals:
                         await attendants.start(self._obey_signals)
+                    logger.info("serving at %s", " ".join(addresses) or "the listeners given")
                     task_status.started(addresses)
                     # A shutdown that was asked for meanwhile doesn't keep the start from ending.
                     attendants.start_soon(self._shut_down, acceptors.cancel_scope, connections)

@@ -98,6 +98,8 @@ class Timeouts:
             value = getattr(self, field.name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or math.isnan(value) or value < 0:
-                raise ValueError(f"Timeouts.{field.name} must be a number of seconds: {value!r}")
+                raise ValueError(
+                    f"Timeouts.{field.name} must be a number (math.inf for no limit), not {value!r}"
+                )
             if value == 0 and field.name not in MAY_BE_ZERO:
                 raise ValueError(f"Timeouts.{field.name} must be more than zero")
