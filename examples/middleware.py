@@ -5,20 +5,17 @@ It sees the answers to errors too (404, 405, whatever a handler raised that has 
 Try: curl -i http://localhost:8342/ -H 'X-Request-Id: tea-1'
 """
 
-from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import trio
 
-from hump_trio import Hump, Request, Response
+from hump_trio import CallNext, Hump, Request, Response
 
 app = Hump("", 8342)
 
 
 @app.middleware
-async def measure(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
+async def measure(request: Request, call_next: CallNext) -> Response:
     started = trio.current_time()
     response = await call_next(request)
     milliseconds = (trio.current_time() - started) * 1000
@@ -27,7 +24,7 @@ async def measure(
 
 
 @app.middleware
-async def name(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+async def name(request: Request, call_next: CallNext) -> Response:
     request.state["id"] = request.headers.get("x-request-id", uuid4().hex)
     response = await call_next(request)
     response.headers["x-request-id"] = request.state["id"]

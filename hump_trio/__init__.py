@@ -6,6 +6,7 @@ A handler is an ordinary async function with a deadline, and everything it start
 from http import HTTPStatus as statuses
 
 from hump_trio.app import Hump
+from hump_trio.dispatch import CallNext
 from hump_trio.exceptions import BindError, HttpException, HttpParserError, HumpError, RouteError
 from hump_trio.headers import Headers
 from hump_trio.multimap import MultiMap
@@ -15,6 +16,7 @@ from hump_trio.settings import Limits, Timeouts
 
 __all__ = [
     "BindError",
+    "CallNext",
     "Headers",
     "HtmlResponse",
     "HttpException",

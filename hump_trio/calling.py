@@ -79,7 +79,7 @@ def bind_handler(handler: Handler, path_parameters: tuple[str, ...]) -> Call:
             raise RouteError(f"the parameter {parameter.name!r} is passed by name: drop the /")
         if parameter.name in path_parameters or not is_required(parameter):
             continue
-        if request_parameter is not None:
+        if request_parameter is not None or not takes_request(parameter):
             raise RouteError(
                 f"{name_of(handler)} has a parameter {parameter.name!r} that is neither the request"
                 f" nor in its path; give it a default or write {{{parameter.name}}} in the path"
@@ -94,6 +94,13 @@ def bind_handler(handler: Handler, path_parameters: tuple[str, ...]) -> Call:
     if not names:
         return handler
     return lambda request: handler(request, **{name: request.path_params[name] for name in names})
+
+
+def takes_request(parameter: Parameter) -> bool:
+    """Tell whether a parameter may be meant for the request; not if it is said to be a ``str``."""
+    annotation = parameter.annotation
+    says_nothing = annotation in (Parameter.empty, Any) or not isinstance(annotation, type)
+    return says_nothing or issubclass(Request, annotation)
 
 
 def is_required(parameter: Parameter) -> bool:

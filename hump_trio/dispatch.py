@@ -18,12 +18,13 @@ from hump_trio.request import Request
 from hump_trio.response import Response, error_response, to_response
 from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
 
-__all__ = ["Choice", "Dispatcher", "ExceptionHandler", "Middleware", "Respond"]
+__all__ = ["CallNext", "Choice", "Dispatcher", "ExceptionHandler", "Middleware"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
-Respond: TypeAlias = Callable[[Request], Awaitable[Response]]
-Middleware: TypeAlias = Callable[[Request, Respond], Awaitable[Response]]
+# What is left of the onion, down to the handler.
+CallNext: TypeAlias = Callable[[Request], Awaitable[Response]]
+Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Response]]
 ExceptionHandler: TypeAlias = Callable[[Request, Any], Awaitable[Any]]
 
 
@@ -41,7 +42,7 @@ class Choice:
         refused: Whether the answer is known already and needs no body.
     """
 
-    respond: Respond
+    respond: CallNext
     body_limit_bytes: int | EllipsisType | None = ...
     timeout: float | EllipsisType | None = ...
     stream: bool = False
@@ -121,9 +122,9 @@ class Dispatcher:
         respond = self._guard(partial(caller, call))
         return Choice(respond, route.body_limit, route.timeout, route.stream)
 
-    def _guard(self, endpoint: Respond) -> Respond:
+    def _guard(self, endpoint: CallNext) -> CallNext:
         """Return the onion around an endpoint, from which no `Exception` escapes."""
-        respond: Respond = partial(self._answer, endpoint)
+        respond: CallNext = partial(self._answer, endpoint)
         for middleware in reversed(self._middleware):
             respond = partial(self._answer, partial(run_middleware, middleware, respond))
 
@@ -138,7 +139,7 @@ class Dispatcher:
 
         return guarded
 
-    async def _answer(self, endpoint: Respond, request: Request) -> Response:
+    async def _answer(self, endpoint: CallNext, request: Request) -> Response:
         """Run one layer, with errors that have an answer of their own become it."""
         try:
             return await endpoint(request)
@@ -211,7 +212,7 @@ async def call_generator(call: Call, request: Request) -> Response:
     return to_response(call(request))
 
 
-async def run_middleware(middleware: Middleware, respond: Respond, request: Request) -> Response:
+async def run_middleware(middleware: Middleware, respond: CallNext, request: Request) -> Response:
     """Run one layer of the onion."""
     return returned_by(middleware, await middleware(request, respond))
 

@@ -195,6 +195,20 @@ def test_a_parameter_without_a_value_is_refused() -> None:
     bind_handler(greet, ("name",))
 
 
+def test_a_parameter_that_is_no_request_is_not_given_one() -> None:
+    """A required parameter said to be something else is refused, not filled with the request."""
+
+    async def search(q: str) -> None:
+        """Ask for what isn't in the path."""
+
+    async def anything(request: object) -> None:
+        """Say less of the request than could be said."""
+
+    with pytest.raises(RouteError, match="'q' that is neither the request nor in its path"):
+        bind_handler(search, ())
+    assert bind_handler(anything, ()) is anything
+
+
 def test_a_value_by_position_alone_is_refused() -> None:
     """Values are passed by name."""
 

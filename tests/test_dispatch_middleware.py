@@ -1,16 +1,14 @@
 """The onion: what middleware sees, in which order, and what it may do."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
-from hump_trio import HttpException, Hump, Request, Response
+from hump_trio import CallNext, HttpException, Hump, Request, Response
 from hump_trio.testing import client
-
-CallNext: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 def an_app(*, error: Exception | None = None) -> Hump:
