@@ -1,0 +1,58 @@
+"""Tests that need a program from outside are left out openly, never silently."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SAMPLE = """
+import pytest
+
+@pytest.mark.program("a-program-nobody-has")
+def test_of_a_program():
+    raise AssertionError("run without its program")
+
+@pytest.mark.program("another-one")
+@pytest.mark.parametrize("number", [1, 2])
+def test_of_another(number):
+    raise AssertionError("run without its program")
+
+def test_of_none():
+    pass
+"""
+LEFT_OUT = (
+    "left out for want of a program: 1 of a-program-nobody-has, 2 of another-one; "
+    "to run them: apt-get install a-program-nobody-has another-one"
+)
+
+
+def run_sample(folder: Path, ci: dict[str, str]) -> list[str]:
+    """Return what pytest prints about the sample."""
+    (folder / "conftest.py").write_text(Path(__file__).with_name("conftest.py").read_text())
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = program(name): needs a program\n")
+    (folder / "test_sample.py").write_text(SAMPLE)
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | ci
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", folder],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return run.stdout.splitlines()
+
+
+def test_missing_programs_are_named_in_one_line(tmp_path: Path) -> None:
+    """A plain run leaves such tests out, passes, and says what and how to get it."""
+    lines = run_sample(tmp_path, {})
+    assert [line for line in lines if "left out" in line] == [LEFT_OUT]
+    assert "1 passed, 3 deselected" in lines[-1]
+
+
+def test_in_ci_a_missing_program_is_a_failure(tmp_path: Path) -> None:
+    """With `CI` set every test is run, whatever is installed."""
+    lines = run_sample(tmp_path, {"CI": "true"})
+    assert not [line for line in lines if "left out" in line]
+    assert "3 failed, 1 passed" in lines[-1]
