@@ -20,7 +20,7 @@ class Turn:
     """Lets one task at a time through, as every Trio stream does."""
 
     def __init__(self) -> None:
-        self._taken = False
+        self._taken: bool = False
 
     def __enter__(self) -> None:
         if self._taken:
@@ -136,7 +136,8 @@ class MemoryTransport(Transport):
             await trio.lowlevel.checkpoint()
             start = self.send_nowait(view)
             while start < len(view):
-                await self._outgoing.changed.park()
+                if self._outgoing.is_full():
+                    await self._outgoing.changed.park()
                 start += self.send_nowait(view[start:])
 
     async def wait_send_all_might_not_block(self) -> None:

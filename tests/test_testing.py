@@ -1,0 +1,152 @@
+"""The in-memory clients: httpx and raw, one app or many, errors like those of a network."""
+
+from collections.abc import AsyncIterator
+
+import httpcore
+import httpx
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from hump_trio import Hump, Request
+from hump_trio.memory import memory_transport_pair
+from hump_trio.testing import MemoryNetworkStream, client, connect, running
+from tests.wire import read_until, request
+
+
+def new_app() -> Hump:
+    """Return an app that answers, streams and breaks off."""
+    app = Hump()
+
+    @app.get("/")
+    async def index(request: Request) -> str:
+        return request.host
+
+    @app.post("/")
+    async def echo(request: Request) -> bytes:
+        return request.body
+
+    @app.get("/ticks")
+    async def ticks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"tick"
+            await trio.sleep(10)
+
+    @app.get("/broken")
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"begun"
+        await trio.sleep(1)
+        raise ValueError
+
+    return app
+
+
+async def test_the_client_is_an_httpx_client_of_the_app(autojump_clock: MockClock) -> None:
+    """Paths are enough as URLs, bodies go both ways, options are httpx's own."""
+    async with client(new_app(), headers={"x-test": "yes"}) as http:
+        assert (await http.get("/")).text == "testserver"
+        assert (await http.post("/", content=b"abc")).content == b"abc"
+        assert http.headers["x-test"] == "yes"
+
+
+async def test_the_client_may_have_another_base(autojump_clock: MockClock) -> None:
+    """The app sees the host that was asked for."""
+    async with client(new_app(), base_url="http://example.org:8080") as http:
+        assert (await http.get("/")).text == "example.org:8080"
+
+
+async def test_a_response_can_be_read_as_it_comes(autojump_clock: MockClock) -> None:
+    """Each part is there before the next one is made."""
+    async with client(new_app()) as http, http.stream("GET", "/ticks") as response:
+        seen = [(part, trio.current_time()) async for part in response.aiter_bytes()]
+    assert seen == [(b"tick", 0), (b"tick", 10), (b"tick", 20)]
+
+
+async def test_a_connection_is_used_again_until_the_app_closes_it(
+    autojump_clock: MockClock,
+) -> None:
+    """As httpx does over a network: the pool sees the end of an idle connection."""
+    async with client(new_app()) as http:
+        for _ in range(3):
+            assert (await http.get("/")).status_code == 200
+            await trio.sleep(100)
+
+
+async def test_an_answer_that_breaks_off_is_an_error_of_httpx(autojump_clock: MockClock) -> None:
+    """The error that a real connection would bring."""
+    async with client(new_app()) as http:
+        with pytest.raises(httpx.ReadError):
+            await http.get("/broken")
+
+
+async def test_an_app_that_has_stopped_takes_no_connection(autojump_clock: MockClock) -> None:
+    """An error of httpx again, and none from leaving the context."""
+    app = new_app()
+    async with client(app) as http:
+        app.shutdown()
+        await wait_all_tasks_blocked()
+        with pytest.raises(httpx.ConnectError):
+            await http.get("/")
+
+
+async def test_writing_to_an_app_that_has_gone_is_an_error_of_httpcore() -> None:
+    """The pool below httpx knows what to do with its own errors."""
+    ours, theirs = memory_transport_pair()
+    theirs.reset()
+    stream = MemoryNetworkStream(ours)
+    with pytest.raises(httpcore.WriteError):
+        await stream.write(b"x")
+    with pytest.raises(httpcore.ReadError):
+        await stream.read(1)
+
+
+async def test_clients_inside_one_another_share_the_app(autojump_clock: MockClock) -> None:
+    """It is served once; the outermost one starts and stops it."""
+    app = new_app()
+    async with client(app) as http, connect(app) as raw, client(app) as other:
+        assert app.draining is False
+        await raw.send(request())
+        await read_until(raw, b"\r\n\r\na")
+        assert (await http.get("/")).text == (await other.get("/")).text
+    with pytest.raises(RuntimeError):
+        app.shutdown()
+
+
+async def test_two_apps_at_a_time_are_two(autojump_clock: MockClock) -> None:
+    """Each client talks to its own."""
+    other = Hump()
+    async with client(new_app()) as http, client(other) as nothing:
+        assert (await http.get("/")).status_code == 200
+        assert (await nothing.get("/")).status_code == 404
+
+
+async def test_a_failed_assertion_looks_like_one(autojump_clock: MockClock) -> None:
+    """Not like a group of one, which `pytest.raises` and readers would trip over."""
+    with pytest.raises(AssertionError, match="plain"):
+        async with client(new_app()):
+            raise AssertionError("plain")
+
+
+async def test_two_failures_at_once_stay_a_group(autojump_clock: MockClock) -> None:
+    """The app's own and the test's: neither is lost."""
+
+    async def fail_beside_the_app() -> None:
+        async with running(new_app()) as listener:
+            await listener.aclose()
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise LookupError
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await fail_beside_the_app()
+    assert raised.group_contains(LookupError)
+    assert raised.group_contains(trio.ClosedResourceError)
+
+
+async def test_a_raw_connection_reads_no_more_than_asked_for(autojump_clock: MockClock) -> None:
+    """For tests of what comes when."""
+    async with connect(new_app()) as raw:
+        await raw.send(request())
+        assert await raw.receive(4) == b"HTTP"
+        assert await raw.receive(1) == b"/"

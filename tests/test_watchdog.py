@@ -1,0 +1,134 @@
+"""The watchdog: when it sweeps, when it rests, and whom it closes to make room."""
+
+import math
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from hump_trio import Hump, Limits, Timeouts
+from hump_trio.connection import Connection, Phase
+from hump_trio.dispatch import Dispatcher
+from hump_trio.memory import memory_transport_pair
+from hump_trio.routing import RouteTable
+from hump_trio.server_state import ServerState
+from hump_trio.watchdog import SWEEP_SECONDS, Watchdog
+
+
+def new_connections(count: int, watchdog: Watchdog) -> list[Connection]:
+    """Return connections that a watchdog knows; nobody serves them."""
+    state = ServerState(Dispatcher(Hump(), RouteTable()), Limits(), Timeouts(), None)
+    connections = [Connection(memory_transport_pair()[1], state) for _ in range(count)]
+    for connection in connections:
+        watchdog.add(connection)
+    return connections
+
+
+async def test_it_rests_while_there_is_no_connection(autojump_clock: MockClock) -> None:
+    """No timer is set then, so that a deadlocked test ends instead of spinning."""
+    watchdog = Watchdog()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.sweep)
+        await wait_all_tasks_blocked()
+        assert trio.lowlevel.current_statistics().seconds_to_next_deadline == math.inf
+        [connection] = new_connections(1, watchdog)
+        await wait_all_tasks_blocked()
+        assert trio.lowlevel.current_statistics().seconds_to_next_deadline <= SWEEP_SECONDS
+        watchdog.discard(connection)
+        await trio.sleep(2 * SWEEP_SECONDS)
+        await wait_all_tasks_blocked()
+        assert trio.lowlevel.current_statistics().seconds_to_next_deadline == math.inf
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_sweep_expires_what_is_due_and_nothing_else(autojump_clock: MockClock) -> None:
+    """Within a sweep of the deadline, and once."""
+    watchdog = Watchdog()
+    early, late = new_connections(2, watchdog)
+    early.deadline, late.deadline = 3, 5
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.sweep)
+        await trio.sleep(3 + 1.5 * SWEEP_SECONDS)
+        assert (early.expired, late.expired) == (Phase.OPENED, None)
+        assert (early.scope.cancel_called, late.scope.cancel_called) == (True, False)
+        early.phase = Phase.HEAD
+        await trio.sleep(SWEEP_SECONDS)
+        assert early.expired is Phase.OPENED
+        nursery.cancel_scope.cancel()
+
+
+async def test_there_is_room_below_the_limit() -> None:
+    """Then nothing is waited for and nobody closed."""
+    watchdog = Watchdog()
+    connections = new_connections(2, watchdog)
+    for connection in connections:
+        connection.enter_idle()
+    with trio.testing.assert_no_checkpoints():
+        await watchdog.wait_room(3)
+    assert [connection.expired for connection in connections] == [None, None]
+
+
+@pytest.mark.parametrize("surplus", [0, 1])
+async def test_the_connection_idle_longest_makes_room(
+    surplus: int, autojump_clock: MockClock
+) -> None:
+    """Only it, unless more than one has to; those that are busy stay."""
+    watchdog = Watchdog()
+    busy, second, first, third = connections = new_connections(4, watchdog)
+    for connection in (first, second, third):
+        await trio.sleep(1)
+        connection.enter_idle()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.wait_room, 4 - surplus)
+        for leaving in (first, second)[: 1 + surplus]:
+            await wait_all_tasks_blocked()
+            assert leaving.expired is Phase.IDLE
+            assert second.expired is None or leaving is second
+            watchdog.discard(leaving)
+    assert (busy.expired, third.expired) == (None, None)
+    assert len(watchdog.connections) == len(connections) - 1 - surplus
+
+
+async def test_where_none_is_idle_the_first_to_become_so_makes_room(
+    autojump_clock: MockClock,
+) -> None:
+    """Whoever waits for room needn't wait for its keep-alive to pass."""
+    watchdog = Watchdog()
+    busy, quick = new_connections(2, watchdog)
+    for connection in (busy, quick):
+        connection.enter(Phase.HANDLER, 1000)
+    async with trio.open_nursery() as attendants:
+        attendants.start_soon(watchdog.sweep)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watchdog.wait_room, 2)
+            await trio.sleep(10)
+            quick.enter_idle()
+            await trio.sleep(2 * SWEEP_SECONDS)
+            assert (quick.expired, busy.expired) == (Phase.IDLE, None)
+            watchdog.discard(quick)
+        attendants.cancel_scope.cancel()
+
+
+async def test_where_none_is_idle_the_first_to_end_makes_room(autojump_clock: MockClock) -> None:
+    """Nobody who is being served is closed."""
+    watchdog = Watchdog()
+    busy, ending = new_connections(2, watchdog)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.wait_room, 2)
+        await wait_all_tasks_blocked()
+        assert len(nursery.child_tasks) == 1
+        watchdog.discard(ending)
+    assert busy.expired is None
+
+
+async def test_hastening_shortens_the_wait_of_silent_connections_alone(
+    autojump_clock: MockClock,
+) -> None:
+    """And never lengthens it."""
+    watchdog = Watchdog()
+    opened, idle, soon, busy = new_connections(4, watchdog)
+    idle.enter_idle()
+    soon.enter(Phase.IDLE, 0.1)
+    busy.enter(Phase.HANDLER, 30)
+    watchdog.hasten_idle(0.25)
+    assert [each.deadline for each in (opened, idle, soon, busy)] == [0.25, 0.25, 0.1, 30]
