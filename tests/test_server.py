@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from hump_trio import BindError, Hump
+from hump_trio import BindError, Hump, Timeouts
 from hump_trio.transport import Transport
 from tests.loopback import (
     PATIENCE_SECONDS,
@@ -227,6 +227,24 @@ async def test_cancelling_serve_ends_everything(app: Hump) -> None:
     for stream in (idle, busy, fresh):
         await stream.aclose()
     gc.collect()  # a socket left open is a warning, and so a failure
+
+
+async def test_a_socket_that_isnt_read_keeps_nobody(app: Hump) -> None:
+    """A client whose buffers are full and who never reads is cut off when the time is up."""
+    app.timeouts = Timeouts(shutdown=0.05, cleanup=0.05)
+
+    @app.get("/big")
+    async def big() -> bytes:
+        return bytes(2**25)
+
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with served(app):
+            stream = await connect_to(app)
+            await stream.send_all(REQUEST.replace(b"/ ", b"/big ", 1))
+            await trio.lowlevel.wait_readable(stream.socket)
+    with pytest.raises(trio.BrokenResourceError):
+        await receive_rest(stream)
+    await stream.aclose()
 
 
 class DeafListener(trio.abc.Listener[Transport]):
