@@ -299,7 +299,7 @@ async def test_a_cancelled_accept_loses_no_connection() -> None:
 
 @pytest.fixture
 def narrow_app() -> Hump:
-    """An app that takes one connection at a time, and answers when it is told to."""
+    """An app that takes one connection at a time."""
     app = Hump("127.0.0.1", 0, limits=Limits(connections=1))
 
     @app.get("/")
