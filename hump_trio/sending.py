@@ -62,9 +62,18 @@ class Sender:
             each part of a stream. Cancelled here, the answer is incomplete and its body closed.
         """
         body = self._response.body
-        if isinstance(body, bytes):
-            return await self._send_whole(body)
-        return await self._send_stream(cast("AsyncIterable[bytes | str]", body))
+        if not isinstance(body, bytes):
+            return await self._send_stream(cast("AsyncIterable[bytes | str]", body))
+        head = self._encode_head(len(body))
+        if not head.body_follows:
+            body = b""
+        self._connection.begun = True
+        if len(body) <= JOINED_BYTES:
+            await self._connection.write(head.data + body)
+        else:
+            await self._connection.write(head.data)
+            await self._connection.write(body)
+        return head.keep_alive
 
     def _encode_head(self, body_bytes: int | None) -> ResponseHead:
         state = self._connection.state
@@ -81,17 +90,6 @@ class Sender:
     async def _write(self, data: bytes) -> None:
         self._connection.begun = True
         await self._connection.write(data)
-
-    async def _send_whole(self, body: bytes) -> bool:
-        head = self._encode_head(len(body))
-        if not head.body_follows:
-            body = b""
-        if len(body) <= JOINED_BYTES:
-            await self._write(head.data + body)
-        else:
-            await self._write(head.data)
-            await self._write(body)
-        return head.keep_alive
 
     async def _send_stream(self, body: AsyncIterable[bytes | str]) -> bool:
         iterator = aiter(body)
