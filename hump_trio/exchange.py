@@ -179,7 +179,6 @@ class Exchange:
                     self._wants_continue = False
                     await connection.write(CONTINUE)
                 byte_count = await connection.receive()
-                await trio.lowlevel.checkpoint_if_cancelled()  # nothing is taken too late
                 if not byte_count:
                     raise HttpParserError(400, "the body broke off")
                 connection.earn(byte_count)

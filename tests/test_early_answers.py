@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Limits, Request
+from hump_trio.memory import WINDOW_BYTES
 from hump_trio.testing import connect
 from tests.wire import ask, chunked, parse_answers, read_to_end, read_until, request
 
@@ -88,13 +89,15 @@ async def test_a_body_that_is_large_or_of_unknown_size_is_not_drained(
 
 
 async def test_a_body_that_stalls_while_it_is_drained_ends_the_connection(
-    autojump_clock: MockClock,
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The answer is out by then; nobody waits for a rest that doesn't come."""
+    """The answer is out by then; nobody waits for a rest that doesn't come, nor logs it."""
+    caplog.set_level(logging.INFO)
     async with connect(small_app()) as raw:
         await raw.send(announce("/nowhere"))
         [answer] = parse_answers(await read_to_end(raw), "POST")
     assert answer.status == 404
+    assert "cut" not in caplog.text
     assert 5 <= trio.current_time() <= 5.5
 
 
@@ -132,6 +135,37 @@ async def test_a_client_that_still_sends_reads_its_413(
         [answer] = parse_answers(await read_to_end(raw), "POST")
     assert answer.status == 413
     assert answer.closes
+
+
+async def test_lingering_ends_however_much_is_still_sent(autojump_clock: MockClock) -> None:
+    """After `send_grace` seconds: no refused upload holds a connection for good."""
+    async with connect(small_app()) as raw:
+
+        async def send_on() -> None:
+            while True:
+                await raw.send(bytes(10_000))
+                await trio.sleep(1)
+
+        await raw.send(announce("/", length=10**9))
+        with pytest.raises(trio.BrokenResourceError):
+            await send_on()
+    assert 60 <= trio.current_time() <= 62
+
+
+async def test_a_100_cut_off_in_its_midst_is_followed_by_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    """The wire has room for ten bytes of it; the body's deadline then resets the connection."""
+    async with connect(small_app()) as raw:
+        await raw.send(request("POST", "/", body=bytes(60_000)))
+        head = (await raw.receive()).partition(b"\r\n\r\n")[0]
+    filling = request("POST", "/", body=bytes(WINDOW_BYTES - len(head) - 4 - 10))
+    async with connect(small_app()) as raw:
+        raw.pause_reading()
+        await raw.send(filling + announce("/", "Expect: 100-continue"))
+        await trio.sleep(6)
+        with pytest.raises(trio.BrokenResourceError):
+            await raw.receive()
 
 
 async def test_a_body_limit_of_a_route_counts_for_it_alone(autojump_clock: MockClock) -> None:

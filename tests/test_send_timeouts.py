@@ -62,12 +62,15 @@ async def test_a_reader_that_stops_between_is_reset_too(
     path: str, autojump_clock: MockClock
 ) -> None:
     """The grace begins anew with its progress, and ends."""
-    async with connect(large_app()) as raw:
-        await raw.send(request("GET", path))
-        data = await raw.receive()
-        raw.pause_reading()
-        await trio.sleep(61)
-        data += await read_to_reset(raw)
+    async with connect_transport(large_app(), 20_000) as transport:
+        await transport.send_all(request("GET", path))
+        await trio.sleep(50)
+        data = await transport.receive_some()
+        await trio.sleep(50)
+        transport.send_nowait(b"")
+        await trio.sleep(12)
+        with pytest.raises(trio.BrokenResourceError):
+            await transport.receive_some()
     [answer] = parse_answers(data, ended=False)
     assert not answer.whole
 

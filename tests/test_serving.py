@@ -292,3 +292,26 @@ async def test_a_new_connection_of_a_closing_server_has_little_time(
     state.closing = True
     _, connection = connection_to(state)
     assert connection.deadline == trio.current_time() + 0.1
+
+
+async def test_a_client_that_sends_many_requests_at_once_starves_nobody(
+    autojump_clock: MockClock,
+) -> None:
+    """It waits its turn before each; quick handlers don't wait for anything themselves."""
+    served: list[str] = []
+
+    async def note() -> None:
+        served.append(trio.lowlevel.current_task().name)
+
+    state = state_of(note)
+    greedy, greedy_connection = connection_to(state)
+    modest, modest_connection = connection_to(state)
+    await greedy.send_all(request() * 50)
+    await modest.send_all(request())
+    async with trio.open_nursery() as nursery:
+        for name, connection in (("greedy", greedy_connection), ("modest", modest_connection)):
+            nursery.start_soon(serve_connection, connection, name=name)
+        await greedy.send_eof()
+        await modest.send_eof()
+    assert len(served) == 51
+    assert served.index("modest") < 10

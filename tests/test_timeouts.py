@@ -231,6 +231,26 @@ async def test_the_stall_clock_persists_over_a_streaming_handlers_reads(
     assert (answer.status, answer.closes) == (408, True)
 
 
+async def test_a_routes_own_time_stands_while_its_answer_waits_for_bytes(
+    autojump_clock: MockClock,
+) -> None:
+    """Ten seconds for the whole exchange are ten of the server's, not of the client's."""
+    app = Hump()
+
+    @app.post("/", stream=True, timeout=10)
+    async def echo(request: Request) -> AsyncIterator[bytes]:
+        async for part in request.stream:
+            yield part
+
+    async with connect(app) as raw:
+        await raw.send(request("POST", "/", "Content-Length: 20000", "Connection: close"))
+        for _ in range(20):
+            await trio.sleep(2)
+            await raw.send(bytes(1000))
+        [answer] = parse_answers(await read_to_end(raw), "POST")
+    assert len(answer.body) == 20_000
+
+
 async def test_the_deadline_is_always_the_truth(autojump_clock: MockClock) -> None:
     """In the handler it is the route's; a stream without a timeout of its own has none."""
     app = Hump()

@@ -135,7 +135,7 @@ async def read_to_reset(raw: RawConnection) -> bytes:
             data += part
     except trio.BrokenResourceError:
         return data
-    raise AssertionError(f"an orderly end after {data!r}")
+    raise AssertionError(f"an orderly end after {data[-100:]!r}")
 
 
 async def read_until(raw: RawConnection, end: bytes) -> bytes:
@@ -143,7 +143,7 @@ async def read_until(raw: RawConnection, end: bytes) -> bytes:
     data = b""
     while not data.endswith(end):
         part = await raw.receive()
-        assert part, f"the connection ended after {data!r}"
+        assert part, f"the connection ended after {data[-100:]!r}"
         data += part
     return data
 
