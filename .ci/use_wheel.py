@@ -14,16 +14,19 @@ app = hump_trio.Hump("127.0.0.1", 0)
 
 @app.get("/")
 async def index() -> dict[str, str]:
+    """Answer with JSON, by the standard library's codec."""
     return {"served": "from the wheel"}
 
 
 def read(url: str) -> bytes:
+    """Return what a URL holds."""
     with urlopen(url, timeout=10) as answer:
         body: bytes = answer.read()
         return body
 
 
 async def main() -> None:
+    """Serve, ask once, and shut down."""
     async with trio.open_nursery() as nursery:
         [url] = await nursery.start(app.serve)
         assert await trio.to_thread.run_sync(read, url) == b'{"served":"from the wheel"}'

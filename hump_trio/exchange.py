@@ -209,12 +209,24 @@ class Exchange:
         """
         if self.connection.state.closing or self.body_failed or not self.head.keep_alive:
             return False
+        remaining = self.connection.parser.remaining_bytes
+        if remaining is None and self.choice.refused:
+            self._skip_received()
         if self.body_ended:
             return True
         if self._wants_continue or not self.counted:
             return False
-        remaining = self.connection.parser.remaining_bytes
         return remaining is not None and remaining <= DRAIN_BYTES
+
+    def _skip_received(self) -> None:
+        """Drop what is here of a chunked body that nobody wants; it may be all of it."""
+        parse_body = self.connection.parser.parse_body
+        try:
+            while part := parse_body():
+                pass
+            self.body_ended = part is not None
+        except HttpParserError:
+            self.body_failed = True
 
     @property
     def being_read(self) -> bool:

@@ -67,6 +67,17 @@ async def test_a_small_body_that_nobody_wants_is_drained(
     assert second.text == "waited"
 
 
+async def test_a_body_in_chunks_that_is_here_already_is_dropped(
+    autojump_clock: MockClock,
+) -> None:
+    """Its end is known then, so that the next request on the connection is served."""
+    data = chunked(b"abc", bytes(1000), path="/nowhere") + request("GET", "/wait")
+    first, second = await ask(small_app(), data, "POST", "GET")
+    assert first.status == 404
+    assert not first.closes
+    assert second.text == "waited"
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -74,7 +85,7 @@ async def test_a_small_body_that_nobody_wants_is_drained(
         request("DELETE", "/", body=bytes(64 * 1024 + 1)),
         request("BREW", "/", body=bytes(64 * 1024 + 1)),
         request("POST", "/unread", body=bytes(64 * 1024 + 1)),
-        chunked(b"abc", path="/nowhere"),
+        chunked(b"abc", path="/nowhere", end=False),
     ],
     ids=["404", "405", "501", "unread", "chunked"],
 )
