@@ -39,6 +39,8 @@ class Hump:
         timeouts: Timeouts | None = None,
         server: str | None = "hump_trio",
     ) -> None:
+        if not isinstance(host, str):
+            raise ValueError(f"a host is a str and comes first, as in Hump('', 8342), not {host!r}")
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 0xFFFF:
             raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
         if server is not None:
@@ -99,6 +101,10 @@ class Hump:
         self._check_idle()
         if isinstance(methods, str):
             raise TypeError(f"methods is a list of names: [{methods!r}]")
+        unknown = options.keys() - RouteOptions.__annotations__.keys()
+        if unknown:
+            known = ", ".join(RouteOptions.__annotations__)
+            raise TypeError(f"a route has the options {known}, not {', '.join(sorted(unknown))}")
         route = Route(template=path, methods=tuple(methods), handler=handler, **options)
         bind_handler(handler, route.parameters)
         self._table.add(route)
@@ -155,7 +161,10 @@ class Hump:
                 Exception.
         """
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            raise TypeError(f"an exception handler is for a subclass of Exception, not {kind!r}")
+            raise TypeError(
+                f"an exception handler is for a subclass of Exception, not {kind!r}:"
+                " write @app.exception_handler(LookupError)"
+            )
 
         def register(handler: H) -> H:
             self._check_idle()

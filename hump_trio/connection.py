@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 import trio
 
+from hump_trio.http1.head import RequestLine
 from hump_trio.http1.parser import RequestParser
 from hump_trio.server_state import ServerState
 from hump_trio.transport import Transport
@@ -36,6 +37,7 @@ class Connection:
     Attributes:
         phase: What is being waited for.
         deadline: When the watchdog must look; ``-inf`` to be looked at in every sweep.
+        line: The request line of what is being served; None between requests.
         expired: The phase whose deadline cancelled the scope, until that was dealt with.
         scope: Encloses all that the connection does; replaced only after it was cancelled.
         broken: Whether the peer was found gone.
@@ -51,6 +53,7 @@ class Connection:
         "deadline",
         "expired",
         "head_deadline",
+        "line",
         "overall_deadline",
         "parser",
         "phase",
@@ -65,6 +68,7 @@ class Connection:
         self.state: ServerState = state
         self.parser: RequestParser = RequestParser(state.limits)
         self.scope: trio.CancelScope = trio.CancelScope()
+        self.line: RequestLine | None = None
         self.expired: Phase | None = None
         self.begun: bool = False
         self.broken: bool = False
@@ -83,10 +87,17 @@ class Connection:
         self.phase = phase
         self.deadline = trio.current_time() + seconds
 
+    def describe(self) -> str:
+        """Return what is being served and what is waited for, for a log."""
+        line = self.line
+        request = "no request" if line is None else f"{line.method} {line.target}"
+        return f"{request} ({self.phase.name.lower()})"
+
     def enter_idle(self) -> None:
         """Go to the wait for the next request."""
         timeouts = self.state.timeouts
         self.begun = False
+        self.line = None
         self.enter(Phase.IDLE, timeouts.drain_idle if self.state.closing else timeouts.keep_alive)
 
     def enter_send(self, overall_deadline: float) -> None:

@@ -4,7 +4,14 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Protocol, runtime_checkable
 
-__all__ = ["BindError", "HttpException", "HttpParserError", "HumpError", "RouteError"]
+__all__ = [
+    "BindError",
+    "HttpException",
+    "HttpParserError",
+    "HumpError",
+    "MissingFieldError",
+    "RouteError",
+]
 
 
 class HumpError(Exception):
@@ -29,6 +36,7 @@ class HttpException(HumpError):
         headers: Further header fields of the answer.
 
     Raises:
+        TypeError: The detail isn't text.
         ValueError: The status is none that an exception can answer with.
     """
 
@@ -39,8 +47,13 @@ class HttpException(HumpError):
         *,
         headers: SupportsItems | Iterable[tuple[str, str]] = (),
     ) -> None:
-        if not 300 <= status <= 599:
-            raise ValueError(f"an exception answers with a status from 300 to 599, not {status}")
+        if not isinstance(status, int) or not 300 <= status <= 599:
+            raise ValueError(f"an exception answers with a status from 300 to 599, not {status!r}")
+        if detail is not None and not isinstance(detail, str):
+            raise TypeError(
+                f"a detail is a sentence, not {detail!r:.80}; for a body of another kind return a"
+                " JsonResponse, or register an exception handler"
+            )
         self.status: int = int(status)
         self.detail: str = phrase_of(status) if detail is None else detail
         pairs = headers.items() if isinstance(headers, SupportsItems) else headers
@@ -49,6 +62,17 @@ class HttpException(HumpError):
 
     def __str__(self) -> str:
         return f"{self.status} {self.detail}"
+
+
+class MissingFieldError(HttpException, KeyError):
+    """A field that a handler needs and its client left out: 400, and a KeyError.
+
+    Args:
+        name: The field of a query or a form.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(400, f"the field {name!r} is missing")
 
 
 class HttpParserError(HumpError):

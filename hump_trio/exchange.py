@@ -50,6 +50,7 @@ class Exchange:
 
     def __init__(self, connection: Connection, head: RequestHead) -> None:
         self.connection: Connection = connection
+        connection.line = head.line
         self.head: RequestHead = head
         self.request: Request = build_request(connection, head)
         self.body_ended: bool = not head.has_body
@@ -103,7 +104,7 @@ class Exchange:
         if self.choice.refused:
             return
         if self.choice.stream:
-            self.request.stream = BodyStream(self)
+            self.request.stream_body(BodyStream(self))
         elif not self.body_ended:
             await self._receive_whole()
 

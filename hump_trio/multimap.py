@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import parse_qsl
 
+from hump_trio.exceptions import MissingFieldError
+
 __all__ = ["MultiMap", "parse_urlencoded"]
 
 # More fields than any page has; each costs far more memory than it had bytes.
@@ -11,6 +13,8 @@ FIELD_COUNT = 1000
 
 class MultiMap(Mapping[str, str]):
     """An immutable mapping from a name to its first value; `get_all` gives every value.
+
+    A name that isn't there raises a KeyError that, left to the framework, is answered with 400.
 
     Args:
         pairs: Names and values in order.
@@ -25,7 +29,10 @@ class MultiMap(Mapping[str, str]):
             self._first.setdefault(name, value)
 
     def __getitem__(self, name: str) -> str:
-        return self._first[name]
+        try:
+            return self._first[name]
+        except KeyError:
+            raise MissingFieldError(name) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._first)

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from hump_trio.cookies import parse_cookies
 from hump_trio.exceptions import HttpException
@@ -51,7 +51,8 @@ class Request:
         host: The authority asked for: of an absolute target, else the ``Host`` field.
         client: The peer's address and port; None where there is none (a memory stream).
         path_params: The values of the path template, converted.
-        body: The whole body; empty on a route with ``stream=True``.
+        body: The whole body. On a route with ``stream=True`` it raises RuntimeError, and so
+            do `text`, `json` and `form`.
         trailers: Fields that came after a chunked body, never mixed with ``headers``.
         stream: The body in parts as they arrive, on a route with ``stream=True``. Each step is
             a checkpoint; cancelled, nothing is lost. It raises `HttpParserError` for a body that
@@ -78,6 +79,20 @@ class Request:
     app: Any = field(default=None, repr=False)
     deadline: float = math.inf
     _query: MultiMap | None = field(default=None, init=False, repr=False)
+
+    def stream_body(self, stream: AsyncIterator[bytes]) -> None:
+        """Give the body in parts; asking for it as a whole raises a RuntimeError from now on."""
+        self.stream = stream
+        del self.body
+
+    if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name == "body":
+                raise RuntimeError(
+                    "this route streams its body: read request.stream, or leave out stream=True"
+                )
+            raise AttributeError(f"a request has no {name!r}", name=name, obj=self)
 
     @property
     def query(self) -> MultiMap:

@@ -6,6 +6,7 @@ A response doesn't send itself and knows nothing of framing; that belongs to the
 from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
 from http import HTTPStatus
+from inspect import isawaitable
 from typing import Any, TypeAlias
 
 from hump_trio.exceptions import HttpException, HttpParserError, phrase_of
@@ -118,7 +119,7 @@ def to_response(value: Any) -> Response:
     """Return a handler's return value as a response.
 
     Raises:
-        TypeError: The value is nothing an answer can be made of.
+        TypeError: The value is nothing an answer can be made of; with what to write instead.
     """
     if isinstance(value, Response):
         return value
@@ -132,7 +133,12 @@ def to_response(value: Any) -> Response:
         return JsonResponse(value)
     if isinstance(value, bytearray | memoryview | AsyncIterable):
         return Response(value)
-    raise TypeError(f"a handler can't return a {type(value).__name__}: {value!r:.80}")
+    hint = "return str, bytes, a dict, list or dataclass, an async iterable, None or a Response"
+    if isawaitable(value):
+        hint = "is an await missing?"
+    elif isinstance(value, BaseException):
+        hint = "raise it"
+    raise TypeError(f"no answer can be made of a {type(value).__name__}, {value!r:.80}: {hint}")
 
 
 def error_response(error: HttpException | HttpParserError, accept: str = "") -> Response:

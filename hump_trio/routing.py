@@ -120,6 +120,8 @@ class Route:
                 raise RouteError(f"methods are case-sensitive: {method.upper()!r}, not {method!r}")
         check_option("timeout", self.timeout, int | float)
         check_option("body_limit", self.body_limit, int)
+        if not isinstance(self.stream, bool):
+            raise RouteError(f"stream must be True or False, not {self.stream!r}")
 
 
 def check_option(name: str, value: Any, kind: Any) -> None:

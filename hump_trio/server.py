@@ -114,7 +114,7 @@ class Server:
         await trio.sleep(timeouts.shutdown)
         self.state.cleanup_deadline = trio.current_time() + timeouts.cleanup
         for connection in self._watchdog.connections:
-            logger.warning("cut at shutdown: a connection in phase %s", connection.phase.name)
+            logger.warning("cut at shutdown: %s", connection.describe())
         connections.cancel_scope.cancel()
         await trio.sleep(timeouts.cleanup)
         for task in connections.child_tasks:

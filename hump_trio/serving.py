@@ -208,8 +208,7 @@ class Serving:
         if self.connection.broken:
             logger.debug("the peer has gone: %s", error)
         else:
-            request = "" if self.exchange is None else self.exchange.request.url
-            logger.error("an answer broke off %s", request, exc_info=error)
+            logger.error("the answer broke off: %s", self.connection.describe(), exc_info=error)
 
     def _judge(self) -> None:
         """Decide how to go on after the scope was cancelled."""
@@ -229,7 +228,7 @@ class Serving:
             self.error = HttpException(status, detail)
             if expired is Phase.BODY and exchange is not None:
                 exchange.body_failed = True
-            logger.warning("%s: %s", "" if exchange is None else exchange.request.url, detail)
+            logger.warning("%s: %s", detail, connection.describe())
 
     def _look_again(self) -> None:
         """Close a silent connection, unless a request has come at the last moment."""

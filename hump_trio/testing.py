@@ -8,9 +8,15 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import httpcore
-import httpx
 import trio
+
+try:
+    import httpcore
+    import httpx
+except ImportError as error:
+    raise ImportError(
+        "hump_trio.testing needs httpx: pip install 'hump-trio[testing]'", name=error.name
+    ) from error
 
 from hump_trio.app import Hump
 from hump_trio.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair

@@ -251,3 +251,20 @@ async def test_addresses_are_known_while_served() -> None:
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", addresses[0])
         app.shutdown()
     assert app.addresses == ()
+
+
+def test_options_that_do_not_exist_are_named() -> None:
+    """With those that do; an option that would be ignored is refused too."""
+    options: dict[str, Any] = {"status_code": 201}
+    with pytest.raises(TypeError, match="has the options timeout, body_limit, stream, not status"):
+        Hump().get("/", **options)(index)
+    streamed: dict[str, Any] = {"stream": "yes"}
+    with pytest.raises(RouteError, match="stream must be True or False, not 'yes'"):
+        Hump().get("/", **streamed)(index)
+
+
+def test_a_host_comes_first() -> None:
+    """A port in its place is refused at once, not when it is served."""
+    host: Any = 8342
+    with pytest.raises(ValueError, match=r"a host is a str and comes first.* not 8342"):
+        Hump(host)

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from hump_trio.exceptions import (
     HttpException,
     HttpParserError,
     HumpError,
+    MissingFieldError,
     RouteError,
     phrase_of,
 )
@@ -95,3 +97,24 @@ def test_errors_travel(error: HumpError) -> None:
     for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert type(twin) is type(error)
         assert (str(twin), vars(twin)) == (str(error), vars(error))
+
+
+def test_a_detail_is_a_sentence() -> None:
+    """Another kind of body is refused where it is raised, not when it is answered."""
+    detail: Any = {"a": 1}
+    with pytest.raises(TypeError, match=r"a detail is a sentence, not \{'a': 1\}; .*JsonResponse"):
+        HttpException(404, detail)
+
+
+def test_a_status_comes_first() -> None:
+    """A sentence in its place is named."""
+    status: Any = "nope"
+    with pytest.raises(ValueError, match="not 'nope'"):
+        HttpException(status)
+
+
+def test_a_missing_field_is_the_clients_fault() -> None:
+    """It is a KeyError for who looks for one, and 400 for who doesn't."""
+    error = MissingFieldError("q")
+    assert isinstance(error, KeyError)
+    assert str(error) == "400 the field 'q' is missing"

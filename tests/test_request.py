@@ -176,3 +176,16 @@ async def test_a_buffered_route_has_no_stream() -> None:
     """Iterating says what to write instead of waiting for ever."""
     with pytest.raises(RuntimeError, match=r"use request\.body, or stream=True"):
         await anext(aiter(a_request(b"a").stream))
+
+
+def test_a_streamed_body_is_not_there_as_a_whole() -> None:
+    """Asking for it says what to do; nothing is taken for an empty body."""
+    request = Request("POST", "/", "/", body=b"x")
+    assert request.body == b"x"
+    request.stream_body(request.stream)
+    for ask in (lambda: request.body, lambda: request.text, request.json):
+        with pytest.raises(RuntimeError, match=r"read request\.stream, or leave out stream=True"):
+            ask()
+    assert "POST" in repr(request)
+    with pytest.raises(AttributeError, match="a request has no 'bodies'"):
+        getattr(request, "bod" + "ies")

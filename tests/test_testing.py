@@ -1,5 +1,7 @@
 """The in-memory clients: httpx and raw, one app or many, errors like those of a network."""
 
+import importlib
+import sys
 from collections.abc import AsyncIterator
 
 import httpcore
@@ -150,3 +152,11 @@ async def test_a_raw_connection_reads_no_more_than_asked_for(autojump_clock: Moc
         await raw.send(request())
         assert await raw.receive(4) == b"HTTP"
         assert await raw.receive(1) == b"/"
+
+
+def test_without_httpx_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newcomer learns what to install, not the name of a library beneath."""
+    monkeypatch.setitem(sys.modules, "httpcore", None)
+    monkeypatch.delitem(sys.modules, "hump_trio.testing")
+    with pytest.raises(ImportError, match=r"needs httpx: pip install 'hump-trio\[testing\]'"):
+        importlib.import_module("hump_trio.testing")
