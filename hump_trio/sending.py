@@ -92,15 +92,33 @@ class Sender:
         await self._connection.write(data)
 
     async def _send_stream(self, body: AsyncIterable[bytes | str]) -> bool:
-        iterator = aiter(body)
+        """Send a body part by part, under a scope that outlasts those the body leaves open.
+
+        A generator may hold a nursery or a scope across its parts. Opened before them, ours ends
+        after them. Theirs enclose our writing too: cancelled there, this answer breaks off and
+        nothing else does.
+        """
+        sent = False
+        cause: BaseException | None = None
         try:
-            head = self._encode_head(None)
-            if head.body_follows:
-                await self._send_parts(head, iterator)
-            else:
-                await self._write(head.data)
-        finally:
-            await close_body(iterator, self._connection.state)
+            with trio.CancelScope() as scope:
+                iterator = aiter(body)
+                try:
+                    head = self._encode_head(None)
+                    if head.body_follows:
+                        await self._send_parts(head, iterator)
+                    else:
+                        await self._write(head.data)
+                    sent = True
+                finally:
+                    await close_body(iterator, self._connection.state, scope)
+                    if iterator is not body:
+                        await close_body(body, self._connection.state, scope)
+        except trio.Cancelled as error:
+            cause = error
+        if not sent:
+            await trio.lowlevel.checkpoint_if_cancelled()  # it was the server's: raised again
+            raise RuntimeError("a scope of a streamed body's own cancelled its sending") from cause
         return head.keep_alive
 
     async def _send_parts(self, head: ResponseHead, parts: AsyncIterator[bytes | str]) -> None:
@@ -140,20 +158,36 @@ def part_bytes(part: bytes | str) -> bytes:
     raise TypeError(f"a streamed body yields bytes or str, not {type(part).__name__}")
 
 
-async def close_body(body: object, state: ServerState) -> None:
+async def close_body(body: object, state: ServerState, scope: trio.CancelScope) -> None:
     """Close an async iterator in the task that iterated it, within the time for clean-up.
+
+    Args:
+        body: The iterator.
+        state: Knows how long that may take.
+        scope: Encloses every scope that the iterator has left open.
 
     Cancellation: shielded for `Timeouts.cleanup` seconds, or what is left of them at shutdown.
     """
     aclose = getattr(body, "aclose", None)
     if aclose is None:
         return
-    deadline = min(trio.current_time() + state.timeouts.cleanup, state.cleanup_deadline)
-    scope = trio.CancelScope(deadline=deadline, shield=True)
+    scope.deadline = min(trio.current_time() + state.timeouts.cleanup, state.cleanup_deadline)
+    scope.shield = True
     try:
-        with scope:
-            await aclose()
-    except Exception:
-        logger.exception("closing a streamed body failed")
-    if scope.cancelled_caught:
+        await aclose()
+    except (Exception, trio.Cancelled, BaseExceptionGroup) as error:
+        failures = unforeseen(error)
+        if failures is not None:
+            if not isinstance(failures, Exception):
+                raise failures from None
+            logger.error("closing a streamed body failed", exc_info=failures)
+    if scope.cancel_called:
         logger.error("closing a streamed body took too long and was cancelled: %r", body)
+
+
+def unforeseen(error: BaseException) -> BaseException | None:
+    """Return what is left of an error without what closing itself throws into a body."""
+    closing = (trio.Cancelled, GeneratorExit)
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(closing)[1]
+    return None if isinstance(error, closing) else error

@@ -3,7 +3,7 @@
 import logging
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from traceback import StackSummary
 
@@ -94,7 +94,12 @@ class Server:
         connection = Connection(transport, self.state)
         self._watchdog.add(connection)
         try:
-            await serve_connection(connection)
+            # A task that a handler has left a nursery open in ends with a RuntimeError of Trio's
+            # that nothing within it can catch; the task is one deeper so that it can be caught.
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(serve_connection, connection)
+        except ExceptionGroup as group:
+            logger.error("a handler left a scope or a nursery open", exc_info=group)
         finally:
             self._watchdog.discard(connection)
 
@@ -117,7 +122,7 @@ class Server:
             logger.warning("cut at shutdown: %s", connection.describe())
         connections.cancel_scope.cancel()
         await trio.sleep(timeouts.cleanup)
-        for task in connections.child_tasks:
+        for task in innermost_tasks(connections):
             stack = StackSummary.extract(task.iter_await_frames())
             logger.error("can't be cancelled; it waits in\n%s", "".join(stack.format()))
 
@@ -129,6 +134,13 @@ class Server:
                 for each in SHUTDOWN_SIGNALS:
                     signal.signal(each, signal.SIG_DFL)
                 self.shutdown()
+
+
+def innermost_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
+    """Yield the tasks of a nursery that wait for no task of their own."""
+    for task in nursery.child_tasks:
+        below = [each for inner in task.child_nurseries for each in innermost_tasks(inner)]
+        yield from below or (task,)
 
 
 def owns_signals() -> bool:

@@ -44,8 +44,8 @@ async def serve_connection(connection: Connection) -> None:
         failures, rest = group.split(Exception)
         if failures is not None:
             logger.error("a handler failed while it was cancelled", exc_info=failures)
-        assert rest is not None, "a group of Exceptions alone ended in Serving.serve"
-        raise rest from None
+        if rest is not None:
+            raise rest from None
     finally:
         if serving.exchange is not None:
             serving.exchange.release()

@@ -4,7 +4,7 @@ Works under `trio.testing.MockClock`. `client` needs httpx (extra ``testing``).
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -36,7 +36,10 @@ class MemoryListener(trio.abc.Listener[Transport]):
         return await self._waiting.receive()
 
     async def aclose(self) -> None:
-        """Refuse connections from now on. A checkpoint."""
+        """Break off what wasn't accepted, refuse what comes. A checkpoint."""
+        with suppress(trio.WouldBlock, trio.ClosedResourceError):
+            while True:
+                self._waiting.receive_nowait().reset()
         await self._waiting.aclose()
 
     def connect(self, window_bytes: float) -> MemoryTransport:

@@ -9,7 +9,7 @@ import struct
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import index
 
 import trio
@@ -204,7 +204,9 @@ class SocketTransport(Transport):
     def reset(self) -> None:
         """Close the socket with an RST."""
         if self._socket.fileno() >= 0:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            # Some systems refuse options on a connection that was reset; then there is no need.
+            with suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self.close()
 
     @contextmanager

@@ -3,6 +3,8 @@
 import importlib
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
 
 import httpcore
 import httpx
@@ -12,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request
 from hump_trio.memory import memory_transport_pair
-from hump_trio.testing import MemoryNetworkStream, client, connect, running
+from hump_trio.testing import MemoryListener, MemoryNetworkStream, client, connect, running
 from tests.wire import read_until, request
 
 
@@ -160,3 +162,18 @@ def test_without_httpx_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delitem(sys.modules, "hump_trio.testing")
     with pytest.raises(ImportError, match=r"needs httpx: pip install 'hump-trio\[testing\]'"):
         importlib.import_module("hump_trio.testing")
+
+
+async def test_a_listener_in_memory_leaves_nobody_waiting(autojump_clock: MockClock) -> None:
+    """Who connected and wasn't accepted before the end sees the connection end."""
+    app = Hump()
+    listener = MemoryListener()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(app.serve, listeners=[listener]))
+        await wait_all_tasks_blocked()
+        clients = [listener.connect(1000) for _ in range(4)]
+        app.shutdown()
+        with trio.fail_after(100):
+            for client in clients:
+                with suppress(trio.BrokenResourceError):
+                    assert await client.receive_some() == b""

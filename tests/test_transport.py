@@ -259,3 +259,22 @@ async def test_aclose_closes_though_cancelled() -> None:
         assert scope.cancelled_caught
         with trio.fail_after(PATIENCE_SECONDS):
             assert await client.receive_some() == b""
+
+
+class Stubborn(socket.socket):
+    """A socket as macOS has it once the peer has reset the connection."""
+
+    def setsockopt(self, level: int, option: int, *value: Any) -> None:
+        """Refuse one option."""
+        if option == socket.SO_LINGER:
+            raise OSError(22, "Invalid argument")
+        super().setsockopt(level, option, *value)
+
+
+async def test_a_reset_closes_where_options_are_refused() -> None:
+    """What it raises would come out of a connection's task and end the server."""
+    client, server = socket_pair()
+    sock = Stubborn(fileno=server.detach())
+    SocketTransport(sock).reset()
+    assert sock.fileno() < 0
+    client.close()
