@@ -1,10 +1,12 @@
-"""A server as one task of a larger Trio program, which decides when it begins and ends.
+"""A server as one task of a larger Trio program, which goes on where the server has ended.
 
-`nursery.start` returns when connections are accepted. Signals belong to the program then: Ctrl-C
-is a KeyboardInterrupt, as in any Trio program.
+`nursery.start` returns when connections are accepted. Signals belong to the program, unless it
+gives them to the server, as here: Ctrl-C and SIGTERM then shut it down gracefully.
 
 Try: curl http://localhost:8342/; curl -X POST http://localhost:8342/stop
 """
+
+from functools import partial
 
 import trio
 
@@ -12,7 +14,6 @@ from hump_trio import Hump
 
 app = Hump("", 8342)
 ticks: list[float] = []
-enough = trio.Event()
 
 
 @app.get("/")
@@ -22,7 +23,7 @@ async def index() -> dict[str, int]:
 
 @app.post("/stop")
 async def stop() -> None:
-    enough.set()
+    app.shutdown()
 
 
 async def tick() -> None:
@@ -35,9 +36,7 @@ async def main() -> None:
     async with trio.open_nursery() as others:
         others.start_soon(tick)
         async with trio.open_nursery() as serving:
-            print("serving at", *await serving.start(app.serve))
-            await enough.wait()
-            app.shutdown()
+            print("serving at", *await serving.start(partial(app.serve, signals=True)))
         others.cancel_scope.cancel()  # every request is answered: nobody needs the ticks
 
 

@@ -295,7 +295,6 @@ async def test_beside_other_tasks__is_ended_by_the_program(
     """The program serves beside its ticks, and ends both when it was told to."""
     monkeypatch.setattr(beside_other_tasks.app, "port", 0)
     monkeypatch.setattr(beside_other_tasks, "ticks", [])
-    monkeypatch.setattr(beside_other_tasks, "enough", trio.Event())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(beside_other_tasks.main)
         await wait_all_tasks_blocked()

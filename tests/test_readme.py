@@ -162,6 +162,7 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
 async def test_snippet_of_a_test_passes(program: dict[str, Any]) -> None:
     """The test that is shown for an app passes."""
     await program["test_index"]()
+    await program["test_bytes"]()
 
 
 def test_hostile_samples_are_those_of_the_table() -> None:
