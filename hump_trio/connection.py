@@ -39,6 +39,7 @@ class Connection:
         deadline: When the watchdog must look; ``-inf`` to be looked at in every sweep.
         line: The request line of what is being served; None between requests.
         expired: The phase whose deadline cancelled the scope, until that was dealt with.
+        silent_since: When it was accepted, or when its last answer went out.
         scope: Encloses all that the connection does; replaced only after it was cancelled.
         broken: Whether the peer was found gone.
         begun: Whether any of an answer may be on the wire; until the next request is awaited.
@@ -58,6 +59,7 @@ class Connection:
         "parser",
         "phase",
         "scope",
+        "silent_since",
         "state",
         "torn",
         "transport",
@@ -78,6 +80,7 @@ class Connection:
         self._send_deadline = math.inf
         timeouts = state.timeouts
         now = trio.current_time()
+        self.silent_since: float = now
         self.head_deadline: float = now + timeouts.head
         self.phase: Phase = Phase.OPENED
         self.deadline: float = now + timeouts.drain_idle if state.closing else self.head_deadline
@@ -93,11 +96,18 @@ class Connection:
         request = "no request" if line is None else f"{line.method} {line.target}"
         return f"{request} ({self.phase.name.lower()})"
 
+    def is_silent(self, now: float) -> bool:
+        """Tell whether nothing is asked: idle, or accepted for longer than a request's way."""
+        if self.phase is Phase.OPENED:
+            return now - self.silent_since >= self.state.timeouts.drain_idle
+        return self.phase is Phase.IDLE
+
     def enter_idle(self) -> None:
         """Go to the wait for the next request."""
         timeouts = self.state.timeouts
         self.begun = False
         self.line = None
+        self.silent_since = trio.current_time()
         self.enter(Phase.IDLE, timeouts.drain_idle if self.state.closing else timeouts.keep_alive)
 
     def enter_send(self, overall_deadline: float) -> None:

@@ -103,12 +103,17 @@ class Dispatcher:
         return self.refuse(HttpException(405, detail, headers={"allow": allow}))
 
     def refuse(self, error: HttpException | HttpParserError) -> Choice:
-        """Return the choice to answer with an error, through middleware as any other answer."""
+        """Return the choice to answer with an error, through middleware as any other answer.
 
-        async def raise_error(request: Request) -> Response:
-            raise error
+        The error isn't raised: its traceback would hold the frames that hold it, and what came
+        of a body with them, until the garbage collector finds the circle.
+        """
+        error = error.with_traceback(None)
 
-        return Choice(self._guard(raise_error), refused=True)
+        async def answer(request: Request) -> Response:
+            return await self._convert(request, error) or answer_unexpected(request, error)
+
+        return Choice(self._guard(answer), refused=True)
 
     def _describe(self, allowed: tuple[str, ...]) -> Choice:
         async def describe(request: Request) -> Response:

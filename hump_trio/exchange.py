@@ -19,6 +19,8 @@ __all__ = ["DRAIN_BYTES", "Exchange"]
 
 # What is read of a body that nobody wants to keep a connection; more costs more than a new one.
 DRAIN_BYTES = 64 * 1024
+# How many chunks are taken before other connections have their turn.
+TURN_PARTS = 64
 # For a client that was told 503; jitter is its own business.
 RETRY_AFTER = {"retry-after": "1"}
 
@@ -112,15 +114,19 @@ class Exchange:
         connection = self.connection
         state = connection.state
         connection.enter(Phase.BODY, self._credit)
-        parts = []
+        body = bytearray()  # not a list of parts: a chunk of one byte would hold sixty
+        part_count = 0
         while part := await self._receive_part():
-            parts.append(part)
+            body += part
             self._held_bytes += len(part)
             state.buffered_bytes += len(part)
             if state.buffered_bytes > state.limits.buffered_bytes:
                 self.body_failed = True
                 raise HttpException(503, "too much is being received", headers=RETRY_AFTER)
-        self.request.body = parts[0] if len(parts) == 1 else b"".join(parts)
+            part_count += 1
+            if part_count % TURN_PARTS == 0:
+                await trio.lowlevel.checkpoint()
+        self.request.body = bytes(body)
 
     async def respond(self) -> Response:
         """Run the handler. Its clock starts here; what it raises has become a response."""

@@ -20,6 +20,8 @@ STARVED_PAUSE_SECONDS = 0.1
 # Descriptors for files, logs and the like, beside those of connections.
 SPARE_DESCRIPTORS = 64
 PORT_ATTEMPTS = 10
+# What a backlog holds by default (listen(2)). A flood that goes on can't hold the shutdown up.
+LAST_ACCEPTS = 4096
 
 
 class SocketListener(trio.abc.Listener[Transport]):
@@ -93,7 +95,10 @@ class SocketListener(trio.abc.Listener[Transport]):
     async def aclose(self) -> None:
         """Hand over what the backlog holds, then close. A checkpoint; closed if cancelled here."""
         try:
-            while (transport := self._accept_nowait()) is not None:
+            for _ in range(LAST_ACCEPTS):
+                transport = self._accept_nowait()
+                if transport is None:
+                    break
                 self._adopt(transport)
         except OSError as error:
             logger.error("connections in the backlog are lost: %s", error)

@@ -21,6 +21,9 @@ __all__ = [
     "to_response",
 ]
 
+# No client sends more media ranges, and no error answer is worth reading more.
+ACCEPT_ITEMS = 32
+
 Body: TypeAlias = str | bytes | bytearray | memoryview | AsyncIterable[bytes | str] | None
 Fields: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -55,6 +58,8 @@ class Response:
         """Raise what the constructor raises; used again before a changed response is sent."""
         if not isinstance(self.status, int) or not 200 <= self.status <= 599:
             raise ValueError(f"a response needs a status from 200 to 599, not {self.status!r}")
+        if not isinstance(self.headers, Headers):
+            self.headers = Headers(self.headers)
         body = self.body
         if body is None or isinstance(body, str | bytes):
             return
@@ -163,7 +168,7 @@ def prefers_json(accept: str) -> bool:
     Source: RFC 9110 section 12.5.1. A wildcard alone is no preference.
     """
     json_rank = text_rank = (0.0, 0)
-    for index, item in enumerate(accept.lower().split(",")):
+    for index, item in enumerate(accept.lower().split(",", ACCEPT_ITEMS)[:ACCEPT_ITEMS]):
         media_type, _, parameters = item.partition(";")
         media_type = media_type.strip()
         rank = (quality_of(parameters), -index)

@@ -14,7 +14,7 @@ from hump_trio.listeners import SocketListener, open_listeners, raise_descriptor
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection
 from hump_trio.transport import Transport
-from hump_trio.watchdog import Watchdog
+from hump_trio.watchdog import SWEEP_SECONDS, Watchdog
 
 __all__ = ["Server", "owns_signals"]
 
@@ -121,7 +121,7 @@ class Server:
         for connection in self._watchdog.connections:
             logger.warning("cut at shutdown: %s", connection.describe())
         connections.cancel_scope.cancel()
-        await trio.sleep(timeouts.cleanup)
+        await trio.sleep(max(timeouts.cleanup, SWEEP_SECONDS))  # time to leave, if none to clean up
         for task in innermost_tasks(connections):
             stack = StackSummary.extract(task.iter_await_frames())
             logger.error("can't be cancelled; it waits in\n%s", "".join(stack.format()))

@@ -207,6 +207,8 @@ class Serving:
         self.over = True
         if self.connection.broken:
             logger.debug("the peer has gone: %s", error)
+        elif isinstance(error, HttpException | HttpParserError):
+            logger.info("the answer broke off: %s, %s", self.connection.describe(), error)
         else:
             logger.error("the answer broke off: %s", self.connection.describe(), exc_info=error)
 

@@ -47,14 +47,14 @@ class Watchdog:
     async def wait_room(self, limit: int) -> None:
         """Wait until there are fewer connections than the limit.
 
-        The connection that has been idle longest is closed to make room; where none is idle,
-        the first one to become so or to end does. A checkpoint only if there is no room.
+        The connection that has been silent longest is closed to make room; where none is, the
+        first one to become so or to end does. A checkpoint only if there is no room.
         """
         while len(self.connections) >= limit:
-            idle = [each for each in self.connections if each.phase is Phase.IDLE]
-            if idle:
-                now = trio.current_time()
-                min(idle, key=lambda each: each.deadline).expire(now)
+            now = trio.current_time()
+            silent = [each for each in self.connections if each.is_silent(now)]
+            if silent:
+                min(silent, key=lambda each: each.silent_since).expire(now)
             await self._changed.park()
 
     def hasten_idle(self, seconds: float) -> None:

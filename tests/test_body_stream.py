@@ -9,7 +9,15 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, HttpParserError, Hump, Request, Response
 from hump_trio.testing import connect
-from tests.wire import ask, chunked, parse_answers, read_to_end, read_until, request
+from tests.wire import (
+    ask,
+    chunked,
+    parse_answers,
+    read_to_end,
+    read_to_reset,
+    read_until,
+    request,
+)
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HEAD_9 = request("POST", "/", "Content-Length: 9")
@@ -274,3 +282,20 @@ async def test_a_handler_that_fails_while_its_vanished_peer_cancels_it_is_quiet(
         raw.reset()
         await wait_all_tasks_blocked()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_a_client_can_not_write_tracebacks_into_the_log(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A body that turns out malformed while it is echoed resets the answer, and is no error."""
+    app = Hump()
+
+    @app.post("/", stream=True)
+    async def echo(request: Request) -> AsyncIterator[bytes]:
+        async for part in request.stream:
+            yield part
+
+    async with connect(app) as raw:
+        await raw.send(chunked(b"a", end=False) + b"zz\r\n")
+        await read_to_reset(raw)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

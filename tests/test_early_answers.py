@@ -1,5 +1,6 @@
 """Answers that are known at the head: what becomes of the body, and of the connection."""
 
+import gc
 import logging
 
 import pytest
@@ -7,6 +8,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Limits, Request
+from hump_trio.exchange import Exchange
 from hump_trio.memory import WINDOW_BYTES
 from hump_trio.testing import connect
 from tests.wire import ask, chunked, parse_answers, read_to_end, read_until, request
@@ -305,3 +307,37 @@ async def test_too_many_buffered_bytes_get_503(autojump_clock: MockClock) -> Non
         await read_until(holding, bytes(600))
         await holding.send(request("POST", "/", body=bytes(1000)))
         await read_until(holding, bytes(1000))
+
+
+@pytest.mark.parametrize("end", [b"", b"zz\r\n"], ids=["too-large", "malformed"])
+async def test_a_refused_body_is_let_go_at_once(end: bytes, autojump_clock: MockClock) -> None:
+    """Nothing of it waits for the garbage collector: the limits count what is really held."""
+    gc.collect()
+    gc.disable()
+    try:
+        body = [bytes(900_000)] + ([] if end else [bytes(900_000)])
+        data = chunked(*body, end=False) + end
+        [answer] = await ask(small_app(), data, "POST")
+        assert answer.status == (400 if end else 413)
+        assert not [each for each in gc.get_objects() if isinstance(each, Exchange)]
+    finally:
+        gc.enable()
+
+
+async def test_tiny_chunks_do_not_starve_others(autojump_clock: MockClock) -> None:
+    """Other tasks have their turn while thousands of chunks that came at once are taken."""
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery, connect(small_app()) as raw:
+        await raw.send(chunked(*[b"a"] * 10_000, end=False))
+        nursery.start_soon(take_turns)
+        await raw.send(b"0\r\n\r\n")
+        await raw.receive()
+        nursery.cancel_scope.cancel()
+    assert turns > 10_000 // 64

@@ -12,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 
-from hump_trio import BindError, Hump, Limits
+from hump_trio import BindError, Hump, Limits, listeners
 from hump_trio.listeners import (
     PORT_ATTEMPTS,
     SocketListener,
@@ -269,6 +269,22 @@ async def test_the_backlog_is_handed_over_at_the_end() -> None:
         await client.aclose()
     await listener.aclose()
     assert len(adopted) == 3
+
+
+async def test_a_flood_at_the_end_is_not_adopted_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a backlog can hold is handed over, what goes on coming isn't waited for."""
+    monkeypatch.setattr(listeners, "LAST_ACCEPTS", 2)
+    adopted: list[Transport] = []
+    listener = SocketListener(listen(), no_wait, adopted.append)
+    clients = [await trio.open_tcp_stream(*address_of(listener.url)) for _ in range(3)]
+    await listener.aclose()
+    assert len(adopted) == 2
+    with pytest.raises(trio.BrokenResourceError):
+        await receive_rest(clients[2])
+    for each in (*adopted, *clients):
+        await each.aclose()
 
 
 async def test_a_backlog_without_descriptors_is_lost(caplog: pytest.LogCaptureFixture) -> None:

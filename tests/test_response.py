@@ -261,3 +261,23 @@ async def test_an_answer_that_was_not_awaited_or_raised_is_explained() -> None:
     forgotten.close()
     with pytest.raises(TypeError, match=r"a HttpException, .*: raise it"):
         to_response(HttpException(404))
+
+
+def test_media_ranges_without_end_are_not_read() -> None:
+    """Thirty-two count; a field made to be long costs no more than they do."""
+    assert prefers_json("a/b," * 31 + "application/json")
+    assert not prefers_json("a/b," * 32 + "application/json")
+
+
+@pytest.mark.parametrize("value", ["a\r\nb: c", "\x00"])
+def test_headers_that_are_replaced_are_checked_too(value: str) -> None:
+    """A plain mapping is taken for what it says, never for bytes on the wire."""
+    response = Response("a")
+    replaced: Any = {"X-A": "b"}
+    response.headers = replaced
+    response.settle()
+    assert response.headers.items()[0] == ("x-a", "b")
+    replaced = {"x-a": value}
+    response.headers = replaced
+    with pytest.raises(ValueError, match="can't be sent"):
+        response.settle()

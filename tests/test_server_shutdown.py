@@ -283,3 +283,20 @@ async def test_what_cant_be_cancelled_is_named(
     assert "can't be cancelled" in record.message
     assert "await trio.sleep(STUBBORN_SECONDS)" in record.message
     client.close()
+
+
+async def test_without_time_to_clean_up_nobody_is_blamed(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A handler that ends when it is cancelled isn't logged as one that doesn't."""
+    app = Hump(timeouts=Timeouts(shutdown=0, cleanup=0))
+
+    @app.get("/")
+    async def forever() -> None:
+        await trio.sleep_forever()
+
+    async with ending(app) as run:
+        client = await run.connect(get("/"))
+    assert run.seconds == 0
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    client.close()

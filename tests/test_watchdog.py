@@ -75,6 +75,7 @@ async def test_the_connection_idle_longest_makes_room(
     """Only it, unless more than one has to; those that are busy stay."""
     watchdog = Watchdog()
     busy, second, first, third = connections = new_connections(4, watchdog)
+    busy.enter(Phase.HANDLER, 1000)
     for connection in (first, second, third):
         await trio.sleep(1)
         connection.enter_idle()
@@ -87,6 +88,23 @@ async def test_the_connection_idle_longest_makes_room(
             watchdog.discard(leaving)
     assert (busy.expired, third.expired) == (None, None)
     assert len(watchdog.connections) == len(connections) - 1 - surplus
+
+
+async def test_who_connects_and_says_nothing_makes_room(autojump_clock: MockClock) -> None:
+    """Once a request would have come; silent connections can't keep the talking ones out."""
+    watchdog = Watchdog()
+    idle, silent = new_connections(2, watchdog)
+    await trio.sleep(1)
+    idle.enter_idle()
+    [new] = new_connections(1, watchdog)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.wait_room, 3)
+        await wait_all_tasks_blocked()
+        assert [each.expired for each in (idle, silent, new)] == [None, Phase.OPENED, None]
+        watchdog.discard(silent)
+    assert not new.is_silent(trio.current_time())
+    await trio.sleep(new.state.timeouts.drain_idle)
+    assert new.is_silent(trio.current_time())
 
 
 async def test_where_none_is_idle_the_first_to_become_so_makes_room(
