@@ -105,10 +105,12 @@ class Connection:
     def enter_idle(self) -> None:
         """Go to the wait for the next request."""
         timeouts = self.state.timeouts
+        seconds = timeouts.drain_idle if self.state.closing else timeouts.keep_alive
         self.begun = False
         self.line = None
+        self.phase = Phase.IDLE
         self.silent_since = trio.current_time()
-        self.enter(Phase.IDLE, timeouts.drain_idle if self.state.closing else timeouts.keep_alive)
+        self.deadline = self.silent_since + seconds
 
     def enter_send(self, overall_deadline: float) -> None:
         """Go to the phase of a response, bounded by the peer's progress, and over all."""
