@@ -13,10 +13,10 @@ import trio
 try:
     import httpcore
     import httpx
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
-        "hump_trio.testing needs httpx: pip install 'hump-trio[testing]'", name=error.name
-    ) from error
+        "hump_trio.testing needs httpx: pip install 'hump-trio[testing]'", name=_missing.name
+    ) from _missing
 
 from hump_trio.app import Hump
 from hump_trio.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair
