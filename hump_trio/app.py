@@ -73,7 +73,8 @@ class Hump:
             options: ``timeout``, seconds for the handler, None for no limit, `Timeouts.handler`
                 by default; ``body_limit``, bytes, None for no limit, `Limits.body_bytes` by
                 default; ``stream``, to call the handler at the head, so that it reads the body
-                from ``request.stream``.
+                from ``request.stream``; ``on_disconnect``, whether to ``"cancel"`` (default) or
+                ``"finish"`` the handler when its client has gone, or the seconds it has left.
 
         Raises:
             RouteError: The path or the handler's parameters don't fit, or the route is taken.

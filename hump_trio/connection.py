@@ -10,12 +10,12 @@ from enum import Enum, auto
 
 import trio
 
-from hump_trio.http1.head import RequestLine
 from hump_trio.http1.parser import RequestParser
+from hump_trio.request import CancelReason, Request
 from hump_trio.server_state import ServerState
 from hump_trio.transport import Transport
 
-__all__ = ["Connection", "Phase"]
+__all__ = ["BUSY_PHASES", "Connection", "Phase"]
 
 
 class Phase(Enum):
@@ -31,13 +31,17 @@ class Phase(Enum):
     LINGER = auto()  # the peer's close
 
 
+# Where the app works for a peer that may have gone.
+BUSY_PHASES = frozenset({Phase.HANDLER, Phase.SEND})
+
+
 class Connection:
     """A transport, its parser, and the clock that bounds it.
 
     Attributes:
         phase: What is being waited for.
         deadline: When the watchdog must look; ``-inf`` to be looked at in every sweep.
-        line: The request line of what is being served; None between requests.
+        request: What is being served; None between requests.
         expired: The phase whose deadline cancelled the scope, until that was dealt with.
         silent_since: When it was accepted, or when its last answer went out.
         scope: Encloses all that the connection does; replaced only after it was cancelled.
@@ -48,16 +52,20 @@ class Connection:
 
     __slots__ = (
         "_acked_bytes",
+        "_disconnect_grace",
+        "_half_closed_count",
+        "_handler_since",
+        "_leave_deadline",
         "_send_deadline",
         "begun",
         "broken",
         "deadline",
         "expired",
         "head_deadline",
-        "line",
         "overall_deadline",
         "parser",
         "phase",
+        "request",
         "scope",
         "silent_since",
         "state",
@@ -70,7 +78,10 @@ class Connection:
         self.state: ServerState = state
         self.parser: RequestParser = RequestParser(state.limits)
         self.scope: trio.CancelScope = trio.CancelScope()
-        self.line: RequestLine | None = None
+        self.request: Request | None = None
+        self._handler_since = self._leave_deadline = math.inf
+        self._disconnect_grace = 0.0
+        self._half_closed_count = 0
         self.expired: Phase | None = None
         self.begun: bool = False
         self.broken: bool = False
@@ -92,9 +103,13 @@ class Connection:
 
     def describe(self) -> str:
         """Return what is being served and what is waited for, for a log."""
-        line = self.line
-        request = "no request" if line is None else f"{line.method} {line.target}"
-        return f"{request} ({self.phase.name.lower()})"
+        request = self.request
+        text = "no request" if request is None else f"{request.method} {request.url}"
+        return f"{text} ({self.phase.name.lower()})"
+
+    def age(self) -> float:
+        """Return the seconds since the handler began."""
+        return trio.current_time() - self._handler_since
 
     def is_silent(self, now: float) -> bool:
         """Tell whether nothing is asked: idle, or accepted for longer than a request's way."""
@@ -107,10 +122,25 @@ class Connection:
         timeouts = self.state.timeouts
         seconds = timeouts.drain_idle if self.state.closing else timeouts.keep_alive
         self.begun = False
-        self.line = None
+        self.request = None
         self.phase = Phase.IDLE
         self.silent_since = trio.current_time()
         self.deadline = self.silent_since + seconds
+
+    def enter_handler(self, seconds: float, disconnect_grace: float) -> float:
+        """Go to the phase of a handler and return its deadline.
+
+        Args:
+            seconds: How long it may run.
+            disconnect_grace: How long it may go on when its client has gone.
+        """
+        self.phase = Phase.HANDLER
+        self._handler_since = trio.current_time()
+        self._leave_deadline = math.inf
+        self._disconnect_grace = disconnect_grace
+        self._half_closed_count = 0
+        self.deadline = self._handler_since + seconds
+        return self.deadline
 
     def enter_send(self, overall_deadline: float) -> None:
         """Go to the phase of a response, bounded by the peer's progress, and over all."""
@@ -126,7 +156,31 @@ class Connection:
             return
         if self.expired is None:
             self.expired = self.phase
-            self.scope.cancel()
+            self.cancel("deadline")
+
+    def cancel(self, reason: CancelReason) -> None:
+        """Cancel what is going on, and let the handler know why."""
+        if self.request is not None and self.request.cancel_reason is None:
+            self.request.cancel_reason = reason
+        self.scope.cancel()
+
+    def look_for_peer(self, now: float) -> None:
+        """Cancel a handler whose client has gone; called by the watchdog in every sweep.
+
+        A reset is believed at once, and while an answer goes out too. A FIN has to be seen twice:
+        a client may end its half and still read a quick answer.
+        """
+        state = self.transport.peer_state()
+        if state == "open" or (state == "half_closed" and self.phase is Phase.SEND):
+            return
+        if state == "half_closed" and not self._half_closed_count:
+            self._half_closed_count = 1
+            return
+        grace = self._disconnect_grace if self.phase is Phase.HANDLER else 0.0
+        self._leave_deadline = min(self._leave_deadline, now + grace)
+        if now >= self._leave_deadline and not self.broken:
+            self.broken = True
+            self.cancel("client-gone")
 
     def _send_expired(self, now: float) -> bool:
         """Judge a response by what the peer has acknowledged since the last look."""

@@ -40,6 +40,7 @@ class Choice:
         stream: Whether the handler reads the body itself.
         path_params: Values of the path template.
         refused: Whether the answer is known already and needs no body.
+        disconnect_grace: Seconds that the handler has left when its client has gone.
     """
 
     respond: CallNext
@@ -48,6 +49,7 @@ class Choice:
     stream: bool = False
     path_params: Mapping[str, Any] | None = None
     refused: bool = False
+    disconnect_grace: float = 0.0
 
 
 class Dispatcher:
@@ -93,6 +95,7 @@ class Dispatcher:
                 choice.timeout,
                 choice.stream,
                 match.path_params,
+                disconnect_grace=choice.disconnect_grace,
             )
         if not match.allowed:
             return self.refuse(HttpException(404, "nothing is here"))
@@ -125,7 +128,10 @@ class Dispatcher:
         call = bind_handler(route.handler, route.parameters)
         caller = call_generator if is_generator(route.handler) else call_handler
         respond = self._guard(partial(caller, call))
-        return Choice(respond, route.body_limit, route.timeout, route.stream)
+        grace = route.disconnect_grace
+        return Choice(
+            respond, route.body_limit, route.timeout, route.stream, disconnect_grace=grace
+        )
 
     def _guard(self, endpoint: CallNext) -> CallNext:
         """Return the onion around an endpoint, from which no `Exception` escapes."""

@@ -52,9 +52,9 @@ class Exchange:
 
     def __init__(self, connection: Connection, head: RequestHead) -> None:
         self.connection: Connection = connection
-        connection.line = head.line
         self.head: RequestHead = head
         self.request: Request = build_request(connection, head)
+        connection.request = self.request
         self.body_ended: bool = not head.has_body
         self.body_failed: bool = False
         self.counted: bool = False  # among the requests in flight
@@ -136,8 +136,8 @@ class Exchange:
             seconds = math.inf
         else:
             seconds = timeouts.handler if isinstance(timeout, EllipsisType) else timeout
-        self.connection.enter(Phase.HANDLER, seconds)
-        self.request.deadline = self.connection.deadline
+        grace = self.choice.disconnect_grace
+        self.request.deadline = self.connection.enter_handler(seconds, grace)
         return await self.choice.respond(self.request)
 
     async def next_part(self) -> bytes:
@@ -163,7 +163,7 @@ class Exchange:
             with trio.CancelScope() as self._reading:
                 return await self._receive_part()
         except trio.BrokenResourceError:
-            connection.scope.cancel()
+            connection.cancel("client-gone")
             await trio.lowlevel.checkpoint()
             raise
         finally:

@@ -8,7 +8,7 @@ from operator import index
 
 import trio
 
-from hump_trio.transport import RECEIVE_BYTES, Transport
+from hump_trio.transport import RECEIVE_BYTES, PeerState, Transport
 
 __all__ = ["WINDOW_BYTES", "MemoryTransport", "memory_transport_pair"]
 
@@ -155,6 +155,12 @@ class MemoryTransport(Transport):
             self._check_open()
             self._outgoing.ended = True
             self._outgoing.notice()
+
+    def peer_state(self) -> PeerState:
+        """Tell what the peer has ended (see `Transport.peer_state`)."""
+        if self._closed or self._incoming.broken:
+            return "reset"
+        return "half_closed" if self._incoming.ended else "open"
 
     def acked_bytes(self) -> int:
         """Return the bytes acknowledged so far."""

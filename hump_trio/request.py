@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, overload
 
 from hump_trio.cookies import parse_cookies
 from hump_trio.exceptions import HttpException
@@ -12,9 +12,10 @@ from hump_trio.headers import Headers
 from hump_trio.json_text import json_codec
 from hump_trio.multimap import MultiMap, parse_urlencoded
 
-__all__ = ["Request"]
+__all__ = ["CancelReason", "Request"]
 
 T = TypeVar("T")
+CancelReason: TypeAlias = Literal["client-gone", "deadline", "shutdown"]
 
 CHARSET = re.compile(r";[ \t]*charset=\"?([^\s;\"]+)", re.IGNORECASE)
 # What forms and APIs send; codecs that can be made slow, or that aren't text, stay out.
@@ -60,6 +61,7 @@ class Request:
         state: Room for middleware to leave things for handlers.
         app: The app that serves the request.
         deadline: When the handler will be cancelled, in the time of `trio.current_time`.
+        cancel_reason: Why the server has cancelled the handler; None if it hasn't.
     """
 
     method: str
@@ -78,6 +80,7 @@ class Request:
     state: dict[str, Any] = field(default_factory=dict, repr=False)
     app: Any = field(default=None, repr=False)
     deadline: float = math.inf
+    cancel_reason: CancelReason | None = None
     _query: MultiMap | None = field(default=None, init=False, repr=False)
 
     def stream_body(self, stream: AsyncIterator[bytes]) -> None:

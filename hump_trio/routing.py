@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from types import EllipsisType
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 from uuid import UUID
 
 from hump_trio.exceptions import RouteError
 
-__all__ = ["VERBS", "Match", "Route", "RouteOptions", "RouteTable"]
+__all__ = ["VERBS", "Match", "OnDisconnect", "Route", "RouteOptions", "RouteTable"]
 
 VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
@@ -73,12 +73,16 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
 }
 
 
+OnDisconnect: TypeAlias = Literal["cancel", "finish"] | float
+
+
 class RouteOptions(TypedDict, total=False):
     """What may be said of a route besides its path and methods; the fields of `Route`."""
 
     timeout: float | EllipsisType | None
     body_limit: int | EllipsisType | None
     stream: bool
+    on_disconnect: OnDisconnect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,9 +96,12 @@ class Route:
         timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
         body_limit: Bytes of a body; None for no limit, ``...`` for the app's default.
         stream: Whether the handler starts at the head and reads ``request.stream``.
+        on_disconnect: Whether to cancel or finish it when its client has gone, or the seconds
+            it has left then.
 
     Attributes:
         parameters: The names in the template, in order.
+        disconnect_grace: Seconds that ``on_disconnect`` leaves.
 
     Raises:
         RouteError: The template can't be a path, or a method or an option is none.
@@ -106,11 +113,14 @@ class Route:
     timeout: float | EllipsisType | None = ...
     body_limit: int | EllipsisType | None = ...
     stream: bool = False
+    on_disconnect: OnDisconnect = "cancel"
     parameters: tuple[str, ...] = field(init=False)
+    disconnect_grace: float = field(init=False)
 
     def __post_init__(self) -> None:
         names = tuple(name for name, _ in parse_template(self.template) if name)
         object.__setattr__(self, "parameters", names)
+        object.__setattr__(self, "disconnect_grace", parse_grace(self.on_disconnect))
         if not self.methods:
             raise RouteError(f"a route for {self.template} needs a method")
         for method in self.methods:
@@ -122,6 +132,22 @@ class Route:
         check_option("body_limit", self.body_limit, int)
         if not isinstance(self.stream, bool):
             raise RouteError(f"stream must be True or False, not {self.stream!r}")
+
+
+def parse_grace(on_disconnect: Any) -> float:
+    """Return the seconds that a handler has left when its client has gone.
+
+    Raises:
+        RouteError: The option is none of the words and no number of seconds.
+    """
+    if on_disconnect == "cancel":
+        return 0.0
+    if on_disconnect == "finish":
+        return math.inf
+    number = isinstance(on_disconnect, int | float) and not isinstance(on_disconnect, bool)
+    if not number or not on_disconnect >= 0:
+        raise RouteError(f"on_disconnect is 'cancel', 'finish' or seconds, not {on_disconnect!r}")
+    return float(on_disconnect)
 
 
 def check_option(name: str, value: Any, kind: Any) -> None:

@@ -36,7 +36,7 @@ class Server:
     def __init__(self, state: ServerState) -> None:
         self.state = state
         self.draining: bool = False
-        self._watchdog = Watchdog()
+        self._watchdog = Watchdog(state.timeouts.disconnect_poll)
         self._asked = trio.Event()
         self._limit = raise_descriptor_limit(state.limits.connections)
         self._connections: trio.Nursery | None = None
@@ -120,6 +120,7 @@ class Server:
         self.state.cleanup_deadline = trio.current_time() + timeouts.cleanup
         for connection in self._watchdog.connections:
             logger.warning("cut at shutdown: %s", connection.describe())
+            connection.cancel("shutdown")
         connections.cancel_scope.cancel()
         await trio.sleep(max(timeouts.cleanup, SWEEP_SECONDS))  # time to leave, if none to clean up
         for task in innermost_tasks(connections):

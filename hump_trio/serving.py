@@ -132,8 +132,8 @@ class Serving:
         else:
             self.failed = True
             state = self.connection.state
-            self.connection.enter(Phase.HANDLER, state.timeouts.handler)
-            exchange.request.deadline = self.connection.deadline
+            deadline = self.connection.enter_handler(state.timeouts.handler, 0.0)
+            exchange.request.deadline = deadline
             response = await state.dispatcher.answer_error(exchange.request, error)
         response.settle()
         return response
@@ -220,7 +220,9 @@ class Serving:
             return
         if expired is None or connection.broken or connection.torn or connection.begun:
             self.over = True
-            logger.info("cut a connection: %s", expired or "the peer has gone")
+            reason = "the client has gone" if expired is None else "its time has passed"
+            age = connection.age()
+            logger.info("cut after %.1f s: %s, %s", age, connection.describe(), reason)
         elif expired in SILENT_PHASES:
             self._look_again()
         elif connection.phase is Phase.SEND or (self.answer is None and expired is not Phase.SEND):

@@ -70,6 +70,8 @@ class Timeouts:
             to 64 KiB. On expiry the connection is reset.
         handler: From the complete request to the handler's return. 30: a person has gone by
             then. On expiry the handler is cancelled and the answer is 503.
+        disconnect_poll: Between two looks at all connections: for clients that have gone while a
+            handler runs, and for deadlines. 0.25: unnoticed by people, and next to free.
         shutdown_delay: Between ``app.draining`` and the end of accepting. 0: raise it to what a
             load balancer needs to notice.
         shutdown: For running requests to end at shutdown. 10: what supervisors commonly wait.
@@ -88,6 +90,7 @@ class Timeouts:
     min_rate: float = 240.0
     send_grace: float = 60.0
     handler: float = 30.0
+    disconnect_poll: float = 0.25
     shutdown_delay: float = 0.0
     shutdown: float = 10.0
     drain_idle: float = 0.25

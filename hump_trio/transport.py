@@ -4,6 +4,7 @@ A transport adds to `trio.abc.HalfCloseableStream` what time keeping needs: how 
 acknowledged, reads and writes that never wait, and a close that never waits.
 """
 
+import select
 import socket
 import struct
 import sys
@@ -11,10 +12,11 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from operator import index
+from typing import Literal, TypeAlias
 
 import trio
 
-__all__ = ["RECEIVE_BYTES", "SocketTransport", "Transport"]
+__all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport"]
 
 # What one read asks for: a whole head and most bodies, without the cost of a large buffer.
 RECEIVE_BYTES = 64 * 1024
@@ -23,7 +25,21 @@ RECEIVE_BYTES = 64 * 1024
 SMALL_SEND_BUFFER_BYTES = 64 * 1024
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close sends RST
 
+PeerState: TypeAlias = Literal["open", "half_closed", "reset"]
+
+
+def peek_at_peer(sock: socket.socket) -> PeerState:
+    """Return what the next bytes say of the peer; what is behind them isn't seen."""
+    try:
+        return "open" if sock.recv(1, socket.MSG_PEEK) else "half_closed"
+    except BlockingIOError:
+        return "open"
+    except OSError:
+        return "reset"
+
+
 query_unacked: Callable[[socket.socket], int] | None = None
+query_peer: Callable[[socket.socket], PeerState] = peek_at_peer
 
 if sys.platform == "linux":
     import fcntl
@@ -34,7 +50,16 @@ if sys.platform == "linux":
         answer = fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0")
         return int.from_bytes(answer, sys.byteorder)
 
-    query_unacked = unacked_bytes_of
+    def poll_peer(sock: socket.socket) -> PeerState:
+        """Return what the kernel knows of the peer (POLLRDHUP, poll(2))."""
+        poller = select.poll()
+        poller.register(sock, select.POLLRDHUP)
+        events = poller.poll(0)
+        if not events:
+            return "open"
+        return "reset" if events[0][1] & (select.POLLERR | select.POLLHUP) else "half_closed"
+
+    query_unacked, query_peer = unacked_bytes_of, poll_peer
 
 
 class Transport(trio.abc.HalfCloseableStream):
@@ -66,6 +91,14 @@ class Transport(trio.abc.HalfCloseableStream):
         """
 
     @abstractmethod
+    def peer_state(self) -> PeerState:
+        """Tell whether the peer may still send, has ended its half, or has gone altogether.
+
+        Bytes that wait to be received hide nothing where the system can tell; elsewhere they
+        hide the end behind them.
+        """
+
+    @abstractmethod
     def acked_bytes(self) -> int:
         """Return how many bytes in all the peer has acknowledged."""
 
@@ -94,6 +127,7 @@ class SocketTransport(Transport):
         sock: The socket.
         client: The peer's address and port.
         query_unacked: How to learn what isn't acknowledged; None where that can't be known.
+        query_peer: How to learn what the peer has ended.
     """
 
     def __init__(
@@ -102,10 +136,12 @@ class SocketTransport(Transport):
         client: tuple[str, int] | None = None,
         *,
         query_unacked: Callable[[socket.socket], int] | None = query_unacked,
+        query_peer: Callable[[socket.socket], PeerState] = query_peer,
     ) -> None:
         self._socket = sock
         self._client = client
         self._query_unacked = query_unacked
+        self._query_peer = query_peer
         self._sent_bytes = 0
         self._sending = False
         self._sending_ended = False
@@ -181,6 +217,10 @@ class SocketTransport(Transport):
             except OSError as error:
                 raise self._failure(error) from error
         self._sending_ended = True
+
+    def peer_state(self) -> PeerState:
+        """Tell what the peer has ended (see `Transport.peer_state`)."""
+        return "reset" if self._socket.fileno() < 0 else self._query_peer(self._socket)
 
     def acked_bytes(self) -> int:
         """Return the bytes acknowledged so far."""

@@ -2,7 +2,7 @@
 
 import trio
 
-from hump_trio.connection import Connection, Phase
+from hump_trio.connection import BUSY_PHASES, Connection, Phase
 
 __all__ = ["SWEEP_SECONDS", "Watchdog"]
 
@@ -15,10 +15,14 @@ class Watchdog:
     """Knows every open connection, and looks at each a few times a second.
 
     One task with plain numbers instead of a scope and a timer for each wait: a request pays
-    nothing for its deadlines.
+    nothing for its deadlines, nor for its client being watched.
+
+    Args:
+        sweep_seconds: Between two looks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sweep_seconds: float = SWEEP_SECONDS) -> None:
+        self._sweep_seconds = sweep_seconds
         self.connections: set[Connection] = set()
         self._changed = trio.lowlevel.ParkingLot()
 
@@ -37,11 +41,13 @@ class Watchdog:
         while True:
             while not self.connections:
                 await self._changed.park()
-            await trio.sleep(SWEEP_SECONDS)
+            await trio.sleep(self._sweep_seconds)
             now = trio.current_time()
             for connection in list(self.connections):
                 if connection.deadline <= now:
                     connection.expire(now)
+                if connection.phase in BUSY_PHASES:
+                    connection.look_for_peer(now)
             self._changed.unpark_all()
 
     async def wait_room(self, limit: int) -> None:

@@ -256,7 +256,9 @@ async def test_addresses_are_known_while_served() -> None:
 def test_options_that_do_not_exist_are_named() -> None:
     """With those that do; an option that would be ignored is refused too."""
     options: dict[str, Any] = {"status_code": 201}
-    with pytest.raises(TypeError, match="has the options timeout, body_limit, stream, not status"):
+    with pytest.raises(
+        TypeError, match="has the options timeout, body_limit, stream, on_disconnect, not status"
+    ):
         Hump().get("/", **options)(index)
     streamed: dict[str, Any] = {"stream": "yes"}
     with pytest.raises(RouteError, match="stream must be True or False, not 'yes'"):

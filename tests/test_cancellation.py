@@ -20,7 +20,7 @@ from hump_trio.memory import MemoryTransport, memory_transport_pair
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection
-from hump_trio.transport import Transport
+from hump_trio.transport import PeerState, Transport
 from hump_trio.watchdog import Watchdog
 from tests.wire import chunked, parse_answers, request
 
@@ -138,6 +138,10 @@ class TappedTransport(Transport):
         self._pass("before")
         await self.inner.send_eof()
         self._pass("after")
+
+    def peer_state(self) -> PeerState:
+        """Ask the inner one."""
+        return self.inner.peer_state()
 
     def acked_bytes(self) -> int:
         """Ask the inner one."""

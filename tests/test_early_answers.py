@@ -30,7 +30,7 @@ def small_app(limits: Limits | None = None) -> Hump:
     async def stream(request: Request) -> bytes:
         return b"".join([part async for part in request.stream])
 
-    @app.post("/late", stream=True)
+    @app.post("/late", stream=True, on_disconnect="finish")
     async def late(request: Request) -> bytes:
         await trio.sleep(3)
         return b"".join([part async for part in request.stream])
@@ -41,7 +41,7 @@ def small_app(limits: Limits | None = None) -> Hump:
 
     @app.get("/wait")
     async def wait() -> str:
-        await trio.sleep(1)
+        await trio.sleep(0.2)
         return "waited"
 
     return app

@@ -8,7 +8,13 @@ import pytest
 import trio
 import trio.testing
 
-from hump_trio.transport import SMALL_SEND_BUFFER_BYTES, SocketTransport
+from hump_trio.transport import (
+    SMALL_SEND_BUFFER_BYTES,
+    PeerState,
+    SocketTransport,
+    peek_at_peer,
+    poll_peer,
+)
 from tests.loopback import PATIENCE_SECONDS, socket_pair, transport_pair, wait_until
 
 PART_BYTES = 16 * 1024
@@ -278,3 +284,34 @@ async def test_a_reset_closes_where_options_are_refused() -> None:
     SocketTransport(sock).reset()
     assert sock.fileno() < 0
     client.close()
+
+
+@pytest.mark.parametrize("query", [poll_peer, peek_at_peer])
+async def test_what_the_peer_has_ended_is_seen(query: Callable[[socket.socket], PeerState]) -> None:
+    """Nothing, its half, or all; the kernel knows it behind unread bytes too."""
+    client, server = socket_pair()
+    transport = SocketTransport(server, query_peer=query)
+    other = SocketTransport(client)
+    assert transport.peer_state() == "open"
+    await other.send_all(b"a request")
+    await trio.lowlevel.wait_readable(server)
+    assert transport.peer_state() == "open"
+    await other.send_eof()
+    await wait_until(lambda: poll_peer(server) == "half_closed")
+    assert transport.peer_state() == ("half_closed" if query is poll_peer else "open")
+    await transport.receive_some()
+    assert transport.peer_state() == "half_closed"
+    transport.close()
+    assert transport.peer_state() == "reset"
+    other.close()
+
+
+@pytest.mark.parametrize("query", [poll_peer, peek_at_peer])
+async def test_a_peers_reset_is_seen(query: Callable[[socket.socket], PeerState]) -> None:
+    """However it is asked for."""
+    client, server = socket_pair()
+    transport = SocketTransport(server, query_peer=query)
+    SocketTransport(client).reset()
+    await trio.lowlevel.wait_readable(server)
+    assert transport.peer_state() == "reset"
+    transport.close()

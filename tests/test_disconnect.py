@@ -1,0 +1,214 @@
+"""A client that goes while its handler runs: when it is noticed, and what is done about it."""
+
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from hump_trio import Hump, Request, RouteError, Timeouts
+from hump_trio.routing import OnDisconnect
+from hump_trio.testing import connect
+from tests.wire import parse_answers, read_to_end, request
+
+POLL_SECONDS = Timeouts().disconnect_poll
+
+
+class Watched:
+    """An app with one slow handler, and what became of it.
+
+    Args:
+        seconds: How long the handler takes.
+        on_disconnect: The route's option.
+        swallows: Whether the handler answers in spite of its cancellation.
+    """
+
+    def __init__(
+        self,
+        seconds: float = 20,
+        on_disconnect: OnDisconnect = "cancel",
+        *,
+        swallows: bool = False,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.app = Hump(timeouts=timeouts)
+        self.events: list[tuple[str, float]] = []
+        self.reasons: list[str | None] = []
+
+        @self.app.get("/slow", on_disconnect=on_disconnect)
+        async def slow(request: Request) -> str:
+            started = trio.current_time()
+            try:
+                await trio.sleep(seconds)
+            except trio.Cancelled:
+                self.events.append(("cancelled", trio.current_time() - started))
+                with trio.move_on_after(1, shield=True):
+                    await trio.sleep(0.5)
+                self.events.append(("cleaned up", trio.current_time() - started))
+                if not swallows:
+                    raise
+            else:
+                self.events.append(("finished", trio.current_time() - started))
+            finally:
+                self.reasons.append(request.cancel_reason)
+            return "slow"
+
+        @self.app.get("/")
+        async def index() -> str:
+            return "quick"
+
+        @self.app.get("/ticks", timeout=None)
+        async def ticks() -> AsyncIterator[str]:
+            try:
+                for _ in range(3):
+                    yield "tick"
+                    await trio.sleep(10)
+            except trio.Cancelled:
+                self.events.append(("cancelled", trio.current_time()))
+                raise
+
+    @property
+    def names(self) -> list[str]:
+        """What happened, in order."""
+        return [name for name, _ in self.events]
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+@pytest.mark.parametrize(("leave", "polls"), [("reset", 1), ("half_close", 2)])
+async def test_a_handler_whose_client_has_gone_is_cancelled(
+    leave: str,
+    polls: int,
+    swallows: bool,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A reset within one look, a FIN within two; it cleans up, and nothing is written."""
+    caplog.set_level(logging.INFO)
+    watched = Watched(swallows=swallows)
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow"))
+        await trio.sleep(1)
+        if leave == "reset":
+            raw.reset()
+        else:
+            await raw.half_close()
+            with pytest.raises(trio.BrokenResourceError):
+                await raw.receive()
+        await trio.sleep(3)
+    assert watched.names == ["cancelled", "cleaned up"]
+    assert 1 <= watched.events[0][1] <= 1 + polls * POLL_SECONDS
+    assert watched.reasons == ["client-gone"]
+    [record] = [each for each in caplog.records if "cut after" in each.message]
+    assert "GET /slow (handler), the client has gone" in record.message
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+async def test_a_half_closed_client_gets_an_answer_that_is_quick(
+    autojump_clock: MockClock,
+) -> None:
+    """Each handler is looked at twice anew: three quick ones make no slow one."""
+    watched = Watched(0.2)
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow") * 3)
+        await raw.half_close()
+        answers = parse_answers(await read_to_end(raw), "GET", "GET", "GET")
+    assert [answer.text for answer in answers] == ["slow"] * 3
+    assert watched.reasons == [None] * 3
+
+
+@pytest.mark.parametrize("leave", ["reset", "half_close"])
+async def test_a_route_may_finish_without_its_client(leave: str, autojump_clock: MockClock) -> None:
+    """A payment runs to its end; who has only half gone even reads the answer."""
+    watched = Watched(on_disconnect="finish")
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow"))
+        await wait_all_tasks_blocked()
+        if leave == "reset":
+            raw.reset()
+            await trio.sleep(21)
+        else:
+            await raw.half_close()
+            [answer] = parse_answers(await read_to_end(raw))
+            assert answer.text == "slow"
+    assert watched.events == [("finished", 20)]
+    assert watched.reasons == [None]
+
+
+@pytest.mark.parametrize(("seconds", "name"), [(4, "finished"), (20, "cancelled")])
+async def test_a_route_may_give_some_grace(
+    seconds: float, name: str, autojump_clock: MockClock
+) -> None:
+    """Counted from when the client was found gone."""
+    watched = Watched(seconds, on_disconnect=5)
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow"))
+        await wait_all_tasks_blocked()
+        raw.reset()
+        await trio.sleep(21)
+    assert watched.names[0] == name
+    assert watched.events[0][1] <= 5 + 3 * POLL_SECONDS
+
+
+async def test_a_request_that_waits_is_no_sign_of_death(autojump_clock: MockClock) -> None:
+    """Nor of life: a pipelining client is there as long as it hasn't ended its half."""
+    watched = Watched()
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow") + request("GET", "/", "Connection: close"))
+        slow, quick = parse_answers(await read_to_end(raw), "GET", "GET")
+        assert (slow.text, quick.text) == ("slow", "quick")
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow") + request("GET", "/"))
+        await raw.half_close()
+        with pytest.raises(trio.BrokenResourceError):
+            await raw.receive()
+    assert watched.names == ["finished", "cancelled", "cleaned up"]
+
+
+@pytest.mark.parametrize("leave", ["reset", "half_close"])
+async def test_a_stream_between_its_parts(leave: str, autojump_clock: MockClock) -> None:
+    """A reset ends it though it writes nothing; who reads on may have ended its half."""
+    watched = Watched()
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/ticks"))
+        await raw.receive()
+        if leave == "reset":
+            raw.reset()
+            await trio.sleep(30)
+        else:
+            await raw.half_close()
+            await read_to_end(raw)
+            assert trio.current_time() >= 30
+    assert watched.names == (["cancelled"] if leave == "reset" else [])
+    assert all(at <= 1 for _, at in watched.events)
+
+
+async def test_a_deadline_and_a_shutdown_are_other_reasons(autojump_clock: MockClock) -> None:
+    """`cancel_reason` tells which of them it was."""
+    watched = Watched(timeouts=Timeouts(handler=5, shutdown=1))
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow"))
+        await raw.receive()
+        await raw.send(request("GET", "/slow"))
+        await wait_all_tasks_blocked()
+        watched.app.shutdown()
+        await trio.sleep(2)
+    assert watched.reasons == ["deadline", "shutdown"]
+
+
+async def test_looking_may_be_rarer(autojump_clock: MockClock) -> None:
+    """`disconnect_poll` is the time between two looks."""
+    watched = Watched(timeouts=Timeouts(disconnect_poll=3))
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow"))
+        await wait_all_tasks_blocked()
+        raw.reset()
+        await trio.sleep(10)
+    assert 2.9 < watched.events[0][1] <= 3
+
+
+@pytest.mark.parametrize("value", ["never", -1, True, None, float("nan")])
+def test_other_words_are_refused(value: OnDisconnect) -> None:
+    """At registration, with those that there are."""
+    with pytest.raises(RouteError, match="on_disconnect is 'cancel', 'finish' or seconds, not "):
+        Watched(on_disconnect=value)
