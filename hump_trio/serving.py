@@ -66,7 +66,7 @@ class Serving:
         over: Whether the connection is to be closed.
     """
 
-    __slots__ = ("answer", "connection", "error", "exchange", "failed", "over")
+    __slots__ = ("_context", "_task", "answer", "connection", "error", "exchange", "failed", "over")
 
     def __init__(self, connection: Connection) -> None:
         self.connection: Connection = connection
@@ -75,6 +75,8 @@ class Serving:
         self.error: Exception | None = None
         self.failed: bool = False
         self.over: bool = False
+        self._task = trio.lowlevel.current_task()
+        self._context = self._task.context.copy()
 
     async def serve(self) -> None:
         """Serve requests under one scope; a scope that was cancelled is left and replaced."""
@@ -142,6 +144,10 @@ class Serving:
         """Receive a head; None: the peer ended the connection before it was whole."""
         connection = self.connection
         parser = connection.parser
+        if self._task.context != self._context:
+            # A handler has set a context variable: the next one, after the checkpoint below,
+            # starts from a fresh copy. Where none was set this compares two pointers.
+            self._task.context = self._context.copy()
         if parser.buffered_bytes:
             # A client that sends many requests at once waits its turn before each.
             await trio.lowlevel.checkpoint()
