@@ -14,6 +14,8 @@ from hump_trio.headers import Headers
 from hump_trio.json_text import json_codec
 
 __all__ = [
+    "BYTES_TYPE",
+    "TEXT_TYPE",
     "HtmlResponse",
     "JsonResponse",
     "Response",
@@ -21,6 +23,8 @@ __all__ = [
     "to_response",
 ]
 
+TEXT_TYPE = "text/plain; charset=utf-8"
+BYTES_TYPE = "application/octet-stream"
 # No client sends more media ranges, and no error answer is worth reading more.
 ACCEPT_ITEMS = 32
 
@@ -72,8 +76,9 @@ class Response:
             )
 
     def settle(self) -> None:
-        """Make the body bytes or an async iterable and give it a content type, if it has content.
+        """Make the body bytes or an async iterable and give bytes a content type, if there are any.
 
+        What an async iterable yields first tells its type when it is sent.
         Settling twice is settling once, so that a response can be returned again and again.
 
         Raises:
@@ -86,9 +91,9 @@ class Response:
             self.body = b""
         elif isinstance(body, str):
             self.body = body.encode()
-            self.headers.setdefault("content-type", "text/plain; charset=utf-8")
-        elif body != b"":
-            self.headers.setdefault("content-type", "application/octet-stream")
+            self.headers.setdefault("content-type", TEXT_TYPE)
+        elif isinstance(body, bytes) and body:
+            self.headers.setdefault("content-type", BYTES_TYPE)
 
 
 class JsonResponse(Response):

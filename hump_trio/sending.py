@@ -14,7 +14,7 @@ from hump_trio.http1.response_head import (
     encode_chunk,
     encode_head,
 )
-from hump_trio.response import Response
+from hump_trio.response import BYTES_TYPE, TEXT_TYPE, Response
 from hump_trio.server_state import ServerState
 
 __all__ = ["Sender", "close_body"]
@@ -124,14 +124,19 @@ class Sender:
     async def _send_parts(self, head: ResponseHead, parts: AsyncIterator[bytes | str]) -> None:
         """Send each part as it is yielded; the head goes out with the first one.
 
-        So an error before it still gets a proper answer. An empty part sends the head alone.
+        So an error before it still gets a proper answer, and its kind is the content type if the
+        response names none. An empty part sends the head alone.
         Before each part is a checkpoint: a body that never waits can't starve other connections,
         and one that swallows its cancellation writes nothing more, least of all an end.
         """
-        unsent = head.data
+        unsent: bytes | None = None
         remaining_bytes = head.content_length
         async for part in parts:
             data = part_bytes(part)
+            if unsent is None:
+                kind = TEXT_TYPE if isinstance(part, str) else BYTES_TYPE
+                self._response.headers.setdefault("content-type", kind)
+                unsent = self._encode_head(None).data
             if remaining_bytes is not None:
                 remaining_bytes -= len(data)
                 if remaining_bytes < 0:
@@ -142,7 +147,8 @@ class Sender:
         await trio.lowlevel.checkpoint_if_cancelled()
         if remaining_bytes:
             raise ValueError("a streamed body is shorter than its Content-Length")
-        await self._write(unsent + (LAST_CHUNK if head.chunked else b""))
+        rest = head.data if unsent is None else unsent
+        await self._write(rest + (LAST_CHUNK if head.chunked else b""))
 
 
 def part_bytes(part: bytes | str) -> bytes:

@@ -79,7 +79,7 @@ async def raw(app: Hump, request: bytes) -> bytes:
         ([1], 200, b"[1]", "application/json"),
         ((1, "b"), 200, b'[1,"b"]', "application/json"),
         (Point(1), 200, b'{"x":1}', "application/json"),
-        (Stream(), 200, b"ab", "application/octet-stream"),
+        (Stream(), 200, b"ab", "text/plain; charset=utf-8"),
         (Response("a", 201, {"x": "y"}), 201, b"a", "text/plain; charset=utf-8"),
         (JsonResponse(1, 202), 202, b"1", "application/json"),
         (HtmlResponse("<p>"), 200, b"<p>", "text/html; charset=utf-8"),

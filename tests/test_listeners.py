@@ -3,7 +3,6 @@
 import os
 import resource
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +16,6 @@ from hump_trio.listeners import (
     PORT_ATTEMPTS,
     SocketListener,
     open_listeners,
-    raise_descriptor_limit,
 )
 from hump_trio.transport import Transport
 from tests.loopback import PATIENCE_SECONDS, address_of, ask, connect_to, receive_rest, served
@@ -368,39 +366,3 @@ async def test_accepting_waits_for_room(narrow_app: Hump, *, first_leaves: bool)
     assert entered == ["slow", "next"]
     await first.aclose()
     await second.aclose()
-
-
-INFINITE = resource.RLIM_INFINITY
-
-
-@pytest.mark.parametrize(
-    ("soft", "hard", "raised_to", "connections"),
-    [
-        (1024, 4096, 4096, 4032),
-        (1024, 65536, 65536, 10_000),
-        (4096, 4096, None, 4032),
-        (16, 16, None, 1),
-        (1024, INFINITE, None, 960),
-        (INFINITE, INFINITE, None, 10_000),
-    ],
-)
-def test_connections_fit_the_descriptors(
-    monkeypatch: pytest.MonkeyPatch,
-    soft: int,
-    hard: int,
-    raised_to: int | None,
-    connections: int,
-) -> None:
-    """The soft limit is raised to a finite hard one, and connections leave some to other uses."""
-    limits: dict[int, tuple[int, int]] = {}
-    monkeypatch.setattr(resource, "getrlimit", lambda kind: (soft, hard))
-    monkeypatch.setattr(resource, "setrlimit", limits.__setitem__)
-    assert raise_descriptor_limit(10_000) == connections
-    expected = {} if raised_to is None else {resource.RLIMIT_NOFILE: (raised_to, hard)}
-    assert limits == expected
-
-
-def test_systems_without_descriptor_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there are no such limits, every connection that is asked for fits."""
-    monkeypatch.setitem(sys.modules, "resource", None)
-    assert raise_descriptor_limit(123) == 123

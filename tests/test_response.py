@@ -52,7 +52,7 @@ STREAM = parts()
         (b"", b"", None),
         (bytearray(b"a"), b"a", "application/octet-stream"),
         (memoryview(b"abc")[1:], b"bc", "application/octet-stream"),
-        (STREAM, STREAM, "application/octet-stream"),
+        (STREAM, STREAM, None),
     ],
 )
 def test_settling(body: Any, settled: Any, content_type: str | None) -> None:
@@ -166,7 +166,7 @@ def test_html() -> None:
         ((1, 2), 200, b"[1,2]", "application/json"),
         (Pair(1, 2), 200, b"[1,2]", "application/json"),
         (Point(1), 200, b'{"x":1}', "application/json"),
-        (STREAM, 200, STREAM, "application/octet-stream"),
+        (STREAM, 200, STREAM, None),
     ],
 )
 def test_return_values(value: Any, status: int, body: Any, content_type: str | None) -> None:
