@@ -15,7 +15,7 @@ from hump_trio.request import CancelReason, Request
 from hump_trio.server_state import ServerState
 from hump_trio.transport import Transport
 
-__all__ = ["BUSY_PHASES", "Connection", "Phase"]
+__all__ = ["Connection", "Phase"]
 
 
 class Phase(Enum):
@@ -29,10 +29,6 @@ class Phase(Enum):
     SEND = auto()  # the peer's acknowledgements
     DRAIN = auto()  # the rest of a body that nobody wants
     LINGER = auto()  # the peer's close
-
-
-# Where the app works for a peer that may have gone.
-BUSY_PHASES = frozenset({Phase.HANDLER, Phase.SEND})
 
 
 class Connection:
@@ -53,7 +49,7 @@ class Connection:
     __slots__ = (
         "_acked_bytes",
         "_disconnect_grace",
-        "_half_closed_count",
+        "_half_closed",
         "_handler_since",
         "_leave_deadline",
         "_send_deadline",
@@ -79,9 +75,9 @@ class Connection:
         self.parser: RequestParser = RequestParser(state.limits)
         self.scope: trio.CancelScope = trio.CancelScope()
         self.request: Request | None = None
-        self._handler_since = self._leave_deadline = math.inf
+        self._leave_deadline = math.inf
         self._disconnect_grace = 0.0
-        self._half_closed_count = 0
+        self._half_closed = False
         self.expired: Phase | None = None
         self.begun: bool = False
         self.broken: bool = False
@@ -92,6 +88,7 @@ class Connection:
         timeouts = state.timeouts
         now = trio.current_time()
         self.silent_since: float = now
+        self._handler_since: float = now
         self.head_deadline: float = now + timeouts.head
         self.phase: Phase = Phase.OPENED
         self.deadline: float = now + timeouts.drain_idle if state.closing else self.head_deadline
@@ -108,8 +105,8 @@ class Connection:
         return f"{text} ({self.phase.name.lower()})"
 
     def age(self) -> float:
-        """Return the seconds since the handler began."""
-        return trio.current_time() - self._handler_since
+        """Return the seconds since the handler began, or without one since the last answer."""
+        return trio.current_time() - max(self._handler_since, self.silent_since)
 
     def is_silent(self, now: float) -> bool:
         """Tell whether nothing is asked: idle, or accepted for longer than a request's way."""
@@ -138,7 +135,7 @@ class Connection:
         self._handler_since = trio.current_time()
         self._leave_deadline = math.inf
         self._disconnect_grace = disconnect_grace
-        self._half_closed_count = 0
+        self._half_closed = False
         self.deadline = self._handler_since + seconds
         return self.deadline
 
@@ -165,7 +162,7 @@ class Connection:
         self.scope.cancel()
 
     def look_for_peer(self, now: float) -> None:
-        """Cancel a handler whose client has gone; called by the watchdog in every sweep.
+        """Cancel a handler whose client has gone; called by the watchdog while the app works.
 
         A reset is believed at once, and while an answer goes out too. A FIN has to be seen twice:
         a client may end its half and still read a quick answer.
@@ -173,8 +170,8 @@ class Connection:
         state = self.transport.peer_state()
         if state == "open" or (state == "half_closed" and self.phase is Phase.SEND):
             return
-        if state == "half_closed" and not self._half_closed_count:
-            self._half_closed_count = 1
+        if state == "half_closed" and not self._half_closed:
+            self._half_closed = True
             return
         grace = self._disconnect_grace if self.phase is Phase.HANDLER else 0.0
         self._leave_deadline = min(self._leave_deadline, now + grace)

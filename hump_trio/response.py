@@ -37,8 +37,8 @@ class Response:
     """One answer. Framing, ``Date``, ``Server`` and a ``Content-Type`` are added when it is sent.
 
     Args:
-        body: Text (UTF-8), bytes, an async iterable of either (streamed, and always closed
-            by the server), or None.
+        body: Text (UTF-8), bytes, an async iterable of either (streamed, and closed by the
+            server however its sending ends), or None.
         status: A final status, 200 to 599; 200 by default.
         headers: Further fields. ``Content-Length`` of a streamed body is honoured and enforced;
             ``Connection: close`` ends the connection after the answer; other framing is dropped.

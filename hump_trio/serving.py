@@ -134,8 +134,9 @@ class Serving:
         else:
             self.failed = True
             state = self.connection.state
-            deadline = self.connection.enter_handler(state.timeouts.handler, 0.0)
-            exchange.request.deadline = deadline
+            exchange.request.deadline = self.connection.enter_handler(
+                state.timeouts.handler, exchange.choice.disconnect_grace
+            )
             response = await state.dispatcher.answer_error(exchange.request, error)
         response.settle()
         return response

@@ -70,8 +70,8 @@ class Timeouts:
             to 64 KiB. On expiry the connection is reset.
         handler: From the complete request to the handler's return. 30: a person has gone by
             then. On expiry the handler is cancelled and the answer is 503.
-        disconnect_poll: Between two looks at all connections: for clients that have gone while a
-            handler runs, and for deadlines. 0.25: unnoticed by people, and next to free.
+        disconnect_poll: Between two looks for clients that have gone while a handler runs. 0.25:
+            unnoticed by people, and next to free.
         shutdown_delay: Between ``app.draining`` and the end of accepting. 0: raise it to what a
             load balancer needs to notice.
         shutdown: For running requests to end at shutdown. 10: what supervisors commonly wait.

@@ -1,13 +1,14 @@
 """A client that goes while its handler runs: when it is noticed, and what is done about it."""
 
 import logging
+import math
 from collections.abc import AsyncIterator
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Request, RouteError, Timeouts
+from hump_trio import HttpException, Hump, Request, Response, RouteError, Timeouts
 from hump_trio.routing import OnDisconnect
 from hump_trio.testing import connect
 from tests.wire import parse_answers, read_to_end, request
@@ -205,6 +206,56 @@ async def test_looking_may_be_rarer(autojump_clock: MockClock) -> None:
         raw.reset()
         await trio.sleep(10)
     assert 2.9 < watched.events[0][1] <= 3
+
+
+@pytest.mark.parametrize("poll", [3, math.inf])
+async def test_looking_rarely_delays_no_deadline(poll: float, autojump_clock: MockClock) -> None:
+    """Whoever doesn't care for clients that go still bounds those that stay."""
+    watched = Watched(timeouts=Timeouts(disconnect_poll=poll, handler=5, head=7))
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow"))
+        await raw.receive()
+        assert 5 <= trio.current_time() <= 5.25 + 1
+        await raw.send(b"GET / HT")
+        await read_to_end(raw)
+        assert trio.current_time() <= 6 + 7 + 0.5
+    assert watched.reasons == ["deadline"]
+
+
+async def test_a_cut_at_shutdown_is_not_blamed_on_the_client(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged once, for what it is; a connection without a request too."""
+    caplog.set_level(logging.INFO)
+    watched = Watched(timeouts=Timeouts(shutdown=1))
+    async with connect(watched.app) as raw, connect(watched.app) as other:
+        await raw.send(request("GET", "/slow"))
+        await other.send(b"GET / HT")
+        await wait_all_tasks_blocked()
+        watched.app.shutdown()
+        await trio.sleep(3)
+    cuts = sorted(each.message for each in caplog.records if "cut" in each.message)
+    assert cuts == ["cut at shutdown: GET /slow (handler)", "cut at shutdown: no request (head)"]
+
+
+async def test_an_error_page_of_a_route_that_finishes_is_finished_too(
+    autojump_clock: MockClock,
+) -> None:
+    """What a route says of its client's leaving goes for what its deadline is answered with."""
+    watched = Watched(on_disconnect="finish", timeouts=Timeouts(handler=5))
+    pages = []
+
+    @watched.app.exception_handler(HttpException)
+    async def page(request: Request, error: HttpException) -> Response:
+        await trio.sleep(3)
+        pages.append(error.status)
+        return Response("sorry", error.status)
+
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow"))
+        await raw.half_close()
+        [answer] = parse_answers(await read_to_end(raw))
+    assert (pages, answer.text) == ([503], "sorry")
 
 
 @pytest.mark.parametrize("value", ["never", -1, True, None, float("nan")])

@@ -67,7 +67,7 @@ def holds_bad_byte(section: bytes) -> bool:
     """Tell whether a section holds a control byte, or a CR or LF on its own.
 
     Deleting the clean bytes must leave as many bytes as its CRLFs have: `bytes.translate` and
-    `bytes.count` run in C and take a third of the time of `BAD_BYTE`.
+    `bytes.count` take half the time of `BAD_BYTE` for a plain head, an eighth for a browser's.
     """
     return len(section.translate(None, CLEAN_BYTES)) != 2 * section.count(b"\r\n")
 
