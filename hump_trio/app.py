@@ -1,26 +1,42 @@
 """The app: routes, middleware and exception handlers registered by decorators, and `serve`."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar, Unpack
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from inspect import isasyncgenfunction, iscoroutinefunction, signature
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast
 
 import trio
 
 from hump_trio.calling import bind_handler, check_layer
 from hump_trio.dispatch import Dispatcher, ExceptionHandler, Middleware
 from hump_trio.headers import check_field
-from hump_trio.routing import Handler, Route, RouteOptions, RouteTable
+from hump_trio.routing import Handler, Route, RouteOptions, RouteTable, name_of
 from hump_trio.server import Server, owns_signals
 from hump_trio.server_state import ServerState
 from hump_trio.settings import Limits, Timeouts
+from hump_trio.statistics import ServerStatistics
 from hump_trio.transport import Transport
 
 __all__ = ["Hump"]
 
+logger: logging.Logger = logging.getLogger("hump_trio")
+
 H = TypeVar("H", bound=Callable[..., Any])
 
+if TYPE_CHECKING:  # a default, which the typing module has from Python 3.13 on
+    from typing_extensions import TypeVar as DefaultTypeVar
 
-class Hump:
+    S = DefaultTypeVar("S", default=SimpleNamespace)
+else:
+    S = TypeVar("S")
+
+
+class Hump(Generic[S]):
     """A web app and the address it is served at. Creating one binds nothing.
+
+    ``Hump[State]("", 8342)`` tells type checkers what `state` holds.
 
     Args:
         host: A name or address; empty for every interface, IPv4 and IPv6.
@@ -28,6 +44,11 @@ class Hump:
         limits: How much is taken from clients.
         timeouts: How long is waited for them.
         server: The value of the ``Server`` field; None for no such field.
+
+    Attributes:
+        addresses: The URLs it is served at.
+        state: What the lifespan has yielded; without one, or if it yields nothing, a namespace
+            to put things in.
     """
 
     def __init__(
@@ -50,10 +71,12 @@ class Hump:
         self.limits: Limits = limits or Limits()
         self.timeouts: Timeouts = timeouts or Timeouts()
         self.addresses: tuple[str, ...] = ()
+        self.state: S = cast("S", SimpleNamespace())
         self._server_field = server
         self._table = RouteTable()
         self._middleware: list[Middleware] = []
         self._exception_handlers: dict[type[BaseException], ExceptionHandler] = {}
+        self._lifespan: Callable[[Hump[S]], AbstractAsyncContextManager[S | None]] | None = None
         self._server: Server | None = None
 
     def route(
@@ -175,6 +198,67 @@ class Hump:
 
         return register
 
+    def lifespan(self, function: H) -> H:
+        """Register what encloses the life of the server: ``async def`` with the app and one yield.
+
+        What stands before the ``yield`` runs before the address is bound, what stands after it
+        when the last connection has ended. It is entered in the task of `serve`: a nursery or
+        cancel scope opened around the ``yield``, or a context variable set before it, encloses
+        every connection. A crash there ends the server at once and is raised by `serve`. The
+        exit has `Timeouts.cleanup` seconds. What is yielded becomes `state`. A function that
+        returns an async context manager will do as well.
+
+        Raises:
+            RuntimeError: The app has a lifespan already, or is being served.
+            TypeError: It isn't such a function, or doesn't take the app alone.
+        """
+        self._check_idle()
+        if self._lifespan is not None:
+            raise RuntimeError("an app has one lifespan; in it, `async with` takes further ones")
+        check_lifespan(function)
+        manager = asynccontextmanager(function) if isasyncgenfunction(function) else function
+        self._lifespan = cast("Any", manager)
+        return function
+
+    @asynccontextmanager
+    async def _live(self) -> AsyncIterator[None]:
+        """Enclose what is done by the lifespan, if there is one."""
+        if self._lifespan is None:
+            yield
+            return
+        before = self.state
+        try:
+            async with self._lifespan(self) as state:
+                if state is not None:
+                    self.state = state
+                yield
+        finally:
+            self.state = before
+
+    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Run ``await function(*args)`` as background work of the app; it outlives the request.
+
+        At shutdown it is awaited within `Timeouts.shutdown` seconds, then cancelled. If it
+        raises, that is logged and takes nothing down.
+
+        Raises:
+            RuntimeError: The app isn't being served. In a lifespan, open a nursery instead.
+        """
+        self._running().start_soon(function, *args)
+
+    def statistics(self) -> ServerStatistics:
+        """Return what the server is doing and has done.
+
+        Raises:
+            RuntimeError: The app isn't being served.
+        """
+        return self._running().statistics()
+
+    def _running(self) -> Server:
+        if self._server is None:
+            raise RuntimeError("this app is not being served")
+        return self._server
+
     def _check_idle(self) -> None:
         """Refuse what a running server would never notice: its routes are settled at the start."""
         if self._server is not None:
@@ -185,15 +269,23 @@ class Hump:
         """Whether the app is served and its shutdown has begun; for readiness checks."""
         return self._server is not None and self._server.draining
 
+    async def wait_draining(self) -> None:
+        """Wait until requests under way are to end: `Timeouts.shutdown_delay` after `draining`.
+
+        For streams and background work without end, which can end well then. A checkpoint.
+
+        Raises:
+            RuntimeError: The app isn't being served.
+        """
+        await self._running().wait_draining()
+
     def shutdown(self) -> None:
         """Begin a graceful shutdown of `serve`, from any task of the same Trio run.
 
         Raises:
             RuntimeError: The app isn't being served.
         """
-        if self._server is None:
-            raise RuntimeError("this app is not being served")
-        self._server.shutdown()
+        self._running().shutdown()
 
     async def serve(
         self,
@@ -224,17 +316,45 @@ class Hump:
         dispatcher = Dispatcher(self, self._table, self._middleware, self._exception_handlers)
         state = ServerState(dispatcher, self.limits, self.timeouts, self._server_field)
         server = self._server = Server(state)
-        try:
+        given = list(listeners or ())
+
+        async def open_listeners() -> list[Any]:
             if listeners is None:
                 opened = await server.open(self.host, self.port)
                 self.addresses = tuple(listener.url for listener in opened)
-                listeners = opened
+                return list(opened)
+            taken = given.copy()
+            given.clear()
+            return taken
+
+        def started() -> None:
+            logger.info("serving at %s", " ".join(self.addresses) or "the listeners given")
+            task_status.started(self.addresses)
+
+        try:
             await server.serve(
-                listeners,
+                open_listeners,
+                lifespan=self._live(),
                 signals=owns_signals() if signals is None else signals,
-                addresses=self.addresses,
-                task_status=task_status,
+                started=started,
             )
         finally:
             self._server = None
             self.addresses = ()
+            for listener in given:  # the start has failed before they were needed
+                await trio.aclose_forcefully(listener)
+
+
+def check_lifespan(function: Any) -> None:
+    """Refuse what can't be a lifespan.
+
+    Raises:
+        TypeError: It has no ``yield``, or takes other parameters than the app.
+    """
+    form = "`async def lifespan(app)` with one `yield`"
+    if not callable(function) or iscoroutinefunction(function):
+        raise TypeError(f"a lifespan is an {form}, not {function!r}")
+    try:
+        signature(function).bind("app")
+    except TypeError:
+        raise TypeError(f"the lifespan {name_of(function)} must take (app): {form}") from None

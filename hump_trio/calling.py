@@ -9,7 +9,7 @@ from hump_trio.exceptions import RouteError
 from hump_trio.request import Request
 from hump_trio.routing import Handler, name_of, without_partial
 
-__all__ = ["Call", "bind_handler", "check_layer", "is_generator"]
+__all__ = ["Call", "bind_handler", "check_async", "check_layer", "is_generator"]
 
 Call: TypeAlias = Callable[[Request], Any]
 

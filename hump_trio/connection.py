@@ -10,12 +10,22 @@ from enum import Enum, auto
 
 import trio
 
+from hump_trio.exceptions import Outcome
 from hump_trio.http1.parser import RequestParser
 from hump_trio.request import CancelReason, Request
 from hump_trio.server_state import ServerState
 from hump_trio.transport import Transport
 
 __all__ = ["Connection", "Phase"]
+
+
+# What is counted for a request that was cancelled.
+OUTCOMES: dict[CancelReason, Outcome] = {
+    "client-gone": "client-gone",
+    "deadline": "deadline",
+    "shutdown": "shutdown",
+    "server-failed": "crash",
+}
 
 
 class Phase(Enum):
@@ -38,10 +48,16 @@ class Connection:
         phase: What is being waited for.
         deadline: When the watchdog must look; ``-inf`` to be looked at in every sweep.
         request: What is being served; None between requests.
+        asked_since: When the head of the request was there.
         expired: The phase whose deadline cancelled the scope, until that was dealt with.
+        cancelled_for: Why the scope was cancelled, likewise; None if its own deadline did it.
+        enforced: Whether the scope knows of a deadline.
+        stood: The line of the program that the handler was cancelled in; empty if unknown.
+        logged_bytes: What was sent up to the last line of the access log.
         silent_since: When it was accepted, or when its last answer went out.
         scope: Encloses all that the connection does; replaced only after it was cancelled.
         broken: Whether the peer was found gone.
+        task: Serves it.
         begun: Whether any of an answer may be on the wire; until the next request is awaited.
         torn: Whether a write has begun and not ended, so that nothing may follow it.
     """
@@ -50,21 +66,26 @@ class Connection:
         "_acked_bytes",
         "_disconnect_grace",
         "_half_closed",
-        "_handler_since",
         "_leave_deadline",
         "_send_deadline",
+        "asked_since",
         "begun",
         "broken",
+        "cancelled_for",
         "deadline",
+        "ending",
+        "enforced",
         "expired",
         "head_deadline",
-        "overall_deadline",
+        "logged_bytes",
         "parser",
         "phase",
         "request",
         "scope",
         "silent_since",
         "state",
+        "stood",
+        "task",
         "torn",
         "transport",
     )
@@ -79,16 +100,21 @@ class Connection:
         self._disconnect_grace = 0.0
         self._half_closed = False
         self.expired: Phase | None = None
+        self.cancelled_for: CancelReason | None = None
+        self.enforced: bool = False
+        self.stood: str = ""
+        self.ending: bool = False
+        self.logged_bytes: int = 0
         self.begun: bool = False
         self.broken: bool = False
         self.torn: bool = False
-        self.overall_deadline: float = math.inf
+        self.task: trio.lowlevel.Task | None = None
         self._acked_bytes = 0
         self._send_deadline = math.inf
         timeouts = state.timeouts
         now = trio.current_time()
         self.silent_since: float = now
-        self._handler_since: float = now
+        self.asked_since: float = now
         self.head_deadline: float = now + timeouts.head
         self.phase: Phase = Phase.OPENED
         self.deadline: float = now + timeouts.drain_idle if state.closing else self.head_deadline
@@ -105,8 +131,10 @@ class Connection:
         return f"{text} ({self.phase.name.lower()})"
 
     def age(self) -> float:
-        """Return the seconds since the handler began, or without one since the last answer."""
-        return trio.current_time() - max(self._handler_since, self.silent_since)
+        """Return the seconds since a request's head was there, or without one since the last."""
+        return trio.current_time() - (
+            self.silent_since if self.request is None else self.asked_since
+        )
 
     def is_silent(self, now: float) -> bool:
         """Tell whether nothing is asked: idle, or accepted for longer than a request's way."""
@@ -119,61 +147,105 @@ class Connection:
         timeouts = self.state.timeouts
         seconds = timeouts.drain_idle if self.state.closing else timeouts.keep_alive
         self.begun = False
-        self.request = None
         self.phase = Phase.IDLE
         self.silent_since = trio.current_time()
         self.deadline = self.silent_since + seconds
 
+    def enter_body(self, seconds: float) -> None:
+        """Go to the wait for a body that is received before its handler starts."""
+        self.enter(Phase.BODY, seconds)
+        self.asked_since = self.deadline - seconds
+
     def enter_handler(self, seconds: float, disconnect_grace: float) -> float:
         """Go to the phase of a handler and return its deadline.
+
+        The scope knows of it from the first sweep that sees it, or from `enforce_deadline`.
 
         Args:
             seconds: How long it may run.
             disconnect_grace: How long it may go on when its client has gone.
         """
+        now = trio.current_time()
+        if self.phase in (Phase.IDLE, Phase.OPENED, Phase.HEAD):
+            self.asked_since = now
         self.phase = Phase.HANDLER
-        self._handler_since = trio.current_time()
         self._leave_deadline = math.inf
         self._disconnect_grace = disconnect_grace
         self._half_closed = False
-        self.deadline = self._handler_since + seconds
+        self.deadline = now + seconds
         return self.deadline
 
-    def enter_send(self, overall_deadline: float) -> None:
-        """Go to the phase of a response, bounded by the peer's progress, and over all."""
+    def enter_send(self) -> None:
+        """Go to the phase of a response, bounded by the peer's progress."""
         self.phase = Phase.SEND
         self.begun = False
         self.deadline = -math.inf
-        self.overall_deadline = overall_deadline
         self._send_deadline = math.inf
 
-    def expire(self, now: float) -> None:
-        """Cancel what is going on, unless a response makes progress; called by the watchdog."""
-        if self.phase is Phase.SEND and not self._send_expired(now):
-            return
-        if self.expired is None:
+    def enforce(self, deadline: float) -> None:
+        """Let the scope end what is going on at a deadline, exactly then.
+
+        `lift` has to follow. What is cancelled so isn't noted in `expired`.
+        """
+        self.scope.deadline = deadline
+        self.enforced = True
+
+    def lift(self) -> None:
+        """Let the scope know of no deadline any more, since what it bounded has come to its end.
+
+        If the deadline has passed at the last moment, that is noted in `expired`: the scope has
+        to be left, and nothing else follows from it.
+        """
+        late = self.scope.cancel_called and self.cancelled_for is None
+        if late and self.expired is None:
             self.expired = self.phase
+        self.scope.deadline = math.inf
+        self.enforced = False
+
+    def expire(self, now: float) -> None:
+        """End what has lasted too long; called by the watchdog.
+
+        A handler is left to its scope, and a response that makes progress goes on.
+        """
+        if self.phase is Phase.HANDLER:
+            self.enforce(self.deadline)
+        elif self.expired is None and (self.phase is not Phase.SEND or self._send_expired(now)):
+            self.expired = self.phase
+            if self.request is not None:
+                self.request.outcome = "stalled"
             self.cancel("deadline")
 
     def cancel(self, reason: CancelReason) -> None:
         """Cancel what is going on, and let the handler know why."""
-        if self.request is not None and self.request.cancel_reason is None:
-            self.request.cancel_reason = reason
+        self.note(reason)
+        self.cancelled_for = reason
         self.scope.cancel()
+
+    def note(self, reason: CancelReason) -> None:
+        """Remember why the handler is cancelled, if nothing else has cancelled it already."""
+        request = self.request
+        if request is None:
+            self.ending = self.ending or reason in ("shutdown", "server-failed")
+        elif request.cancelled_for is None:
+            request.cancelled_for = request.cancel_reason or reason
+            if request.outcome == "ok":
+                request.outcome = OUTCOMES[request.cancelled_for]
 
     def look_for_peer(self, now: float) -> None:
         """Cancel a handler whose client has gone; called by the watchdog while the app works.
 
-        A reset is believed at once, and while an answer goes out too. A FIN has to be seen twice:
-        a client may end its half and still read a quick answer.
+        A reset is believed at once. A FIN has to be seen twice, with nothing written in between:
+        a client may end its half and still read what is quick to come.
         """
         state = self.transport.peer_state()
-        if state == "open" or (state == "half_closed" and self.phase is Phase.SEND):
+        if state == "open" or (state == "half_closed" and self.torn):
             return
         if state == "half_closed" and not self._half_closed:
             self._half_closed = True
             return
-        grace = self._disconnect_grace if self.phase is Phase.HANDLER else 0.0
+        # Who can't be written to has no use for the rest of an answer.
+        useless = state == "reset" and self.phase is Phase.SEND
+        grace = 0.0 if useless else self._disconnect_grace
         self._leave_deadline = min(self._leave_deadline, now + grace)
         if now >= self._leave_deadline and not self.broken:
             self.broken = True
@@ -189,7 +261,7 @@ class Connection:
             earned = (acked_bytes - self._acked_bytes) / timeouts.min_rate
             self._send_deadline = min(self._send_deadline + earned, now + timeouts.send_grace)
         self._acked_bytes = acked_bytes
-        return now >= min(self._send_deadline, self.overall_deadline)
+        return now >= self._send_deadline
 
     def earn(self, byte_count: int) -> None:
         """Move the deadline of a body for bytes that have come.
@@ -214,7 +286,7 @@ class Connection:
             self.broken = True
             raise
         self.parser.feed(data)
-        if self.expired is not None:
+        if self.expired is not None or self.ending:
             # The deadline passed just as the bytes came; too late is too late.
             await trio.lowlevel.checkpoint()
         return len(data)
@@ -229,6 +301,7 @@ class Connection:
             here, the connection stays `torn`.
         """
         self.torn = True
+        self._half_closed = False
         try:
             sent_bytes = self.transport.send_nowait(data)
             if sent_bytes < len(data):
@@ -247,7 +320,9 @@ class Connection:
         Cancellation: a checkpoint; the transport is open if cancelled here.
         """
         timeouts = self.state.timeouts
-        self.enter(Phase.LINGER, timeouts.stall_grace)
+        # At shutdown who has nothing more to send isn't waited for; bytes still earn their time.
+        seconds = timeouts.drain_idle if self.state.closing else timeouts.stall_grace
+        self.enter(Phase.LINGER, seconds)
         latest = trio.current_time() + timeouts.send_grace
         with suppress(trio.BrokenResourceError):
             await self.transport.send_eof()

@@ -12,7 +12,7 @@ from types import EllipsisType
 from typing import Any, TypeAlias
 
 from hump_trio.calling import Call, bind_handler, is_generator
-from hump_trio.exceptions import HttpException, HttpParserError
+from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError
 from hump_trio.http1.head import RequestHead, path_segments
 from hump_trio.request import Request
 from hump_trio.response import Response, error_response, to_response
@@ -41,6 +41,7 @@ class Choice:
         path_params: Values of the path template.
         refused: Whether the answer is known already and needs no body.
         disconnect_grace: Seconds that the handler has left when its client has gone.
+        route: The template of the route; empty if there is none.
     """
 
     respond: CallNext
@@ -50,6 +51,7 @@ class Choice:
     path_params: Mapping[str, Any] | None = None
     refused: bool = False
     disconnect_grace: float = 0.0
+    route: str = ""
 
 
 class Dispatcher:
@@ -96,6 +98,7 @@ class Dispatcher:
                 choice.stream,
                 match.path_params,
                 disconnect_grace=choice.disconnect_grace,
+                route=choice.route,
             )
         if not match.allowed:
             return self.refuse(HttpException(404, "nothing is here"))
@@ -114,6 +117,7 @@ class Dispatcher:
         error = error.with_traceback(None)
 
         async def answer(request: Request) -> Response:
+            request.outcome = "refused"
             return await self._convert(request, error) or answer_unexpected(request, error)
 
         return Choice(self._guard(answer), refused=True)
@@ -128,14 +132,19 @@ class Dispatcher:
         call = bind_handler(route.handler, route.parameters)
         caller = call_generator if is_generator(route.handler) else call_handler
         respond = self._guard(partial(caller, call))
-        grace = route.disconnect_grace
         return Choice(
-            respond, route.body_limit, route.timeout, route.stream, disconnect_grace=grace
+            respond,
+            route.body_limit,
+            route.timeout,
+            route.stream,
+            disconnect_grace=route.disconnect_grace,
+            route=route.template,
         )
 
     def _guard(self, endpoint: CallNext) -> CallNext:
         """Return the onion around an endpoint, from which no `Exception` escapes."""
-        respond: CallNext = partial(self._answer, endpoint)
+        # Without middleware nobody has to see errors become answers: 0.3 µs less for a request.
+        respond = partial(self._answer, endpoint) if self._middleware else endpoint
         for middleware in reversed(self._middleware):
             respond = partial(self._answer, partial(run_middleware, middleware, respond))
 
@@ -183,6 +192,12 @@ class Dispatcher:
             if handler is None:
                 return answer_unexpected(request, error) if used else None
             used.append(handler)
+            if isinstance(cause, HttpException) and cause.outcome is not None:
+                request.outcome = cause.outcome
+            if isinstance(cause, DeadlineError):
+                request.cancelled_for = "deadline"
+                stood = cause.place and f", it stood at {cause.place}"
+                logger.warning("%s: %s %s%s", cause.detail, request.method, request.url, stood)
             try:
                 return returned_by(handler, await handler(request, cause))
             except Exception as failure:
@@ -254,6 +269,7 @@ PLAIN_HANDLERS: dict[type[BaseException], ExceptionHandler] = {
 
 def answer_unexpected(request: Request, error: Exception) -> Response:
     """Log an error that nobody foresaw, and return a settled 500 that tells nothing of it."""
+    request.outcome = "crash"
     logger.error("%s %s failed", request.method, request.url, exc_info=error)
     response = error_response(HttpException(500), request.headers.get("accept", ""))
     response.settle()

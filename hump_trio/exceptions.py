@@ -2,16 +2,26 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
     "BindError",
+    "DeadlineError",
     "HttpException",
     "HttpParserError",
     "HumpError",
     "MissingFieldError",
+    "Outcome",
+    "OverloadError",
     "RouteError",
 ]
+
+# How a request ends, as logs and statistics count it.
+Outcome: TypeAlias = Literal[
+    "ok", "deadline", "client-gone", "stalled", "shed", "refused", "shutdown", "crash"
+]
+# For a client that was told 503; jitter is its own business.
+RETRY_AFTER = (("retry-after", "1"),)
 
 
 class HumpError(Exception):
@@ -39,6 +49,8 @@ class HttpException(HumpError):
         TypeError: The detail isn't text.
         ValueError: The status is none that an exception can answer with.
     """
+
+    outcome: ClassVar[Outcome | None] = None
 
     def __init__(
         self,
@@ -73,6 +85,33 @@ class MissingFieldError(HttpException, KeyError):
 
     def __init__(self, name: str) -> None:
         super().__init__(400, f"the field {name!r} is missing")
+
+
+class DeadlineError(HttpException):
+    """A deadline that has cancelled a handler: 503.
+
+    Args:
+        place: The line of the program that it was cancelled in; empty if unknown.
+    """
+
+    outcome = "deadline"
+
+    def __init__(self, place: str = "") -> None:
+        self.place = place
+        super().__init__(503, "the answer took too long")
+
+
+class OverloadError(HttpException):
+    """More than there is room for: 503 with ``Retry-After``.
+
+    Args:
+        detail: Of what there is too much.
+    """
+
+    outcome = "shed"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(503, detail, headers=RETRY_AFTER)
 
 
 class HttpParserError(HumpError):

@@ -1,28 +1,34 @@
 """One request and its answer on a connection: the body in, the handler, the response out."""
 
+import logging
 import math
+import re
 from types import EllipsisType
 from typing import Self
 
 import trio
 
+from hump_trio.access_log import log_request
 from hump_trio.connection import Connection, Phase
 from hump_trio.dispatch import Choice
-from hump_trio.exceptions import HttpException, HttpParserError
+from hump_trio.exceptions import HttpException, HttpParserError, OverloadError
 from hump_trio.headers import Headers
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import CONTINUE
 from hump_trio.request import Request
 from hump_trio.response import Response
+from hump_trio.task_tree import place_of_error
 
 __all__ = ["DRAIN_BYTES", "Exchange"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
 
 # What is read of a body that nobody wants to keep a connection; more costs more than a new one.
 DRAIN_BYTES = 64 * 1024
 # How many chunks are taken before other connections have their turn.
 TURN_PARTS = 64
-# For a client that was told 503; jitter is its own business.
-RETRY_AFTER = {"retry-after": "1"}
+# A year has eleven digits; longer ones are no deadline.
+MILLISECONDS = re.compile(r"0*[1-9][0-9]{0,11}")
 
 
 class Exchange:
@@ -37,8 +43,10 @@ class Exchange:
         "_body_bytes",
         "_body_limit",
         "_credit",
+        "_cut_seconds",
         "_held_bytes",
         "_reading",
+        "_stopped",
         "_wants_continue",
         "body_ended",
         "body_failed",
@@ -48,6 +56,7 @@ class Exchange:
         "head",
         "over",
         "request",
+        "status",
     )
 
     def __init__(self, connection: Connection, head: RequestHead) -> None:
@@ -59,11 +68,15 @@ class Exchange:
         self.body_failed: bool = False
         self.counted: bool = False  # among the requests in flight
         self.over: bool = False
+        self._cut_seconds = 0.0  # by which the caller has shortened the handler's time
+        self.status: int = 0  # of the answer, once it is being sent
         self._body_bytes = 0
         self._body_limit: float = math.inf
         self._held_bytes = 0
         self._credit = connection.state.timeouts.stall_grace
         self._reading: trio.CancelScope | None = None
+        # When the handler's clock was stopped, and its deadline then; None while it goes.
+        self._stopped: tuple[float, float] | None = None
         self._wants_continue = (
             not self.body_ended and head.expect == "100-continue" and head.line.version == "1.1"
         )
@@ -73,11 +86,11 @@ class Exchange:
         """Decide at the head what may happen, before any of the body is read."""
         state, head = self.connection.state, self.head
         if state.full:
-            busy = HttpException(503, "too many requests", headers=RETRY_AFTER)
-            return state.dispatcher.refuse(busy)
+            return state.dispatcher.refuse(OverloadError("too many requests"))
         self.counted = True
         state.request_count += 1
         choice = state.dispatcher.choose(head)
+        self.request.route = choice.route
         if choice.refused:
             return choice
         if head.expect and head.expect != "100-continue":
@@ -113,7 +126,7 @@ class Exchange:
     async def _receive_whole(self) -> None:
         connection = self.connection
         state = connection.state
-        connection.enter(Phase.BODY, self._credit)
+        connection.enter_body(self._credit)
         body = bytearray()  # not a list of parts: a chunk of one byte would hold sixty
         part_count = 0
         while part := await self._receive_part():
@@ -122,7 +135,7 @@ class Exchange:
             state.buffered_bytes += len(part)
             if state.buffered_bytes > state.limits.buffered_bytes:
                 self.body_failed = True
-                raise HttpException(503, "too much is being received", headers=RETRY_AFTER)
+                raise OverloadError("too much is being received")
             part_count += 1
             if part_count % TURN_PARTS == 0:
                 await trio.lowlevel.checkpoint()
@@ -130,15 +143,27 @@ class Exchange:
 
     async def respond(self) -> Response:
         """Run the handler. Its clock starts here; what it raises has become a response."""
-        timeouts = self.connection.state.timeouts
+        connection, request = self.connection, self.request
+        timeouts = connection.state.timeouts
         timeout = self.choice.timeout
-        if timeout is None:
-            seconds = math.inf
-        else:
-            seconds = timeouts.handler if isinstance(timeout, EllipsisType) else timeout
+        seconds = timeouts.handler if timeout is ... else math.inf if timeout is None else timeout
+        if timeouts.deadline_header is not None:
+            asked_seconds = parse_deadline(request.headers.get_all(timeouts.deadline_header))
+            if asked_seconds < seconds:
+                self._cut_seconds = seconds - asked_seconds
+                seconds = asked_seconds
         grace = self.choice.disconnect_grace
-        self.request.deadline = self.connection.enter_handler(seconds, grace)
-        return await self.choice.respond(self.request)
+        request.server_deadline = connection.enter_handler(seconds, grace)
+        if timeout is not ... or self._cut_seconds:
+            connection.enforce(request.server_deadline)
+        try:
+            response = await self.choice.respond(request)
+        except (trio.Cancelled, BaseExceptionGroup) as error:
+            connection.stood = place_of_error(error)
+            raise
+        if connection.enforced:
+            connection.lift()
+        return response
 
     async def next_part(self) -> bytes:
         """Return the next bytes of a streamed body, none at the end.
@@ -157,7 +182,12 @@ class Exchange:
         if self.body_ended:
             return b""
         phase, deadline = connection.phase, connection.deadline
+        enforced = connection.scope.deadline if connection.enforced else math.inf
+        if enforced < math.inf:
+            connection.lift()
         started = trio.current_time()
+        self._stopped = (started, self.request.server_deadline)
+        self.request.server_deadline = math.inf
         connection.enter(Phase.BODY, self._credit)
         try:
             with trio.CancelScope() as self._reading:
@@ -173,9 +203,17 @@ class Exchange:
                 self._credit = connection.deadline - now
                 connection.phase = phase
                 connection.deadline = deadline + (now - started)
-                connection.overall_deadline += now - started
-                self.request.deadline += now - started
+                self._restart_clock()
+                if enforced < math.inf:
+                    connection.enforce(enforced + (now - started))
         raise trio.ClosedResourceError("the request this body belongs to is over")
+
+    def _restart_clock(self) -> None:
+        """Let the handler's clock go on, by what is left of its time."""
+        if self._stopped is not None:
+            stopped, deadline = self._stopped
+            self._stopped = None
+            self.request.server_deadline = deadline + (trio.current_time() - stopped)
 
     async def _receive_part(self) -> bytes:
         """Receive the next bytes of the body, and count them."""
@@ -204,9 +242,14 @@ class Exchange:
 
     def enter_send(self) -> None:
         """Go on to the answer; only a timeout of the route's own bounds that too."""
-        if not isinstance(self.choice.timeout, int | float):
-            self.request.deadline = math.inf
-        self.connection.enter_send(self.request.deadline)
+        self.connection.enter_send()
+        if isinstance(self.choice.timeout, int | float):
+            self._restart_clock()  # a task that outlives the handler may still be reading
+            self.request.server_deadline += self._cut_seconds
+            self._cut_seconds = 0.0
+            self.connection.enforce(self.request.server_deadline)
+        else:
+            self.request.server_deadline = math.inf
 
     def may_keep_alive(self) -> bool:
         """Tell whether another request can follow this one's answer.
@@ -236,6 +279,11 @@ class Exchange:
             self.body_failed = True
 
     @property
+    def asked(self) -> bool:
+        """Whether the handler's deadline is the one that its caller has asked for."""
+        return self._cut_seconds > 0
+
+    @property
     def being_read(self) -> bool:
         """Whether a task is reading the body in parts."""
         return self._reading is not None
@@ -250,14 +298,30 @@ class Exchange:
 
     def release(self) -> None:
         """Give back what the request was counted for. Any number of calls are one."""
-        state = self.connection.state
+        if self.over:
+            return
+        connection, request = self.connection, self.request
+        state = connection.state
         self.over = True
+        connection.request = None
+        request.server_deadline = math.inf
         if self._reading is not None:
             self._reading.cancel()
         state.request_count -= self.counted
         state.buffered_bytes -= self._held_bytes
-        self.counted = False
-        self._held_bytes = 0
+        status = self.status if connection.begun else 0
+        if self.body_failed and request.outcome == "ok" and status >= 400:
+            request.outcome = "refused"  # by a handler that was reading the body
+        state.outcomes[request.outcome] += 1
+        if state.access_log:
+            log_request(
+                request,
+                status,
+                outcome=request.outcome,
+                byte_count=connection.transport.sent_bytes - connection.logged_bytes,
+                seconds=trio.current_time() - connection.asked_since,
+            )
+            connection.logged_bytes = connection.transport.sent_bytes
 
 
 class BodyStream:
@@ -301,3 +365,17 @@ def build_request(connection: Connection, head: RequestHead) -> Request:
         head.host,
         connection.transport.client,
     )
+
+
+def parse_deadline(values: list[str]) -> float:
+    """Return the seconds that a caller waits; without a limit if it says nothing sensible.
+
+    Args:
+        values: Of the field that says how many milliseconds.
+    """
+    if not values:
+        return math.inf
+    if len(values) > 1 or not MILLISECONDS.fullmatch(values[0]):
+        logger.info("a caller's deadline was ignored: %.80r", ", ".join(values))
+        return math.inf
+    return int(values[0]) / 1000

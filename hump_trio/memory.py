@@ -162,6 +162,11 @@ class MemoryTransport(Transport):
             return "reset"
         return "half_closed" if self._incoming.ended else "open"
 
+    @property
+    def sent_bytes(self) -> int:
+        """The bytes that were taken."""
+        return self._outgoing.sent_bytes
+
     def acked_bytes(self) -> int:
         """Return the bytes acknowledged so far."""
         return self._outgoing.sent_bytes - len(self._outgoing.held)

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, overload
 
+import trio
+
 from hump_trio.cookies import parse_cookies
-from hump_trio.exceptions import HttpException
+from hump_trio.exceptions import HttpException, Outcome
 from hump_trio.headers import Headers
 from hump_trio.json_text import json_codec
 from hump_trio.multimap import MultiMap, parse_urlencoded
@@ -15,7 +17,7 @@ from hump_trio.multimap import MultiMap, parse_urlencoded
 __all__ = ["CancelReason", "Request"]
 
 T = TypeVar("T")
-CancelReason: TypeAlias = Literal["client-gone", "deadline", "shutdown"]
+CancelReason: TypeAlias = Literal["client-gone", "deadline", "shutdown", "server-failed"]
 
 CHARSET = re.compile(r";[ \t]*charset=\"?([^\s;\"]+)", re.IGNORECASE)
 # What forms and APIs send; codecs that can be made slow, or that aren't text, stay out.
@@ -60,8 +62,11 @@ class Request:
             breaks off or is malformed, and `HttpException` 413 past the limit.
         state: Room for middleware to leave things for handlers.
         app: The app that serves the request.
-        deadline: When the handler will be cancelled, in the time of `trio.current_time`.
-        cancel_reason: Why the server has cancelled the handler; None if it hasn't.
+        route: The template of the route that was chosen; empty if none was.
+        outcome: How the request ends, as far as that is known yet.
+        server_deadline: When the server will cancel the handler.
+        own_deadlines: When scopes of `hump_trio.timeout` will.
+        cancelled_for: Why the server has cancelled the handler, where it wasn't the clock.
     """
 
     method: str
@@ -79,8 +84,11 @@ class Request:
     stream: AsyncIterator[bytes] = field(default=NO_STREAM, repr=False)
     state: dict[str, Any] = field(default_factory=dict, repr=False)
     app: Any = field(default=None, repr=False)
-    deadline: float = math.inf
-    cancel_reason: CancelReason | None = None
+    route: str = ""
+    outcome: Outcome = field(default="ok", repr=False)
+    server_deadline: float = field(default=math.inf, repr=False)
+    own_deadlines: tuple[float, ...] = field(default=(), repr=False)
+    cancelled_for: CancelReason | None = field(default=None, repr=False)
     _query: MultiMap | None = field(default=None, init=False, repr=False)
 
     def stream_body(self, stream: AsyncIterator[bytes]) -> None:
@@ -96,6 +104,31 @@ class Request:
                     "this route streams its body: read request.stream, or leave out stream=True"
                 )
             raise AttributeError(f"a request has no {name!r}", name=name, obj=self)
+
+    @property
+    def deadline(self) -> float:
+        """When the handler will be cancelled, in the time of `trio.current_time`."""
+        return min((self.server_deadline, *self.own_deadlines))
+
+    @property
+    def cancel_reason(self) -> CancelReason | None:
+        """Why the server has cancelled the handler; None if it hasn't.
+
+        ``"server-failed"``: the lifespan has, or the program has cancelled `Hump.serve`.
+        """
+        if self.cancelled_for is None and self.deadline < math.inf:
+            return "deadline" if trio.current_time() >= self.deadline else None
+        return self.cancelled_for
+
+    async def wait_draining(self) -> None:
+        """Wait until the server's shutdown has come to the requests under way.
+
+        `Hump.wait_draining`, so that a stream can end well; forever if no app serves the request.
+        A checkpoint.
+        """
+        if self.app is None:
+            await trio.sleep_forever()
+        await self.app.wait_draining()
 
     @property
     def query(self) -> MultiMap:

@@ -3,10 +3,10 @@
 A response doesn't send itself and knows nothing of framing; that belongs to the protocol.
 """
 
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
 from http import HTTPStatus
-from inspect import isawaitable
+from inspect import isasyncgenfunction, isawaitable
 from typing import Any, TypeAlias
 
 from hump_trio.exceptions import HttpException, HttpParserError, phrase_of
@@ -18,7 +18,10 @@ __all__ = [
     "TEXT_TYPE",
     "HtmlResponse",
     "JsonResponse",
+    "Producer",
     "Response",
+    "Send",
+    "StreamResponse",
     "error_response",
     "to_response",
 ]
@@ -28,7 +31,24 @@ BYTES_TYPE = "application/octet-stream"
 # No client sends more media ranges, and no error answer is worth reading more.
 ACCEPT_ITEMS = 32
 
-Body: TypeAlias = str | bytes | bytearray | memoryview | AsyncIterable[bytes | str] | None
+# Sends a part of a streamed answer; waits while the client doesn't read.
+Send: TypeAlias = Callable[[str | bytes], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """A body that a function sends, instead of one that is iterated.
+
+    Args:
+        produce: ``async def produce(send)``.
+    """
+
+    produce: Callable[[Send], Awaitable[None]]
+
+
+Body: TypeAlias = (
+    str | bytes | bytearray | memoryview | AsyncIterable[bytes | str] | Producer | None
+)
 Fields: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 
@@ -69,7 +89,7 @@ class Response:
             return
         if isinstance(body, bytearray | memoryview):
             self.body = bytes(body)
-        elif not isinstance(body, AsyncIterable):
+        elif not isinstance(body, AsyncIterable | Producer):
             raise TypeError(
                 "a body is str, bytes, an async iterable or None, "
                 f"not {type(body).__name__}; JsonResponse takes the rest"
@@ -125,6 +145,39 @@ class HtmlResponse(Response):
         self.headers.setdefault("content-type", "text/html; charset=utf-8")
 
 
+class StreamResponse(Response):
+    """An answer whose body is sent part by part by a function, in the task of its handler.
+
+    The function is an ordinary one: unlike a generator it may open nurseries and cancel scopes
+    around what it sends, and what it starts ends with it.
+
+    Args:
+        producer: ``async def producer(send)``, where ``await send(part)`` sends text (UTF-8) or
+            bytes. ``send`` is a checkpoint, waits while the client doesn't read, may be called by
+            several tasks (each part goes out whole), and raises `trio.BrokenResourceError` if the
+            client has gone. Cancelled in it, the answer breaks off.
+        status: As of `Response`.
+        headers: As of `Response`.
+
+    Raises:
+        TypeError: The producer isn't a function, or is a generator.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        producer: Callable[[Send], Awaitable[None]],
+        status: int = 200,
+        headers: Fields = (),
+    ) -> None:
+        if not callable(producer) or isasyncgenfunction(producer):
+            raise TypeError(
+                f"a producer is an `async def producer(send)` without yield, not {producer!r:.80}"
+            )
+        Response.__init__(self, Producer(producer), status, headers)
+
+
 def to_response(value: Any) -> Response:
     """Return a handler's return value as a response.
 
@@ -135,7 +188,9 @@ def to_response(value: Any) -> Response:
         return value
     if value is None:
         return Response(None, HTTPStatus.NO_CONTENT)
-    if isinstance(value, str | bytes):
+    if isinstance(value, str):
+        return text_response(value)
+    if isinstance(value, bytes):
         return Response(value)
     if isinstance(value, dict | list | tuple):
         return JsonResponse(value)
@@ -149,6 +204,15 @@ def to_response(value: Any) -> Response:
     elif isinstance(value, BaseException):
         hint = "raise it"
     raise TypeError(f"no answer can be made of a {type(value).__name__}, {value!r:.80}: {hint}")
+
+
+def text_response(text: str) -> Response:
+    """Return what ``Response(text)`` is when it is settled, without checks: 0.7 µs less."""
+    response = Response.__new__(Response)
+    response.body = text.encode()
+    response.status = 200
+    response.headers = Headers.received([("content-type", TEXT_TYPE)])
+    return response
 
 
 def error_response(error: HttpException | HttpParserError, accept: str = "") -> Response:

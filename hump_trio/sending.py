@@ -1,7 +1,7 @@
 """A response onto the wire: whole, or in chunks as an async iterable yields them."""
 
 import logging
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable
 from typing import cast
 
 import trio
@@ -14,10 +14,11 @@ from hump_trio.http1.response_head import (
     encode_chunk,
     encode_head,
 )
-from hump_trio.response import BYTES_TYPE, TEXT_TYPE, Response
+from hump_trio.response import BYTES_TYPE, TEXT_TYPE, Producer, Response
 from hump_trio.server_state import ServerState
+from hump_trio.task_tree import place_of_error
 
-__all__ = ["Sender", "close_body"]
+__all__ = ["Sender", "close_body", "close_unsent"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -62,9 +63,11 @@ class Sender:
             each part of a stream. Cancelled here, the answer is incomplete and its body closed.
         """
         body = self._response.body
+        if isinstance(body, Producer):
+            return await self._send_produced(body)
         if not isinstance(body, bytes):
             return await self._send_stream(cast("AsyncIterable[bytes | str]", body))
-        head = self._encode_head(len(body))
+        head = self.encode_head(len(body))
         if not head.body_follows:
             body = b""
         self._connection.begun = True
@@ -75,7 +78,8 @@ class Sender:
             await self._connection.write(body)
         return head.keep_alive
 
-    def _encode_head(self, body_bytes: int | None) -> ResponseHead:
+    def encode_head(self, body_bytes: int | None) -> ResponseHead:
+        """Return the head of the answer; None for a body of unknown length."""
         state = self._connection.state
         return encode_head(
             self._request,
@@ -87,9 +91,45 @@ class Sender:
             server=state.server_line,
         )
 
-    async def _write(self, data: bytes) -> None:
+    async def write(self, data: bytes) -> None:
+        """Send bytes of the answer.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone, or an earlier write was cancelled.
+        """
+        if self._connection.torn:
+            raise trio.BrokenResourceError("an earlier part was cut by a cancel scope")
         self._connection.begun = True
         await self._connection.write(data)
+
+    def set_default_type(self, part: bytes | str) -> None:
+        """Take the content type from the first part, if the response names none."""
+        kind = TEXT_TYPE if isinstance(part, str) else BYTES_TYPE
+        self._response.headers.setdefault("content-type", kind)
+
+    async def _send_produced(self, producer: Producer) -> bool:
+        """Have a body sent by its function, which is over when that returns."""
+        head = self.encode_head(None)
+        if not head.body_follows:
+            await self.write(head.data)
+            return head.keep_alive
+        parts = Parts(self, head)
+        turn = trio.Lock()
+
+        async def send(part: bytes | str) -> None:
+            async with turn:
+                await parts.send(part)
+
+        try:
+            await producer.produce(send)
+        except (trio.Cancelled, BaseExceptionGroup) as error:
+            self._connection.stood = place_of_error(error)
+            raise
+        finally:
+            parts.over = True
+        async with turn:  # a task that outlives the function may be writing a part
+            await parts.finish()
+        return head.keep_alive
 
     async def _send_stream(self, body: AsyncIterable[bytes | str]) -> bool:
         """Send a body part by part, under a scope that outlasts those the body leaves open.
@@ -104,11 +144,14 @@ class Sender:
             with trio.CancelScope() as scope:
                 iterator = aiter(body)
                 try:
-                    head = self._encode_head(None)
+                    head = self.encode_head(None)
                     if head.body_follows:
-                        await self._send_parts(head, iterator)
+                        parts = Parts(self, head)
+                        async for part in iterator:
+                            await parts.send(part)
+                        await parts.finish()
                     else:
-                        await self._write(head.data)
+                        await self.write(head.data)
                     sent = True
                 finally:
                     await close_body(iterator, self._connection.state, scope)
@@ -116,39 +159,78 @@ class Sender:
                         await close_body(body, self._connection.state, scope)
         except trio.Cancelled as error:
             cause = error
+        except BaseExceptionGroup as error:
+            self._connection.stood = place_of_error(error)
+            raise
         if not sent:
+            if cause is not None:
+                self._connection.stood = place_of_error(cause)
             await trio.lowlevel.checkpoint_if_cancelled()  # it was the server's: raised again
+            self._connection.stood = ""
             raise RuntimeError("a scope of a streamed body's own cancelled its sending") from cause
         return head.keep_alive
 
-    async def _send_parts(self, head: ResponseHead, parts: AsyncIterator[bytes | str]) -> None:
-        """Send each part as it is yielded; the head goes out with the first one.
 
-        So an error before it still gets a proper answer, and its kind is the content type if the
-        response names none. An empty part sends the head alone.
-        Before each part is a checkpoint: a body that never waits can't starve other connections,
-        and one that swallows its cancellation writes nothing more, least of all an end.
+class Parts:
+    """The parts of a streamed answer on their way out.
+
+    The head goes out with the first one, so that an error before it still gets a proper answer,
+    and its kind is the content type if the response names none. An empty part sends the head
+    alone. Before each part is a checkpoint: a body that never waits can't starve other
+    connections, and one that swallows its cancellation writes nothing more, least of all an end.
+
+    Args:
+        sender: Sends the answer.
+        head: Of the answer, with what its first part would tell still missing.
+
+    Attributes:
+        over: Whether no further part is taken.
+    """
+
+    __slots__ = ("_head", "_remaining_bytes", "_sender", "_unsent", "over")
+
+    def __init__(self, sender: Sender, head: ResponseHead) -> None:
+        self._sender = sender
+        self._head = head
+        self._remaining_bytes = head.content_length
+        self._unsent: bytes | None = None
+        self.over: bool = False
+
+    async def send(self, part: bytes | str) -> None:
+        """Send a part. A checkpoint; cancelled while it is written, the answer is cut.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+            trio.ClosedResourceError: The answer is over.
+            TypeError: The part is neither text nor bytes.
+            ValueError: The body is longer than its Content-Length.
         """
-        unsent: bytes | None = None
-        remaining_bytes = head.content_length
-        async for part in parts:
-            data = part_bytes(part)
-            if unsent is None:
-                kind = TEXT_TYPE if isinstance(part, str) else BYTES_TYPE
-                self._response.headers.setdefault("content-type", kind)
-                unsent = self._encode_head(None).data
-            if remaining_bytes is not None:
-                remaining_bytes -= len(data)
-                if remaining_bytes < 0:
-                    raise ValueError("a streamed body is longer than its Content-Length")
-            await trio.lowlevel.checkpoint()
-            await self._write(unsent + (encode_chunk(data) if head.chunked and data else data))
-            unsent = b""
+        data = part_bytes(part)
+        await trio.lowlevel.checkpoint()
+        if self.over:
+            raise trio.ClosedResourceError("the answer this part belongs to is over")
+        if self._unsent is None:
+            self._sender.set_default_type(part)
+            self._unsent = self._sender.encode_head(None).data
+        if self._remaining_bytes is not None:
+            self._remaining_bytes -= len(data)
+            if self._remaining_bytes < 0:
+                raise ValueError("a streamed body is longer than its Content-Length")
+        framed = encode_chunk(data) if self._head.chunked and data else data
+        unsent, self._unsent = self._unsent, b""
+        await self._sender.write(unsent + framed)
+
+    async def finish(self) -> None:
+        """End the body.
+
+        Raises:
+            ValueError: It is shorter than its Content-Length.
+        """
         await trio.lowlevel.checkpoint_if_cancelled()
-        if remaining_bytes:
+        if self._remaining_bytes:
             raise ValueError("a streamed body is shorter than its Content-Length")
-        rest = head.data if unsent is None else unsent
-        await self._write(rest + (LAST_CHUNK if head.chunked else b""))
+        rest = self._head.data if self._unsent is None else self._unsent
+        await self._sender.write(rest + (LAST_CHUNK if self._head.chunked else b""))
 
 
 def part_bytes(part: bytes | str) -> bytes:
@@ -189,6 +271,12 @@ async def close_body(body: object, state: ServerState, scope: trio.CancelScope) 
             logger.error("closing a streamed body failed", exc_info=failures)
     if scope.cancel_called:
         logger.error("closing a streamed body took too long and was cancelled: %r", body)
+
+
+async def close_unsent(response: Response, state: ServerState) -> None:
+    """Close the body of a response that nothing was sent of, as `close_body` would."""
+    with trio.CancelScope() as scope:
+        await close_body(response.body, state, scope)
 
 
 def unforeseen(error: BaseException) -> BaseException | None:

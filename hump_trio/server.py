@@ -2,17 +2,23 @@
 
 import logging
 import signal
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from traceback import StackSummary
+from typing import Any, TypeAlias
 
 import trio
 
 from hump_trio.connection import Connection
 from hump_trio.listeners import SocketListener, open_listeners, raise_descriptor_limit
+from hump_trio.routing import name_of
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection
+from hump_trio.statistics import ServerStatistics, collect_statistics, report
+from hump_trio.task_tree import innermost_tasks, place_of
 from hump_trio.transport import Transport
 from hump_trio.watchdog import SWEEP_SECONDS, Watchdog
 
@@ -20,7 +26,11 @@ __all__ = ["Server", "owns_signals"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
+Listeners: TypeAlias = Sequence[trio.abc.Listener[Transport]]
+
 SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What there is of them: not every system has it.
+REPORT_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGUSR1")
 
 
 class Server:
@@ -38,13 +48,23 @@ class Server:
         self.draining: bool = False
         self._watchdog = Watchdog(state.timeouts.disconnect_poll)
         self._asked = trio.Event()
+        self._drain = trio.Event()
+        self._alive = False  # whether the lifespan was entered
+        self._serving = trio.Event()
         self._limit = raise_descriptor_limit(state.limits.connections)
+        self._accepting: trio.CancelScope | None = None
         self._connections: trio.Nursery | None = None
+        self._background: trio.Nursery | None = None
+        self._task = trio.lowlevel.current_task()
 
     def shutdown(self) -> None:
         """Begin a graceful shutdown; any number of calls are one."""
         self.draining = True
         self._asked.set()
+
+    async def wait_draining(self) -> None:
+        """Wait until requests under way are to end. A checkpoint."""
+        await self._drain.wait()
 
     async def open(self, host: str, port: int) -> list[SocketListener]:
         """Open the listeners of an address.
@@ -55,43 +75,105 @@ class Server:
         wait_room = partial(self._watchdog.wait_room, self._limit)
         return await open_listeners(host, port, wait_room=wait_room, adopt=self._adopt)
 
+    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Run a function in the background, until it ends or a shutdown has waited long enough.
+
+        Raises:
+            RuntimeError: The server isn't accepting yet, or has ended.
+        """
+        if self._background is None:
+            raise RuntimeError(
+                "background work needs a server that has started; in a lifespan, open a nursery"
+            )
+        name = name_of(function)
+        self._background.start_soon(run_in_background, function, args, name=name)
+
     async def serve(
         self,
-        listeners: Sequence[trio.abc.Listener[Transport]],
+        open_listeners: Callable[[], Awaitable[Listeners]],
         *,
+        lifespan: AbstractAsyncContextManager[None],
         signals: bool,
-        addresses: tuple[str, ...],
-        task_status: trio.TaskStatus[tuple[str, ...]],
+        started: Callable[[], None],
     ) -> None:
         """Serve until a shutdown is complete.
 
         Args:
-            listeners: Where connections come from; closed by the server.
-            signals: Whether SIGTERM and SIGINT ask for a shutdown.
-            addresses: Reported once connections are accepted.
-            task_status: Where to report them.
+            open_listeners: Called within the lifespan; the server closes what it returns.
+            lifespan: Encloses every connection; entered in this task.
+            signals: Whether SIGTERM and SIGINT ask for a shutdown, and SIGUSR1 for a report.
+            started: Called once connections are accepted.
 
         Cancellation: handlers are cancelled, connections reset, everything is closed.
         """
+        failure: Exception | None = None
+        async with trio.open_nursery() as attendants:
+            if signals:
+                await attendants.start(self._obey_signals)
+            try:
+                with trio.CancelScope() as leaving:
+                    attendants.start_soon(self._shut_down, leaving)
+                    async with lifespan:
+                        self._alive = True
+                        try:
+                            await self._serve_within(open_listeners, started)
+                        except Exception as error:
+                            failure = error  # should the exit be cut before it is raised again
+                            raise
+                        finally:
+                            self._background = None
+                            leaving.deadline = self.state.enter_cleanup()
+                    failure = None  # the lifespan has dealt with it
+                if leaving.cancelled_caught and trio.current_time() >= leaving.deadline:
+                    logger.error("the lifespan's exit took too long and was cancelled")
+            except Exception as error:
+                failure = error  # raised below, where the nursery doesn't put it into a group
+            attendants.cancel_scope.cancel()
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback holds this frame
+
+    async def _serve_within(
+        self, open_listeners: Callable[[], Awaitable[Listeners]], started: Callable[[], None]
+    ) -> None:
+        """Accept and serve until the last connection and all background work has ended."""
+        listeners = await open_listeners()
         async with trio.open_nursery() as attendants:
             attendants.start_soon(self._watchdog.sweep)
-            async with trio.open_nursery() as connections:
-                self._connections = connections
-                serve_listeners = partial(trio.serve_listeners, handler_nursery=connections)
-                async with trio.open_nursery() as acceptors:
-                    # First of all, because from here on the listeners are sure to be closed.
-                    await acceptors.start(serve_listeners, self._serve_transport, listeners)
-                    if signals:
-                        await attendants.start(self._obey_signals)
-                    logger.info("serving at %s", " ".join(addresses) or "the listeners given")
-                    task_status.started(addresses)
-                    # A shutdown that was asked for meanwhile doesn't keep the start from ending.
-                    attendants.start_soon(self._shut_down, acceptors.cancel_scope, connections)
+            attendants.start_soon(self._witness)
+            async with (
+                trio.open_nursery() as self._background,
+                trio.open_nursery() as self._connections,
+                trio.open_nursery() as acceptors,
+            ):
+                self._accepting = acceptors.cancel_scope
+                serve = partial(trio.serve_listeners, handler_nursery=self._connections)
+                # First of all, because from here on the listeners are sure to be closed.
+                await acceptors.start(serve, self._serve_transport, listeners)
+                started()
+                self._serving.set()
             attendants.cancel_scope.cancel()
+
+    async def _witness(self) -> None:
+        """Tell handlers why they are cancelled, if that comes from around the server.
+
+        The abort function is called when the cancellation reaches this task, which is before any
+        other one that it reaches can run.
+        """
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            for connection in self._watchdog.connections:
+                connection.note("server-failed")
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
 
     async def _serve_transport(self, transport: Transport) -> None:
         """Serve one connection; the task of its own that each has."""
         connection = Connection(transport, self.state)
+        self.state.connection_count += 1
         self._watchdog.add(connection)
         try:
             # A task that a handler has left a nursery open in ends with a RuntimeError of Trio's
@@ -103,45 +185,78 @@ class Server:
         finally:
             self._watchdog.discard(connection)
 
+    def statistics(self) -> ServerStatistics:
+        """Return what is going on."""
+        return collect_statistics(self.state, self._watchdog.connections)
+
     def _adopt(self, transport: Transport) -> None:
         assert self._connections is not None
         self._connections.start_soon(self._serve_transport, transport)
 
-    async def _shut_down(self, accepting: trio.CancelScope, connections: trio.Nursery) -> None:
-        """Wait to be asked, then end everything in order."""
+    async def _shut_down(self, starting: trio.CancelScope) -> None:
+        """Wait to be asked, then end everything in order; a lifespan that still starts, at once."""
         timeouts = self.state.timeouts
         await self._asked.wait()
         logger.info("shutting down")
+        if not self._alive:
+            starting.cancel()
+        await self._serving.wait()
+        assert self._accepting is not None
         await trio.sleep(timeouts.shutdown_delay)
         self.state.closing = True
         self._watchdog.hasten_idle(timeouts.drain_idle)
-        accepting.cancel()
+        self._accepting.cancel()
+        self._drain.set()
         await trio.sleep(timeouts.shutdown)
-        self.state.cleanup_deadline = trio.current_time() + timeouts.cleanup
+        self.state.enter_cleanup()
         for connection in self._watchdog.connections:
-            logger.warning("cut at shutdown: %s", connection.describe())
+            place = "" if connection.task is None else place_of(connection.task)
+            stands = place and f", it stands at {place}"
+            logger.warning("cut at shutdown: %s%s", connection.describe(), stands)
             connection.cancel("shutdown")
-        connections.cancel_scope.cancel()
-        await trio.sleep(max(timeouts.cleanup, SWEEP_SECONDS))  # time to leave, if none to clean up
-        for task in innermost_tasks(connections):
+        for nursery in self._nurseries():
+            nursery.cancel_scope.cancel()
+        await trio.sleep(timeouts.cleanup + SWEEP_SECONDS)  # what is cancelled then has left
+        stuck = [task for nursery in self._nurseries() for task in innermost_tasks(nursery)]
+        for task in stuck or [self._task]:
             stack = StackSummary.extract(task.iter_await_frames())
             logger.error("can't be cancelled; it waits in\n%s", "".join(stack.format()))
 
+    def _nurseries(self) -> list[trio.Nursery]:
+        """Return the nurseries that have to empty before the lifespan can be left."""
+        return [each for each in (self._connections, self._background) if each is not None]
+
     async def _obey_signals(self, task_status: trio.TaskStatus[None]) -> None:
-        """Shut down at the first signal; a second one ends the process at once."""
-        with trio.open_signal_receiver(*SHUTDOWN_SIGNALS) as received:
+        """Shut down at the first signal, after which a second one ends the process at once.
+
+        SIGUSR1 writes a report to stderr.
+        """
+        with trio.open_signal_receiver(*SHUTDOWN_SIGNALS, *REPORT_SIGNALS) as received:
             task_status.started()
-            async for _ in received:
+            async for number in received:
+                if number in REPORT_SIGNALS:
+                    text = report(self._watchdog.connections, self._background)
+                    if sys.stderr is not None:  # as for a program without a console
+                        with suppress(OSError, ValueError):  # nobody reads it, or it is closed
+                            sys.stderr.write(text)
+                    continue
                 for each in SHUTDOWN_SIGNALS:
                     signal.signal(each, signal.SIG_DFL)
                 self.shutdown()
 
 
-def innermost_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
-    """Yield the tasks of a nursery that wait for no task of their own."""
-    for task in nursery.child_tasks:
-        below = [each for inner in task.child_nurseries for each in innermost_tasks(inner)]
-        yield from below or (task,)
+async def run_in_background(function: Callable[..., Awaitable[Any]], args: Sequence[Any]) -> None:
+    """Run work that belongs to the app; its crash is logged and takes nothing down."""
+    try:
+        await function(*args)
+    except Exception as error:
+        logger.error("background work failed: %s", name_of(function), exc_info=error)
+    except BaseExceptionGroup as group:
+        failures, rest = group.split(Exception)
+        if failures is not None:
+            logger.error("background work failed: %s", name_of(function), exc_info=failures)
+        assert rest is not None  # or it would be an Exception itself
+        raise rest from None
 
 
 def owns_signals() -> bool:

@@ -1,16 +1,16 @@
 """The requests of one connection, one after the other, and what each deadline means for them."""
 
 import logging
-import math
 
 import trio
 
+from hump_trio.access_log import log_request
 from hump_trio.connection import Connection, Phase
-from hump_trio.exceptions import HttpException, HttpParserError
+from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError, Outcome
 from hump_trio.exchange import Exchange
 from hump_trio.http1.head import RequestHead
 from hump_trio.response import Response, error_response
-from hump_trio.sending import Sender
+from hump_trio.sending import Sender, close_unsent
 
 __all__ = ["serve_connection"]
 
@@ -27,6 +27,8 @@ EXPIRED_ERRORS = {
     Phase.HANDLER: (503, "the answer took too long"),
     Phase.SEND: (503, "the answer took too long"),
 }
+# The same where the caller has asked for less time than it would have had.
+ASKED_ERROR = (504, "the answer took longer than its caller waits")
 
 
 async def serve_connection(connection: Connection) -> None:
@@ -47,8 +49,9 @@ async def serve_connection(connection: Connection) -> None:
         if rest is not None:
             raise rest from None
     finally:
-        if serving.exchange is not None:
-            serving.exchange.release()
+        if serving.answer is not None and connection.phase is Phase.HANDLER:
+            await close_unsent(serving.answer, connection.state)
+        serving.release()
         if connection.phase in CUT_PHASES:
             connection.transport.reset()
         else:
@@ -64,9 +67,22 @@ class Serving:
         error: What is to be answered instead of a handler's response.
         failed: Whether an error is being answered, so that a second one gets a plain answer.
         over: Whether the connection is to be closed.
+        sent: Whether the answer is on the wire and its request still to be ended.
     """
 
-    __slots__ = ("_context", "_task", "answer", "connection", "error", "exchange", "failed", "over")
+    __slots__ = (
+        "_context",
+        "_keep_alive",
+        "_malformed",
+        "_task",
+        "answer",
+        "connection",
+        "error",
+        "exchange",
+        "failed",
+        "over",
+        "sent",
+    )
 
     def __init__(self, connection: Connection) -> None:
         self.connection: Connection = connection
@@ -75,7 +91,10 @@ class Serving:
         self.error: Exception | None = None
         self.failed: bool = False
         self.over: bool = False
-        self._task = trio.lowlevel.current_task()
+        self.sent: bool = False
+        self._keep_alive: bool = False
+        self._malformed: tuple[Outcome, int] | None = None
+        self._task = connection.task = trio.lowlevel.current_task()
         self._context = self._task.context.copy()
 
     async def serve(self) -> None:
@@ -93,9 +112,17 @@ class Serving:
             if connection.scope.cancel_called:
                 self._judge()
 
+    def release(self) -> None:
+        """Give back what is held for a request that was cut. Any number of calls are one."""
+        self._log_malformed()
+        if self.exchange is not None:
+            self.exchange.release()
+
     async def _run(self) -> None:
         while not self.over:
-            if self.answer is None:
+            if self.sent:
+                await self._go_on()
+            elif self.answer is None:
                 self.answer = await self._next_answer()
                 if self.answer is None:
                     self.over = True
@@ -117,6 +144,7 @@ class Serving:
         except (HttpException, HttpParserError) as error:
             logger.info("refused a request: %s", error)
             if self.exchange is None:
+                self._count_malformed("refused", error.status)
                 return await self._answer_error(error)
             exchange = self.exchange
             exchange.choice = self.connection.state.dispatcher.refuse(error)
@@ -134,10 +162,12 @@ class Serving:
         else:
             self.failed = True
             state = self.connection.state
-            exchange.request.deadline = self.connection.enter_handler(
+            exchange.request.server_deadline = self.connection.enter_handler(
                 state.timeouts.handler, exchange.choice.disconnect_grace
             )
             response = await state.dispatcher.answer_error(exchange.request, error)
+            if self.connection.enforced:
+                self.connection.lift()
         response.settle()
         return response
 
@@ -172,8 +202,9 @@ class Serving:
         head = None if exchange is None else exchange.head
         sender = Sender(connection, head, answer, keep_alive=keep_alive)
         if exchange is None:
-            connection.enter_send(math.inf)
+            connection.enter_send()
         else:
+            exchange.status = answer.status
             exchange.enter_send()
         try:
             keep_alive = await sender.send()
@@ -186,10 +217,24 @@ class Serving:
             else:
                 self.error = error
             return
+        finally:
+            if connection.enforced:
+                connection.lift()
         self.answer = None
         self.failed = False
+        self.sent = True
+        self._keep_alive = keep_alive
+        if connection.expired is None:  # else under a scope that isn't cancelled
+            await self._go_on()
+
+    async def _go_on(self) -> None:
+        """End the request whose answer is on the wire, and await the next one or the end."""
+        connection, exchange, keep_alive = self.connection, self.exchange, self._keep_alive
+        self.sent = False
         self.over = True  # unless another request can follow
-        if exchange is not None:
+        if exchange is None:
+            self._log_malformed()
+        else:
             exchange.release()
             while exchange.being_read:  # by a task that outlives its handler, until it notices
                 await trio.lowlevel.checkpoint()
@@ -211,35 +256,89 @@ class Serving:
 
     def _fail(self, error: Exception) -> None:
         """End the connection for an error that can't be answered any more."""
+        connection = self.connection
         self.over = True
-        if self.connection.broken:
+        text = connection.describe()
+        if connection.broken:
+            connection.note("client-gone")
             logger.debug("the peer has gone: %s", error)
+        elif isinstance(error, DeadlineError):
+            connection.note("deadline")
+            stood = error.place and f", it stood at {error.place}"
+            logger.info(
+                "cut after %.1f s: %s, its time has passed%s", connection.age(), text, stood
+            )
         elif isinstance(error, HttpException | HttpParserError):
-            logger.info("the answer broke off: %s, %s", self.connection.describe(), error)
+            self._set_outcome("refused")
+            logger.info("the answer broke off: %s, %s", text, error)
         else:
-            logger.error("the answer broke off: %s", self.connection.describe(), exc_info=error)
+            self._set_outcome("crash")
+            logger.error("the answer broke off: %s", text, exc_info=error)
+
+    def _set_outcome(self, outcome: Outcome) -> None:
+        if self.exchange is not None:
+            self.exchange.request.outcome = outcome
+
+    def _count_malformed(self, outcome: Outcome, status: int) -> None:
+        """Count what is answered without being a request."""
+        self._malformed = (outcome, status)
+        self.connection.state.outcomes[outcome] += 1
+
+    def _log_malformed(self) -> None:
+        """Log its answer, now that it has been sent."""
+        connection = self.connection
+        if self._malformed is not None and connection.state.access_log:
+            (outcome, status), self._malformed = self._malformed, None
+            sent_bytes = connection.transport.sent_bytes - connection.logged_bytes
+            log_request(
+                None,
+                status if connection.begun else 0,
+                outcome=outcome,
+                byte_count=sent_bytes,
+                seconds=connection.age(),
+            )
 
     def _judge(self) -> None:
         """Decide how to go on after the scope was cancelled."""
-        connection, exchange = self.connection, self.exchange
+        connection = self.connection
         expired, connection.expired = connection.expired, None
-        if self.over:
+        reason, connection.cancelled_for = connection.cancelled_for, None
+        if self.over or self.sent:
             return
+        if reason is None and expired is None:
+            expired = connection.phase  # the scope's own deadline has passed
         if expired is None or connection.broken or connection.torn or connection.begun:
             self.over = True
-            reason = "the client has gone" if expired is None else "its time has passed"
-            age = connection.age()
-            logger.info("cut after %.1f s: %s, %s", age, connection.describe(), reason)
+            if expired is not None:
+                connection.note("deadline")
+            why = "the client has gone" if expired is None else "its time has passed"
+            age, text = connection.age(), connection.describe()
+            logger.info("cut after %.1f s: %s, %s%s", age, text, why, self._stood())
         elif expired in SILENT_PHASES:
             self._look_again()
         elif connection.phase is Phase.SEND or (self.answer is None and expired is not Phase.SEND):
             # What came true just before it was cancelled goes on: an answer, or the end of one.
-            status, detail = EXPIRED_ERRORS[expired]
-            self.answer = None
-            self.error = HttpException(status, detail)
-            if expired is Phase.BODY and exchange is not None:
-                exchange.body_failed = True
-            logger.warning("%s: %s", detail, connection.describe())
+            self._expire(expired)
+
+    def _expire(self, expired: Phase) -> None:
+        """Answer a request whose time has passed."""
+        connection, exchange = self.connection, self.exchange
+        connection.note("deadline")
+        status, detail = EXPIRED_ERRORS[expired]
+        if exchange is None:
+            self._count_malformed("stalled", status)
+        elif expired is Phase.BODY:
+            exchange.body_failed = True
+        elif exchange.asked:
+            status, detail = ASKED_ERROR
+        self.answer = None
+        self.error = HttpException(status, detail)
+        logger.warning("%s: %s%s", detail, connection.describe(), self._stood())
+
+    def _stood(self) -> str:
+        """Return where the handler was when it was cancelled, for a log."""
+        place, self.connection.stood = self.connection.stood, ""
+        return place and f", it stood at {place}"
 
     def _look_again(self) -> None:
         """Close a silent connection, unless a request has come at the last moment."""

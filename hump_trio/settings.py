@@ -4,6 +4,7 @@ Facts only: nothing here knows what a request or a connection is.
 """
 
 import math
+import re
 from dataclasses import dataclass, fields
 
 __all__ = ["Limits", "Timeouts"]
@@ -47,6 +48,7 @@ class Limits:
                 raise ValueError(f"Limits.{field.name} must be a positive integer, not {value!r}")
 
 
+FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 MAY_BE_ZERO = frozenset({"shutdown_delay", "shutdown", "drain_idle", "cleanup"})
 
 
@@ -54,7 +56,8 @@ MAY_BE_ZERO = frozenset({"shutdown_delay", "shutdown", "drain_idle", "cleanup"})
 class Timeouts:
     """How long the server waits for its clients, for handlers and for its own end.
 
-    Every field is in seconds, but for ``min_rate``; ``math.inf`` means no limit.
+    Every field is in seconds, but for ``min_rate`` and ``deadline_header``; ``math.inf`` means no
+    limit.
 
     Args:
         keep_alive: First byte of the next request. 75: longer than the 60 of common load
@@ -70,6 +73,10 @@ class Timeouts:
             to 64 KiB. On expiry the connection is reset.
         handler: From the complete request to the handler's return. 30: a person has gone by
             then. On expiry the handler is cancelled and the answer is 503.
+        deadline_header: Name of the field in which a caller says how many milliseconds it waits,
+            e.g. Envoy's ``x-envoy-expected-rq-timeout-ms``. It can only shorten the time of a
+            handler, whose answer is 504 then. None: callers aren't asked, since a browser can
+            send such a field as well.
         disconnect_poll: Between two looks for clients that have gone while a handler runs. 0.25:
             unnoticed by people, and next to free.
         shutdown_delay: Between ``app.draining`` and the end of accepting. 0: raise it to what a
@@ -77,11 +84,12 @@ class Timeouts:
         shutdown: For running requests to end at shutdown. 10: what supervisors commonly wait.
         drain_idle: For a request that is on its way to an idle connection at shutdown. 0.25:
             more than a round trip across an ocean.
-        cleanup: For clean-up after ``shutdown`` has passed, and for closing a stream. 5.
+        cleanup: For all clean-up after ``shutdown`` has passed, for the lifespan's exit, and for
+            closing a stream. 5.
 
     Raises:
         ValueError: A time isn't a positive number (``shutdown_delay``, ``shutdown``,
-            ``drain_idle`` and ``cleanup`` may be zero).
+            ``drain_idle`` and ``cleanup`` may be zero), or the header's name can't be one.
     """
 
     keep_alive: float = 75.0
@@ -90,6 +98,7 @@ class Timeouts:
     min_rate: float = 240.0
     send_grace: float = 60.0
     handler: float = 30.0
+    deadline_header: str | None = None
     disconnect_poll: float = 0.25
     shutdown_delay: float = 0.0
     shutdown: float = 10.0
@@ -99,6 +108,9 @@ class Timeouts:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "deadline_header":
+                check_name(value)
+                continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or math.isnan(value) or value < 0:
                 raise ValueError(
@@ -106,3 +118,9 @@ class Timeouts:
                 )
             if value == 0 and field.name not in MAY_BE_ZERO:
                 raise ValueError(f"Timeouts.{field.name} must be more than zero")
+
+
+def check_name(value: object) -> None:
+    """Refuse what is neither None nor a field's name (RFC 9110 section 5.1)."""
+    if value is not None and not (isinstance(value, str) and FIELD_NAME.fullmatch(value)):
+        raise ValueError(f"Timeouts.deadline_header must be a header's name or None, not {value!r}")

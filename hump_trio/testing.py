@@ -53,11 +53,11 @@ class MemoryListener(trio.abc.Listener[Transport]):
         return ours
 
 
-running_apps: WeakKeyDictionary[Hump, MemoryListener] = WeakKeyDictionary()
+running_apps: WeakKeyDictionary[Hump[Any], MemoryListener] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def running(app: Hump) -> AsyncIterator[MemoryListener]:
+async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
     """Serve an app in memory; whoever comes second shares what is running."""
     listener = running_apps.get(app)
     if listener is not None:
@@ -85,7 +85,7 @@ async def running(app: Hump) -> AsyncIterator[MemoryListener]:
 
 
 @asynccontextmanager
-async def client(app: Hump, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: Hump[Any], **options: Any) -> AsyncIterator[httpx.AsyncClient]:
     """Serve an app in memory and give an httpx client for it.
 
     The client has no timeouts of its own; paths are enough as URLs.
@@ -120,6 +120,20 @@ class RawConnection:
         """
         await self._transport.send_all(data)
 
+    async def trickle(self, data: bytes, *, pause: float) -> None:
+        """Send bytes one by one.
+
+        Args:
+            data: What to send.
+            pause: Seconds after each byte.
+
+        Raises:
+            trio.BrokenResourceError: The app has closed or reset the connection.
+        """
+        for byte in data:
+            await self.send(bytes([byte]))
+            await trio.sleep(pause)
+
     async def receive(self, max_bytes: int | None = None) -> bytes:
         """Return what the app has sent, or nothing at the end. A checkpoint.
 
@@ -143,7 +157,7 @@ class RawConnection:
 
 
 @asynccontextmanager
-async def connect(app: Hump) -> AsyncIterator[RawConnection]:
+async def connect(app: Hump[Any]) -> AsyncIterator[RawConnection]:
     """Serve an app in memory and give a raw connection to it, closed at the end.
 
     Inside `client(app)`, or another `connect(app)`, it is one more connection to the same app.

@@ -98,6 +98,11 @@ class Transport(trio.abc.HalfCloseableStream):
         hide the end behind them.
         """
 
+    @property
+    @abstractmethod
+    def sent_bytes(self) -> int:
+        """How many bytes in all were given to the system or the peer."""
+
     @abstractmethod
     def acked_bytes(self) -> int:
         """Return how many bytes in all the peer has acknowledged."""
@@ -142,7 +147,7 @@ class SocketTransport(Transport):
         self._client = client
         self._query_unacked = query_unacked
         self._query_peer = query_peer
-        self._sent_bytes = 0
+        self._sent_bytes: int = 0
         self._sending = False
         self._sending_ended = False
         sock.setblocking(False)
@@ -221,6 +226,11 @@ class SocketTransport(Transport):
     def peer_state(self) -> PeerState:
         """Tell what the peer has ended (see `Transport.peer_state`)."""
         return "reset" if self._socket.fileno() < 0 else self._query_peer(self._socket)
+
+    @property
+    def sent_bytes(self) -> int:
+        """The bytes that the socket has taken."""
+        return self._sent_bytes
 
     def acked_bytes(self) -> int:
         """Return the bytes acknowledged so far."""

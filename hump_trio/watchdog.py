@@ -49,13 +49,17 @@ class Watchdog:
             looking = now + seconds > last_look + self._disconnect_poll  # the next is too late
             if looking:
                 last_look = now
-            for connection in list(self.connections):
-                if connection.deadline <= now:
-                    connection.expire(now)
-                phase = connection.phase
-                if looking and (phase is Phase.HANDLER or phase is Phase.SEND):
-                    connection.look_for_peer(now)
+            self._look(now, looking=looking)
             self._changed.unpark_all()
+
+    def _look(self, now: float, *, looking: bool) -> None:
+        """Look at each connection once; none is remembered while the watchdog sleeps."""
+        for connection in list(self.connections):
+            phase = connection.phase
+            if phase is Phase.HANDLER or connection.deadline <= now:
+                connection.expire(now)
+            if looking and (phase is Phase.HANDLER or phase is Phase.SEND):
+                connection.look_for_peer(now)
 
     async def wait_room(self, limit: int) -> None:
         """Wait until there are fewer connections than the limit.
@@ -71,8 +75,8 @@ class Watchdog:
             await self._changed.park()
 
     def hasten_idle(self, seconds: float) -> None:
-        """Let connections that have nothing to ask wait no longer than this."""
+        """Let connections that have nothing to ask, or are answered, wait no longer than this."""
         latest = trio.current_time() + seconds
         for connection in self.connections:
-            if connection.phase in (Phase.IDLE, Phase.OPENED):
+            if connection.phase in (Phase.IDLE, Phase.OPENED, Phase.LINGER):
                 connection.deadline = min(connection.deadline, latest)

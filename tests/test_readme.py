@@ -87,10 +87,10 @@ def table_after(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def readable(name: str, value: float | None) -> str:
+def readable(name: str, value: float | str | None) -> str:
     """Return a setting's value as the README writes it."""
     if value is None:
-        return "no limit"
+        return "none" if name == "deadline_header" else "no limit"
     if not name.endswith("_bytes"):
         return f"{value:,g}"
     kibibytes = int(value) // 1024
@@ -148,14 +148,18 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
         uploaded = await http.put("/upload", content=bytes(2_000_000))
         too_large = await http.put("/upload", content=bytes(10_000_001))
         countdown = await http.get("/countdown")
+        race = await http.get("/race")
         order = await http.post("/order")
+        total = await http.get("/sum")
+        letter = await http.post("/letters")
         unknown = await http.get("/unknown")
     assert (stranger.status_code, stranger.text) == (401, "who are you?")
     assert (member.status_code, member.text) == (409, "no tea left")
     assert uploaded.json() == {"bytes": 2_000_000}
     assert too_large.status_code == 413
     assert countdown.text == "3\n2\n1\n"
-    assert order.status_code == 503
+    assert sorted(race.text.split()) == ["hare", "tortoise"]
+    assert (order.status_code, total.text, letter.text) == (503, "4", "after 0 orders")
     assert (unknown.status_code, unknown.headers["x-greeting"]) == (404, "hello")
 
 

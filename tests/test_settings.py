@@ -9,7 +9,13 @@ import pytest
 from hump_trio.settings import MAY_BE_ZERO, Limits, Timeouts
 
 LIMITS = [field.name for field in fields(Limits)]
-TIMEOUTS = [field.name for field in fields(Timeouts)]
+TIMEOUTS = [field.name for field in fields(Timeouts) if field.name != "deadline_header"]
+
+
+def timeouts_of(name: str, value: Any) -> Timeouts:
+    """Return timeouts with one field given by name."""
+    given: dict[str, Any] = {name: value}
+    return Timeouts(**given)
 
 
 @pytest.mark.parametrize("name", LIMITS)
@@ -41,24 +47,32 @@ def test_only_requests_may_be_without_limit(name: str) -> None:
 def test_a_timeout_is_a_number(name: str, value: Any) -> None:
     """Whatever isn't one is refused at once, and the message names the field and the value."""
     with pytest.raises(ValueError, match=f"Timeouts.{name} must be a number .*{value!r}"):
-        Timeouts(**{name: value})
+        timeouts_of(name, value)
 
 
 @pytest.mark.parametrize("name", TIMEOUTS)
 def test_zero_is_for_the_times_of_a_shutdown(name: str) -> None:
     """A wait for a peer that ends at once would refuse everybody; a shutdown may be abrupt."""
     if name in MAY_BE_ZERO:
-        assert getattr(Timeouts(**{name: 0}), name) == 0
+        assert getattr(timeouts_of(name, 0), name) == 0
     else:
         with pytest.raises(ValueError, match=f"Timeouts.{name} must be more than zero"):
-            Timeouts(**{name: 0})
+            timeouts_of(name, 0)
 
 
 @pytest.mark.parametrize("name", TIMEOUTS)
 @pytest.mark.parametrize("value", [math.inf, 0.001, 7])
 def test_a_timeout_may_be_any_number(name: str, value: float) -> None:
     """Whole seconds, parts of one, and no limit at all."""
-    assert getattr(Timeouts(**{name: value}), name) == value
+    assert getattr(timeouts_of(name, value), name) == value
+
+
+@pytest.mark.parametrize("value", ["", "a b", "x:", 3, b"x"])
+def test_a_deadline_header_is_a_name(value: Any) -> None:
+    """What can't name a header field is refused at once."""
+    with pytest.raises(ValueError, match=r"Timeouts\.deadline_header must be a "):
+        timeouts_of("deadline_header", value)
+    assert Timeouts(deadline_header="X-Deadline-Ms").deadline_header == "X-Deadline-Ms"
 
 
 def test_the_defaults_pass_their_own_checks() -> None:

@@ -26,7 +26,7 @@ def app_of(body: Any, status: int = 200, **headers: str) -> Hump:
 
 
 class Parts:
-    """An async iterable, a part a second, that notes its steps and which task closed it."""
+    """An async iterable, ten parts a second, that notes its steps and which task closed it."""
 
     def __init__(self, *parts: Any) -> None:
         self.left = list(parts)
@@ -40,7 +40,7 @@ class Parts:
     async def __anext__(self) -> Any:
         self.steps += 1
         if self.steps > 1:
-            await trio.sleep(1)
+            await trio.sleep(0.1)
         self.tasks.add(trio.lowlevel.current_task())
         if not self.left:
             raise StopAsyncIteration
@@ -352,10 +352,12 @@ async def test_a_body_that_can_not_be_closed_is_logged_and_bounded(
     """`Timeouts.cleanup` is what closing may take; the answer is whole all the same."""
     app = app_of(lambda: Clinging(way))
     app.timeouts = Timeouts(cleanup=5)
-    answers = await ask(app, request() * 2, "GET", "GET")
+    async with connect(app) as raw:
+        await raw.send(request() + request("GET", "/", "Connection: close"))
+        answers = parse_answers(await read_to_end(raw), "GET", "GET")
     assert [answer.text for answer in answers] == ["part", "part"]
     assert caplog.text.count(message) == 2
-    assert trio.current_time() == 2 * (1 + seconds)
+    assert trio.current_time() == pytest.approx(2 * (0.1 + seconds))
 
 
 async def test_an_iterator_without_aclose_is_fine(autojump_clock: MockClock) -> None:

@@ -1,5 +1,6 @@
 """The watchdog: when it sweeps, when it rests, and whom it closes to make room."""
 
+import gc
 import math
 
 import pytest
@@ -54,6 +55,25 @@ async def test_a_sweep_expires_what_is_due_and_nothing_else(autojump_clock: Mock
         early.phase = Phase.HEAD
         await trio.sleep(SWEEP_SECONDS)
         assert early.expired is Phase.OPENED
+        nursery.cancel_scope.cancel()
+
+
+async def test_it_remembers_nobody_who_has_gone(autojump_clock: MockClock) -> None:
+    """A connection ends with its request and all it held, also if it was the last one looked at."""
+    watchdog = Watchdog()
+    [connection] = new_connections(1, watchdog)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.sweep)
+        await trio.sleep(1.5 * SWEEP_SECONDS)
+        watchdog.discard(connection)
+        state = connection.state
+        del connection
+        gc.collect()
+        assert not [
+            each
+            for each in gc.get_objects()
+            if isinstance(each, Connection) and each.state is state
+        ]
         nursery.cancel_scope.cancel()
 
 

@@ -1,0 +1,48 @@
+"""Where tasks stand, in words for a person: the line of their program that each waits in."""
+
+import traceback
+from collections.abc import Iterable, Iterator
+from types import FrameType
+
+import trio
+
+__all__ = ["describe_tree", "innermost_tasks", "place_of", "place_of_error"]
+
+# What a line of these says tells nothing of the program that waits in it.
+MACHINERY = frozenset({"trio", "hump_trio", "contextlib", "outcome"})
+
+
+def innermost_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
+    """Yield the tasks of a nursery that wait for no task of their own."""
+    for task in nursery.child_tasks:
+        below = [each for inner in task.child_nurseries for each in innermost_tasks(inner)]
+        yield from below or (task,)
+
+
+def describe_tree(task: trio.lowlevel.Task, indent: str = "") -> Iterator[str]:
+    """Yield a line for a task and for each one below it, with the place where it stands."""
+    yield f"{indent}{task.name} at {place_of(task) or 'a line of the server'}"
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield from describe_tree(child, indent + "  ")
+
+
+def place_of(task: trio.lowlevel.Task) -> str:
+    """Return the innermost line of the program that a task waits in; empty if there is none."""
+    return innermost_place(task.iter_await_frames())
+
+
+def place_of_error(error: BaseException) -> str:
+    """Return the line of the program that an error was raised in, its first leaf if a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return innermost_place(traceback.walk_tb(error.__traceback__))
+
+
+def innermost_place(frames: Iterable[tuple[FrameType, int]]) -> str:
+    """Return the last of some frames that is the program's own; empty if none is."""
+    place = ""
+    for frame, line in frames:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in MACHINERY:
+            place = f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}"
+    return place
