@@ -94,10 +94,10 @@ class DeadlineError(HttpException):
         place: The line of the program that it was cancelled in; empty if unknown.
     """
 
-    outcome = "deadline"
+    outcome: ClassVar[Outcome | None] = "deadline"
 
     def __init__(self, place: str = "") -> None:
-        self.place = place
+        self.place: str = place
         super().__init__(503, "the answer took too long")
 
 
@@ -108,7 +108,7 @@ class OverloadError(HttpException):
         detail: Of what there is too much.
     """
 
-    outcome = "shed"
+    outcome: ClassVar[Outcome | None] = "shed"
 
     def __init__(self, detail: str) -> None:
         super().__init__(503, detail, headers=RETRY_AFTER)

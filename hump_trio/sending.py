@@ -1,12 +1,13 @@
 """A response onto the wire: whole, or in chunks as an async iterable yields them."""
 
 import logging
+import math
 from collections.abc import AsyncIterable
 from typing import cast
 
 import trio
 
-from hump_trio.connection import Connection
+from hump_trio.connection import Connection, Phase
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import (
     LAST_CHUNK,
@@ -150,6 +151,8 @@ class Sender:
                         async for part in iterator:
                             await parts.send(part)
                         await parts.finish()
+                        # It is whole: nobody is looked for while its body is closed.
+                        self._connection.enter(Phase.DRAIN, math.inf)
                     else:
                         await self.write(head.data)
                     sent = True

@@ -49,13 +49,15 @@ async def serve_connection(connection: Connection) -> None:
         if rest is not None:
             raise rest from None
     finally:
-        if serving.answer is not None and connection.phase is Phase.HANDLER:
-            await close_unsent(serving.answer, connection.state)
-        serving.release()
-        if connection.phase in CUT_PHASES:
-            connection.transport.reset()
-        else:
-            connection.transport.close()
+        try:
+            if serving.answer is not None and connection.phase is Phase.HANDLER:
+                await close_unsent(serving.answer, connection.state)
+        finally:
+            serving.release()
+            if connection.phase in CUT_PHASES:
+                connection.transport.reset()
+            else:
+                connection.transport.close()
 
 
 class Serving:

@@ -257,15 +257,16 @@ async def test_a_handler_that_forgets_to_return(caplog: pytest.LogCaptureFixture
     assert "forgetful must return a response, not None" in record.exc_text
 
 
+@pytest.mark.parametrize("answer", ["\ud800", Response("\ud800")])
 async def test_a_handler_that_answers_with_what_cannot_be_sent(
-    caplog: pytest.LogCaptureFixture,
+    answer: str | Response, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The last check stands outside all handlers."""
     app = app_raising(OwnError())
 
     @app.exception_handler(Exception)
-    async def surrogate(request: Request, error: Exception) -> str:
-        return "\ud800"
+    async def surrogate(request: Request, error: Exception) -> str | Response:
+        return answer
 
     assert of(await front_page(app)) == PLAIN_500
     assert len(errors_in(caplog)) == 1

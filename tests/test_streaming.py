@@ -352,9 +352,7 @@ async def test_a_body_that_can_not_be_closed_is_logged_and_bounded(
     """`Timeouts.cleanup` is what closing may take; the answer is whole all the same."""
     app = app_of(lambda: Clinging(way))
     app.timeouts = Timeouts(cleanup=5)
-    async with connect(app) as raw:
-        await raw.send(request() + request("GET", "/", "Connection: close"))
-        answers = parse_answers(await read_to_end(raw), "GET", "GET")
+    answers = await ask(app, request() * 2, "GET", "GET")
     assert [answer.text for answer in answers] == ["part", "part"]
     assert caplog.text.count(message) == 2
     assert trio.current_time() == pytest.approx(2 * (0.1 + seconds))

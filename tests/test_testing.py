@@ -177,3 +177,15 @@ async def test_a_listener_in_memory_leaves_nobody_waiting(autojump_clock: MockCl
             for client in clients:
                 with suppress(trio.BrokenResourceError):
                     assert await client.receive_some() == b""
+
+
+async def test_a_raw_connection_trickles(autojump_clock: MockClock) -> None:
+    """A client that sends a byte a second is cut as any slow one, in no time."""
+    async with connect(Hump()) as raw:
+        await raw.trickle(request(), pause=0.1)
+        assert (await raw.receive()).startswith(b"HTTP/1.1 404 ")
+        started = trio.current_time()
+        with pytest.raises(trio.BrokenResourceError):
+            await raw.trickle(request(), pause=1)
+        assert 10 <= trio.current_time() - started <= 17
+        assert (await raw.receive()).startswith(b"HTTP/1.1 408 ")
