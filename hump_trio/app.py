@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from inspect import isasyncgenfunction, iscoroutinefunction, signature
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack, cast
 
 import trio
 
@@ -24,13 +24,20 @@ __all__ = ["Hump"]
 logger: logging.Logger = logging.getLogger("hump_trio")
 
 H = TypeVar("H", bound=Callable[..., Any])
+A = TypeVar("A")
+Ts = TypeVarTuple("Ts")
 
 if TYPE_CHECKING:  # a default, which the typing module has from Python 3.13 on
     from typing_extensions import TypeVar as DefaultTypeVar
 
-    S = DefaultTypeVar("S", default=SimpleNamespace)
+    S = DefaultTypeVar("S", default=Any)
 else:
     S = TypeVar("S")
+
+
+Lifespan: TypeAlias = (
+    Callable[[A], AsyncIterator[S | None]] | Callable[[A], AbstractAsyncContextManager[S | None]]
+)
 
 
 class Hump(Generic[S]):
@@ -68,6 +75,8 @@ class Hump(Generic[S]):
             check_field("server", server)
         self.host = host
         self.port = port
+        if not isinstance(limits, Limits | None) or not isinstance(timeouts, Timeouts | None):
+            raise TypeError("write limits=Limits(...) and timeouts=Timeouts(...)")
         self.limits: Limits = limits or Limits()
         self.timeouts: Timeouts = timeouts or Timeouts()
         self.addresses: tuple[str, ...] = ()
@@ -76,7 +85,7 @@ class Hump(Generic[S]):
         self._table = RouteTable()
         self._middleware: list[Middleware] = []
         self._exception_handlers: dict[type[BaseException], ExceptionHandler] = {}
-        self._lifespan: Callable[[Hump[S]], AbstractAsyncContextManager[S | None]] | None = None
+        self._lifespan: Callable[[Any], AbstractAsyncContextManager[S | None]] | None = None
         self._server: Server | None = None
 
     def route(
@@ -198,7 +207,7 @@ class Hump(Generic[S]):
 
         return register
 
-    def lifespan(self, function: H) -> H:
+    def lifespan(self, function: Lifespan[Self, S]) -> Lifespan[Self, S]:
         """Register what encloses the life of the server: ``async def`` with the app and one yield.
 
         What stands before the ``yield`` runs before the address is bound, what stands after it
@@ -214,7 +223,7 @@ class Hump(Generic[S]):
         """
         self._check_idle()
         if self._lifespan is not None:
-            raise RuntimeError("an app has one lifespan; in it, `async with` takes further ones")
+            raise RuntimeError("an app has one lifespan: in it, `async with` takes further ones")
         check_lifespan(function)
         manager = asynccontextmanager(function) if isasyncgenfunction(function) else function
         self._lifespan = cast("Any", manager)
@@ -235,7 +244,7 @@ class Hump(Generic[S]):
         finally:
             self.state = before
 
-    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    def start_soon(self, function: Callable[[Unpack[Ts]], Awaitable[Any]], *args: *Ts) -> None:
         """Run ``await function(*args)`` as background work of the app; it outlives the request.
 
         At shutdown it is awaited within `Timeouts.shutdown` seconds, then cancelled. If it
@@ -243,7 +252,13 @@ class Hump(Generic[S]):
 
         Raises:
             RuntimeError: The app isn't being served. In a lifespan, open a nursery instead.
+            TypeError: The function can't be called, or is a generator.
         """
+        if not callable(function) or isasyncgenfunction(function):
+            raise TypeError(
+                "start_soon takes an async function and its arguments, as in"
+                f" app.start_soon(work, 1), not {function!r:.80}"
+            )
         self._running().start_soon(function, *args)
 
     def statistics(self) -> ServerStatistics:
@@ -256,7 +271,10 @@ class Hump(Generic[S]):
 
     def _running(self) -> Server:
         if self._server is None:
-            raise RuntimeError("this app is not being served")
+            raise RuntimeError(
+                "this app is not being served: call this from a handler,"
+                " or after `await nursery.start(app.serve)`"
+            )
         return self._server
 
     def _check_idle(self) -> None:
@@ -353,7 +371,7 @@ def check_lifespan(function: Any) -> None:
     """
     form = "`async def lifespan(app)` with one `yield`"
     if not callable(function) or iscoroutinefunction(function):
-        raise TypeError(f"a lifespan is an {form}, not {function!r}")
+        raise TypeError(f"a lifespan is an {form}, not {function!r:.80}")
     try:
         signature(function).bind("app")
     except TypeError:

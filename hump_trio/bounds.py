@@ -1,9 +1,10 @@
 """Bounds for single handlers, as decorators: how long one may take, how many may run at a time."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
-from functools import wraps
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from copy import copy
+from functools import partial, wraps
+from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
 
@@ -16,25 +17,20 @@ from hump_trio.task_tree import place_of_error
 __all__ = ["limit", "timeout"]
 
 H = TypeVar("H", bound=Callable[..., Any])
-
-
-class BoundedStream(StreamResponse):
-    """A generator's answer under `timeout`: the generator runs when it is sent."""
-
-    __slots__ = ()
+# Gives what encloses each part of one call: the handler, and the producer that it returns.
+Bound: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 
 def timeout(seconds: float) -> Callable[[H], H]:
-    """Return a decorator that cancels a handler after some seconds, from its call to its return.
+    """Return a decorator that cancels a handler after some seconds, counted from its call.
 
-    An exact scope around the call, wherever that is: under a verb decorator, in any order with
-    others, or in a program of its own. While it runs, `Request.deadline` and
-    `trio.current_effective_deadline` know of it; the soonest deadline wins. A generator becomes a
-    function that returns a `StreamResponse`, and the time covers the whole answer.
+    An exact scope, below a verb decorator and in any order with others, or in a program without a
+    server. `Request.deadline` and `trio.current_effective_deadline` know of it; the soonest
+    deadline wins. A producer that the handler returns has what is left of the time. A generator
+    becomes a function that returns a `StreamResponse`.
 
     Args:
-        seconds: Counted while a body is waited for, too; unlike ``timeout=`` of a route, which
-            also covers a streamed answer.
+        seconds: They run while a body is waited for, too; those of a route's ``timeout=`` don't.
 
     Raises:
         TypeError: What is decorated isn't an async function.
@@ -44,62 +40,29 @@ def timeout(seconds: float) -> Callable[[H], H]:
     a `trio.TooSlowError` of its own passes through.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise ValueError(f"a timeout is a positive number of seconds, not {seconds!r}")
+        raise ValueError(
+            f"a timeout is a positive number of seconds, as in @timeout(3), not {seconds!r:.80}"
+        )
 
     def decorate(handler: H) -> H:
         check_async(handler, "handler")
 
-        @wraps(handler)
-        async def bounded(*args: Any, **kwargs: Any) -> Any:
-            with expiring(seconds, args, kwargs):
-                return await handler(*args, **kwargs)
+        def bound_of(arguments: tuple[Any, ...]) -> Bound:
+            request = next((each for each in arguments if isinstance(each, Request)), None)
+            return partial(expiring, trio.current_time() + seconds, request)
 
-        @wraps(handler)
-        async def bounded_stream(*args: Any, **kwargs: Any) -> Response:
-            async def produce(send: Send) -> None:
-                with expiring(seconds, args, kwargs):
-                    async with aclosing(handler(*args, **kwargs)) as parts:
-                        async for part in parts:
-                            await send(part)
-                    # One that swallows its cancellation has no end that looks whole.
-                    await trio.lowlevel.checkpoint_if_cancelled()
-
-            return BoundedStream(produce)
-
-        return cast("H", bounded_stream if is_generator(handler) else bounded)
+        return enclose(handler, bound_of)
 
     return decorate
-
-
-@contextmanager
-def expiring(seconds: float, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[None]:
-    """Raise `DeadlineError` for what takes longer, known to the request if it is an argument."""
-    values = (*args, *kwargs.values())
-    request = next((value for value in values if isinstance(value, Request)), None)
-    place = ""
-    with trio.move_on_after(seconds) as scope:
-        if request is not None:
-            request.own_deadlines = (*request.own_deadlines, scope.deadline)
-        try:
-            yield
-        except (trio.Cancelled, BaseExceptionGroup) as error:
-            place = place_of_error(error)
-            raise
-        finally:
-            if request is not None:
-                left = list(request.own_deadlines)
-                left.remove(scope.deadline)
-                request.own_deadlines = tuple(left)
-    if scope.cancelled_caught:
-        raise DeadlineError(place)
 
 
 def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:
     """Return a decorator that lets a handler run only so many times at once.
 
     What comes beyond is answered 503 with ``Retry-After``, at once or when it has waited for its
-    turn in vain; turns are given in the order of arrival. A generator has its turn until it is
-    closed, any other handler until it returns.
+    turn in vain; turns are given in the order of arrival. A handler has its turn until it returns,
+    and its producer takes one for itself. A generator becomes a function that returns a
+    `StreamResponse`.
 
     Args:
         count: How many, at least one. Each use of the decorator counts by itself.
@@ -112,38 +75,74 @@ def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:
     The decorated function raises `HttpException` 503 where there is no room.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError(f"a limit is a positive integer, not {count!r}")
+        raise ValueError(f"a limit is a positive integer, as in @limit(3), not {count!r:.80}")
     if isinstance(wait, bool) or not isinstance(wait, int | float) or not wait >= 0:
-        raise ValueError(f"wait is a number of seconds, not {wait!r}")
+        raise ValueError(f"wait is a number of seconds, not {wait!r:.80}")
 
     def decorate(handler: H) -> H:
         check_async(handler, "handler")
-        turns = trio.Semaphore(count)
-
-        @wraps(handler)
-        async def limited(*args: Any, **kwargs: Any) -> Any:
-            async with turn_of(turns, wait):
-                response = await handler(*args, **kwargs)
-            if not isinstance(response, BoundedStream):
-                return response
-            assert isinstance(response.body, Producer)
-            produce = response.body.produce
-
-            async def produce_in_turn(send: Send) -> None:
-                async with turn_of(turns, wait):
-                    await produce(send)
-
-            return BoundedStream(produce_in_turn)
-
-        @wraps(handler)
-        async def limited_stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            async with turn_of(turns, wait), aclosing(handler(*args, **kwargs)) as parts:
-                async for part in parts:
-                    yield part
-
-        return cast("H", limited_stream if is_generator(handler) else limited)
+        bound = partial(turn_of, trio.Semaphore(count), wait)
+        return enclose(handler, lambda arguments: bound)
 
     return decorate
+
+
+def enclose(handler: H, bound_of: Callable[[tuple[Any, ...]], Bound]) -> H:
+    """Return a handler whose every call is enclosed by a bound of its own."""
+
+    @wraps(handler)
+    async def enclosed(*args: Any, **kwargs: Any) -> Any:
+        bound = bound_of((*args, *kwargs.values()))
+        if is_generator(handler):
+            generate = partial(handler, *args, **kwargs)
+            return StreamResponse(partial(produce_within, bound, partial(send_parts, generate)))
+        async with bound():
+            result = await handler(*args, **kwargs)
+        if isinstance(result, Response) and isinstance(result.body, Producer):
+            producer = Producer(partial(produce_within, bound, result.body.produce))
+            result = copy(result)  # it may be returned again
+            result.body = producer
+        return result
+
+    return cast("H", enclosed)
+
+
+async def send_parts(generate: Callable[[], Any], send: Send) -> None:
+    """Send what a generator yields."""
+    async with aclosing(generate()) as parts:
+        async for part in parts:
+            await send(part)
+
+
+async def produce_within(
+    bound: Bound, produce: Callable[[Send], Awaitable[None]], send: Send
+) -> None:
+    """Run a producer within a bound."""
+    async with bound():
+        await produce(send)
+        # One that swallows its cancellation has no end that looks whole.
+        await trio.lowlevel.checkpoint_if_cancelled()
+
+
+@asynccontextmanager
+async def expiring(deadline: float, request: Request | None) -> AsyncIterator[None]:
+    """Raise `DeadlineError` for what goes on at a deadline, of which the request is told."""
+    place = ""
+    with trio.CancelScope(deadline=deadline) as scope:
+        if request is not None:
+            request.own_deadlines = (*request.own_deadlines, deadline)
+        try:
+            yield
+        except (trio.Cancelled, BaseExceptionGroup) as error:
+            place = place_of_error(error)
+            raise
+        finally:
+            if request is not None:
+                left = list(request.own_deadlines)
+                left.remove(deadline)
+                request.own_deadlines = tuple(left)
+    if scope.cancelled_caught:
+        raise DeadlineError(place)
 
 
 @asynccontextmanager

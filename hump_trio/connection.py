@@ -308,6 +308,7 @@ class Connection:
                 await self.transport.send_all(memoryview(data)[sent_bytes:])
         except trio.BrokenResourceError:
             self.broken = True
+            self.note("client-gone")
             raise
         self.torn = False
 

@@ -310,6 +310,8 @@ class Exchange:
         state.request_count -= self.counted
         state.buffered_bytes -= self._held_bytes
         status = self.status if connection.begun else 0
+        if request.outcome == "ok" and not status:
+            request.outcome = "crash"  # what was raised ends the server, such as SystemExit
         if self.body_failed and request.outcome == "ok" and status >= 400:
             request.outcome = "refused"  # by a handler that was reading the body
         state.outcomes[request.outcome] += 1

@@ -3,7 +3,7 @@
 A response doesn't send itself and knows nothing of framing; that belongs to the protocol.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
 from http import HTTPStatus
 from inspect import isasyncgenfunction, isawaitable
@@ -32,7 +32,7 @@ BYTES_TYPE = "application/octet-stream"
 ACCEPT_ITEMS = 32
 
 # Sends a part of a streamed answer; waits while the client doesn't read.
-Send: TypeAlias = Callable[[str | bytes], Awaitable[None]]
+Send: TypeAlias = Callable[[str | bytes], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,8 @@ class StreamResponse(Response):
     ) -> None:
         if not callable(producer) or isasyncgenfunction(producer):
             raise TypeError(
-                f"a producer is an `async def producer(send)` without yield, not {producer!r:.80}"
+                f"a producer is an `async def producer(send)` without yield, not {producer!r:.80};"
+                " a Response takes text, bytes or a generator's call"
             )
         Response.__init__(self, Producer(producer), status, headers)
 

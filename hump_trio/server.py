@@ -214,6 +214,8 @@ class Server:
             stands = place and f", it stands at {place}"
             logger.warning("cut at shutdown: %s%s", connection.describe(), stands)
             connection.cancel("shutdown")
+        for task in self._background.child_tasks if self._background is not None else ():
+            logger.warning("cut at shutdown: %s, it stands at %s", task.name, place_of(task))
         for nursery in self._nurseries():
             nursery.cancel_scope.cancel()
         await trio.sleep(timeouts.cleanup + SWEEP_SECONDS)  # what is cancelled then has left

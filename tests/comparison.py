@@ -1,6 +1,6 @@
 """What hump_trio and its peers do in hard situations, each run and timed, as a Markdown table.
 
-    pip install -e '.[bench]' granian && python tests/comparison.py
+    pip install -e '.[bench]' && python tests/comparison.py
 
 Servers are started by their own command lines, with default settings and one worker. Those of one
 row run beside each other, as they mostly wait; a row that keeps a CPU busy runs them in turn. It

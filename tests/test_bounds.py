@@ -212,22 +212,30 @@ async def test_a_generator_is_called_for_its_parts_alone(autojump_clock: MockClo
         assert (await http.head("/")).status_code == 200
 
 
-async def test_a_stream_that_is_returned_is_bounded_no_more(autojump_clock: MockClock) -> None:
-    """The time of what isn't a generator ends with its return."""
+async def test_a_producer_has_what_is_left_of_the_time(autojump_clock: MockClock) -> None:
+    """Also if the same response is returned again and again."""
     app = Hump()
+    seen = []
+
+    async def produce(send: Send) -> None:
+        seen.append(trio.current_effective_deadline() - trio.current_time())
+        await trio.sleep(0.5 if len(seen) == 1 else 40)
+        await send("done")
+
+    response = StreamResponse(produce)
 
     @app.get("/")
     @timeout(2)
-    async def handler(request: Request) -> Response:
-        async def produce(send: Send) -> None:
-            assert request.deadline == math.inf
-            await trio.sleep(40)
-            await send("done")
-
-        return StreamResponse(produce)
+    async def handler() -> Response:
+        await trio.sleep(1)
+        return response
 
     async with client(app) as http:
         assert (await http.get("/")).text == "done"
+        late = await http.get("/")
+        assert (late.status_code, trio.current_time()) == (503, 1.5 + 2)
+        assert (await http.head("/")).status_code == 200
+    assert seen == [1, 1]
 
 
 async def test_it_works_without_a_server(autojump_clock: MockClock) -> None:
@@ -249,7 +257,9 @@ async def test_it_works_without_a_server(autojump_clock: MockClock) -> None:
 @pytest.mark.parametrize("seconds", [0, -1, math.nan, -math.inf, True, False, "1", None, 1j])
 def test_what_is_no_time_is_refused(seconds: Any) -> None:
     """When the program starts."""
-    with pytest.raises(ValueError, match=r"^a timeout is a positive number of seconds, not "):
+    with pytest.raises(
+        ValueError, match=r"^a timeout is a positive number of seconds, as in @timeout\(3\), not "
+    ):
         timeout(seconds)
 
 

@@ -341,7 +341,7 @@ async def test_an_app_has_one(app: Hump) -> None:
         with pytest.raises(RuntimeError, match="while it is being served"):
             app.lifespan(decorated)
     app.lifespan(decorated)
-    with pytest.raises(RuntimeError, match=r"an app has one lifespan; in it, `async with`"):
+    with pytest.raises(RuntimeError, match=r"an app has one lifespan: in it, `async with`"):
         app.lifespan(Manager)
 
 

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
+from httpx import AsyncClient
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import HttpException, HumpError, limit
+from hump_trio import HttpException, Hump, HumpError, Send, StreamResponse, limit
+from hump_trio.testing import client
 
 
 class Crowd:
@@ -174,33 +175,40 @@ async def test_a_value_is_passed_on() -> None:
     assert await add(1, second=2) == 3
 
 
-async def test_a_generator_has_its_turn_until_it_is_closed(autojump_clock: MockClock) -> None:
-    """From its first part on: by its end, by closing it early or by an exception."""
+async def test_a_producer_takes_a_turn_of_its_own(autojump_clock: MockClock) -> None:
+    """Called by hand, a generator has become a function that returns its answer."""
 
     @limit(1)
-    async def parts(count: int) -> AsyncGenerator[int]:
+    async def parts(count: int) -> AsyncGenerator[str]:
         for number in range(count):
-            yield 1 // number if number > 1 else number
-        raise LookupError
+            yield str(number)
+            await trio.sleep(1)
 
-    async def refused() -> bool:
-        try:
-            async with aclosing(parts(1)) as others:
-                await anext(others)
-        except HttpException as error:
-            return error.status == 503
-        return False
+    @limit(1)
+    async def produced() -> StreamResponse:
+        async def produce(send: Send) -> None:
+            await trio.sleep(2)
+            await send("done")
 
-    parts(1)  # takes no turn, since nobody asks for a part
-    async with aclosing(parts(5)) as first:
-        assert not await refused()
-        assert await anext(first) == 0
-        assert await refused()
-        assert await anext(first) == 1
-    assert not await refused()
-    with pytest.raises(LookupError):
-        assert [part async for part in parts(0)] == []
-    assert not await refused()
+        return StreamResponse(produce)
+
+    app = Hump()
+    app.add_route("/parts/{count:int}", parts, methods=["GET"])
+    app.add_route("/produced", produced, methods=["GET"])
+    for path in ("/parts/2", "/produced"):
+        statuses: list[int] = []
+        async with client(app) as http:
+
+            async def ask(http: AsyncClient, path: str, statuses: list[int]) -> None:
+                statuses.append((await http.get(path)).status_code)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask, http, path, statuses)
+                await wait_all_tasks_blocked()
+                nursery.start_soon(ask, http, path, statuses)
+            await ask(http, path, statuses)
+        assert statuses == [503, 200, 200]
+    assert isinstance(await cast("Any", parts)(1), StreamResponse)
 
 
 def test_it_works_in_one_run_after_another() -> None:
@@ -227,7 +235,9 @@ def test_it_works_in_one_run_after_another() -> None:
 @pytest.mark.parametrize("count", [0, -1, True, 1.0, "1", None, math.inf])
 def test_what_is_no_limit_is_refused(count: Any) -> None:
     """When the program starts."""
-    with pytest.raises(ValueError, match=r"^a limit is a positive integer, not "):
+    with pytest.raises(
+        ValueError, match=r"^a limit is a positive integer, as in @limit\(3\), not "
+    ):
         limit(count)
 
 
