@@ -4,7 +4,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from traceback import StackSummary
@@ -210,12 +210,11 @@ class Server:
         await trio.sleep(timeouts.shutdown)
         self.state.enter_cleanup()
         for connection in self._watchdog.connections:
-            place = "" if connection.task is None else place_of(connection.task)
-            stands = place and f", it stands at {place}"
-            logger.warning("cut at shutdown: %s%s", connection.describe(), stands)
+            tasks = [] if connection.task is None else [connection.task]
+            log_cut(connection.describe(), tasks)
             connection.cancel("shutdown")
         for task in self._background.child_tasks if self._background is not None else ():
-            logger.warning("cut at shutdown: %s, it stands at %s", task.name, place_of(task))
+            log_cut(f"background work {task.name}", [task])
         for nursery in self._nurseries():
             nursery.cancel_scope.cancel()
         await trio.sleep(timeouts.cleanup + SWEEP_SECONDS)  # what is cancelled then has left
@@ -245,6 +244,12 @@ class Server:
                 for each in SHUTDOWN_SIGNALS:
                     signal.signal(each, signal.SIG_DFL)
                 self.shutdown()
+
+
+def log_cut(text: str, tasks: Iterable[trio.lowlevel.Task]) -> None:
+    """Log what a shutdown has cut, and where it stands."""
+    stands = "".join(f", it stands at {place}" for place in map(place_of, tasks) if place)
+    logger.warning("cut at shutdown: %s%s", text, stands)
 
 
 async def run_in_background(function: Callable[..., Awaitable[Any]], args: Sequence[Any]) -> None:

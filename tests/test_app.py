@@ -1,7 +1,7 @@
 """The app: what is checked where it is written, and its life."""
 
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 import pytest
@@ -270,3 +270,40 @@ def test_a_host_comes_first() -> None:
     host: Any = 8342
     with pytest.raises(ValueError, match=r"a host is a str and comes first.* not 8342"):
         Hump(host)
+
+
+@pytest.mark.parametrize("options", [{"timeouts": 5}, {"limits": {"requests": 1}}])
+def test_settings_of_another_type_are_refused(options: dict[str, Any]) -> None:
+    """When the app is made, not when it is served."""
+    with pytest.raises(TypeError, match=r"write limits=Limits\(\.\.\.\) and timeouts=Timeouts"):
+        Hump("", 0, **options)
+
+
+async def forever() -> AsyncIterator[None]:
+    """Be no function to await."""
+    while True:
+        yield
+        await trio.sleep(1)
+
+
+@pytest.mark.parametrize("work", [None, "work", forever])
+async def test_background_work_is_a_function(work: Any) -> None:
+    """What can't be awaited is refused where it is given."""
+    with pytest.raises(TypeError, match=r"start_soon takes an async function and its arguments"):
+        Hump().start_soon(work)
+
+
+async def test_background_work_that_is_cut_is_named(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A letter that was not sent leaves a trace."""
+    app = Hump(timeouts=Timeouts(shutdown=3))
+
+    @app.post("/")
+    async def write() -> None:
+        app.start_soon(trio.sleep_forever)
+
+    async with client(app) as http:
+        await http.post("/")
+    assert "cut at shutdown: background work sleep_forever" in caplog.text
+    assert trio.current_time() < 4
