@@ -34,7 +34,9 @@ def log_request(
     """
     client, line = None, "-"
     if request is not None:
-        # A quote would end the field for whoever reads the line; escaped, it is the same target.
-        client, line = request.client, f"{request.method} {request.url}".replace('"', "%22")
+        # A quote would end the field for whoever reads the line, and a backslash would hide its
+        # end; escaped, it is the same target.
+        target = request.url.replace('"', "%22").replace("\\", "%5C")
+        client, line = request.client, f"{request.method} {target}"
     address = "-" if client is None else f"{client[0]}:{client[1]}"
     logger.info('%s "%s" %s %d %.4f %s', address, line, status or "-", byte_count, seconds, outcome)

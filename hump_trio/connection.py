@@ -209,7 +209,18 @@ class Connection:
         """
         if self.phase is Phase.HANDLER:
             self.enforce(self.deadline)
-        elif self.expired is None and (self.phase is not Phase.SEND or self._send_expired(now)):
+        elif self.phase is Phase.SEND:
+            self.expire_send(now)
+        else:
+            self._cut()
+
+    def expire_send(self, now: float) -> None:
+        """End a response whose peer makes no progress; called by the watchdog."""
+        if self.expired is None and self._send_expired(now):
+            self._cut()
+
+    def _cut(self) -> None:
+        if self.expired is None:
             self.expired = self.phase
             if self.request is not None:
                 self.request.outcome = "stalled"
@@ -247,9 +258,15 @@ class Connection:
         useless = state == "reset" and self.phase is Phase.SEND
         grace = 0.0 if useless else self._disconnect_grace
         self._leave_deadline = min(self._leave_deadline, now + grace)
-        if now >= self._leave_deadline and not self.broken:
+        # A write may have found it broken already, and the app may have caught that.
+        if now >= self._leave_deadline and not (self.broken and self.scope.cancel_called):
             self.broken = True
             self.cancel("client-gone")
+
+    @property
+    def may_finish(self) -> bool:
+        """Whether the handler has some time left when its client has gone."""
+        return self._disconnect_grace > 0
 
     def _send_expired(self, now: float) -> bool:
         """Judge a response by what the peer has acknowledged since the last look."""

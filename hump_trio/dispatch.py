@@ -18,7 +18,7 @@ from hump_trio.request import Request
 from hump_trio.response import Response, error_response, to_response
 from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
 
-__all__ = ["CallNext", "Choice", "Dispatcher", "ExceptionHandler", "Middleware"]
+__all__ = ["CallNext", "Choice", "Dispatcher", "ExceptionHandler", "Middleware", "leaves_of"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 

@@ -28,7 +28,7 @@ DRAIN_BYTES = 64 * 1024
 # How many chunks are taken before other connections have their turn.
 TURN_PARTS = 64
 # A year has eleven digits; longer ones are no deadline.
-MILLISECONDS = re.compile(r"0*[1-9][0-9]{0,11}")
+MILLISECONDS = re.compile(r"0*([1-9][0-9]{0,11})")
 
 
 class Exchange:
@@ -193,6 +193,9 @@ class Exchange:
             with trio.CancelScope() as self._reading:
                 return await self._receive_part()
         except trio.BrokenResourceError:
+            self.body_failed = True
+            if connection.may_finish and phase is not Phase.SEND:
+                raise HttpParserError(400, "the body broke off") from None
             connection.cancel("client-gone")
             await trio.lowlevel.checkpoint()
             raise
@@ -377,7 +380,8 @@ def parse_deadline(values: list[str]) -> float:
     """
     if not values:
         return math.inf
-    if len(values) > 1 or not MILLISECONDS.fullmatch(values[0]):
+    found = MILLISECONDS.fullmatch(values[0]) if len(values) == 1 else None
+    if found is None:
         logger.info("a caller's deadline was ignored: %.80r", ", ".join(values))
         return math.inf
-    return int(values[0]) / 1000
+    return int(found[1]) / 1000  # without its zeros: Python converts no more than 4,300 digits

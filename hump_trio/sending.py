@@ -8,6 +8,7 @@ from typing import cast
 import trio
 
 from hump_trio.connection import Connection, Phase
+from hump_trio.dispatch import leaves_of
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import (
     LAST_CHUNK,
@@ -264,15 +265,17 @@ async def close_body(body: object, state: ServerState, scope: trio.CancelScope) 
         return
     scope.deadline = min(trio.current_time() + state.timeouts.cleanup, state.cleanup_deadline)
     scope.shield = True
+    cut = False
     try:
         await aclose()
     except (Exception, trio.Cancelled, BaseExceptionGroup) as error:
+        cut = any(isinstance(leaf, trio.Cancelled) for leaf in leaves_of(error))
         failures = unforeseen(error)
         if failures is not None:
             if not isinstance(failures, Exception):
                 raise failures from None
             logger.error("closing a streamed body failed", exc_info=failures)
-    if scope.cancel_called:
+    if cut and scope.cancel_called:
         logger.error("closing a streamed body took too long and was cancelled: %r", body)
 
 

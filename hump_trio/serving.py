@@ -6,6 +6,7 @@ import trio
 
 from hump_trio.access_log import log_request
 from hump_trio.connection import Connection, Phase
+from hump_trio.dispatch import leaves_of
 from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError, Outcome
 from hump_trio.exchange import Exchange
 from hump_trio.http1.head import RequestHead
@@ -256,11 +257,14 @@ class Serving:
                 return False
         return True
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         """End the connection for an error that can't be answered any more."""
         connection = self.connection
         self.over = True
         text = connection.describe()
+        leaves = list(leaves_of(error))
+        if all(isinstance(leaf, HttpException | HttpParserError) for leaf in leaves):
+            error = leaves[0]  # a nursery of the handler's has put it into a group
         if connection.broken:
             connection.note("client-gone")
             logger.debug("the peer has gone: %s", error)

@@ -94,7 +94,8 @@ def report(connections: Iterable[Connection], background: trio.Nursery | None) -
     for connection, request in zip(busy, requests_of(busy), strict=True):
         client = "-" if request.client is None else f"{request.client[0]}:{request.client[1]}"
         lines.append(
-            f"{request.method} {request.url} by {request.route or 'no route'} from {client}:"
+            f"{request.method:.40} {request.url:.200} by {request.route or 'no route'}"
+            f" from {client}:"
             f" {request.phase}, {request.age_seconds:.1f} s old,"
             f" {request.remaining_seconds:.1f} s left"
         )

@@ -58,6 +58,8 @@ class Watchdog:
             phase = connection.phase
             if phase is Phase.HANDLER or connection.deadline <= now:
                 connection.expire(now)
+            elif phase is Phase.BODY and connection.begun:
+                connection.expire_send(now)  # the answer is under way beside the body
             if looking and (phase is Phase.HANDLER or phase is Phase.SEND):
                 connection.look_for_peer(now)
 
