@@ -81,32 +81,29 @@ class RequestHead:
         return self.chunked or self.content_length > 0
 
 
-def parse_head(line: RequestLine, section: bytes, limits: Limits) -> RequestHead:
-    """Parse the field lines of a head and work out how its body is framed.
+def parse_head(section: bytes, limits: Limits, line: RequestLine | None = None) -> RequestHead:
+    """Parse a head and work out how its body is framed.
 
     Args:
-        line: The request line, parsed.
         section: The whole head, request line and all, without its empty line.
-        limits: The cap for the number of fields.
+        limits: The caps for the target and the number of fields.
+        line: The request line, if it was parsed before the rest was here.
 
     Raises:
         HttpParserError: 400, 413, 431 or 501.
 
     Source: RFC 9112 sections 3.2, 5, 6 and 9.3.
     """
+    first, *lines = section.decode("latin-1").split("\r\n")
+    if line is None:
+        line = parse_request_line(first, limits.target_bytes)
     if holds_bad_byte(section):
         raise HttpParserError(400, "a byte that doesn't belong in a head")
-    _, *lines = section.decode("latin-1").split("\r\n")
     fields = parse_fields(lines, limits.header_count, 431)
 
-    framing: dict[str, str] = {}
-    for name, value in fields:
-        if name in FRAMING:
-            if name in framing:
-                if name in SINGULAR:
-                    raise HttpParserError(400, f"more than one {name}")
-                value = f"{framing[name]},{value}"
-            framing[name] = value
+    framing = dict(fields)
+    if len(framing) < len(fields):
+        framing = join_framing(fields)
 
     host = framing.get("host")
     if host is None:
@@ -128,6 +125,23 @@ def parse_head(line: RequestLine, section: bytes, limits: Limits) -> RequestHead
         keep_alive=line.version == "1.1" if options is None else keeps_alive(options, line.version),
         expect=framing.get("expect", "").lower(),
     )
+
+
+def join_framing(fields: Fields) -> dict[str, str]:
+    """Return the fields that frame a message, where some names come twice.
+
+    Raises:
+        HttpParserError: 400 for a name that must not.
+    """
+    framing: dict[str, str] = {}
+    for name, value in fields:
+        if name in FRAMING:
+            if name in framing:
+                if name in SINGULAR:
+                    raise HttpParserError(400, f"more than one {name}")
+                value = f"{framing[name]},{value}"
+            framing[name] = value
+    return framing
 
 
 FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "expect"})
