@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from hump_trio.exceptions import BindError
+from hump_trio.readiness import Readiness
 from hump_trio.transport import SocketTransport, Transport
 
 __all__ = ["SocketListener", "open_listeners", "raise_descriptor_limit"]
@@ -32,6 +33,7 @@ class SocketListener(trio.abc.Listener[Transport]):
         wait_room: Waits until one more connection is welcome.
         adopt: Takes the connections that are in the backlog when the listener closes: closing
             the socket would reset them.
+        readiness: Watches the connections, where the system has such a thing.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class SocketListener(trio.abc.Listener[Transport]):
         sock: socket.socket,
         wait_room: Callable[[], Awaitable[None]],
         adopt: Callable[[Transport], None],
+        readiness: Readiness | None = None,
     ) -> None:
         self.socket = sock
         self._wait_room = wait_room
         self._adopt = adopt
+        self._readiness = readiness
         self._starved = False
 
     @property
@@ -88,7 +92,7 @@ class SocketListener(trio.abc.Listener[Transport]):
             except ConnectionAbortedError:
                 continue
             try:
-                return SocketTransport(sock, (address[0], address[1]))
+                return SocketTransport(sock, (address[0], address[1]), readiness=self._readiness)
             except OSError:  # some systems refuse options on a connection that was reset
                 sock.close()
 
@@ -112,6 +116,7 @@ async def open_listeners(
     *,
     wait_room: Callable[[], Awaitable[None]],
     adopt: Callable[[Transport], None],
+    readiness: Readiness | None = None,
 ) -> list[SocketListener]:
     """Open listening sockets for every address of a host.
 
@@ -120,6 +125,7 @@ async def open_listeners(
         port: 0 for an ephemeral one, the same for each address.
         wait_room: As of `SocketListener`.
         adopt: As of `SocketListener`.
+        readiness: As of `SocketListener`.
 
     Raises:
         BindError: The address can't be listened on.
@@ -135,7 +141,7 @@ async def open_listeners(
                 continue  # the port that one family was given is taken in the other
             reason = error.strerror if isinstance(error, OSError) else None
             raise BindError(address, reason or str(error)) from error
-        return [SocketListener(sock, wait_room, adopt) for sock in sockets]
+        return [SocketListener(sock, wait_room, adopt, readiness) for sock in sockets]
 
 
 async def open_sockets(host: str, port: int) -> list[socket.socket]:

@@ -14,6 +14,7 @@ import trio
 
 from hump_trio.connection import Connection
 from hump_trio.listeners import SocketListener, open_listeners, raise_descriptor_limit
+from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection
@@ -48,6 +49,7 @@ class Server:
         self.draining: bool = False
         self._watchdog = Watchdog(state.timeouts.disconnect_poll)
         self._asked = trio.Event()
+        self._readiness = open_readiness()
         self._drain = trio.Event()
         self._alive = False  # whether the lifespan was entered
         self._serving = trio.Event()
@@ -73,7 +75,9 @@ class Server:
             BindError: It can't be listened on.
         """
         wait_room = partial(self._watchdog.wait_room, self._limit)
-        return await open_listeners(host, port, wait_room=wait_room, adopt=self._adopt)
+        return await open_listeners(
+            host, port, wait_room=wait_room, adopt=self._adopt, readiness=self._readiness
+        )
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run a function in the background, until it ends or a shutdown has waited long enough.
@@ -142,6 +146,8 @@ class Server:
         listeners = await open_listeners()
         async with trio.open_nursery() as attendants:
             attendants.start_soon(self._watchdog.sweep)
+            if self._readiness is not None:
+                attendants.start_soon(self._readiness.watch)
             attendants.start_soon(self._witness)
             async with (
                 trio.open_nursery() as self._background,

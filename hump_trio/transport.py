@@ -16,6 +16,8 @@ from typing import Literal, TypeAlias
 
 import trio
 
+from hump_trio.readiness import Reader, Readiness
+
 __all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport"]
 
 # What one read asks for: a whole head and most bodies, without the cost of a large buffer.
@@ -133,6 +135,7 @@ class SocketTransport(Transport):
         client: The peer's address and port.
         query_unacked: How to learn what isn't acknowledged; None where that can't be known.
         query_peer: How to learn what the peer has ended.
+        readiness: Tells when there is something to receive; Trio does without it.
     """
 
     def __init__(
@@ -142,6 +145,7 @@ class SocketTransport(Transport):
         *,
         query_unacked: Callable[[socket.socket], int] | None = query_unacked,
         query_peer: Callable[[socket.socket], PeerState] = query_peer,
+        readiness: Readiness | None = None,
     ) -> None:
         self._socket = sock
         self._client = client
@@ -150,6 +154,8 @@ class SocketTransport(Transport):
         self._sent_bytes: int = 0
         self._sending = False
         self._sending_ended = False
+        self._readiness = readiness
+        self._reader: Reader | None = None
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         if query_unacked is None:
@@ -175,6 +181,9 @@ class SocketTransport(Transport):
             max_bytes = RECEIVE_BYTES
         elif index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
+        readiness = self._readiness
+        if readiness is not None and readiness.watching:
+            return await self._receive_when_ready(readiness, max_bytes)
         while True:
             await trio.lowlevel.wait_readable(self._open_socket())
             try:
@@ -183,6 +192,30 @@ class SocketTransport(Transport):
                 continue
             except OSError as error:
                 raise self._failure(error) from error
+
+    async def _receive_when_ready(self, readiness: Readiness, max_bytes: int) -> bytes:
+        """Receive without telling the system anew what is waited for."""
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = readiness.add(self._open_socket())
+        if reader.ready:
+            await reader.pause()
+        while True:
+            if not reader.ready:
+                if readiness.watching:
+                    await reader.wait()
+                if not reader.ready:  # closed meanwhile, or no longer watched
+                    return await self.receive_some(max_bytes)
+            try:
+                data = self._socket.recv(max_bytes)
+            except BlockingIOError:
+                reader.ready = reader.unsettled = False
+            except OSError as error:
+                raise self._failure(error) from error
+            else:
+                # A short read has found the end of what was there; what comes is a new edge.
+                reader.ready = reader.unsettled or len(data) == max_bytes
+                return data
 
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send what is taken at once (see `Transport.send_nowait`)."""
@@ -248,6 +281,9 @@ class SocketTransport(Transport):
     def close(self) -> None:
         """Close the socket."""
         if self._socket.fileno() >= 0:
+            if self._readiness is not None:
+                self._readiness.discard(self._socket)
+                self._reader = None
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 

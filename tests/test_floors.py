@@ -17,6 +17,7 @@ FLOORS = [
     ["http1", "http1.section", "http1.head", "http1.body", "http1.parser", "http1.response_head"],
     ["routing", "calling", "task_tree", "bounds", "dispatch"],
     [
+        "readiness",
         "transport",
         "memory",
         "access_log",

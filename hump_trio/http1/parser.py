@@ -25,8 +25,8 @@ class RequestParser:
     """Parses one request after the other: feed it, then pull heads and bodies.
 
     Call `parse_head` until it returns a head, then `parse_body` until it returns empty bytes,
-    then `parse_head` again. None means that more bytes must be fed. A byte is looked at twice at most
-    however it arrives, and the buffer never holds more than a head and one feed. After an
+    then `parse_head` again. None means that more bytes must be fed. However a byte arrives, it is
+    looked at twice at most, and the buffer never holds more than a head and one feed. After an
     `HttpParserError` the parser must not be used again.
 
     Args:
