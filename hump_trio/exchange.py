@@ -47,6 +47,7 @@ class Exchange:
         "_held_bytes",
         "_reading",
         "_stopped",
+        "_stream",
         "_wants_continue",
         "body_ended",
         "body_failed",
@@ -75,6 +76,7 @@ class Exchange:
         self._held_bytes = 0
         self._credit = connection.state.timeouts.stall_grace
         self._reading: trio.CancelScope | None = None
+        self._stream: BodyStream | None = None
         # When the handler's clock was stopped, and its deadline then; None while it goes.
         self._stopped: tuple[float, float] | None = None
         self._wants_continue = (
@@ -119,7 +121,8 @@ class Exchange:
         if self.choice.refused:
             return
         if self.choice.stream:
-            self.request.stream_body(BodyStream(self))
+            self._stream = BodyStream(self)
+            self.request.stream_body(self._stream)
         elif not self.body_ended:
             await self._receive_whole()
 
@@ -172,9 +175,6 @@ class Exchange:
         vanished cancels the handler, as its leaving would at any other moment.
         """
         connection = self.connection
-        await trio.lowlevel.checkpoint()
-        if self.over:
-            raise trio.ClosedResourceError("the request this body belongs to is over")
         if self._reading is not None:
             raise trio.BusyResourceError("another task is reading this body")
         if self.body_failed:
@@ -209,7 +209,7 @@ class Exchange:
                 self._restart_clock()
                 if enforced < math.inf:
                     connection.enforce(enforced + (now - started))
-        raise trio.ClosedResourceError("the request this body belongs to is over")
+        raise body_closed()
 
     def _restart_clock(self) -> None:
         """Let the handler's clock go on, by what is left of its time."""
@@ -310,11 +310,11 @@ class Exchange:
         request.server_deadline = math.inf
         if self._reading is not None:
             self._reading.cancel()
+        if self._stream is not None:
+            self._stream.exchange = None  # or request and exchange would hold each other
         state.request_count -= self.counted
         state.buffered_bytes -= self._held_bytes
         status = self.status if connection.begun else 0
-        if request.outcome == "ok" and not status:
-            request.outcome = "crash"  # what was raised ends the server, such as SystemExit
         if self.body_failed and request.outcome == "ok" and status >= 400:
             request.outcome = "refused"  # by a handler that was reading the body
         state.outcomes[request.outcome] += 1
@@ -336,19 +336,27 @@ class BodyStream:
         exchange: Whose body it is.
     """
 
-    __slots__ = ("_exchange",)
+    __slots__ = ("exchange",)
 
     def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+        self.exchange: Exchange | None = exchange
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        part = await self._exchange.next_part()
+        await trio.lowlevel.checkpoint()
+        if self.exchange is None:
+            raise body_closed()
+        part = await self.exchange.next_part()
         if not part:
             raise StopAsyncIteration
         return part
+
+
+def body_closed() -> trio.ClosedResourceError:
+    """Return the error for reading on when the answer is out."""
+    return trio.ClosedResourceError("the request this body belongs to is over")
 
 
 def too_large(limit_bytes: float) -> HttpException:

@@ -167,11 +167,16 @@ class Sender:
             self._connection.stood = place_of_error(error)
             raise
         if not sent:
-            if cause is not None:
-                self._connection.stood = place_of_error(cause)
-            await trio.lowlevel.checkpoint_if_cancelled()  # it was the server's: raised again
-            self._connection.stood = ""
-            raise RuntimeError("a scope of a streamed body's own cancelled its sending") from cause
+            try:
+                if cause is not None:
+                    self._connection.stood = place_of_error(cause)
+                await trio.lowlevel.checkpoint_if_cancelled()  # it was the server's: raised again
+                self._connection.stood = ""
+                raise RuntimeError(
+                    "a scope of a streamed body's own cancelled its sending"
+                ) from cause
+            finally:
+                del cause  # its traceback holds this frame
         return head.keep_alive
 
 

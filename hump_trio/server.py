@@ -126,12 +126,15 @@ class Server:
                             raise
                         finally:
                             self._background = None
+                            self._drain.set()  # who waits from outside has nothing to wait for
                             leaving.deadline = self.state.enter_cleanup()
                     failure = None  # the lifespan has dealt with it
                 if leaving.cancelled_caught and trio.current_time() >= leaving.deadline:
                     logger.error("the lifespan's exit took too long and was cancelled")
             except Exception as error:
                 failure = error  # raised below, where the nursery doesn't put it into a group
+                # Cancelled next, so it waits for nobody; a host's cancellation can't displace it.
+                attendants.cancel_scope.shield = True
             attendants.cancel_scope.cancel()
         if failure is not None:
             try:
@@ -148,7 +151,6 @@ class Server:
             attendants.start_soon(self._watchdog.sweep)
             if self._readiness is not None:
                 attendants.start_soon(self._readiness.watch)
-            attendants.start_soon(self._witness)
             async with (
                 trio.open_nursery() as self._background,
                 trio.open_nursery() as self._connections,
@@ -162,30 +164,36 @@ class Server:
                 self._serving.set()
             attendants.cancel_scope.cancel()
 
-    async def _witness(self) -> None:
-        """Tell handlers why they are cancelled, if that comes from around the server.
+    async def _serve_transport(self, transport: Transport) -> None:
+        """Serve one connection, and tell its handler if it is cancelled from around the connection.
 
         The abort function is called when the cancellation reaches this task, which is before any
-        other one that it reaches can run.
+        task that it reaches can run.
         """
+        connection = Connection(transport, self.state)
+        waiting: trio.lowlevel.Task | None = trio.lowlevel.current_task()
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            for connection in self._watchdog.connections:
-                connection.note("server-failed")
+            nonlocal waiting
+            waiting = None
+            connection.note("server-failed")
             return trio.lowlevel.Abort.SUCCEEDED
 
-        await trio.lowlevel.wait_task_rescheduled(abort)
+        async def serve_and_wake() -> None:
+            try:
+                await serve_connection(connection)
+            finally:
+                if waiting is not None:
+                    trio.lowlevel.reschedule(waiting)
 
-    async def _serve_transport(self, transport: Transport) -> None:
-        """Serve one connection; the task of its own that each has."""
-        connection = Connection(transport, self.state)
         self.state.connection_count += 1
         self._watchdog.add(connection)
         try:
             # A task that a handler has left a nursery open in ends with a RuntimeError of Trio's
             # that nothing within it can catch; the task is one deeper so that it can be caught.
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(serve_connection, connection)
+                nursery.start_soon(serve_and_wake, name=serve_connection)
+                await trio.lowlevel.wait_task_rescheduled(abort)
         except ExceptionGroup as group:
             logger.error("a handler left a scope or a nursery open", exc_info=group)
         finally:
@@ -264,12 +272,19 @@ async def run_in_background(function: Callable[..., Awaitable[Any]], args: Seque
         await function(*args)
     except Exception as error:
         logger.error("background work failed: %s", name_of(function), exc_info=error)
+    except trio.Cancelled as error:
+        # One that belongs to no scope around it would end the nursery, and the server quietly.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        logger.error("background work failed: %s", name_of(function), exc_info=error)
     except BaseExceptionGroup as group:
         failures, rest = group.split(Exception)
         if failures is not None:
             logger.error("background work failed: %s", name_of(function), exc_info=failures)
         assert rest is not None  # or it would be an Exception itself
-        raise rest from None
+        if rest.split(trio.Cancelled)[1] is not None:
+            raise rest from None
+        await trio.lowlevel.checkpoint_if_cancelled()
+        logger.error("background work failed: %s", name_of(function), exc_info=rest)
 
 
 def owns_signals() -> bool:

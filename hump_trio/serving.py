@@ -50,6 +50,7 @@ async def serve_connection(connection: Connection) -> None:
         if rest is not None:
             raise rest from None
     finally:
+        connection.note("server-failed")  # of a request that nothing else has ended
         try:
             if serving.answer is not None and connection.phase is Phase.HANDLER:
                 await close_unsent(serving.answer, connection.state)
@@ -201,6 +202,11 @@ class Serving:
     async def _send(self, answer: Response) -> None:
         """Write an answer, and settle how the connection goes on."""
         connection, exchange = self.connection, self.exchange
+        if connection.torn:
+            self.answer = None
+            self._fail(trio.BrokenResourceError("a 100 was cut by a cancel scope"))
+            await close_unsent(answer, connection.state)
+            return
         keep_alive = exchange is not None and exchange.may_keep_alive()
         head = None if exchange is None else exchange.head
         sender = Sender(connection, head, answer, keep_alive=keep_alive)
