@@ -51,6 +51,7 @@ class Connection:
         asked_since: When the head of the request was there.
         expired: The phase whose deadline cancelled the scope, until that was dealt with.
         cancelled_for: Why the scope was cancelled, likewise; None if its own deadline did it.
+        ending: Whether the server ends, so that no further request is begun.
         enforced: Whether the scope knows of a deadline.
         stood: The line of the program that the handler was cancelled in; empty if unknown.
         logged_bytes: What was sent up to the last line of the access log.
