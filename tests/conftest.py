@@ -5,6 +5,11 @@ import shutil
 from collections import Counter
 
 import pytest
+from hypothesis import settings
+
+# A property holds or doesn't, however busy the machine is that tries it.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 

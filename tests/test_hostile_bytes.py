@@ -117,14 +117,14 @@ def cut(draw: st.DrawFn, source: st.SearchStrategy[bytes]) -> list[bytes]:
 @given(
     st.lists(st.binary(max_size=200) | st.sampled_from(PIECES + VALID), max_size=4), st.booleans()
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_arbitrary_bytes_are_survived(parts: list[bytes], half_close: bool) -> None:
     """No 500, no other 5xx than the design names, no error in the log, no hang."""
     run(parts, half_close=half_close)
 
 
 @given(cut(mutated()), st.booleans())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_wounded_requests_are_survived(parts: list[bytes], half_close: bool) -> None:
     """Nearly valid requests come further into the server, and no less safely out of it."""
     run(parts, half_close=half_close)

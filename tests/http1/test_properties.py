@@ -70,21 +70,21 @@ def check(data: bytes, limits: Limits, parts: list[bytes]) -> Outcome:
     return outcome
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.data(), st.one_of(st.binary(max_size=400), soups), any_limits)
 def test_arbitrary_bytes(data: st.DataObject, stream: bytes, limits: Limits) -> None:
     """Noise and near-requests end in a status of the table, however they are cut."""
     check(stream, limits, data.draw(cuts(stream)))
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(max_examples=1000)
 @given(st.data(), mutants(), any_limits)
 def test_mutated_requests(data: st.DataObject, stream: bytes, limits: Limits) -> None:
     """Requests with a few bytes wrong end in a status of the table, however they are cut."""
     check(stream, limits, data.draw(cuts(stream)))
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(max_examples=1500)
 @given(mutants())
 def test_nobody_frames_a_first_request_otherwise(stream: bytes) -> None:
     """Where a stranger takes what we take, it ends at the same byte: nothing can be smuggled."""
@@ -95,7 +95,7 @@ def test_nobody_frames_a_first_request_otherwise(stream: bytes) -> None:
             assert theirs.body == mine[0].body
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data(), soups)
 def test_a_body_of_anything(data: st.DataObject, stream: bytes) -> None:
     """Behind a head that says chunked, whatever comes is chunks, a wait, or 400."""
@@ -105,7 +105,7 @@ def test_a_body_of_anything(data: st.DataObject, stream: bytes) -> None:
     assert outcome.requests[0].whole or outcome.status in (None, 400)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.lists(st.integers(1, 50), min_size=1), st.data())
 def test_chunks_come_back_whole(body: bytes, sizes: list[int], data: st.DataObject) -> None:
     """Bytes sent in chunks of any size come out as they went in, however they are cut."""

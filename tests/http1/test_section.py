@@ -48,7 +48,7 @@ def test_a_hopeless_section_is_not_waited_for(data: bytes) -> None:
     assert caught.value.status == 400
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"\t", b" ", b"a", b"\x00", b"\xff"])))
 def test_the_fast_check_is_the_plain_one(parts: list[bytes]) -> None:
     """`holds_bad_byte` says what `BAD_BYTE` says of a complete section, which ends in no CR."""
