@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from hump_trio.calling import Call, bind_handler, is_generator
 from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError
-from hump_trio.http1.head import RequestHead, path_segments
+from hump_trio.http1.head import RequestLine, path_segments
 from hump_trio.request import Request
 from hump_trio.response import Response, error_response, to_response
 from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
@@ -38,7 +38,6 @@ class Choice:
         body_limit_bytes: The most that the body may have; None: no limit of the route's own.
         timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
         stream: Whether the handler reads the body itself.
-        path_params: Values of the path template.
         refused: Whether the answer is known already and needs no body.
         disconnect_grace: Seconds that the handler has left when its client has gone.
         route: The template of the route; empty if there is none.
@@ -48,7 +47,6 @@ class Choice:
     body_limit_bytes: int | EllipsisType | None = ...
     timeout: float | EllipsisType | None = ...
     stream: bool = False
-    path_params: Mapping[str, Any] | None = None
     refused: bool = False
     disconnect_grace: float = 0.0
     route: str = ""
@@ -78,35 +76,28 @@ class Dispatcher:
         self._methods = frozenset({*VERBS, *table.methods})
         self._choices = {route: self._choice_of(route) for route in table.routes}
 
-    def choose(self, head: RequestHead) -> Choice:
-        """Return what may happen with a request, the refusal of one that no route takes."""
-        line = head.line
+    def choose(self, line: RequestLine) -> tuple[Choice, dict[str, Any]]:
+        """Return what may happen with a request, and the values of its path template.
+
+        What no route takes is refused.
+        """
         route = self._table.match_path(line.raw_path, line.method)
         if route is not None:
-            return self._choices[route]
+            return self._choices[route], {}
         if line.method not in self._methods:
-            return self.refuse(HttpException(501, "this method is not implemented here"))
+            return self.refuse(HttpException(501, "this method is not implemented here")), {}
         if line.path == "*":
-            return self._describe(tuple(sorted(self._methods)))
+            return self._describe(tuple(sorted(self._methods))), {}
         match = self._table.match(path_segments(line), line.method)
         if match.route is not None:
-            choice = self._choices[match.route]
-            return Choice(
-                choice.respond,
-                choice.body_limit_bytes,
-                choice.timeout,
-                choice.stream,
-                match.path_params,
-                disconnect_grace=choice.disconnect_grace,
-                route=choice.route,
-            )
+            return self._choices[match.route], match.path_params
         if not match.allowed:
-            return self.refuse(HttpException(404, "nothing is here"))
+            return self.refuse(HttpException(404, "nothing is here")), {}
         if line.method == "OPTIONS":
-            return self._describe(match.allowed)
+            return self._describe(match.allowed), {}
         allow = ", ".join(match.allowed)
         detail = f"this path takes {allow}"
-        return self.refuse(HttpException(405, detail, headers={"allow": allow}))
+        return self.refuse(HttpException(405, detail, headers={"allow": allow})), {}
 
     def refuse(self, error: HttpException | HttpParserError) -> Choice:
         """Return the choice to answer with an error, through middleware as any other answer.

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, overload
 
@@ -67,6 +67,9 @@ class Request:
         server_deadline: When the server will cancel the handler.
         own_deadlines: When scopes of `hump_trio.timeout` will.
         cancelled_for: Why the server has cancelled the handler, where it wasn't the clock.
+
+    Attributes:
+        received_fields: What ``headers`` are made of when they are first looked at.
     """
 
     method: str
@@ -89,6 +92,7 @@ class Request:
     server_deadline: float = field(default=math.inf, repr=False)
     own_deadlines: tuple[float, ...] = field(default=(), repr=False)
     cancelled_for: CancelReason | None = field(default=None, repr=False)
+    received_fields: list[tuple[str, str]] = field(init=False, repr=False)
     _query: MultiMap | None = field(default=None, init=False, repr=False)
 
     def stream_body(self, stream: AsyncIterator[bytes]) -> None:
@@ -98,7 +102,13 @@ class Request:
 
     if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
 
-        def __getattr__(self, name: str) -> NoReturn:
+        def __getattr__(self, name: str) -> Any:
+            """Make what the server has left out, when it is first looked at."""
+            make = LEFT_OUT.get(name)
+            if make is not None:
+                value = make(self)
+                setattr(self, name, value)
+                return value
             if name == "body":
                 raise RuntimeError(
                     "this route streams its body: read request.stream, or leave out stream=True"
@@ -200,3 +210,18 @@ class Request:
     def cookies(self) -> dict[str, str]:
         """The cookies sent, by name."""
         return parse_cookies(self.headers.get_all("cookie"))
+
+
+# What few handlers look at. The server leaves it out of the requests it makes: 6,000 instructions
+# less for each.
+LEFT_OUT: dict[str, Callable[[Request], Any]] = {
+    "headers": lambda request: Headers.received(request.received_fields),
+    "trailers": lambda request: Headers(),
+    "path_params": lambda request: {},
+    "state": lambda request: {},
+    "stream": lambda request: NO_STREAM,
+    "scheme": lambda request: "http",
+    "own_deadlines": lambda request: (),
+    "cancelled_for": lambda request: None,
+    "_query": lambda request: None,
+}
