@@ -1,0 +1,86 @@
+"""Equal work: each server has to give the same answer, framed the same way, to a stranger."""
+
+import json
+from http.client import HTTPConnection, HTTPResponse
+
+from tests.benchmarks.scenarios import DOWNLOAD_BYTES, LOADS, Load
+
+PATIENCE_SECONDS = 30
+
+
+def check_answers(name: str, scenario: str, port: int) -> None:
+    """Ask a server, as http.client does, for what it will be asked for under load.
+
+    Raises:
+        RuntimeError: It answers something else, or in another way.
+    """
+    if scenario == "download":
+        faults = faults_of_download(port)
+    elif scenario in LOADS:
+        faults = faults_of_load(LOADS[scenario], port)
+    else:
+        return
+    if faults:
+        raise RuntimeError(f"{name} does other work than asked for in {scenario}: {faults}")
+
+
+def faults_of_load(load: Load, port: int) -> str:
+    """Return what is wrong with the answers to two requests in a row; nothing if all is right."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    closes = load.headers.get("connection") == "close"
+    try:
+        for _ in range(2):
+            connection.request(load.method, load.path, load.body or None, load.headers)
+            answer = connection.getresponse()
+            kept = not answer.will_close
+            faults = faults_of_answer(load, answer, answer.read())
+            if kept == closes:
+                faults.append(f"the connection {'stays' if closes else 'ends'}")
+            if faults:
+                return ", ".join(faults)
+    finally:
+        connection.close()
+    return ""
+
+
+def faults_of_answer(load: Load, answer: HTTPResponse, body: bytes) -> list[str]:
+    """Return what is wrong with an answer: status, body, media type, framing."""
+    faults = []
+    if answer.status != 200:
+        faults.append(f"status {answer.status}")
+    kind = answer.headers.get_content_type()
+    if kind != load.kind:
+        faults.append(f"{kind} instead of {load.kind}")
+    if not is_right(load.answer, body):
+        faults.append(f"body {body[:100]!r} instead of {str(load.answer)[:100]!r}")
+    if answer.headers["content-length"] != str(len(body)):
+        faults.append(f"Content-Length {answer.headers['content-length']} for {len(body)} bytes")
+    if answer.headers["transfer-encoding"]:
+        faults.append(f"Transfer-Encoding {answer.headers['transfer-encoding']}")
+    return faults
+
+
+def is_right(expected: object, body: bytes) -> bool:
+    """Return whether a body is a text, or the JSON of another value."""
+    if isinstance(expected, str):
+        return body == expected.encode()
+    try:
+        return bool(json.loads(body) == expected)
+    except ValueError:
+        return False
+
+
+def faults_of_download(port: int) -> str:
+    """Return what is wrong with a download; chunked or with a length, it has to be whole."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    size = 0
+    try:
+        connection.request("GET", "/download")
+        answer = connection.getresponse()
+        while data := answer.read(1024 * 1024):
+            size += len(data)
+    finally:
+        connection.close()
+    if answer.status == 200 and size == DOWNLOAD_BYTES:
+        return ""
+    return f"status {answer.status}, {size} bytes"

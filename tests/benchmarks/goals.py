@@ -1,0 +1,77 @@
+"""What hump_trio is to reach, in one table, and what it has reached."""
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+SELF = "hump_app"
+
+# scenario -> server -> measure -> a figure for each round
+Figures = dict[str, dict[str, dict[str, list[float]]]]
+
+MEASURES = {
+    "cpu_us": "CPU µs per request",
+    "per_second": "requests/s",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "connection_kib": "KiB resident per connection",
+    "mib_per_second": "MiB/s",
+    "cpu_us_per_mib": "CPU µs per MiB",
+    "growth_mib": "MiB that the peak of memory grew",
+    "import_ms": "ms that its import adds to `import trio`",
+    "first_answer_ms": "ms from the start to the first answer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A bound for a figure of hump_trio's: for itself, or beside that of another server.
+
+    Attributes:
+        beside: The other server; nothing if the figure is bounded for itself.
+        how: Whether the bound is for the quotient of both figures or for their difference.
+        at_least: Whether more is better.
+    """
+
+    scenario: str
+    measure: str
+    bound: float
+    beside: str = ""
+    how: Literal["ratio", "difference"] = "ratio"
+    at_least: bool = False
+
+    def reached(self, figures: Figures) -> float | None:
+        """Return what is bounded, from medians; None if it wasn't measured."""
+        servers = figures.get(self.scenario, {})
+        own = servers.get(SELF, {}).get(self.measure)
+        if not own or not self.beside:
+            return median(own) if own else None
+        other = servers.get(self.beside, {}).get(self.measure)
+        if not other:
+            return None
+        if self.how == "difference":
+            return median(own) - median(other)
+        return median(own) / median(other)
+
+    def met(self, value: float) -> bool:
+        """Return whether a value is within the bound."""
+        return value >= self.bound if self.at_least else value <= self.bound
+
+
+GOALS = [
+    Goal("hello", "cpu_us", 0.85, "uvicorn_asgi"),
+    Goal("hello", "cpu_us", 0.45, "starlette_app"),
+    Goal("hello", "cpu_us", 1.0, "granian_asgi"),
+    Goal("hello", "per_second", 25, "hypercorn_asgi", at_least=True),
+    Goal("browser", "cpu_us", 0.8, "uvicorn_asgi"),
+    Goal("item", "cpu_us", 0.5, "starlette_app"),
+    Goal("post_json", "cpu_us", 0.5, "starlette_app"),
+    Goal("post_json", "cpu_us", 0.25, "fastapi_app"),
+    Goal("echo_64k", "cpu_us", 0.8, "aiohttp_app"),
+    Goal("connect", "cpu_us", 0.7, "starlette_app"),
+    Goal("idle", "connection_kib", 1.0, "uvicorn_asgi"),
+    Goal("download", "mib_per_second", 0.7, "fixed_send", at_least=True),
+    Goal("download", "growth_mib", 4),
+    Goal("start", "import_ms", 40),
+    Goal("start", "first_answer_ms", 250, "fixed_start", "difference"),
+]

@@ -1,0 +1,150 @@
+"""CPU, requests per second and latency under wrk, beside the peers, and three things more.
+
+Each server is one process on one core, with wrk on another, and first of all has to give the same
+answers as the others. Rounds are interleaved and medians count, so that what else the machine does
+hits all alike; in parentheses are the least and the most. A ratio is hump_trio's figure divided by
+that of the row.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import signal
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.benchmarks import measure
+from tests.benchmarks.chart import draw_chart
+from tests.benchmarks.check import check_answers
+from tests.benchmarks.goals import SELF, Figures
+from tests.benchmarks.peers import PEERS, missing_packages
+from tests.benchmarks.report import print_report, write_json
+from tests.benchmarks.scenarios import IDLE_COUNT, LOADS, TITLES
+from tests.benchmarks.servers import Server, started
+
+CHART_SCENARIO = "hello"
+WARM_UP_SECONDS = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this part's options to its command line."""
+    for option, names in {"--scenarios": list(TITLES), "--peers": list(PEERS)}.items():
+        parser.add_argument(
+            option,
+            nargs="+",
+            metavar="NAME",
+            choices=names,
+            default=names,
+            help=", ".join(names),
+        )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2, help="of load, for each figure")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="to write all figures to")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="to draw a chart to, as SVG")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, report, and return the exit status."""
+    wanted = {
+        name: scenarios
+        for name in PEERS
+        if name in (SELF, *options.peers)
+        and (scenarios := [one for one in PEERS[name].scenarios if one in options.scenarios])
+    }
+    obstacle = find_obstacle(wanted, options)
+    if obstacle:
+        print(obstacle, file=sys.stderr)
+        return 1
+    core = prepare_process()
+    for name, scenarios in wanted.items():
+        tell(f"asking {name}")
+        with started(name, core) as server:
+            for scenario in scenarios:
+                check_answers(name, scenario, server.port)
+    figures: Figures = {scenario: {} for scenario in TITLES if scenario in options.scenarios}
+    for number in range(options.rounds):
+        for name, scenarios in wanted.items():
+            tell(f"round {number + 1} of {options.rounds}: {name}")
+            measure_round(name, scenarios, core, options, figures)
+    print_report(figures)
+    if options.json:
+        write_json(options.json, figures, options)
+    if options.chart:
+        draw_chart(options.chart, figures[CHART_SCENARIO])
+    return 0
+
+
+def find_obstacle(wanted: dict[str, list[str]], options: argparse.Namespace) -> str:
+    """Return what is missing, with the command that helps; nothing if all is there."""
+    programs = [program for program in ("wrk", "taskset") if shutil.which(program) is None]
+    if programs:
+        return f"{' and '.join(programs)} not found: apt-get install wrk util-linux"
+    packages = missing_packages(wanted)
+    if options.chart and find_spec("matplotlib") is None:
+        packages.append("matplotlib")
+    if packages:
+        return f"{', '.join(packages)} not installed: pip install -e '.[bench]'"
+    if options.chart and CHART_SCENARIO not in options.scenarios:
+        return f"the chart is of {CHART_SCENARIO}, which isn't among the scenarios"
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if "idle" in options.scenarios and hard < IDLE_COUNT + 100:
+        return f"idle needs more than {hard} descriptors; as root: ulimit -Hn {IDLE_COUNT + 100}"
+    return ""
+
+
+def prepare_process() -> int:
+    """Keep this process and its clients on one core, and return another one for servers."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended then, too
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) == 1:
+        tell("there is one core: clients take from it, too")
+    os.sched_setaffinity(0, cores[:1])
+    return cores[-1]
+
+
+def measure_round(
+    name: str, scenarios: list[str], core: int, options: argparse.Namespace, figures: Figures
+) -> None:
+    """Measure a server once in each scenario; what isn't load has a new process each."""
+    loads = [scenario for scenario in scenarios if scenario in LOADS]
+    if loads:
+        with started(name, core) as server:
+            load = LOADS[loads[0]]
+            measure.measure_load(load, server, seconds=WARM_UP_SECONDS, connections=4)
+            for scenario in loads:
+                round_of(scenario, server, options, figures)
+    for scenario in scenarios:
+        if scenario not in LOADS:
+            with started(name, core) as server:
+                round_of(scenario, server, options, figures)
+
+
+def round_of(scenario: str, server: Server, options: argparse.Namespace, figures: Figures) -> None:
+    """Measure a server that runs, and add to its figures."""
+    match scenario:
+        case "idle":
+            found = measure.measure_idle(server)
+        case "download":
+            found = measure.measure_download(server)
+        case "start":
+            found = measure.measure_start(server)
+        case _:
+            found = measure.measure_load(
+                LOADS[scenario],
+                server,
+                seconds=options.seconds,
+                connections=options.connections,
+            )
+    rounds = figures[scenario].setdefault(server.name, {})
+    for measured, value in found.items():
+        rounds.setdefault(measured, []).append(round(value, 3))
+
+
+def tell(text: str) -> None:
+    """Say how far it is, apart from the report."""
+    print(text, file=sys.stderr, flush=True)

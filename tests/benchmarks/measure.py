@@ -1,0 +1,99 @@
+"""How each scenario is measured against a server that runs; every function gives one round."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.benchmarks.scenarios import DOWNLOAD_BYTES, IDLE_COUNT, Load
+from tests.benchmarks.servers import ROOT, Server
+
+MIB = 1024 * 1024
+SCRIPT = Path(__file__).with_name("requests.lua")
+IMPORT = """
+import time
+import trio
+begun = time.perf_counter()
+import hump_trio
+print((time.perf_counter() - begun) * 1000)
+"""
+
+
+def measure_load(load: Load, server: Server, *, seconds: int, connections: int) -> dict[str, float]:
+    """Let wrk repeat a request.
+
+    Raises:
+        RuntimeError: An answer wasn't a success, or a connection broke.
+    """
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", "-s", str(SCRIPT)]
+    for name, value in load.headers.items():
+        command += ["-H", f"{name}: {value}"]
+    command += [f"http://127.0.0.1:{server.port}{load.path}", "--", load.method, load.body]
+    before = server.cpu_seconds()
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    used = server.cpu_seconds() - before
+    report = json.loads(run.stdout.splitlines()[-1])
+    if report["refused"] or report["broken"] or not report["requests"]:
+        raise RuntimeError(f"{server.name}: {run.stdout}")
+    return {
+        "cpu_us": used / report["requests"] * 1e6,
+        "per_second": report["requests"] / report["microseconds"] * 1e6,
+        "p50_ms": report["p50"] / 1000,
+        "p99_ms": report["p99"] / 1000,
+    }
+
+
+def measure_idle(server: Server) -> dict[str, float]:
+    """Let connections that have been answered once stay, and look at the server's memory.
+
+    Raises:
+        RuntimeError: It has closed some of them.
+    """
+    before, base = server.resident_bytes(), server.descriptor_count()
+    command = [sys.executable, "-m", "tests.benchmarks.idle", str(server.port), str(IDLE_COUNT)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe) as client:
+        assert client.stdout is not None
+        said = client.stdout.readline()
+        held = server.descriptor_count() - base
+        grown = server.resident_bytes() - before
+        client.communicate()
+    if said != b"ready\n" or held < IDLE_COUNT:
+        raise RuntimeError(f"{server.name} holds {held} of {IDLE_COUNT} idle connections")
+    return {"connection_kib": grown / IDLE_COUNT / 1024}
+
+
+def measure_download(server: Server) -> dict[str, float]:
+    """Read a streamed answer as fast as it comes."""
+    before = server.resident_bytes()
+    used = server.cpu_seconds()
+    buffer = bytearray(MIB)
+    size = 0
+    with socket.create_connection(("127.0.0.1", server.port)) as sock:
+        begun = time.perf_counter()
+        sock.sendall(b"GET /download HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        # The kernel throws it away, so that it is the server that takes the time.
+        while count := sock.recv_into(buffer, MIB, socket.MSG_TRUNC):
+            size += count
+        seconds = time.perf_counter() - begun
+    if size < DOWNLOAD_BYTES:
+        raise RuntimeError(f"{server.name} has sent {size} bytes")
+    return {
+        "mib_per_second": DOWNLOAD_BYTES / MIB / seconds,
+        "cpu_us_per_mib": (server.cpu_seconds() - used) / (DOWNLOAD_BYTES / MIB) * 1e6,
+        "growth_mib": (server.peak_bytes() - before) / MIB,
+    }
+
+
+def measure_start(server: Server) -> dict[str, float]:
+    """Tell what the start took, and what hump_trio's import has to do with it."""
+    figures = {"first_answer_ms": server.first_answer_seconds * 1000}
+    if server.name == "hump_app":
+        command = [sys.executable, "-c", IMPORT]
+        runs = [
+            subprocess.run(command, cwd=ROOT, capture_output=True, check=True) for _ in range(5)
+        ]
+        figures["import_ms"] = min(float(run.stdout) for run in runs)
+    return figures

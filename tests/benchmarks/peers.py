@@ -1,0 +1,69 @@
+"""Who is measured: a program each, what it runs on, and the scenarios it takes part in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+FRAMEWORK = ("hello", "browser", "item", "post_json", "echo_64k", "connect")
+BARE = ("hello", "browser", "connect")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server; its program is the module of `programs` that has its name.
+
+    Attributes:
+        label: What it is called in tables.
+        packages: The distributions whose versions count.
+        scenarios: Those that it takes part in.
+    """
+
+    label: str
+    packages: tuple[str, ...]
+    scenarios: tuple[str, ...]
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of its packages; empty ones for those that aren't installed."""
+        return {package: version_or_nothing(package) for package in self.packages}
+
+
+ON_UVICORN = ("uvicorn", "httptools", "uvloop")
+PEERS = {
+    "hump_app": Peer(
+        "hump_trio", ("hump-trio", "trio", "msgspec"), (*FRAMEWORK, "idle", "download", "start")
+    ),
+    "uvicorn_asgi": Peer("uvicorn, bare ASGI", ON_UVICORN, (*BARE, "idle", "start")),
+    "granian_asgi": Peer("Granian, bare ASGI", ("granian", "uvloop"), BARE),
+    "granian_rsgi": Peer("Granian, bare RSGI", ("granian", "uvloop"), BARE),
+    "starlette_app": Peer(
+        "Starlette on uvicorn", ("starlette", *ON_UVICORN), (*FRAMEWORK, "download", "start")
+    ),
+    "fastapi_app": Peer(
+        "FastAPI on uvicorn", ("fastapi", "pydantic", *ON_UVICORN), (*FRAMEWORK, "start")
+    ),
+    "blacksheep_app": Peer("BlackSheep on uvicorn", ("blacksheep", *ON_UVICORN), FRAMEWORK),
+    "aiohttp_app": Peer("aiohttp", ("aiohttp", "uvloop"), (*FRAMEWORK, "idle", "download")),
+    "sanic_app": Peer("Sanic", ("sanic", "uvloop", "ujson"), (*FRAMEWORK, "download")),
+    "hypercorn_asgi": Peer("Hypercorn on Trio, bare ASGI", ("hypercorn", "trio"), (*BARE, "start")),
+    "quart_trio_app": Peer(
+        "Quart-Trio on Hypercorn", ("quart-trio", "quart", "hypercorn", "trio"), FRAMEWORK
+    ),
+    "fixed_epoll": Peer("limit: fixed answer, one epoll", ("trio",), ("hello", "browser")),
+    "fixed_wait": Peer("limit: fixed answer, wait_readable", ("trio",), ("hello", "browser")),
+    "fixed_send": Peer("limit: `sock.send` in a loop", ("trio",), ("download",)),
+    "fixed_start": Peer("limit: bare `trio.serve_tcp`", ("trio",), ("start",)),
+}
+
+
+def version_or_nothing(package: str) -> str:
+    """Return the version of a distribution, empty if it isn't installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def missing_packages(names: Iterable[str]) -> list[str]:
+    """Return the packages that peers need and that aren't installed."""
+    found = {key: value for name in names for key, value in PEERS[name].versions().items()}
+    return sorted(package for package, number in found.items() if not number)

@@ -1,0 +1,59 @@
+"""hump_trio with every default: limits, deadlines, watchdog."""
+
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import trio
+
+from hump_trio import Hump, Request
+
+CHUNK = bytes(64 * 1024)
+
+app = Hump("127.0.0.1")
+
+
+@dataclass
+class Order:
+    """What is posted."""
+
+    name: str
+    price: float
+    tags: list[str]
+
+
+@app.get("/")
+async def hello() -> str:
+    """Answer with text."""
+    return "Hello, world!"
+
+
+@app.get("/items/{number:int}")
+async def item(number: int, request: Request) -> dict[str, int | str]:
+    """Answer with JSON, from the path and the query."""
+    return {"id": number, "q": request.query["q"]}
+
+
+@app.post("/orders")
+async def order(request: Request) -> dict[str, str | int]:
+    """Answer with JSON, from a JSON body whose type is checked."""
+    posted = request.json(Order)
+    return {"name": posted.name, "tags": len(posted.tags)}
+
+
+@app.post("/echo")
+async def echo(request: Request) -> bytes:
+    """Answer with the body."""
+    return request.body
+
+
+@app.get("/download")
+async def download() -> AsyncIterator[bytes]:
+    """Stream 1 GiB."""
+    for _ in range(16 * 1024):
+        yield CHUNK
+
+
+if __name__ == "__main__":
+    app.port = int(sys.argv[1])
+    trio.run(app.serve)

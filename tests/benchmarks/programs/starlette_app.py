@@ -1,0 +1,58 @@
+"""Starlette on uvicorn."""
+
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from tests.benchmarks.programs.on_uvicorn import serve
+
+CHUNK = bytes(64 * 1024)
+
+
+async def hello(request: Request) -> Response:
+    """Answer with text."""
+    return PlainTextResponse("Hello, world!")
+
+
+async def item(request: Request) -> Response:
+    """Answer with JSON, from the path and the query."""
+    return JSONResponse({"id": request.path_params["number"], "q": request.query_params["q"]})
+
+
+async def order(request: Request) -> Response:
+    """Answer with JSON, from a JSON body."""
+    posted = await request.json()
+    return JSONResponse({"name": posted["name"], "tags": len(posted["tags"])})
+
+
+async def echo(request: Request) -> Response:
+    """Answer with the body."""
+    return Response(await request.body(), media_type="application/octet-stream")
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    """Yield 1 GiB."""
+    for _ in range(16 * 1024):
+        yield CHUNK
+
+
+async def download(request: Request) -> Response:
+    """Stream 1 GiB."""
+    return StreamingResponse(chunks(), media_type="application/octet-stream")
+
+
+app = Starlette(
+    routes=[
+        Route("/", hello),
+        Route("/items/{number:int}", item),
+        Route("/orders", order, methods=["POST"]),
+        Route("/echo", echo, methods=["POST"]),
+        Route("/download", download),
+    ]
+)
+
+if __name__ == "__main__":
+    serve(app)

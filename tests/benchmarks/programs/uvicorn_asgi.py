@@ -1,0 +1,7 @@
+"""uvicorn and a bare ASGI function."""
+
+from tests.benchmarks.programs.bare_asgi import app
+from tests.benchmarks.programs.on_uvicorn import serve
+
+if __name__ == "__main__":
+    serve(app)

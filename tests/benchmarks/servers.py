@@ -1,0 +1,109 @@
+"""Servers as processes: started on a core of their own, looked at through /proc, and ended."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+START_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs, in a process group of its own.
+
+    Attributes:
+        first_answer_seconds: What it took to start it.
+    """
+
+    name: str
+    port: int
+    pid: int
+    first_answer_seconds: float
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that all its processes have used."""
+        return sum(int(fields[11]) + int(fields[12]) for _, fields in self._processes()) / TICKS
+
+    def resident_bytes(self) -> int:
+        """Return the memory that all its processes hold."""
+        return sum(int(fields[21]) for _, fields in self._processes()) * PAGE_BYTES
+
+    def peak_bytes(self) -> int:
+        """Return the most memory that its first process has ever held."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    def descriptor_count(self) -> int:
+        """Return how many files and sockets its processes have open."""
+        folders = [Path(f"/proc/{pid}/fd") for pid, _ in self._processes()]
+        return sum(len(list(folder.iterdir())) for folder in folders)
+
+    def _processes(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield its processes with what /proc/PID/stat says after their name; Granian has two."""
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # others end meanwhile
+                fields = path.read_text().rpartition(")")[2].split()
+                if int(fields[2]) == self.pid:
+                    yield int(path.parent.name), fields
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextmanager
+def started(name: str, core: int) -> Iterator[Server]:
+    """Start a server's program on a core; it has ended afterwards.
+
+    Raises:
+        RuntimeError: It doesn't answer in time; the message has what it wrote.
+    """
+    port = free_port()
+    module = f"tests.benchmarks.programs.{name}"
+    command = ["taskset", "-c", str(core), sys.executable, "-m", module, str(port)]
+    with tempfile.TemporaryFile("w+") as output:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=ROOT, start_new_session=True, stdout=output, stderr=output
+        )
+        try:
+            if not is_answering(process, port):
+                output.seek(0)
+                raise RuntimeError(f"{name} does not serve: {output.read()[-2000:]}")
+            yield Server(name, port, process.pid, time.perf_counter() - begun)
+        finally:
+            with suppress(ProcessLookupError):  # it has ended of itself
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def is_answering(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until a server answers a request, and return whether it does."""
+    give_up = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < give_up:
+        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+            return True
+        except (OSError, HTTPException):
+            time.sleep(0.001)
+        finally:
+            connection.close()
+    return False

@@ -1,0 +1,70 @@
+"""A server that does other work than its peers is found out before it is measured."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import trio
+
+from hump_trio import HttpException, Hump
+from tests.benchmarks.check import check_answers
+from tests.loopback import address_of, served
+
+
+async def answer_as_asked() -> str:
+    """Answer with the text."""
+    return "Hello, world!"
+
+
+async def answer_other_text() -> str:
+    """Answer with less."""
+    return "Hello!"
+
+
+async def answer_bytes() -> bytes:
+    """Answer with the same, but not as text."""
+    return b"Hello, world!"
+
+
+async def answer_error() -> None:
+    """Answer with another status."""
+    raise HttpException(404)
+
+
+async def answer_in_parts() -> AsyncIterator[str]:
+    """Answer with the same, but chunked."""
+    yield "Hello, world!"
+
+
+async def complaint_about(handler: Callable[[], Awaitable[object] | AsyncIterator[str]]) -> str:
+    """Let a handler's answer be checked over a real connection, and return what is said of it."""
+    app = Hump("127.0.0.1", 0)
+    app.get("/")(handler)
+    async with served(app) as url:
+        try:
+            await trio.to_thread.run_sync(check_answers, "sample", "hello", address_of(url)[1])
+        except RuntimeError as error:
+            return str(error)
+    return ""
+
+
+async def test_equal_work_passes() -> None:
+    """The right answer, in the right form, is no error."""
+    assert await complaint_about(answer_as_asked) == ""
+
+
+@pytest.mark.parametrize(
+    ("handler", "fault"),
+    [
+        (answer_other_text, "body b'Hello!' instead of 'Hello, world!'"),
+        (answer_bytes, "application/octet-stream instead of text/plain"),
+        (answer_error, "status 404"),
+        (answer_in_parts, "Transfer-Encoding chunked"),
+    ],
+)
+async def test_other_work_is_an_error(
+    handler: Callable[[], Awaitable[object] | AsyncIterator[str]], fault: str
+) -> None:
+    """The message names the server, the scenario and the fault."""
+    complaint = await complaint_about(handler)
+    assert "sample does other work than asked for in hello" in complaint
+    assert fault in complaint

@@ -1,0 +1,37 @@
+"""What counts as reached is what the table of goals says."""
+
+import pytest
+
+from tests.benchmarks.goals import GOALS, SELF, Figures, Goal
+from tests.benchmarks.peers import PEERS
+
+FIGURES: Figures = {
+    "hello": {
+        SELF: {"cpu_us": [30, 20, 90], "per_second": [900]},
+        "uvicorn_asgi": {"cpu_us": [40], "per_second": [100]},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "met"),
+    [
+        (Goal("hello", "cpu_us", 0.75, "uvicorn_asgi"), 0.75, True),
+        (Goal("hello", "cpu_us", 0.7, "uvicorn_asgi"), 0.75, False),
+        (Goal("hello", "per_second", 10, "uvicorn_asgi", at_least=True), 9, False),
+        (Goal("hello", "cpu_us", 5, "uvicorn_asgi", "difference"), -10, True),
+        (Goal("hello", "cpu_us", 25), 30, False),
+    ],
+)
+def test_medians_are_held_against_bounds(goal: Goal, value: float, met: bool) -> None:
+    """By themselves, as a quotient or as a difference, from below or from above."""
+    assert goal.reached(FIGURES) == value
+    assert goal.met(value) is met
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_every_goal_is_of_something_measured(goal: Goal) -> None:
+    """Both servers take part in the scenario, and nothing measured is nothing reached."""
+    for name in filter(None, [SELF, goal.beside]):
+        assert goal.scenario in PEERS[name].scenarios
+    assert goal.reached({}) is None
