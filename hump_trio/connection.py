@@ -41,6 +41,9 @@ class Phase(Enum):
     LINGER = auto()  # the peer's close
 
 
+HANDLER = Phase.HANDLER  # a look into its class takes ten times as long
+
+
 class Connection:
     """A transport, its parser, and the clock that bounds it.
 
@@ -133,9 +136,8 @@ class Connection:
 
     def age(self) -> float:
         """Return the seconds since a request's head was there, or without one since the last."""
-        return trio.current_time() - (
-            self.silent_since if self.request is None else self.asked_since
-        )
+        now = trio.current_time()
+        return now - (min(self.silent_since, now) if self.request is None else self.asked_since)
 
     def is_silent(self, now: float) -> bool:
         """Tell whether nothing is asked: idle, or accepted for longer than a request's way."""
@@ -144,7 +146,11 @@ class Connection:
         return self.phase is Phase.IDLE
 
     def enter_idle(self) -> None:
-        """Go to the wait for the next request."""
+        """Go to the wait for the next request.
+
+        The fast path goes without looking at the clock. Its ``silent_since`` is infinite then and
+        its deadline past, so that the next sweep comes here.
+        """
         timeouts = self.state.timeouts
         seconds = timeouts.drain_idle if self.state.closing else timeouts.keep_alive
         self.begun = False
@@ -155,21 +161,18 @@ class Connection:
     def enter_body(self, seconds: float) -> None:
         """Go to the wait for a body that is received before its handler starts."""
         self.enter(Phase.BODY, seconds)
-        self.asked_since = self.deadline - seconds
 
-    def enter_handler(self, seconds: float, disconnect_grace: float) -> float:
+    def enter_handler(self, now: float, seconds: float, disconnect_grace: float) -> float:
         """Go to the phase of a handler and return its deadline.
 
         The scope knows of it from the first sweep that sees it, or from `enforce_deadline`.
 
         Args:
+            now: When it is called.
             seconds: How long it may run.
             disconnect_grace: How long it may go on when its client has gone.
         """
-        now = trio.current_time()
-        if self.phase in (Phase.IDLE, Phase.OPENED, Phase.HEAD):
-            self.asked_since = now
-        self.phase = Phase.HANDLER
+        self.phase = HANDLER
         self._leave_deadline = math.inf
         self._disconnect_grace = disconnect_grace
         self._half_closed = False
@@ -212,8 +215,14 @@ class Connection:
             self.enforce(self.deadline)
         elif self.phase is Phase.SEND:
             self.expire_send(now)
+        elif self.silent_since == math.inf and self.phase is Phase.IDLE:
+            self.enter_idle()
         else:
             self._cut()
+
+    def evict(self) -> None:
+        """End the wait for the next request, so that there is room for another connection."""
+        self._cut()
 
     def expire_send(self, now: float) -> None:
         """End a response whose peer makes no progress; called by the watchdog."""

@@ -35,21 +35,26 @@ class Choice:
     Args:
         respond: Handles the request; its response is settled, and it raises nothing that is
             an `Exception` outside a group with something worse.
+        call: The same without what few answers need: it returns what the handler does, and
+            what it raises is for `Dispatcher.answer_error`.
         body_limit_bytes: The most that the body may have; None: no limit of the route's own.
         timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
         stream: Whether the handler reads the body itself.
         refused: Whether the answer is known already and needs no body.
         disconnect_grace: Seconds that the handler has left when its client has gone.
         route: The template of the route; empty if there is none.
+        plain: Whether the handler has its body when it starts, and the default time.
     """
 
     respond: CallNext
+    call: Call
     body_limit_bytes: int | EllipsisType | None = ...
     timeout: float | EllipsisType | None = ...
     stream: bool = False
     refused: bool = False
     disconnect_grace: float = 0.0
     route: str = ""
+    plain: bool = False
 
 
 class Dispatcher:
@@ -60,6 +65,9 @@ class Dispatcher:
         table: Every route.
         middleware: The outermost first.
         exception_handlers: By the type they take.
+
+    Attributes:
+        static_lines: The request lines of routes without parameters.
     """
 
     def __init__(
@@ -69,11 +77,18 @@ class Dispatcher:
         middleware: Sequence[Middleware] = (),
         exception_handlers: Mapping[type[BaseException], ExceptionHandler] | None = None,
     ) -> None:
-        self._app = app
+        self.app = app
         self._table = table
         self._middleware = tuple(middleware)
         self._exception_handlers = dict(exception_handlers or {})
         self._methods = frozenset({*VERBS, *table.methods})
+        # What most requests begin with.
+        self.static_lines = [
+            f"{method} {route.template} HTTP/1.1"
+            for route in table.routes
+            for method in route.methods
+            if not route.parameters
+        ]
         self._choices = {route: self._choice_of(route) for route in table.routes}
 
     def choose(self, line: RequestLine) -> tuple[Choice, dict[str, Any]]:
@@ -111,25 +126,31 @@ class Dispatcher:
             request.outcome = "refused"
             return await self._convert(request, error) or answer_unexpected(request, error)
 
-        return Choice(self._guard(answer), refused=True)
+        respond = self._guard(answer)
+        return Choice(respond, respond, refused=True)
 
     def _describe(self, allowed: tuple[str, ...]) -> Choice:
         async def describe(request: Request) -> Response:
             return Response(None, 204, {"allow": ", ".join(allowed)})
 
-        return Choice(self._guard(describe), refused=True)
+        respond = self._guard(describe)
+        return Choice(respond, respond, refused=True)
 
     def _choice_of(self, route: Route) -> Choice:
         call = bind_handler(route.handler, route.parameters)
         caller = call_generator if is_generator(route.handler) else call_handler
         respond = self._guard(partial(caller, call))
+        if self._middleware or caller is call_generator:
+            call = respond
         return Choice(
             respond,
+            call,
             route.body_limit,
             route.timeout,
             route.stream,
             disconnect_grace=route.disconnect_grace,
             route=route.template,
+            plain=route.timeout is ... and not route.stream,
         )
 
     def _guard(self, endpoint: CallNext) -> CallNext:
@@ -140,7 +161,7 @@ class Dispatcher:
             respond = partial(self._answer, partial(run_middleware, middleware, respond))
 
         async def guarded(request: Request) -> Response:
-            request.app = self._app
+            request.app = self.app
             try:
                 response = await respond(request)
                 response.settle()

@@ -20,7 +20,7 @@ from hump_trio.request import Request
 from hump_trio.response import Response
 from hump_trio.task_tree import place_of_error
 
-__all__ = ["DRAIN_BYTES", "Exchange"]
+__all__ = ["DRAIN_BYTES", "Exchange", "build_request", "log_answer"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -39,6 +39,8 @@ class Exchange:
     Args:
         connection: Where its bytes come from.
         head: What was parsed of it.
+        request: Itself, if it was begun already and its body is here.
+        choice: What was chosen for it, likewise.
     """
 
     __slots__ = (
@@ -62,22 +64,28 @@ class Exchange:
         "status",
     )
 
-    def __init__(self, connection: Connection, head: RequestHead) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        head: RequestHead,
+        request: Request | None = None,
+        choice: Choice | None = None,
+    ) -> None:
         self.connection: Connection = connection
         self.head: RequestHead = head
-        self.request: Request = build_request(
-            head.line, head.host, head.fields, connection.transport.client
-        )
-        connection.request = self.request
+        if request is None:
+            request = build_request(head.line, head.host, head.fields, connection.transport.client)
+        self.request: Request = request
+        connection.request = request
         self.body_ended: bool = not head.has_body
         self.body_failed: bool = False
-        self.counted: bool = False  # among the requests in flight
+        self.counted: bool = choice is not None  # among the requests in flight
         self.over: bool = False
         self._cut_seconds = 0.0  # by which the caller has shortened the handler's time
         self.status: int = 0  # of the answer, once it is being sent
         self._body_bytes = 0
         self._body_limit: float = math.inf
-        self._held_bytes = 0
+        self._held_bytes = 0 if choice is None else len(request.body)
         self._credit = connection.state.timeouts.stall_grace
         self._reading: trio.CancelScope | None = None
         self._stream: BodyStream | None = None
@@ -86,12 +94,12 @@ class Exchange:
         self._wants_continue = (
             not self.body_ended and head.expect == "100-continue" and head.line.version == "1.1"
         )
-        self.choice: Choice = self._choose()
+        self.choice: Choice = self._choose() if choice is None else choice
 
     def _choose(self) -> Choice:
         """Decide at the head what may happen, before any of the body is read."""
         state, head = self.connection.state, self.head
-        if state.full:
+        if state.request_count >= state.request_limit:
             return state.dispatcher.refuse(OverloadError("too many requests"))
         self.counted = True
         state.request_count += 1
@@ -158,7 +166,7 @@ class Exchange:
                 self._cut_seconds = seconds - asked_seconds
                 seconds = asked_seconds
         grace = self.choice.disconnect_grace
-        request.server_deadline = connection.enter_handler(seconds, grace)
+        request.server_deadline = connection.enter_handler(trio.current_time(), seconds, grace)
         if timeout is not ... or self._cut_seconds:
             connection.enforce(request.server_deadline)
         try:
@@ -321,14 +329,20 @@ class Exchange:
             request.outcome = "refused"  # by a handler that was reading the body
         state.outcomes[request.outcome] += 1
         if state.access_log:
-            log_request(
-                request,
-                status,
-                outcome=request.outcome,
-                byte_count=connection.transport.sent_bytes - connection.logged_bytes,
-                seconds=trio.current_time() - connection.asked_since,
-            )
-            connection.logged_bytes = connection.transport.sent_bytes
+            log_answer(connection, request, status)
+
+
+def log_answer(connection: Connection, request: Request, status: int) -> None:
+    """Write the line of a request that is over into the access log."""
+    sent_bytes = connection.transport.sent_bytes
+    log_request(
+        request,
+        status,
+        outcome=request.outcome,
+        byte_count=sent_bytes - connection.logged_bytes,
+        seconds=trio.current_time() - connection.asked_since,
+    )
+    connection.logged_bytes = sent_bytes
 
 
 class BodyStream:

@@ -104,10 +104,10 @@ class MemoryTransport(Transport):
         """None: memory has no address."""
         return None
 
-    def receive_nowait(self) -> bytes | None:
+    def receive_nowait(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """Return what is there (see `Transport.receive_nowait`)."""
         self._check_open()
-        return self._incoming.read_nowait(RECEIVE_BYTES)
+        return self._incoming.read_nowait(max_bytes)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""

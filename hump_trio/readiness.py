@@ -5,6 +5,7 @@ for each wait as `trio.lowlevel.wait_readable` has to: with 64 connections a req
 of a processor.
 """
 
+import math
 import select
 import socket
 import sys
@@ -27,15 +28,18 @@ class Reader:
         ready: Whether a read may find something. Who has read all there was sets it to
             `unsettled`.
         unsettled: Whether a short read leaves open what is behind it: more, or the end.
+        task: Waits, to be woken.
+        woken: When a read was last known to find something.
     """
 
-    __slots__ = ("_pausing", "_task", "ready", "unsettled")
+    __slots__ = ("_pausing", "ready", "task", "unsettled", "woken")
 
     def __init__(self) -> None:
         self.ready: bool = False
         self.unsettled: bool = False
         self._pausing = False
-        self._task: trio.lowlevel.Task | None = None
+        self.task: trio.lowlevel.Task | None = None
+        self.woken: float = -math.inf
 
     async def wait(self) -> None:
         """Wait until a read may find something. A checkpoint; nothing is lost if cancelled here.
@@ -44,8 +48,8 @@ class Reader:
             trio.BusyResourceError: Another task waits.
         """
         self._check_alone()
-        self._task = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._forget)
+        self.task = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self.forget)
 
     async def pause(self) -> None:
         """Let other tasks run, where there is no need to wait. A checkpoint, likewise.
@@ -62,16 +66,17 @@ class Reader:
 
     def wake(self) -> None:
         """Let the task that waits look again."""
-        task, self._task = self._task, None
+        task, self.task = self.task, None
         if task is not None:
             trio.lowlevel.reschedule(task)
 
     def _check_alone(self) -> None:
-        if self._pausing or self._task is not None:
+        if self._pausing or self.task is not None:
             raise trio.BusyResourceError("another task is receiving")
 
-    def _forget(self, _: object) -> trio.lowlevel.Abort:
-        self._task = None
+    def forget(self, _: object) -> trio.lowlevel.Abort:
+        """Wake the task no more; the abort function of its wait."""
+        self.task = None
         return trio.lowlevel.Abort.SUCCEEDED
 
 
@@ -115,16 +120,24 @@ class Readiness:
             finally:
                 self.watching = False
                 for reader in self._readers.values():
+                    reader.ready = True
                     reader.wake()
 
     def _wake_ready(self) -> None:
         """Wake the readers of sockets that something has come for; none is remembered."""
+        now = trio.current_time()  # once for all of them
+        readers = self._readers
         for descriptor, events in self._epoll.poll(0):
-            reader = self._readers.get(descriptor)
+            reader = readers.get(descriptor)
             if reader is not None:
                 reader.ready = True
-                reader.unsettled = reader.unsettled or bool(events & UNSETTLED)
-                reader.wake()
+                reader.woken = now
+                if events & UNSETTLED:
+                    reader.unsettled = True
+                task = reader.task
+                if task is not None:
+                    reader.task = None
+                    trio.lowlevel.reschedule(task)
 
 
 def open_readiness() -> Readiness | None:

@@ -15,6 +15,7 @@ from hump_trio.json_text import json_codec
 
 __all__ = [
     "BYTES_TYPE",
+    "JSON_TYPE",
     "TEXT_TYPE",
     "HtmlResponse",
     "JsonResponse",
@@ -28,6 +29,7 @@ __all__ = [
 
 TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
+JSON_TYPE = "application/json"
 # No client sends more media ranges, and no error answer is worth reading more.
 ACCEPT_ITEMS = 32
 
@@ -132,7 +134,7 @@ class JsonResponse(Response):
 
     def __init__(self, body: Any = None, status: int = 200, headers: Fields = ()) -> None:
         Response.__init__(self, json_codec.encode(body), status, headers)
-        self.headers.setdefault("content-type", "application/json")
+        self.headers.setdefault("content-type", JSON_TYPE)
 
 
 class HtmlResponse(Response):

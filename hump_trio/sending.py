@@ -20,7 +20,7 @@ from hump_trio.response import BYTES_TYPE, TEXT_TYPE, Producer, Response
 from hump_trio.server_state import ServerState
 from hump_trio.task_tree import place_of_error
 
-__all__ = ["Sender", "close_body", "close_unsent"]
+__all__ = ["Rest", "Sender", "close_body", "close_unsent"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -84,7 +84,7 @@ class Sender:
         """Return the head of the answer; None for a body of unknown length."""
         state = self._connection.state
         return encode_head(
-            self._request,
+            None if self._request is None else self._request.line,
             self._response.status,
             self._response.headers.items(),
             body_bytes=body_bytes,
@@ -178,6 +178,26 @@ class Sender:
             finally:
                 del cause  # its traceback holds this frame
         return head.keep_alive
+
+
+class Rest:
+    """The rest of an answer that was begun elsewhere, whose connection stays open.
+
+    Args:
+        connection: Where to.
+        data: The rest.
+    """
+
+    __slots__ = ("_connection", "_data")
+
+    def __init__(self, connection: Connection, data: bytes) -> None:
+        self._connection = connection
+        self._data = data
+
+    async def send(self) -> bool:
+        """Send it (see `Sender.send`)."""
+        await self._connection.write(self._data)
+        return True
 
 
 class Parts:

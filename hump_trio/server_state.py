@@ -3,13 +3,15 @@
 import math
 import time
 from email.utils import formatdate
-from typing import get_args
+from types import EllipsisType
+from typing import Any, get_args
 
 import trio
 
 from hump_trio.access_log import is_access_logged
-from hump_trio.dispatch import Dispatcher
-from hump_trio.exceptions import Outcome
+from hump_trio.dispatch import Choice, Dispatcher
+from hump_trio.exceptions import HttpParserError, Outcome
+from hump_trio.http1.head import RequestLine, parse_request_line
 from hump_trio.settings import Limits, Timeouts
 
 __all__ = ["ServerState"]
@@ -26,12 +28,15 @@ class ServerState:
 
     Attributes:
         request_count: Requests in flight.
+        request_limit: How many there may be.
         buffered_bytes: Of the bodies held for handlers.
         connection_count: Connections accepted so far.
         outcomes: How many requests ended how.
         access_log: Whether each request is logged.
         closing: Whether no further request is taken on a connection.
         cleanup_deadline: When clean-up must end; known once the server has begun to cancel.
+        whole_lines: What `choose_whole` has found for the request lines of static routes.
+        stamp: The ``Date`` and ``Server`` lines, until `stamp_until`.
     """
 
     def __init__(
@@ -42,26 +47,54 @@ class ServerState:
         self.timeouts = timeouts
         self.server_line: str = "" if server is None else f"server: {server}\r\n"
         self.request_count = 0
+        self.request_limit: float = math.inf if limits.requests is None else limits.requests
         self.buffered_bytes = 0
         self.connection_count = 0
         self.outcomes: dict[Outcome, int] = dict.fromkeys(get_args(Outcome), 0)
         self.access_log: bool = is_access_logged()
         self.closing = False
         self.cleanup_deadline: float = math.inf
+        self.stamp = b""
+        self.stamp_until = -math.inf
+        self.whole_lines: dict[bytes, tuple[RequestLine, Choice, dict[str, Any]]] = {}
+        for text in dispatcher.static_lines:
+            chosen = self.choose_whole(text.encode())
+            if chosen is not None:
+                self.whole_lines[text.encode()] = chosen
         self._date_second = 0
         self._date_line = ""
 
-    @property
-    def full(self) -> bool:
-        """Whether no further request is taken."""
-        limit = self.limits.requests
-        return limit is not None and self.request_count >= limit
+    def choose_whole(self, text: bytes) -> tuple[RequestLine, Choice, dict[str, Any]] | None:
+        """Return what a request line asks for, if that is something for the fast path."""
+        try:
+            line = parse_request_line(text.decode("latin-1"), self.limits.target_bytes)
+        except HttpParserError:
+            return None
+        if line.version != "1.1" or line.authority is not None or line.method == "HEAD":
+            return None
+        choice, path_params = self.dispatcher.choose(line)
+        if not choice.plain or self.timeouts.deadline_header is not None:
+            return None
+        return line, choice, path_params
+
+    def has_room(self, body: bytes, choice: Choice) -> bool:
+        """Tell whether a body that is here may be held for a handler."""
+        limit = choice.body_limit_bytes
+        if isinstance(limit, EllipsisType):
+            limit = self.limits.body_bytes
+        fits = limit is None or len(body) <= limit
+        return fits and self.buffered_bytes + len(body) <= self.limits.buffered_bytes
 
     def enter_cleanup(self) -> float:
         """Return when clean-up must end: one budget, from the first call on."""
         if self.cleanup_deadline == math.inf:
             self.cleanup_deadline = trio.current_time() + self.timeouts.cleanup
         return self.cleanup_deadline
+
+    def stamp_anew(self, now: float) -> None:
+        """Make the stamp that is right for the rest of this second."""
+        self.stamp = f"{self.date_line()}{self.server_line}".encode("latin-1")
+        self.stamp_until = now + 1 - time.time() % 1
 
     def date_line(self) -> str:
         """Return the ``Date`` line, made anew once a second (RFC 9110 section 6.6.1)."""

@@ -9,9 +9,10 @@ from hump_trio.connection import Connection, Phase
 from hump_trio.dispatch import leaves_of
 from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError, Outcome
 from hump_trio.exchange import Exchange
+from hump_trio.fast_path import serve_whole
 from hump_trio.http1.head import RequestHead
 from hump_trio.response import Response, error_response
-from hump_trio.sending import Sender, close_unsent
+from hump_trio.sending import Rest, Sender, close_unsent
 
 __all__ = ["serve_connection"]
 
@@ -67,6 +68,7 @@ class Serving:
 
     Attributes:
         exchange: The request being received or answered.
+        rest: What is left to be sent of an answer that the fast path has begun.
         answer: Its response, from the handler's return until it is on the wire.
         error: What is to be answered instead of a handler's response.
         failed: Whether an error is being answered, so that a second one gets a plain answer.
@@ -85,6 +87,7 @@ class Serving:
         "exchange",
         "failed",
         "over",
+        "rest",
         "sent",
     )
 
@@ -92,6 +95,7 @@ class Serving:
         self.connection: Connection = connection
         self.exchange: Exchange | None = None
         self.answer: Response | None = None
+        self.rest: bytes = b""
         self.error: Exception | None = None
         self.failed: bool = False
         self.over: bool = False
@@ -126,14 +130,27 @@ class Serving:
         while not self.over:
             if self.sent:
                 await self._go_on()
+            elif self.rest:
+                await self._send_rest()
             elif self.answer is None:
-                self.answer = await self._next_answer()
-                if self.answer is None:
-                    self.over = True
+                await self._serve_whole()
+                if self.answer is None and not self.rest:
+                    self.answer = await self._next_answer()
+                    self.over = self.answer is None
             else:
                 await self._send(self.answer)
             if self.connection.expired is not None or self.connection.broken:
                 return  # nothing is written under a scope that was cancelled
+
+    async def _serve_whole(self) -> None:
+        """Serve what the fast path can, if nothing is under way."""
+        connection = self.connection
+        if self.exchange is None and self.error is None and not connection.parser.buffered_bytes:
+            await serve_whole(connection, self._context, self._take_over)
+
+    def _take_over(self, exchange: Exchange, answer: Response | None, rest: bytes) -> None:
+        """Go on with a request of the fast path."""
+        self.exchange, self.answer, self.rest = exchange, answer, rest
 
     async def _next_answer(self) -> Response | None:
         """Receive a request and handle it; None: the peer has nothing more to ask."""
@@ -143,6 +160,7 @@ class Serving:
             head = await self._receive_head()
             if head is None:
                 return None
+            self.connection.asked_since = trio.current_time()
             exchange = self.exchange = Exchange(self.connection, head)
             await exchange.receive()
         except (HttpException, HttpParserError) as error:
@@ -167,7 +185,7 @@ class Serving:
             self.failed = True
             state = self.connection.state
             exchange.request.server_deadline = self.connection.enter_handler(
-                state.timeouts.handler, exchange.choice.disconnect_grace
+                trio.current_time(), state.timeouts.handler, exchange.choice.disconnect_grace
             )
             response = await state.dispatcher.answer_error(exchange.request, error)
             if self.connection.enforced:
@@ -215,6 +233,20 @@ class Serving:
         else:
             exchange.status = answer.status
             exchange.enter_send()
+        await self._finish(sender)
+
+    async def _send_rest(self) -> None:
+        """Write what the fast path has left of an answer."""
+        rest, self.rest = self.rest, b""
+        assert self.exchange is not None
+        self.exchange.status = 200 if self.answer is None else self.answer.status
+        self.exchange.enter_send()
+        self.connection.begun = True
+        await self._finish(Rest(self.connection, rest))
+
+    async def _finish(self, sender: Sender | Rest) -> None:
+        """Have an answer sent, and settle how the connection goes on."""
+        connection = self.connection
         try:
             keep_alive = await sender.send()
         except Exception as error:

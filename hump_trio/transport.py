@@ -69,7 +69,12 @@ class Transport(trio.abc.HalfCloseableStream):
 
     `close` and `reset` may come at any time and any number of times. As of every Trio stream,
     one task may send while another one receives.
+
+    Attributes:
+        reader: Whom a readiness wakes when there is something to receive; None: nobody.
     """
+
+    reader: Reader | None = None
 
     @property
     @abstractmethod
@@ -77,7 +82,11 @@ class Transport(trio.abc.HalfCloseableStream):
         """The peer's address and port, or None where there is none."""
 
     @abstractmethod
-    def receive_nowait(self) -> bytes | None:
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""
+
+    @abstractmethod
+    def receive_nowait(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """Return what is there, empty at the end, or None if nothing is there yet.
 
         Raises:
@@ -155,7 +164,6 @@ class SocketTransport(Transport):
         self._sending = False
         self._sending_ended = False
         self._readiness = readiness
-        self._reader: Reader | None = None
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         if query_unacked is None:
@@ -166,14 +174,21 @@ class SocketTransport(Transport):
         """The peer's address and port."""
         return self._client
 
-    def receive_nowait(self) -> bytes | None:
+    def receive_nowait(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """Return what is there (see `Transport.receive_nowait`)."""
+        reader = self.reader
         try:
-            return self._socket.recv(RECEIVE_BYTES)
+            data = self._socket.recv(max_bytes)
         except BlockingIOError:
+            if reader is not None:
+                reader.ready = reader.unsettled = False
             return None
         except OSError as error:
             raise self._failure(error) from error
+        if reader is not None:
+            # A short read has found the end of what was there; what comes is a new edge.
+            reader.ready = reader.unsettled or len(data) == max_bytes
+        return data
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""
@@ -186,18 +201,15 @@ class SocketTransport(Transport):
             return await self._receive_when_ready(readiness, max_bytes)
         while True:
             await trio.lowlevel.wait_readable(self._open_socket())
-            try:
-                return self._socket.recv(max_bytes)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise self._failure(error) from error
+            data = self.receive_nowait(max_bytes)
+            if data is not None:
+                return data
 
     async def _receive_when_ready(self, readiness: Readiness, max_bytes: int) -> bytes:
         """Receive without telling the system anew what is waited for."""
-        reader = self._reader
+        reader = self.reader
         if reader is None:
-            reader = self._reader = readiness.add(self._open_socket())
+            reader = self.reader = readiness.add(self._open_socket())
         if reader.ready:
             await reader.pause()
         while True:
@@ -206,15 +218,8 @@ class SocketTransport(Transport):
                     await reader.wait()
                 if not reader.ready:  # closed meanwhile, or no longer watched
                     return await self.receive_some(max_bytes)
-            try:
-                data = self._socket.recv(max_bytes)
-            except BlockingIOError:
-                reader.ready = reader.unsettled = False
-            except OSError as error:
-                raise self._failure(error) from error
-            else:
-                # A short read has found the end of what was there; what comes is a new edge.
-                reader.ready = reader.unsettled or len(data) == max_bytes
+            data = self.receive_nowait(max_bytes)
+            if data is not None:
                 return data
 
     def send_nowait(self, data: bytes | memoryview) -> int:
@@ -283,7 +288,7 @@ class SocketTransport(Transport):
         if self._socket.fileno() >= 0:
             if self._readiness is not None:
                 self._readiness.discard(self._socket)
-                self._reader = None
+                self.reader = None
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 

@@ -1,5 +1,7 @@
 """The connections of a server, swept for deadlines that have passed."""
 
+import math
+
 import trio
 
 from hump_trio.connection import Connection, Phase
@@ -73,12 +75,14 @@ class Watchdog:
             now = trio.current_time()
             silent = [each for each in self.connections if each.is_silent(now)]
             if silent:
-                min(silent, key=lambda each: each.silent_since).expire(now)
+                min(silent, key=lambda each: each.silent_since).evict()
             await self._changed.park()
 
     def hasten_idle(self, seconds: float) -> None:
         """Let connections that have nothing to ask, or are answered, wait no longer than this."""
         latest = trio.current_time() + seconds
         for connection in self.connections:
+            if connection.silent_since == math.inf and connection.phase is Phase.IDLE:
+                connection.enter_idle()
             if connection.phase in (Phase.IDLE, Phase.OPENED, Phase.LINGER):
                 connection.deadline = min(connection.deadline, latest)

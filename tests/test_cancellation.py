@@ -20,7 +20,7 @@ from hump_trio.memory import MemoryTransport, memory_transport_pair
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection
-from hump_trio.transport import PeerState, Transport
+from hump_trio.transport import RECEIVE_BYTES, PeerState, Transport
 from hump_trio.watchdog import Watchdog
 from tests.wire import chunked, parse_answers, request
 
@@ -100,10 +100,10 @@ class TappedTransport(Transport):
         if moment == self._moment:
             self._strike.count()
 
-    def receive_nowait(self) -> bytes | None:
+    def receive_nowait(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """Receive by the inner one."""
         self._pass("before")
-        data = self.inner.receive_nowait()
+        data = self.inner.receive_nowait(max_bytes)
         self._pass("after")
         return data
 

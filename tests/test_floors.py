@@ -14,7 +14,15 @@ ROOT = Path(hump_trio.__file__).parent
 FLOORS = [
     ["settings", "exceptions"],
     ["headers", "multimap", "cookies", "json_text", "request", "response"],
-    ["http1", "http1.section", "http1.head", "http1.body", "http1.parser", "http1.response_head"],
+    [
+        "http1",
+        "http1.section",
+        "http1.head",
+        "http1.body",
+        "http1.parser",
+        "http1.response_head",
+        "http1.whole_head",
+    ],
     ["routing", "calling", "task_tree", "bounds", "dispatch"],
     [
         "readiness",
@@ -25,6 +33,7 @@ FLOORS = [
         "connection",
         "exchange",
         "sending",
+        "fast_path",
         "serving",
         "watchdog",
         "listeners",

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from hump_trio.http1.head import RequestHead, keeps_alive
+from hump_trio.http1.head import RequestLine, keeps_alive
 from hump_trio.http1.section import Fields
 
-__all__ = ["CONTINUE", "LAST_CHUNK", "ResponseHead", "encode_chunk", "encode_head"]
+__all__ = ["CONTINUE", "LAST_CHUNK", "ResponseHead", "begin_head", "encode_chunk", "encode_head"]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -35,7 +35,7 @@ class ResponseHead:
 
 
 def encode_head(
-    request: RequestHead | None,
+    line: RequestLine | None,
     status: int,
     fields: Fields,
     *,
@@ -47,7 +47,7 @@ def encode_head(
     """Encode the head of an answer.
 
     Args:
-        request: What is answered; None for bytes that weren't a request.
+        line: Of the request; None for bytes that weren't one.
         status: A final status.
         fields: The answer's fields, checked. Its framing fields are replaced, but
             for a length given for a streamed body or for the empty one of a HEAD;
@@ -60,8 +60,8 @@ def encode_head(
     Raises:
         ValueError: The length given for a streamed body isn't one.
     """
-    method = "" if request is None else request.line.method
-    version = "1.1" if request is None else request.line.version
+    method = "" if line is None else line.method
+    version = "1.1" if line is None else line.version
     lines = [STATUS_LINES.get(status) or status_line(status)]
     given_length = None
     for name, value in fields:
@@ -102,6 +102,11 @@ def encode_head(
         chunked=chunked,
         keep_alive=keep_alive,
     )
+
+
+def begin_head(status: int, content_type: str) -> bytes:
+    """Return how the head of an answer with this field alone begins."""
+    return f"{STATUS_LINES[status]}content-type: {content_type}\r\n".encode("latin-1")
 
 
 def status_line(status: int) -> str:

@@ -17,7 +17,8 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # end may still become one.
 BAD_BYTE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[^\r]\n|\r[^\n]")
 CLEAN_BYTES = bytes({*range(0x20, 0x100), 0x09} - {0x7F})
-# Lower-cased names by spelling; clients use few. Capped, so that hostile names can't fill memory.
+# Lower-cased names by spelling; clients use few. Emptied when there are too many, so that hostile
+# names can neither fill memory nor keep others out.
 NAMES: dict[str, str] = {}
 NAME_COUNT = 1024
 NAME_CHARS = 64
@@ -94,7 +95,9 @@ def parse_fields(lines: list[str], header_count: int, status: int) -> Fields:
             if not colon or not TOKEN.fullmatch(name):
                 raise HttpParserError(400, "a malformed header field")
             lowered = name.lower()
-            if len(NAMES) < NAME_COUNT and len(name) <= NAME_CHARS:
+            if len(NAMES) >= NAME_COUNT:
+                NAMES.clear()
+            if len(name) <= NAME_CHARS:
                 NAMES[name] = lowered
         fields.append((lowered, value.strip(" \t")))
     return fields

@@ -64,8 +64,9 @@ def encode(
     keep_alive: bool = True,
 ) -> ResponseHead:
     """Encode an answer with the usual date and server."""
+    head = request_head(method, version)
     return encode_head(
-        request_head(method, version),
+        None if head is None else head.line,
         status,
         fields or [],
         body_bytes=body_bytes,

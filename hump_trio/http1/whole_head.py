@@ -1,0 +1,94 @@
+"""Requests that come whole, with nothing unusual: read by what was read before.
+
+Nothing is refused here. What isn't plainly good is left to `parse_head`, whose reading this one
+repeats (a test holds the two together), so that no rule of RFC 9112 stands twice.
+"""
+
+import re
+
+from hump_trio.exceptions import HttpParserError
+from hump_trio.http1.head import FRAMING, check_authority
+from hump_trio.http1.section import NAMES, Fields
+from hump_trio.settings import Limits
+
+__all__ = ["read_whole"]
+
+# Fields that a client repeats in every request, and that hold no secret.
+STEADY = frozenset(
+    {"accept", "accept-charset", "accept-encoding", "accept-language", "cache-control"}
+    | {"content-type", "dnt", "origin", "pragma", "priority", "sec-ch-ua", "sec-ch-ua-mobile"}
+    | {"sec-ch-ua-platform", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site"}
+    | {"sec-fetch-user", "sec-gpc", "upgrade-insecure-requests", "user-agent"}
+)
+# What is looked at here, beside its being kept.
+SPECIAL = STEADY | FRAMING
+KEEP_ALIVE = ("connection", "keep-alive")  # which says nothing in HTTP/1.1
+# Lines of such fields, and of Host, by what they were read as: a look-up is a tenth of the work.
+LINES: dict[bytes, tuple[str, str]] = {}
+HOSTS: dict[bytes, tuple[str, str]] = {}
+known = LINES.get
+# Emptied when there are more, so that nobody can fill memory with them, nor keep others out.
+LINE_COUNT = 1024
+LINE_CHARS = 256
+# A longer body doesn't come with its head; and none is what nobody announces.
+LENGTH = re.compile("[1-9][0-9]{0,8}")
+
+
+def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes] | None:
+    """Return the request line, host, fields and body of the one request that some bytes are.
+
+    None: they aren't one, or something about it is unusual. The line isn't judged, and the rest
+    holds for HTTP/1.1 alone, where the connection stays open.
+    """
+    if not data:
+        return None
+    body = b""
+    lines = data.split(b"\r\n")
+    if lines.pop() or lines.pop():
+        head, _, body = data.partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+    if len(data) > limits.head_bytes or not 1 < len(lines) <= limits.header_count:
+        return None
+    host = HOSTS.get(lines[1])  # where nearly all clients have it
+    fields = [] if host is None else [host]
+    length = 0
+    for line in lines[1 + len(fields) :]:
+        field = known(line)
+        if field is None:
+            name, colon, value = line.decode("latin-1").partition(": ")
+            lowered = NAMES.get(name)
+            # In ISO 8859-1 what is printable is no control, and no white space but spaces.
+            if lowered is None or not colon or not value.isprintable():
+                return None
+            field = (lowered, value.strip())
+            if lowered in SPECIAL:
+                if lowered in STEADY or field == KEEP_ALIVE:
+                    remember(LINES, line, field)
+                elif lowered == "host" and host is None and is_host(field[1]):
+                    host = field
+                    remember(HOSTS, line, field)
+                elif lowered == "content-length" and not length and LENGTH.fullmatch(field[1]):
+                    length = int(field[1])
+                else:
+                    return None
+        fields.append(field)
+    if host is None or len(body) != length:
+        return None
+    return lines[0], host[1], fields, body
+
+
+def is_host(value: str) -> bool:
+    """Tell whether a value is one that ``Host`` may have."""
+    try:
+        check_authority(value)
+    except HttpParserError:
+        return False
+    return True
+
+
+def remember(memory: dict[bytes, tuple[str, str]], line: bytes, field: tuple[str, str]) -> None:
+    """Keep what a line was read as, if it isn't too long."""
+    if len(memory) >= LINE_COUNT:
+        memory.clear()
+    if len(line) <= LINE_CHARS:
+        memory[line] = field
