@@ -154,58 +154,66 @@ class Server:
             async with (
                 trio.open_nursery() as self._background,
                 trio.open_nursery() as self._connections,
-                trio.open_nursery() as acceptors,
             ):
-                self._accepting = acceptors.cancel_scope
-                serve = partial(trio.serve_listeners, handler_nursery=self._connections)
-                # First of all, because from here on the listeners are sure to be closed.
-                await acceptors.start(serve, self._serve_transport, listeners)
-                started()
-                self._serving.set()
+                witness = trio.CancelScope()
+                self._connections.start_soon(self._tell_failure, witness)
+                async with trio.open_nursery() as acceptors:
+                    self._accepting = acceptors.cancel_scope
+                    for listener in listeners:  # each is sure to be closed from here on
+                        acceptors.start_soon(self._accept, listener)
+                    await trio.lowlevel.checkpoint()
+                    started()
+                    self._serving.set()
+                await self._watchdog.wait_none()
+                witness.cancel()
             attendants.cancel_scope.cancel()
 
-    async def _serve_transport(self, transport: Transport) -> None:
-        """Serve one connection, and tell its handler if it is cancelled from around the connection.
+    async def _accept(self, listener: trio.abc.Listener[Transport]) -> None:
+        """Take in what a listener accepts, until cancelled; it is closed then."""
+        async with listener:
+            while True:
+                self._adopt(await listener.accept())
 
-        The abort function is called when the cancellation reaches this task, which is before any
-        task that it reaches can run.
-        """
+    def _adopt(self, transport: Transport) -> None:
+        """Take in a connection."""
+        assert self._connections is not None
         connection = Connection(transport, self.state)
-        waiting: trio.lowlevel.Task | None = trio.lowlevel.current_task()
-
-        def abort(_: object) -> trio.lowlevel.Abort:
-            nonlocal waiting
-            waiting = None
-            connection.note("server-failed")
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        async def serve_and_wake() -> None:
-            try:
-                await serve_connection(connection)
-            finally:
-                if waiting is not None:
-                    trio.lowlevel.reschedule(waiting)
-
         self.state.connection_count += 1
         self._watchdog.add(connection)
+        self._connections.start_soon(self._serve_connection, connection)
+
+    async def _serve_connection(self, connection: Connection) -> None:
+        """Serve a connection in a task of its own.
+
+        A task that a handler has left a nursery open in ends with a RuntimeError of Trio's that
+        nothing within it can catch; the task is one deeper so that it can be caught.
+        """
         try:
-            # A task that a handler has left a nursery open in ends with a RuntimeError of Trio's
-            # that nothing within it can catch; the task is one deeper so that it can be caught.
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(serve_and_wake, name=serve_connection)
-                await trio.lowlevel.wait_task_rescheduled(abort)
+                nursery.start_soon(serve_connection, connection)
         except ExceptionGroup as group:
             logger.error("a handler left a scope or a nursery open", exc_info=group)
         finally:
             self._watchdog.discard(connection)
 
+    async def _tell_failure(self, scope: trio.CancelScope) -> None:
+        """Tell every handler if it is cancelled from around its connection, until cancelled.
+
+        The abort function is called when a cancellation reaches this task, which is before any
+        task that it reaches can run.
+        """
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            for connection in self._watchdog.connections:
+                connection.note("server-failed")
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        with scope:
+            await trio.lowlevel.wait_task_rescheduled(abort)
+
     def statistics(self) -> ServerStatistics:
         """Return what is going on."""
         return collect_statistics(self.state, self._watchdog.connections)
-
-    def _adopt(self, transport: Transport) -> None:
-        assert self._connections is not None
-        self._connections.start_soon(self._serve_transport, transport)
 
     async def _shut_down(self, starting: trio.CancelScope) -> None:
         """Wait to be asked, then end everything in order; a lifespan that still starts, at once."""
