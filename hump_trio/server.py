@@ -12,12 +12,12 @@ from typing import Any, TypeAlias
 
 import trio
 
+from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
 from hump_trio.listeners import SocketListener, open_listeners, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
 from hump_trio.server_state import ServerState
-from hump_trio.serving import serve_connection
 from hump_trio.statistics import ServerStatistics, collect_statistics, report
 from hump_trio.task_tree import innermost_tasks, place_of
 from hump_trio.transport import Transport
@@ -56,6 +56,7 @@ class Server:
         self._limit = raise_descriptor_limit(state.limits.connections)
         self._accepting: trio.CancelScope | None = None
         self._connections: trio.Nursery | None = None
+        self._compartment: Compartment | None = None
         self._background: trio.Nursery | None = None
         self._task = trio.lowlevel.current_task()
 
@@ -155,8 +156,6 @@ class Server:
                 trio.open_nursery() as self._background,
                 trio.open_nursery() as self._connections,
             ):
-                witness = trio.CancelScope()
-                self._connections.start_soon(self._tell_failure, witness)
                 async with trio.open_nursery() as acceptors:
                     self._accepting = acceptors.cancel_scope
                     for listener in listeners:  # each is sure to be closed from here on
@@ -165,7 +164,7 @@ class Server:
                     started()
                     self._serving.set()
                 await self._watchdog.wait_none()
-                witness.cancel()
+                self._connections.cancel_scope.cancel()
             attendants.cancel_scope.cancel()
 
     async def _accept(self, listener: trio.abc.Listener[Transport]) -> None:
@@ -177,39 +176,13 @@ class Server:
     def _adopt(self, transport: Transport) -> None:
         """Take in a connection."""
         assert self._connections is not None
+        if self._compartment is None or self._compartment.sealed:
+            self._compartment = Compartment(self._watchdog)
+            self._connections.start_soon(self._compartment.hold)
         connection = Connection(transport, self.state)
         self.state.connection_count += 1
         self._watchdog.add(connection)
-        self._connections.start_soon(self._serve_connection, connection)
-
-    async def _serve_connection(self, connection: Connection) -> None:
-        """Serve a connection in a task of its own.
-
-        A task that a handler has left a nursery open in ends with a RuntimeError of Trio's that
-        nothing within it can catch; the task is one deeper so that it can be caught.
-        """
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(serve_connection, connection)
-        except ExceptionGroup as group:
-            logger.error("a handler left a scope or a nursery open", exc_info=group)
-        finally:
-            self._watchdog.discard(connection)
-
-    async def _tell_failure(self, scope: trio.CancelScope) -> None:
-        """Tell every handler if it is cancelled from around its connection, until cancelled.
-
-        The abort function is called when a cancellation reaches this task, which is before any
-        task that it reaches can run.
-        """
-
-        def abort(_: object) -> trio.lowlevel.Abort:
-            for connection in self._watchdog.connections:
-                connection.note("server-failed")
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        with scope:
-            await trio.lowlevel.wait_task_rescheduled(abort)
+        self._compartment.start_soon(connection)
 
     def statistics(self) -> ServerStatistics:
         """Return what is going on."""

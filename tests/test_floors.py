@@ -27,6 +27,7 @@ FLOORS = [
         "sending",
         "serving",
         "watchdog",
+        "compartment",
         "listeners",
         "statistics",
         "server",
