@@ -12,12 +12,12 @@ from typing import Any, TypeAlias
 
 import trio
 
+from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
 from hump_trio.listeners import SocketListener, open_listeners, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
 from hump_trio.server_state import ServerState
-from hump_trio.serving import serve_connection
 from hump_trio.statistics import ServerStatistics, collect_statistics, report
 from hump_trio.task_tree import innermost_tasks, place_of
 from hump_trio.transport import Transport
@@ -56,6 +56,7 @@ class Server:
         self._limit = raise_descriptor_limit(state.limits.connections)
         self._accepting: trio.CancelScope | None = None
         self._connections: trio.Nursery | None = None
+        self._compartment: Compartment | None = None
         self._background: trio.Nursery | None = None
         self._task = trio.lowlevel.current_task()
 
@@ -154,58 +155,38 @@ class Server:
             async with (
                 trio.open_nursery() as self._background,
                 trio.open_nursery() as self._connections,
-                trio.open_nursery() as acceptors,
             ):
-                self._accepting = acceptors.cancel_scope
-                serve = partial(trio.serve_listeners, handler_nursery=self._connections)
-                # First of all, because from here on the listeners are sure to be closed.
-                await acceptors.start(serve, self._serve_transport, listeners)
-                started()
-                self._serving.set()
+                async with trio.open_nursery() as acceptors:
+                    self._accepting = acceptors.cancel_scope
+                    for listener in listeners:  # each is sure to be closed from here on
+                        acceptors.start_soon(self._accept, listener)
+                    await trio.lowlevel.checkpoint()
+                    started()
+                    self._serving.set()
+                await self._watchdog.wait_none()
+                self._connections.cancel_scope.cancel()
             attendants.cancel_scope.cancel()
 
-    async def _serve_transport(self, transport: Transport) -> None:
-        """Serve one connection, and tell its handler if it is cancelled from around the connection.
+    async def _accept(self, listener: trio.abc.Listener[Transport]) -> None:
+        """Take in what a listener accepts, until cancelled; it is closed then."""
+        async with listener:
+            while True:
+                self._adopt(await listener.accept())
 
-        The abort function is called when the cancellation reaches this task, which is before any
-        task that it reaches can run.
-        """
+    def _adopt(self, transport: Transport) -> None:
+        """Take in a connection."""
+        assert self._connections is not None
+        if self._compartment is None or self._compartment.sealed:
+            self._compartment = Compartment(self._watchdog)
+            self._connections.start_soon(self._compartment.hold)
         connection = Connection(transport, self.state)
-        waiting: trio.lowlevel.Task | None = trio.lowlevel.current_task()
-
-        def abort(_: object) -> trio.lowlevel.Abort:
-            nonlocal waiting
-            waiting = None
-            connection.note("server-failed")
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        async def serve_and_wake() -> None:
-            try:
-                await serve_connection(connection)
-            finally:
-                if waiting is not None:
-                    trio.lowlevel.reschedule(waiting)
-
         self.state.connection_count += 1
         self._watchdog.add(connection)
-        try:
-            # A task that a handler has left a nursery open in ends with a RuntimeError of Trio's
-            # that nothing within it can catch; the task is one deeper so that it can be caught.
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(serve_and_wake, name=serve_connection)
-                await trio.lowlevel.wait_task_rescheduled(abort)
-        except ExceptionGroup as group:
-            logger.error("a handler left a scope or a nursery open", exc_info=group)
-        finally:
-            self._watchdog.discard(connection)
+        self._compartment.start_soon(connection)
 
     def statistics(self) -> ServerStatistics:
         """Return what is going on."""
         return collect_statistics(self.state, self._watchdog.connections)
-
-    def _adopt(self, transport: Transport) -> None:
-        assert self._connections is not None
-        self._connections.start_soon(self._serve_transport, transport)
 
     async def _shut_down(self, starting: trio.CancelScope) -> None:
         """Wait to be asked, then end everything in order; a lifespan that still starts, at once."""

@@ -78,6 +78,11 @@ class Watchdog:
                 min(silent, key=lambda each: each.silent_since).evict()
             await self._changed.park()
 
+    async def wait_none(self) -> None:
+        """Wait until there is no connection. A checkpoint only if there is one."""
+        while self.connections:
+            await self._changed.park()
+
     def hasten_idle(self, seconds: float) -> None:
         """Let connections that have nothing to ask, or are answered, wait no longer than this."""
         latest = trio.current_time() + seconds

@@ -36,6 +36,7 @@ FLOORS = [
         "fast_path",
         "serving",
         "watchdog",
+        "compartment",
         "listeners",
         "statistics",
         "server",
