@@ -140,10 +140,14 @@ class Exchange:
         connection = self.connection
         state = connection.state
         connection.enter_body(self._credit)
-        body = bytearray()  # not a list of parts: a chunk of one byte would hold sixty
+        body: bytes | bytearray = b""
         part_count = 0
         while part := await self._receive_part():
-            body += part
+            if not body:
+                body = part  # most bodies come in one
+            else:  # not a list of parts: a chunk of one byte would hold sixty
+                body = body if isinstance(body, bytearray) else bytearray(body)
+                body += part
             self._held_bytes += len(part)
             state.buffered_bytes += len(part)
             if state.buffered_bytes > state.limits.buffered_bytes:

@@ -9,7 +9,7 @@ import trio
 
 from hump_trio.exceptions import BindError
 from hump_trio.readiness import Readiness
-from hump_trio.transport import SocketTransport, Transport
+from hump_trio.transport import RECEIVE_BYTES, SocketTransport, Transport
 
 __all__ = ["SocketListener", "open_listeners", "raise_descriptor_limit"]
 
@@ -47,6 +47,7 @@ class SocketListener(trio.abc.Listener[Transport]):
         self._wait_room = wait_room
         self._adopt = adopt
         self._readiness = readiness
+        self._buffer = memoryview(bytearray(RECEIVE_BYTES))
         self._starved = False
 
     @property
@@ -92,7 +93,12 @@ class SocketListener(trio.abc.Listener[Transport]):
             except ConnectionAbortedError:
                 continue
             try:
-                return SocketTransport(sock, (address[0], address[1]), readiness=self._readiness)
+                return SocketTransport(
+                    sock,
+                    (address[0], address[1]),
+                    readiness=self._readiness,
+                    buffer=self._buffer,
+                )
             except OSError:  # some systems refuse options on a connection that was reset
                 sock.close()
 

@@ -20,7 +20,7 @@ __all__ = ["Rest", "Sender", "close_body", "close_unsent"]
 logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Up to here head and body are joined to go out in one call; beyond, copying costs more.
-JOINED_BYTES = 64 * 1024
+JOINED_BYTES = 128 * 1024
 
 
 class Sender:

@@ -20,8 +20,8 @@ from hump_trio.readiness import Reader, Readiness
 
 __all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport"]
 
-# What one read asks for: a whole head and most bodies, without the cost of a large buffer.
-RECEIVE_BYTES = 64 * 1024
+# What one read asks for: a head and most bodies.
+RECEIVE_BYTES = 128 * 1024
 # Where the system can't tell what is acknowledged, little enough is handed to it that what it
 # took is nearly what the peer has.
 SMALL_SEND_BUFFER_BYTES = 64 * 1024
@@ -145,6 +145,8 @@ class SocketTransport(Transport):
         query_unacked: How to learn what isn't acknowledged; None where that can't be known.
         query_peer: How to learn what the peer has ended.
         readiness: Tells when there is something to receive; Trio does without it.
+        buffer: Where all transports of a thread may receive to, one after the other, before what
+            has come is copied: a block as large as a read for each of them would cost more.
     """
 
     def __init__(
@@ -155,8 +157,10 @@ class SocketTransport(Transport):
         query_unacked: Callable[[socket.socket], int] | None = query_unacked,
         query_peer: Callable[[socket.socket], PeerState] = query_peer,
         readiness: Readiness | None = None,
+        buffer: memoryview | None = None,
     ) -> None:
         self._socket = sock
+        self._buffer = memoryview(bytearray(RECEIVE_BYTES)) if buffer is None else buffer
         self._client = client
         self._query_unacked = query_unacked
         self._query_peer = query_peer
@@ -177,8 +181,9 @@ class SocketTransport(Transport):
     def receive_nowait(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """Return what is there (see `Transport.receive_nowait`)."""
         reader = self.reader
+        buffer = self._buffer
         try:
-            data = self._socket.recv(max_bytes)
+            byte_count = self._socket.recv_into(buffer, max_bytes)
         except BlockingIOError:
             if reader is not None:
                 reader.ready = reader.unsettled = False
@@ -187,8 +192,8 @@ class SocketTransport(Transport):
             raise self._failure(error) from error
         if reader is not None:
             # A short read has found the end of what was there; what comes is a new edge.
-            reader.ready = reader.unsettled or len(data) == max_bytes
-        return data
+            reader.ready = reader.unsettled or byte_count == max_bytes
+        return buffer[:byte_count].tobytes()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""
@@ -196,6 +201,7 @@ class SocketTransport(Transport):
             max_bytes = RECEIVE_BYTES
         elif index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
+        max_bytes = min(max_bytes, RECEIVE_BYTES)
         readiness = self._readiness
         if readiness is not None and readiness.watching:
             return await self._receive_when_ready(readiness, max_bytes)

@@ -58,8 +58,7 @@ class LengthBody:
             return b""
         if not buffer:
             return None
-        part = bytes(buffer[: self.remaining_bytes])
-        del buffer[: len(part)]
+        part = take(buffer, self.remaining_bytes)
         self.remaining_bytes -= len(part)
         return part
 
@@ -133,8 +132,7 @@ class ChunkedBody:
     def _parse_data(self, buffer: bytearray) -> bytes | None:
         if not buffer:
             return None
-        part = bytes(buffer[: self._within_bytes])
-        del buffer[: len(part)]
+        part = take(buffer, self._within_bytes)
         self._within_bytes -= len(part)
         if not self._within_bytes:
             self._state = ChunkedBody._parse_data_end
@@ -161,6 +159,14 @@ class ChunkedBody:
 
     def _parse_end(self, buffer: bytearray) -> bytes | None:
         return b""
+
+
+def take(buffer: bytearray, most_bytes: int) -> bytes:
+    """Take what is there off a buffer, up to a number of bytes; copied once."""
+    with memoryview(buffer) as view:
+        part = bytes(view[:most_bytes])
+    del buffer[: len(part)]
+    return part
 
 
 def parse_trailers(section: bytes, header_count: int) -> Fields:

@@ -30,6 +30,8 @@ known = LINES.get
 # Emptied when there are more, so that nobody can fill memory with them, nor keep others out.
 LINE_COUNT = 1024
 LINE_CHARS = 256
+LF = 0x0A
+NO_LINES: list[bytes] = []
 # A longer body doesn't come with its head; and none is what nobody announces.
 LENGTH = re.compile("[1-9][0-9]{0,8}")
 
@@ -42,12 +44,15 @@ def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes] 
     """
     if not data:
         return None
-    body = b""
-    lines = data.split(b"\r\n")
-    if lines.pop() or lines.pop():
+    head, body, lines = data, b"", NO_LINES
+    if data[-1] == LF:  # no body, most likely
+        lines = data.split(b"\r\n")
+        if lines.pop() or lines.pop():
+            lines = NO_LINES
+    if not lines:
         head, _, body = data.partition(b"\r\n\r\n")
         lines = head.split(b"\r\n")
-    if len(data) > limits.head_bytes or not 1 < len(lines) <= limits.header_count:
+    if len(head) > limits.head_bytes - 4 or not 1 < len(lines) <= limits.header_count:
         return None
     host = HOSTS.get(lines[1])  # where nearly all clients have it
     fields = [] if host is None else [host]
