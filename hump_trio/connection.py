@@ -41,7 +41,7 @@ class Phase(Enum):
     LINGER = auto()  # the peer's close
 
 
-HANDLER = Phase.HANDLER  # a look into its class takes ten times as long
+HANDLER, LINGER = Phase.HANDLER, Phase.LINGER  # a look into their class takes ten times as long
 
 
 class Connection:
@@ -98,7 +98,7 @@ class Connection:
         self.transport: Transport = transport
         self.state: ServerState = state
         self.parser: RequestParser = RequestParser(state.limits)
-        self.scope: trio.CancelScope = trio.CancelScope()
+        self.scope: trio.CancelScope = trio.CancelScope()  # entered by who serves it
         self.request: Request | None = None
         self._leave_deadline = math.inf
         self._disconnect_grace = 0.0
@@ -338,6 +338,20 @@ class Connection:
             self.note("client-gone")
             raise
         self.torn = False
+
+    async def end(self, *, expected: bool) -> None:
+        """Let the peer read the answer before the connection is closed, if that needs anything.
+
+        Args:
+            expected: Whether the peer has said that it asks for nothing more. If it has sent
+                nothing more either, closing at once does no harm.
+
+        Cancellation: as of `linger`.
+        """
+        self.phase = LINGER
+        with suppress(trio.BrokenResourceError):
+            if not expected or self.parser.buffered_bytes or self.transport.receive_nowait():
+                await self.linger()
 
     async def linger(self) -> None:
         """End the sending half, then read until the peer closes, so that it can read the answer.

@@ -33,15 +33,16 @@ __all__ = ["HandOver", "serve_whole"]
 # an answer that was begun.
 HandOver: TypeAlias = Callable[[Exchange, Response | None, bytes], None]
 
-HANDLER, IDLE = Phase.HANDLER, Phase.IDLE  # a look into their class takes ten times as long
+OPENED, IDLE = Phase.OPENED, Phase.IDLE  # a look into their class takes ten times as long
 BEGINNINGS = {kind: begin_head(200, kind) for kind in (TEXT_TYPE, JSON_TYPE)}
 JSON_KINDS = frozenset({dict, list, tuple})
 
 
-async def serve_whole(connection: Connection, context: Context, hand_over: HandOver) -> None:
+async def serve_whole(connection: Connection, context: Context, hand_over: HandOver) -> bool:
     """Serve requests that come whole, one after the other, until one is different.
 
-    By then either it was handed over, or the parser was fed what has come.
+    By then either it was handed over, or the parser was fed what has come. Returns whether the
+    connection has come to its end.
 
     Args:
         connection: Nothing is under way on it.
@@ -63,14 +64,19 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             # a fresh copy; where none was set this compares two pointers.
             task.context = context.copy()
         try:
-            if reader is None or reader.ready:
-                data = await transport.receive_some()
-                reader, now = transport.reader, trio.current_time()
-            else:
+            if reader is not None and not reader.ready:
                 reader.task = task
                 await wait_task_rescheduled(reader.forget)
-                received, now = transport.receive_nowait(), reader.woken
-                data = await transport.receive_some() if received is None else received
+                data, now = transport.receive_nowait(), reader.woken
+            elif connection.phase is OPENED:
+                # Its task has just begun, which is as good as a checkpoint. Most clients have
+                # sent by now: it needn't be watched yet, nor at all if that is all they ask.
+                data, now = transport.receive_nowait(), trio.current_time()
+            else:
+                data = None
+            if data is None:
+                data = await transport.receive_some()
+                reader, now = transport.reader, trio.current_time()
         except trio.BrokenResourceError:
             connection.broken = True
             raise
@@ -86,9 +92,9 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             or (whole[3] and not state.has_room(whole[3], chosen[1]))
         ):
             connection.parser.feed(data)
-            return
+            return False
 
-        _, host, fields, body = whole
+        _, host, fields, body, keep_alive = whole
         line, choice, path_params = chosen
         request = connection.request = build_request(line, host, fields, client)
         request.app = app
@@ -118,14 +124,14 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             except Exception as error:
                 response = await state.dispatcher.answer_error(request, error)
         except BaseException as error:
-            hand_over(adopt(connection, line, request, choice), None, b"")
+            hand_over(adopt(connection, line, request, choice, keep_alive), None, b"")
             if isinstance(error, trio.Cancelled | BaseExceptionGroup):
                 connection.stood = place_of_error(error)
             raise
 
         if now >= state.stamp_until:
             state.stamp_anew(now)
-        if response is None:
+        if response is None and keep_alive:
             answer = b"%b%bcontent-length: %d\r\n\r\n%b" % (
                 BEGINNINGS[kind],
                 state.stamp,
@@ -133,7 +139,8 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                 content,
             )
         else:
-            answer = encode_whole(line, response, state)
+            response = response or Response(content, headers={"content-type": kind})
+            answer = encode_whole(line, response, state, keep_alive=keep_alive)
         if (
             connection.enforced
             or connection.cancelled_for is not None
@@ -143,18 +150,20 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             if connection.enforced:
                 connection.lift()
             response = response or Response(content, headers={"content-type": kind})
-            hand_over(adopt(connection, line, request, choice), response, b"")
-            return
+            hand_over(adopt(connection, line, request, choice, keep_alive), response, b"")
+            return False
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            hand_over(adopt(connection, line, request, choice), None, b"")
+            hand_over(adopt(connection, line, request, choice, keep_alive), None, b"")
             connection.broken = True
             connection.note("client-gone")
             raise
         if sent_bytes < len(answer):
-            hand_over(adopt(connection, line, request, choice), response, answer[sent_bytes:])
-            return
+            hand_over(
+                adopt(connection, line, request, choice, keep_alive), response, answer[sent_bytes:]
+            )
+            return False
 
         if body:
             state.buffered_bytes -= len(body)
@@ -166,10 +175,15 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         connection.request = None
         connection.phase = IDLE
         connection.silent_since, connection.deadline = math.inf, -math.inf  # see `enter_idle`
+        if not keep_alive:
+            await connection.end(expected=True)
+            return True
 
 
-def encode_whole(line: RequestLine, response: Response, state: ServerState) -> bytes:
-    """Return an answer whose body is there already and that ends no connection, else nothing."""
+def encode_whole(
+    line: RequestLine, response: Response, state: ServerState, *, keep_alive: bool
+) -> bytes:
+    """Return an answer whose body is there already; empty if it is streamed, or ends more."""
     if not isinstance(response.body, bytes):
         return b""
     head = encode_head(
@@ -177,16 +191,18 @@ def encode_whole(line: RequestLine, response: Response, state: ServerState) -> b
         response.status,
         response.headers.items(),
         body_bytes=len(response.body),
-        keep_alive=True,
+        keep_alive=keep_alive,
         date=state.date_line(),
         server=state.server_line,
     )
-    if not head.keep_alive:
+    if head.keep_alive != keep_alive:
         return b""
     return head.data + response.body if head.body_follows else head.data
 
 
-def adopt(connection: Connection, line: RequestLine, request: Request, choice: Choice) -> Exchange:
+def adopt(
+    connection: Connection, line: RequestLine, request: Request, choice: Choice, keep_alive: bool
+) -> Exchange:
     """Return the exchange of a request whose body has been received."""
-    head = RequestHead(line, request.received_fields, request.host, 0, False, True, "")
+    head = RequestHead(line, request.received_fields, request.host, 0, False, keep_alive, "")
     return Exchange(connection, head, request, choice)

@@ -182,23 +182,25 @@ class Sender:
 
 
 class Rest:
-    """The rest of an answer that was begun elsewhere, whose connection stays open.
+    """The rest of an answer that was begun elsewhere.
 
     Args:
         connection: Where to.
         data: The rest.
+        keep_alive: Whether the connection stays open.
     """
 
-    __slots__ = ("_connection", "_data")
+    __slots__ = ("_connection", "_data", "_keep_alive")
 
-    def __init__(self, connection: Connection, data: bytes) -> None:
+    def __init__(self, connection: Connection, data: bytes, *, keep_alive: bool) -> None:
         self._connection = connection
         self._data = data
+        self._keep_alive = keep_alive
 
     async def send(self) -> bool:
         """Send it (see `Sender.send`)."""
         await self._connection.write(self._data)
-        return True
+        return self._keep_alive
 
 
 class Parts:

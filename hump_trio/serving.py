@@ -110,7 +110,7 @@ class Serving:
         connection = self.connection
         while not self.over:
             try:
-                with trio.CancelScope() as connection.scope:
+                with connection.scope:
                     await self._run()
             except Exception as error:
                 if not connection.scope.cancel_called:
@@ -119,6 +119,7 @@ class Serving:
                     logger.error("a handler failed while it was cancelled", exc_info=error)
             if connection.scope.cancel_called:
                 self._judge()
+                connection.scope = trio.CancelScope()
 
     def release(self) -> None:
         """Give back what is held for a request that was cut. Any number of calls are one."""
@@ -134,7 +135,7 @@ class Serving:
                 await self._send_rest()
             elif self.answer is None:
                 await self._serve_whole()
-                if self.answer is None and not self.rest:
+                if self.answer is None and not self.rest and not self.over:
                     self.answer = await self._next_answer()
                     self.over = self.answer is None
             else:
@@ -146,7 +147,7 @@ class Serving:
         """Serve what the fast path can, if nothing is under way."""
         connection = self.connection
         if self.exchange is None and self.error is None and not connection.parser.buffered_bytes:
-            await serve_whole(connection, self._context, self._take_over)
+            self.over = await serve_whole(connection, self._context, self._take_over)
 
     def _take_over(self, exchange: Exchange, answer: Response | None, rest: bytes) -> None:
         """Go on with a request of the fast path."""
@@ -242,7 +243,8 @@ class Serving:
         self.exchange.status = 200 if self.answer is None else self.answer.status
         self.exchange.enter_send()
         self.connection.begun = True
-        await self._finish(Rest(self.connection, rest))
+        keep_alive = self.exchange.head.keep_alive
+        await self._finish(Rest(self.connection, rest, keep_alive=keep_alive))
 
     async def _finish(self, sender: Sender | Rest) -> None:
         """Have an answer sent, and settle how the connection goes on."""
@@ -284,7 +286,9 @@ class Serving:
             self.exchange = None
             connection.enter_idle()
         else:
-            await connection.linger()
+            # Who has said so sends nothing more (RFC 9112 section 9.6).
+            said_so = exchange is not None and not exchange.head.keep_alive
+            await connection.end(expected=said_so and exchange is not None and exchange.body_ended)
 
     async def _drained(self, exchange: Exchange) -> bool:
         """Read away what is left of a body; False if it turns out to be malformed."""

@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from operator import index
 from typing import Literal, TypeAlias
@@ -167,6 +167,7 @@ class SocketTransport(Transport):
         self._sent_bytes: int = 0
         self._sending = False
         self._sending_ended = False
+        self._trio_waited = False  # so that Trio may have to forget it
         self._readiness = readiness
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
@@ -206,7 +207,7 @@ class SocketTransport(Transport):
         if readiness is not None and readiness.watching:
             return await self._receive_when_ready(readiness, max_bytes)
         while True:
-            await trio.lowlevel.wait_readable(self._open_socket())
+            await self._wait(trio.lowlevel.wait_readable)
             data = self.receive_nowait(max_bytes)
             if data is not None:
                 return data
@@ -250,12 +251,12 @@ class SocketTransport(Transport):
             while start < len(view):
                 start += self.send_nowait(view[start:])
                 if start < len(view):
-                    await trio.lowlevel.wait_writable(self._open_socket())
+                    await self._wait(trio.lowlevel.wait_writable)
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room to send. A checkpoint."""
         with self._sending_alone():
-            await trio.lowlevel.wait_writable(self._open_socket())
+            await self._wait(trio.lowlevel.wait_writable)
 
     async def send_eof(self) -> None:
         """Say that nothing follows. A checkpoint."""
@@ -295,7 +296,8 @@ class SocketTransport(Transport):
             if self._readiness is not None:
                 self._readiness.discard(self._socket)
                 self.reader = None
-            trio.lowlevel.notify_closing(self._socket)
+            if self._trio_waited:
+                trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 
     def reset(self) -> None:
@@ -315,6 +317,11 @@ class SocketTransport(Transport):
             yield
         finally:
             self._sending = False
+
+    async def _wait(self, wait: Callable[[socket.socket], Awaitable[None]]) -> None:
+        """Let Trio wait for the socket."""
+        self._trio_waited = True
+        await wait(self._open_socket())
 
     def _open_socket(self) -> socket.socket:
         if self._socket.fileno() < 0:

@@ -83,7 +83,7 @@ async def test_a_slow_reader_passes(path: str, autojump_clock: MockClock) -> Non
         data = b""
         raw.pause_reading()
         await trio.sleep(50)
-        while part := await raw.receive():
+        while part := await raw.receive(60_000):
             data += part
             raw.pause_reading()
             await trio.sleep(50)

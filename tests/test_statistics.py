@@ -80,7 +80,7 @@ PHASES = {
     "handler": request("GET", "/slow/1"),
     "send": request("GET", "/ticks"),
     "drain": request("POST", "/nothing", "Content-Length: 9") + b"some",
-    "linger": request("GET", "/", "Connection: close"),
+    "linger": request("GET", "/", "Connection: close") + b"more",
 }
 
 
@@ -309,9 +309,8 @@ async def test_a_connection_that_fails_without_a_request_has_no_outcome(
     async def fail(*args: object) -> bytes:
         raise LookupError("the transport failed")
 
-    async with connect(app := app_of()) as raw:
-        monkeypatch.setattr(MemoryTransport, "receive_some", fail)
-        await raw.send(request())
+    monkeypatch.setattr(MemoryTransport, "receive_some", fail)
+    async with connect(app := app_of()):
         await wait_all_tasks_blocked()
         assert sum(app.statistics().outcomes.values()) == 0
     assert "the transport failed" in caplog.text

@@ -23,6 +23,7 @@ STEADY = frozenset(
 # What is looked at here, beside its being kept.
 SPECIAL = STEADY | FRAMING
 KEEP_ALIVE = ("connection", "keep-alive")  # which says nothing in HTTP/1.1
+CLOSE = ("connection", "close")
 # Lines of such fields, and of Host, by what they were read as: a look-up is a tenth of the work.
 LINES: dict[bytes, tuple[str, str]] = {}
 HOSTS: dict[bytes, tuple[str, str]] = {}
@@ -36,11 +37,12 @@ NO_LINES: list[bytes] = []
 LENGTH = re.compile("[1-9][0-9]{0,8}")
 
 
-def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes] | None:
-    """Return the request line, host, fields and body of the one request that some bytes are.
+def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes, bool] | None:
+    """Return what the one request is that some bytes are.
 
-    None: they aren't one, or something about it is unusual. The line isn't judged, and the rest
-    holds for HTTP/1.1 alone, where the connection stays open.
+    Its line, host, fields and body, and whether the connection may stay open. The line isn't
+    judged, and the rest holds for HTTP/1.1 alone. None: they aren't one request, or something
+    about it is unusual.
     """
     if not data:
         return None
@@ -56,7 +58,7 @@ def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes] 
         return None
     host = HOSTS.get(lines[1])  # where nearly all clients have it
     fields = [] if host is None else [host]
-    length = 0
+    length, keep_alive = 0, True
     for line in lines[1 + len(fields) :]:
         field = known(line)
         if field is None:
@@ -74,12 +76,14 @@ def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes] 
                     remember(HOSTS, line, field)
                 elif lowered == "content-length" and not length and LENGTH.fullmatch(field[1]):
                     length = int(field[1])
+                elif field == CLOSE:
+                    keep_alive = False
                 else:
                     return None
         fields.append(field)
     if host is None or len(body) != length:
         return None
-    return lines[0], host[1], fields, body
+    return lines[0], host[1], fields, body, keep_alive
 
 
 def is_host(value: str) -> bool:
