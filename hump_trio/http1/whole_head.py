@@ -46,6 +46,8 @@ def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes] 
     lines = data.split(b"\r\n")
     if lines.pop() or lines.pop():
         head, _, body = data.partition(b"\r\n\r\n")
+        if not body:
+            return None  # the head isn't whole
         lines = head.split(b"\r\n")
     if len(data) > limits.head_bytes or not 1 < len(lines) <= limits.header_count:
         return None
