@@ -53,6 +53,8 @@ def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes, 
             lines = NO_LINES
     if not lines:
         head, _, body = data.partition(b"\r\n\r\n")
+        if not body:
+            return None  # the head isn't whole
         lines = head.split(b"\r\n")
     if len(head) > limits.head_bytes - 4 or not 1 < len(lines) <= limits.header_count:
         return None
