@@ -35,6 +35,7 @@ HandOver: TypeAlias = Callable[[Exchange, Response | None, bytes], None]
 
 OPENED, IDLE = Phase.OPENED, Phase.IDLE  # a look into their class takes ten times as long
 BEGINNINGS = {kind: begin_head(200, kind) for kind in (TEXT_TYPE, JSON_TYPE)}
+CLOSE_LINE = b"connection: close\r\n"
 JSON_KINDS = frozenset({dict, list, tuple})
 
 
@@ -131,15 +132,15 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
 
         if now >= state.stamp_until:
             state.stamp_anew(now)
-        if response is None and keep_alive:
-            answer = b"%b%bcontent-length: %d\r\n\r\n%b" % (
+        if response is None:
+            answer = b"%b%bcontent-length: %d\r\n%b\r\n%b" % (
                 BEGINNINGS[kind],
                 state.stamp,
                 len(content),
+                b"" if keep_alive else CLOSE_LINE,
                 content,
             )
         else:
-            response = response or Response(content, headers={"content-type": kind})
             answer = encode_whole(line, response, state, keep_alive=keep_alive)
         if (
             connection.enforced

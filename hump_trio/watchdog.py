@@ -32,12 +32,14 @@ class Watchdog:
     def add(self, connection: Connection) -> None:
         """Take a connection in."""
         self.connections.add(connection)
-        self._changed.unpark_all()
+        if self._changed:
+            self._changed.unpark_all()
 
     def discard(self, connection: Connection) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
-        self._changed.unpark_all()
+        if self._changed:
+            self._changed.unpark_all()
 
     async def sweep(self) -> None:
         """Expire connections until cancelled; parked while there is none."""
@@ -65,8 +67,8 @@ class Watchdog:
             if looking and (phase is Phase.HANDLER or phase is Phase.SEND):
                 connection.look_for_peer(now)
 
-    async def wait_room(self, limit: int) -> None:
-        """Wait until there are fewer connections than the limit.
+    async def wait_room(self, limit: int) -> int:
+        """Wait until there are fewer connections than the limit, and return how many fewer.
 
         The connection that has been silent longest is closed to make room; where none is, the
         first one to become so or to end does. A checkpoint only if there is no room.
@@ -77,6 +79,7 @@ class Watchdog:
             if silent:
                 min(silent, key=lambda each: each.silent_since).evict()
             await self._changed.park()
+        return limit - len(self.connections)
 
     async def wait_none(self) -> None:
         """Wait until there is no connection. A checkpoint only if there is one."""

@@ -21,8 +21,9 @@ from hump_trio.transport import Transport
 from tests.loopback import PATIENCE_SECONDS, address_of, ask, connect_to, receive_rest, served
 
 
-async def no_wait() -> None:
-    """Let every connection in."""
+async def no_wait() -> int:
+    """Let one connection after the other in."""
+    return 1
 
 
 def ignore(transport: Transport) -> None:
