@@ -1,12 +1,160 @@
-"""Instructions per request, counted under callgrind (not there yet)."""
+"""Instructions per request, counted by callgrind: a measure that a busy machine doesn't change.
+
+    pip install -e '.[dev]' && apt-get install valgrind
+    python -m tests.benchmarks instructions --check
+
+What a server executes outside the kernel is counted. Sixteen connections ask in step, each request
+with a head of its own; what a long series of requests costs more than a short one, divided by the
+requests that it has more, is the cost of one. Counts change with Python and the C library; so what
+is kept, in ratios.json for each minor version of Python, are ratios to a server with a fixed answer
+that is measured in the same run. `--check` fails where a scenario costs over 4 % more than its
+ratio says. Where it has to, or where it has become cheaper, `--renew` writes the ratios for the
+Python that runs it: commit them with the change they belong to.
+"""
 
 import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from platform import python_version
+
+from tests.benchmarks import callgrind
+from tests.benchmarks.check import check_answers
+from tests.benchmarks.client import CONNECTION_COUNT, connected
+from tests.benchmarks.goals import SELF
+from tests.benchmarks.peers import PEERS, missing_packages
+from tests.benchmarks.scenarios import LOADS
+
+SCENARIOS = ("hello", "browser", "item", "post_json", "echo_64k")
+FLOOR = "fixed_epoll"
+COUNTABLE = [
+    name
+    for name, peer in PEERS.items()
+    if set(SCENARIOS) & set(peer.scenarios)
+    and name != SELF
+    and not name.startswith("granian")  # it serves in a child process, which isn't counted
+]
+RATIOS = Path(__file__).with_name("ratios.json")
+RENEW = "python -m tests.benchmarks instructions --renew"
+TOLERANCE = 0.04
+MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+WARM_ROUNDS = 5
+SHORT_ROUNDS = 5
+# How many more a long series has. A garbage collection now and then is a larger part of what the
+# floor does, which costs so little that it can do more.
+MORE_ROUNDS = 40
+FLOOR_MORE_ROUNDS = 400
+
+Counts = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be said of a scenario's ratio, and whether it fails the check."""
+
+    text: str
+    failed: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this part's options to its command line."""
+    purpose = parser.add_mutually_exclusive_group()
+    purpose.add_argument("--check", action="store_true", help="fail where a scenario costs more")
+    purpose.add_argument("--renew", action="store_true", help="write ratios.json")
+    names: dict[str, Iterable[str]] = {"--scenarios": SCENARIOS, "--peers": COUNTABLE}
+    for option, choices in names.items():
+        parser.add_argument(
+            option,
+            nargs="+",
+            metavar="NAME",
+            choices=choices,
+            default=SCENARIOS if option == "--scenarios" else (),
+            help=", ".join(choices),
+        )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Count, and return the exit status."""
-    raise NotImplementedError
+    """Measure, print a table, and compare or renew; return the exit status."""
+    committed = json.loads(RATIOS.read_text())
+    obstacle = find_obstacle(options, committed)
+    if obstacle:
+        print(obstacle, file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended then, too
+    floor = measure(FLOOR, ["hello"], FLOOR_MORE_ROUNDS)["hello"]
+    table = {name: measure(name, options.scenarios, MORE_ROUNDS) for name in [SELF, *options.peers]}
+    print("\n".join(lines_of_table(floor, table)))
+    ratios = {name: round(count / floor, 3) for name, count in table[SELF].items()}
+    if options.renew:
+        committed[MINOR] = committed.get(MINOR, {}) | ratios
+        RATIOS.write_text(json.dumps(committed, indent=2) + "\n")
+    if not options.check:
+        return 0
+    verdicts = [judge(name, ratio, committed[MINOR].get(name)) for name, ratio in ratios.items()]
+    print("\n".join(["", *[verdict.text for verdict in verdicts]]))
+    return 1 if any(verdict.failed for verdict in verdicts) else 0
+
+
+def find_obstacle(options: argparse.Namespace, committed: Mapping[str, Counts]) -> str:
+    """Return what is missing, with the command that helps; nothing if all is there."""
+    if not callgrind.is_installed():
+        return "valgrind not found: apt-get install valgrind"
+    packages = missing_packages([SELF, *options.peers])
+    if packages:
+        return f"{', '.join(packages)} not installed: pip install -e '.[bench]'"
+    if options.check and MINOR not in committed:
+        return f"{RATIOS.name} has no ratios for Python {MINOR}; to add them: {RENEW}"
+    return ""
+
+
+def measure(name: str, scenarios: Iterable[str], more_rounds: int) -> Counts:
+    """Return the instructions per request of a server, in the scenarios it takes part in."""
+    known = [scenario for scenario in scenarios if scenario in PEERS[name].scenarios]
+    counts = {}
+    with callgrind.counted("hump_slowly" if name == SELF else name) as server:
+        for scenario in known:
+            check_answers(name, scenario, server.port)
+        server.start_counting()
+        with connected(server) as client:
+            for scenario in known:
+                costs = []
+                for rounds in (WARM_ROUNDS, SHORT_ROUNDS, SHORT_ROUNDS + more_rounds):
+                    client.ask(LOADS[scenario], rounds)
+                    costs.append(server.take_count())
+                counts[scenario] = (costs[2] - costs[1]) / (more_rounds * CONNECTION_COUNT)
+    return counts
+
+
+def lines_of_table(floor: float, table: Mapping[str, Counts]) -> Iterator[str]:
+    """Yield the lines of a Markdown table of counts, with their ratios to the floor."""
+    versions = {key: value for name in table for key, value in PEERS[name].versions().items()}
+    used = ", ".join(f"{package} {number}" for package, number in sorted(versions.items()))
+    yield f"Instructions per request, with CPython {python_version()}, {used}."
+    yield f"In parentheses: ratio to the fixed answer, which takes {floor:,.0f}."
+    yield ""
+    yield f"| scenario | {' | '.join(PEERS[name].label for name in table)} |"
+    yield f"|---|{'---|' * len(table)}"
+    for scenario in table[SELF]:
+        counts = [column.get(scenario) for column in table.values()]
+        cells = [f"{count:,.0f} ({count / floor:.3f})" if count else "" for count in counts]
+        yield f"| {LOADS[scenario].title} | {' | '.join(cells)} |"
+
+
+def judge(scenario: str, ratio: float, committed: float | None) -> Verdict:
+    """Compare a ratio with the committed one."""
+    if committed is None:
+        return Verdict(f"{scenario}: {RATIOS.name} has no ratio; to add it: {RENEW}", failed=True)
+    change = ratio / committed - 1
+    word = "more" if change > 0 else "less"
+    text = (
+        f"{scenario}: {ratio:.3f}, {abs(change):.1%} {word} than {committed:.3f} in {RATIOS.name}"
+    )
+    if change > TOLERANCE:
+        return Verdict(f"{text}: TOO MUCH. If it has to be: {RENEW}", failed=True)
+    if change < -TOLERANCE:
+        return Verdict(f"{text}: well done. To keep it: {RENEW}")
+    return Verdict(text)
