@@ -19,36 +19,36 @@ from hump_trio.dispatch import Dispatcher
 from hump_trio.memory import MemoryTransport
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
+from tests.struck import Countdown, Moment, Strike, break_off, cancel, check, expire, serve_struck
 from tests.test_cancellation import (
-    GET,
     SCENARIOS,
-    Countdown,
-    Moment,
-    Strike,
-    break_off,
-    cancel,
-    check,
-    expire,
+    Scenario,
+    check_following,
+    each_arrival,
     new_state,
-    serve_struck,
 )
-from tests.wire import chunked, parse_answers, request
+from tests.wire import chunked, request
 
-TIDY_SCENARIOS: dict[str, tuple[bytes, tuple[str, ...]]] = {
-    "tidy": (request("GET", "/tidy"), ("GET",)),
-    "twice": (request("GET", "/tidy") * 2, ("GET", "GET")),
-    "limited": (request("GET", "/limited"), ("GET",)),
-    "stream": (request("GET", "/stream"), ("GET",)),
-    "bounded-stream": (request("GET", "/bounded-stream"), ("GET",)),
-    "produced": (request("GET", "/produced"), ("GET",)),
-    "upload": (chunked(b"abc", b"d" * 300, path="/upload"), ("POST",)),
+TIDY_SCENARIOS: dict[str, Scenario] = {
+    "tidy": ([request("GET", "/tidy")], ("GET",)),
+    "apart": ([request("GET", "/tidy")] * 2, ("GET", "GET")),
+    "twice": ([request("GET", "/tidy") * 2], ("GET", "GET")),
+    "limited": ([request("GET", "/limited")], ("GET",)),
+    "stream": ([request("GET", "/stream")], ("GET",)),
+    "bounded-stream": ([request("GET", "/bounded-stream")], ("GET",)),
+    "produced": ([request("GET", "/produced")], ("GET",)),
+    "upload": ([chunked(b"abc", b"d" * 300, path="/upload")], ("POST",)),
 }
 
 
 class Tidy:
-    """Handlers that clean up, and a count of what they have begun and finished."""
+    """Handlers that clean up, and a count of what they have begun and finished.
 
-    def __init__(self) -> None:
+    Args:
+        deadline_header: Of the timeouts.
+    """
+
+    def __init__(self, deadline_header: str | None) -> None:
         self.begun = 0
         self.finished = 0
         table = RouteTable()
@@ -64,7 +64,7 @@ class Tidy:
         ):
             table.add(route)
         dispatcher = Dispatcher(Hump(), table)
-        timeouts = Timeouts(deadline_header="x-ms")
+        timeouts = Timeouts(deadline_header=deadline_header)
         self.state = ServerState(dispatcher, Limits(), timeouts, "test")
 
     async def clean_up(self) -> None:
@@ -138,51 +138,58 @@ def shut_down(scope: trio.CancelScope, connection: Connection, client: MemoryTra
 STRIKES = [cancel, expire, break_off, pass_deadline, leave, shut_down]
 
 
+@each_arrival
 @pytest.mark.parametrize("moment", ["before", "after", "step"])
 @pytest.mark.parametrize("strike", STRIKES)
 @pytest.mark.parametrize("name", TIDY_SCENARIOS)
 async def test_a_clean_up_comes_to_its_end(
-    name: str, strike: Strike, moment: Moment, autojump_clock: MockClock
+    name: str,
+    strike: Strike,
+    moment: Moment,
+    receive_bytes: int | None,
+    autojump_clock: MockClock,
 ) -> None:
-    """See this module; each scenario is cut at its n-th call or wait, for every n."""
-    data, methods = TIDY_SCENARIOS[name]
+    """See this module; each scenario is cut at its n-th call or wait, for every n.
+
+    Where callers have no say about deadlines, and where they have.
+    """
+    parts, methods = TIDY_SCENARIOS[name]
     for nth in count(1):
-        tidy = Tidy()
+        tidy = Tidy(None if receive_bytes is None else "x-ms")
         countdown = Countdown(nth)
-        tapped = await serve_struck(tidy.state, data, moment, countdown, strike)
+        tapped = await serve_struck(tidy.state, parts, moment, countdown, strike, receive_bytes)
         check(tapped, methods)
         assert tidy.begun == tidy.finished <= len(methods)
         counted = sum(tidy.state.outcomes.values())
         assert tidy.begun <= counted <= len(methods)
-        assert (tidy.state.request_count, tidy.state.buffered_bytes) == (0, 0)
-        tidy.state.closing = False
         again = request("GET", "/limited", "Connection: close")
-        following = await serve_struck(tidy.state, again, "before", Countdown(math.inf), cancel)
-        assert [answer.text for answer in parse_answers(bytes(following.sent))] == ["done"]
+        assert [answer.text for answer in await check_following(tidy.state, again)] == ["done"]
         assert sum(tidy.state.outcomes.values()) == counted + 1
         if countdown.left > 0:
             assert nth > 2
             break
 
 
+@each_arrival
 @pytest.mark.parametrize("moment", ["before", "after", "step"])
 @pytest.mark.parametrize("strike", [pass_deadline, leave, shut_down])
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_any_exchange_ends_well(
-    name: str, strike: Strike, moment: Moment, autojump_clock: MockClock
+    name: str,
+    strike: Strike,
+    moment: Moment,
+    receive_bytes: int | None,
+    autojump_clock: MockClock,
 ) -> None:
     """The exchanges of the core, cut in the ways that the server has of its own."""
-    data, methods = SCENARIOS[name]
+    parts, methods = SCENARIOS[name]
     for nth in count(1):
         state = new_state()
         countdown = Countdown(nth)
-        tapped = await serve_struck(state, data, moment, countdown, strike)
+        tapped = await serve_struck(state, parts, moment, countdown, strike, receive_bytes)
         check(tapped, methods)
-        assert (state.request_count, state.buffered_bytes) == (0, 0)
         assert sum(state.outcomes.values()) <= len(methods) + 1
-        state.closing = False
-        following = await serve_struck(state, GET, "before", Countdown(math.inf), cancel)
-        assert [answer.status for answer in parse_answers(bytes(following.sent))] == [200]
+        assert [answer.status for answer in await check_following(state)] == [200]
         if countdown.left > 0:
             assert nth > 2
             break
