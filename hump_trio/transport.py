@@ -281,7 +281,9 @@ class SocketTransport(Transport):
         return self._sent_bytes - self._unacked_bytes()
 
     def fully_acked(self) -> bool:
-        """Tell whether all is acknowledged."""
+        """Tell whether all is acknowledged; where that can't be known, whether nothing waits."""
+        if self._query_unacked is None:
+            return not self._sending
         return self._unacked_bytes() == 0
 
     def _unacked_bytes(self) -> int:

@@ -88,6 +88,23 @@ async def test_without_a_query_little_is_in_the_kernels_hands() -> None:
         assert buffer_bytes <= 2 * SMALL_SEND_BUFFER_BYTES
 
 
+async def test_without_a_query_what_waits_to_be_sent_isnt_acknowledged() -> None:
+    """So that a reader that has stopped is found there too."""
+    client, server = socket_pair()
+    async with (
+        SocketTransport(server, query_unacked=None) as blind,
+        SocketTransport(client) as peer,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(blind.send_all, bytes(2**22))
+        await trio.testing.wait_all_tasks_blocked()
+        assert not blind.fully_acked()
+        assert 0 < blind.acked_bytes() < 2**22
+        while not blind.fully_acked():
+            await peer.receive_some()
+        assert blind.acked_bytes() == 2**22
+
+
 async def test_reading_and_writing_never_wait() -> None:
     """What doesn't wait says None where nothing is there, and zero where nothing is taken."""
     client, server = socket_pair()
