@@ -167,6 +167,7 @@ class SocketTransport(Transport):
         self._sent_bytes: int = 0
         self._sending = False
         self._sending_ended = False
+        self._broken = False  # a system may tell of a reset only once, to whoever asks first
         self._readiness = readiness
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
@@ -269,7 +270,11 @@ class SocketTransport(Transport):
 
     def peer_state(self) -> PeerState:
         """Tell what the peer has ended (see `Transport.peer_state`)."""
-        return "reset" if self._socket.fileno() < 0 else self._query_peer(self._socket)
+        if self._broken or self._socket.fileno() < 0:
+            return "reset"
+        state = self._query_peer(self._socket)
+        self._broken = state == "reset"
+        return state
 
     @property
     def sent_bytes(self) -> int:
@@ -326,4 +331,5 @@ class SocketTransport(Transport):
     def _failure(self, error: OSError) -> Exception:
         if self._socket.fileno() < 0:
             return trio.ClosedResourceError("this transport is closed")
+        self._broken = True
         return trio.BrokenResourceError(f"the connection broke: {error}")

@@ -332,3 +332,15 @@ async def test_a_peers_reset_is_seen(query: Callable[[socket.socket], PeerState]
     await trio.lowlevel.wait_readable(server)
     assert transport.peer_state() == "reset"
     transport.close()
+
+
+async def test_a_reset_that_a_write_has_found_stays_one() -> None:
+    """Though a system that tells of it once shows an orderly end then."""
+    client, server = socket_pair()
+    transport = SocketTransport(server, query_peer=peek_at_peer)
+    SocketTransport(client).reset()
+    with pytest.raises(trio.BrokenResourceError):
+        transport.send_nowait(b"anyone?")
+    assert peek_at_peer(server) == "half_closed"
+    assert transport.peer_state() == "reset"
+    transport.close()
