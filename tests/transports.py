@@ -1,0 +1,149 @@
+"""Lets the tests run over TCP: the same clients and apps, on a real loopback connection.
+
+A test that doesn't need a port is served by a `MemoryListener`, whichever helper it uses, and
+connects by its `connect`. With ``--transport=socket`` or ``plain`` that class is one that listens
+at an ephemeral port, accepts as a server does for strangers, and returns real connections.
+"""
+
+import select
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+
+import hump_trio.app
+import hump_trio.listeners
+import hump_trio.server
+import hump_trio.testing
+import hump_trio.transport
+from hump_trio.listeners import SocketListener
+from hump_trio.server import Listeners, Server
+from hump_trio.testing import MemoryListener
+from hump_trio.transport import SMALL_SEND_BUFFER_BYTES, SocketTransport, Transport, peek_at_peer
+
+__all__ = ["TRANSPORTS", "close_loopback", "use_transport"]
+
+TRANSPORTS = {
+    "memory": "in memory",
+    "socket": "TCP, with what this system knows of its sockets",
+    "plain": "TCP, with what every system knows",
+}
+
+# Inherited by the server's ends: together with the client's buffer they hold about as much as a
+# connection in memory does, so that tests of back-pressure stay small.
+SEND_BUFFER_BYTES = 16 * 1024
+# Ethernet's: more than one segment is acknowledged at once, and only the last one's
+# acknowledgement waits for a while, which virtual time doesn't.
+SEGMENT_BYTES = 1460
+
+opened: list[socket.socket] = []  # by the running test, which may leave them open
+
+
+class LoopbackClient(SocketTransport):
+    """The client's end of a connection; its system acknowledges what fits into its buffers."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.socket: socket.socket = sock
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Receive, and acknowledge at once: a system waits a while, which virtual time doesn't."""
+        data = await super().receive_some(max_bytes)
+        with suppress(OSError):  # it has been closed or reset meanwhile
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, True)
+        return data
+
+    def set_window(self, window_bytes: float) -> None:
+        """Do nothing: who doesn't read stops acknowledging once the buffers are full."""
+
+    def readable(self) -> bool:
+        """Tell whether a read would return or raise at once."""
+        return self.socket.fileno() < 0 or bool(select.select([self.socket], [], [], 0)[0])
+
+
+class LoopbackListener(MemoryListener):
+    """Accepts at a port of its own, to which `connect` connects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._address = self._socket.getsockname()
+        self._listener: SocketListener | None = None
+        opened.append(self._socket)
+
+    def serve_by(self, listener: SocketListener) -> None:
+        """Accept as a server's own listener does, which gets this socket in place of its own."""
+        listener.socket.close()
+        self._socket.setblocking(False)
+        listener.socket = self._socket
+        self._listener = listener
+
+    async def accept(self) -> Transport:
+        """Wait for a connection and for room for it. A checkpoint."""
+        assert self._listener is not None
+        return await self._listener.accept()
+
+    async def aclose(self) -> None:
+        """Close (see `SocketListener.aclose`)."""
+        if self._listener is not None:
+            await self._listener.aclose()
+        self._socket.close()
+
+    def connect(self, window_bytes: float) -> Any:
+        """Return the client's end of a new connection.
+
+        Raises:
+            trio.BrokenResourceError: The app is no longer listening.
+        """
+        sock = socket.socket()
+        opened.append(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_BYTES)
+        try:
+            sock.connect(self._address)
+        except ConnectionRefusedError as error:
+            raise trio.BrokenResourceError("the app is no longer listening") from error
+        return LoopbackClient(sock)
+
+
+class LoopbackServer(Server):
+    """A server that opens a loopback listener as it opens its own."""
+
+    async def serve(
+        self, open_listeners: Callable[[], Awaitable[Listeners]], **options: Any
+    ) -> None:
+        """Serve (see `Server.serve`)."""
+
+        async def open_loopback() -> Listeners:
+            listeners = await open_listeners()
+            for each in listeners:
+                if isinstance(each, LoopbackListener):
+                    each.serve_by(*await self.open("127.0.0.1", 0))
+            return listeners
+
+        await super().serve(open_loopback, **options)
+
+
+def use_transport(name: str) -> None:
+    """Serve over a transport what is served in memory else; before any test is imported."""
+    if name == "memory":
+        return
+    patch = pytest.MonkeyPatch()
+    patch.setattr(hump_trio.testing, "MemoryListener", LoopbackListener)
+    patch.setattr(hump_trio.app, "Server", LoopbackServer)
+    if name == "plain":
+        portable = partial(SocketTransport, query_unacked=None, query_peer=peek_at_peer)
+        patch.setattr(hump_trio.listeners, "SocketTransport", portable)
+        patch.setattr(hump_trio.server, "open_readiness", lambda: None)
+        # Linux doubles what is asked for, and no other system does.
+        patch.setattr(hump_trio.transport, "SMALL_SEND_BUFFER_BYTES", SMALL_SEND_BUFFER_BYTES // 2)
+
+
+def close_loopback() -> None:
+    """Close what a test has left open, as it may in memory."""
+    while opened:
+        opened.pop().close()
