@@ -2,7 +2,9 @@
 
 A test that doesn't need a port is served by a `MemoryListener`, whichever helper it uses, and
 connects by its `connect`. With ``--transport=socket`` or ``plain`` that class is one that listens
-at an ephemeral port, accepts as a server does for strangers, and returns real connections.
+at an ephemeral port, accepts as a server does for strangers, and returns real connections. It is
+made for Linux, where a loopback connection has delivered what was sent before the sender goes on:
+so virtual time, which passes when nobody has anything to do, overtakes nothing.
 """
 
 import select
