@@ -9,13 +9,14 @@ so virtual time, which passes when nobody has anything to do, overtakes nothing.
 
 import select
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 import hump_trio.app
 import hump_trio.listeners
@@ -23,11 +24,13 @@ import hump_trio.server
 import hump_trio.testing
 import hump_trio.transport
 from hump_trio.listeners import SocketListener
+from hump_trio.memory import memory_transport_pair
+from hump_trio.readiness import Readiness, open_readiness
 from hump_trio.server import Listeners, Server
 from hump_trio.testing import MemoryListener
 from hump_trio.transport import SMALL_SEND_BUFFER_BYTES, SocketTransport, Transport, peek_at_peer
 
-__all__ = ["TRANSPORTS", "close_loopback", "use_transport"]
+__all__ = ["TRANSPORTS", "close_loopback", "make_pair", "use_transport", "watching"]
 
 TRANSPORTS = {
     "memory": "in memory",
@@ -43,6 +46,9 @@ SEND_BUFFER_BYTES = 16 * 1024
 SEGMENT_BYTES = 1460
 
 opened: list[socket.socket] = []  # by the running test, which may leave them open
+in_use: list[str] = ["memory"]  # the last one
+
+portable_transport = partial(SocketTransport, query_unacked=None, query_peer=peek_at_peer)
 
 
 class LoopbackClient(SocketTransport):
@@ -72,17 +78,17 @@ class LoopbackListener(MemoryListener):
 
     def __init__(self) -> None:
         super().__init__()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self._address = self._socket.getsockname()
+        self.socket: socket.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._address = self.socket.getsockname()
         self._listener: SocketListener | None = None
-        opened.append(self._socket)
+        opened.append(self.socket)
 
     def serve_by(self, listener: SocketListener) -> None:
         """Accept as a server's own listener does, which gets this socket in place of its own."""
         listener.socket.close()
-        self._socket.setblocking(False)
-        listener.socket = self._socket
+        self.socket.setblocking(False)
+        listener.socket = self.socket
         self._listener = listener
 
     async def accept(self) -> Transport:
@@ -94,7 +100,7 @@ class LoopbackListener(MemoryListener):
         """Close (see `SocketListener.aclose`)."""
         if self._listener is not None:
             await self._listener.aclose()
-        self._socket.close()
+        self.socket.close()
 
     def connect(self, window_bytes: float) -> Any:
         """Return the client's end of a new connection.
@@ -130,16 +136,46 @@ class LoopbackServer(Server):
         await super().serve(open_loopback, **options)
 
 
+def make_pair(readiness: Readiness | None = None) -> tuple[Any, Transport]:
+    """Return the client's and the server's end of a new connection.
+
+    Args:
+        readiness: Watches the server's end, if it is a socket's.
+    """
+    if in_use[-1] == "memory":
+        return memory_transport_pair()
+    listener = LoopbackListener()
+    client = listener.connect(0)
+    sock, _ = listener.socket.accept()
+    opened.append(sock)
+    listener.socket.close()
+    if in_use[-1] == "plain":
+        return client, portable_transport(sock)
+    return client, SocketTransport(sock, readiness=readiness)
+
+
+@asynccontextmanager
+async def watching() -> AsyncIterator[Readiness | None]:
+    """Yield what a server would have its sockets watched by, while it watches."""
+    readiness = open_readiness() if in_use[-1] == "socket" else None
+    async with trio.open_nursery() as nursery:
+        if readiness is not None:
+            nursery.start_soon(readiness.watch)
+            await trio.testing.wait_all_tasks_blocked()
+        yield readiness
+        nursery.cancel_scope.cancel()
+
+
 def use_transport(name: str) -> None:
     """Serve over a transport what is served in memory else; before any test is imported."""
     if name == "memory":
         return
+    in_use.append(name)
     patch = pytest.MonkeyPatch()
     patch.setattr(hump_trio.testing, "MemoryListener", LoopbackListener)
     patch.setattr(hump_trio.app, "Server", LoopbackServer)
     if name == "plain":
-        portable = partial(SocketTransport, query_unacked=None, query_peer=peek_at_peer)
-        patch.setattr(hump_trio.listeners, "SocketTransport", portable)
+        patch.setattr(hump_trio.listeners, "SocketTransport", portable_transport)
         patch.setattr(hump_trio.server, "open_readiness", lambda: None)
         # Linux doubles what is asked for, and no other system does.
         patch.setattr(hump_trio.transport, "SMALL_SEND_BUFFER_BYTES", SMALL_SEND_BUFFER_BYTES // 2)
