@@ -65,6 +65,7 @@ async def test_a_reader_that_stops_between_is_reset_too(
         await transport.send_all(request("GET", path))
         await trio.sleep(50)
         data = await transport.receive_some()
+        transport.set_window(20_000)
         await trio.sleep(50)
         transport.send_nowait(b"")
         await trio.sleep(12)

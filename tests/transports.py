@@ -9,6 +9,7 @@ so virtual time, which passes when nobody has anything to do, overtakes nothing.
 
 import select
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 import trio
-import trio.testing
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import hump_trio.app
 import hump_trio.listeners
@@ -24,11 +25,16 @@ import hump_trio.server
 import hump_trio.testing
 import hump_trio.transport
 from hump_trio.listeners import SocketListener
-from hump_trio.memory import memory_transport_pair
+from hump_trio.memory import WINDOW_BYTES, memory_transport_pair
 from hump_trio.readiness import Readiness, open_readiness
 from hump_trio.server import Listeners, Server
 from hump_trio.testing import MemoryListener
-from hump_trio.transport import SMALL_SEND_BUFFER_BYTES, SocketTransport, Transport, peek_at_peer
+from hump_trio.transport import (
+    SMALL_SEND_BUFFER_BYTES,
+    SocketTransport,
+    Transport,
+    peek_at_peer,
+)
 
 __all__ = ["TRANSPORTS", "close_loopback", "make_pair", "use_transport", "watching"]
 
@@ -38,17 +44,53 @@ TRANSPORTS = {
     "plain": "TCP, with what every system knows",
 }
 
+# One read takes all of it, so that the window opens then: Linux doubles what is asked for.
+RECEIVE_BUFFER_BYTES = WINDOW_BYTES // 2
 # Inherited by the server's ends: together with the client's buffer they hold about as much as a
 # connection in memory does, so that tests of back-pressure stay small.
 SEND_BUFFER_BYTES = 16 * 1024
 # Ethernet's: more than one segment is acknowledged at once, and only the last one's
 # acknowledgement waits for a while, which virtual time doesn't.
 SEGMENT_BYTES = 1460
+# More than TCP's shortest time-out, after which it tries again (200 ms on Linux).
+STILL_SECONDS = 0.3
 
 opened: list[socket.socket] = []  # by the running test, which may leave them open
 in_use: list[str] = ["memory"]  # the last one
 
 portable_transport = partial(SocketTransport, query_unacked=None, query_peer=peek_at_peer)
+
+
+class Stillness(trio.abc.Instrument):
+    """Stops virtual time until the system has been still for a while, once.
+
+    Full buffers aren't full at once: it tries to send a little more, and acknowledges late.
+
+    Args:
+        clock: Of the test.
+    """
+
+    def __init__(self, clock: MockClock) -> None:
+        self._clock = clock
+        self._waiting_since = 0.0
+
+    @classmethod
+    def await_once(cls) -> None:
+        """Wait when there is nothing to do the next time, if time is virtual."""
+        clock = trio.lowlevel.current_clock()
+        if isinstance(clock, MockClock) and clock.autojump_threshold == 0:
+            clock.autojump_threshold = STILL_SECONDS
+            trio.lowlevel.add_instrument(cls(clock))
+
+    def before_io_wait(self, timeout: float) -> None:
+        """Begin to wait."""
+        self._waiting_since = time.perf_counter()
+
+    def after_io_wait(self, timeout: float) -> None:
+        """Let time pass again, if that was long enough."""
+        if time.perf_counter() - self._waiting_since > 0.9 * STILL_SECONDS:
+            self._clock.autojump_threshold = 0
+            trio.lowlevel.remove_instrument(self)
 
 
 class LoopbackClient(SocketTransport):
@@ -66,7 +108,9 @@ class LoopbackClient(SocketTransport):
         return data
 
     def set_window(self, window_bytes: float) -> None:
-        """Do nothing: who doesn't read stops acknowledging once the buffers are full."""
+        """Let the buffers fill, if less is to be taken: that is all that can be done."""
+        if window_bytes < WINDOW_BYTES:
+            Stillness.await_once()
 
     def readable(self) -> bool:
         """Tell whether a read would return or raise at once."""
@@ -111,6 +155,7 @@ class LoopbackListener(MemoryListener):
         sock = socket.socket()
         opened.append(sock)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         try:
             sock.connect(self._address)
         except ConnectionRefusedError as error:
@@ -161,7 +206,7 @@ async def watching() -> AsyncIterator[Readiness | None]:
     async with trio.open_nursery() as nursery:
         if readiness is not None:
             nursery.start_soon(readiness.watch)
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
         yield readiness
         nursery.cancel_scope.cancel()
 

@@ -156,6 +156,7 @@ async def connect_transport(app: Hump, window_bytes: float) -> AsyncIterator[Mem
     """Serve an app and give a connection that acknowledges so much before it is read."""
     async with running(app) as listener:
         transport = listener.connect(window_bytes)
+        transport.set_window(window_bytes)  # over TCP, all that there is of it
         try:
             yield transport
         finally:
