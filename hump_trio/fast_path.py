@@ -110,7 +110,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         request.server_deadline = connection.enter_handler(
             now, handler_seconds, choice.disconnect_grace
         )
-        response = None
+        value = response = None
         kind, content = TEXT_TYPE, b""
         try:
             try:
@@ -176,6 +176,9 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         connection.request = None
         connection.phase = IDLE
         connection.silent_since, connection.deadline = math.inf, -math.inf  # see `enter_idle`
+        # While the next one is awaited nothing of this one is held.
+        del data, whole, chosen, fields, body, path_params, request
+        del value, content, response, answer
         if not keep_alive:
             await connection.end(expected=True)
             return True

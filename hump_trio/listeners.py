@@ -123,6 +123,7 @@ class SocketListener(trio.abc.Listener[Transport]):
                 self._adopt(transport)
         except OSError as error:
             logger.error("connections in the backlog are lost: %s", error)
+        trio.lowlevel.notify_closing(self.socket)
         self.socket.close()
         await trio.lowlevel.checkpoint()
 

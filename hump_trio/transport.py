@@ -168,6 +168,7 @@ class SocketTransport(Transport):
         self._sending = False
         self._sending_ended = False
         self._trio_waited = False  # so that Trio may have to forget it
+        self._broken = False  # a system may tell of a reset only once, to whoever asks first
         self._readiness = readiness
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
@@ -270,7 +271,11 @@ class SocketTransport(Transport):
 
     def peer_state(self) -> PeerState:
         """Tell what the peer has ended (see `Transport.peer_state`)."""
-        return "reset" if self._socket.fileno() < 0 else self._query_peer(self._socket)
+        if self._broken or self._socket.fileno() < 0:
+            return "reset"
+        state = self._query_peer(self._socket)
+        self._broken = state == "reset"
+        return state
 
     @property
     def sent_bytes(self) -> int:
@@ -282,7 +287,9 @@ class SocketTransport(Transport):
         return self._sent_bytes - self._unacked_bytes()
 
     def fully_acked(self) -> bool:
-        """Tell whether all is acknowledged."""
+        """Tell whether all is acknowledged; where that can't be known, whether nothing waits."""
+        if self._query_unacked is None:
+            return not self._sending
         return self._unacked_bytes() == 0
 
     def _unacked_bytes(self) -> int:
@@ -331,4 +338,5 @@ class SocketTransport(Transport):
     def _failure(self, error: OSError) -> Exception:
         if self._socket.fileno() < 0:
             return trio.ClosedResourceError("this transport is closed")
+        self._broken = True
         return trio.BrokenResourceError(f"the connection broke: {error}")

@@ -3,9 +3,12 @@
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.transports import TRANSPORTS, close_loopback, use_transport
 
 # A property holds or doesn't, however busy the machine is that tries it.
 settings.register_profile("patient", deadline=None)
@@ -14,15 +17,40 @@ settings.load_profile("patient")
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the transports."""
+    words = "; ".join(f"{name}: {meaning}" for name, meaning in TRANSPORTS.items())
+    parser.addoption("--transport", choices=TRANSPORTS, default="memory", help=words)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Use the transport that was asked for."""
+    use_transport(config.getoption("transport"))
+
+
+@pytest.fixture(autouse=True)
+def loopback() -> Iterator[None]:
+    """Close what a test has left open."""
+    yield
+    close_loopback()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out tests marked with a program that isn't there; in CI a missing program fails."""
     left_out = config.stash[LEFT_OUT] = Counter[str]()
+    if config.getoption("transport") != "memory":
+        leave_out(config, items, [item for item in items if item.get_closest_marker("memory_only")])
     if "CI" in os.environ:
         return
     missing = {item: missing_program(item) for item in items}
     left_out.update(program for program in missing.values() if program)
-    config.hook.pytest_deselected(items=[item for item in items if missing[item]])
-    items[:] = [item for item in items if not missing[item]]
+    leave_out(config, items, [item for item in items if missing[item]])
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item], which: list[pytest.Item]) -> None:
+    """Deselect some tests, as `pytest --collect-only` and the last line of a run show."""
+    config.hook.pytest_deselected(items=which)
+    items[:] = [item for item in items if item not in which]
 
 
 def missing_program(item: pytest.Item) -> str:

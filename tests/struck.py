@@ -7,11 +7,12 @@ from typing import Literal, TypeAlias
 import trio
 
 from hump_trio.connection import Connection
-from hump_trio.memory import MemoryTransport, memory_transport_pair
+from hump_trio.memory import MemoryTransport
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection
 from hump_trio.transport import RECEIVE_BYTES, PeerState, Transport
 from hump_trio.watchdog import Watchdog
+from tests.transports import make_pair, watching
 from tests.wire import parse_answers
 
 Moment: TypeAlias = Literal["before", "after", "step"]
@@ -61,7 +62,7 @@ class TappedTransport(Transport):
 
     def __init__(
         self,
-        inner: MemoryTransport,
+        inner: Transport,
         moment: Moment,
         strike: Countdown,
         receive_bytes: int | None,
@@ -187,14 +188,14 @@ async def serve_struck(
     receive_bytes: int | None,
 ) -> TappedTransport:
     """Serve one connection to its end, struck when a countdown ends."""
-    client, theirs = memory_transport_pair()
-    tapped = TappedTransport(theirs, moment, countdown, receive_bytes)
-    connection = Connection(tapped, state)
-    watchdog = Watchdog()
-    watchdog.add(connection)
-    instrument = StepTap(trio.lowlevel.current_task(), countdown)
     with trio.fail_after(1000):
-        async with trio.open_nursery() as attendants:
+        async with watching() as readiness, trio.open_nursery() as attendants:
+            client, theirs = make_pair(readiness)
+            tapped = TappedTransport(theirs, moment, countdown, receive_bytes)
+            connection = Connection(tapped, state)
+            watchdog = Watchdog()
+            watchdog.add(connection)
+            instrument = StepTap(trio.lowlevel.current_task(), countdown)
             attendants.start_soon(watchdog.sweep)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(talk, client, parts)

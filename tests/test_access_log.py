@@ -242,7 +242,10 @@ async def test_stalled(data: bytes, text: str, log: Log, autojump_clock: MockClo
     assert log.lines[0].byte_count == len(received)
 
 
-@pytest.mark.parametrize("path", ["/large", "/ticks"])
+@pytest.mark.parametrize(
+    "path",
+    ["/large", pytest.param("/ticks", marks=pytest.mark.memory_only("nothing is acknowledged"))],
+)
 async def test_a_reader_that_stops_is_stalled(
     path: str, log: Log, autojump_clock: MockClock
 ) -> None:

@@ -165,6 +165,7 @@ async def test_waiting_for_the_drain_ends_with_the_server(
     assert not waiters.cancel_scope.cancelled_caught
 
 
+@pytest.mark.memory_only("there is room for exactly nine bytes")
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_nothing_follows_half_a_100(
     app: Hump, autojump_clock: MockClock, *, streamed: bool

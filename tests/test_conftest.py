@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SAMPLE = """
 import pytest
 
@@ -19,6 +21,10 @@ def test_of_another(number):
 
 def test_of_none():
     pass
+
+@pytest.mark.memory_only("a reason")
+def test_in_memory():
+    pass
 """
 LEFT_OUT = (
     "left out for want of a program: 1 of a-program-nobody-has, 2 of another-one; "
@@ -26,14 +32,18 @@ LEFT_OUT = (
 )
 
 
-def run_sample(folder: Path, ci: dict[str, str]) -> list[str]:
+MARKERS = "program(name): needs a program\n    memory_only(reason): needs memory"
+
+
+def run_sample(folder: Path, ci: dict[str, str], *options: str) -> list[str]:
     """Return what pytest prints about the sample."""
     (folder / "conftest.py").write_text(Path(__file__).with_name("conftest.py").read_text())
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers = program(name): needs a program\n")
+    (folder / "pytest.ini").write_text(f"[pytest]\nmarkers =\n    {MARKERS}\n")
     (folder / "test_sample.py").write_text(SAMPLE)
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | ci
+    environment["PYTHONPATH"] = str(Path(__file__).parents[1])
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", folder],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, folder],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -48,11 +58,21 @@ def test_missing_programs_are_named_in_one_line(tmp_path: Path) -> None:
     """A plain run leaves such tests out, passes, and says what and how to get it."""
     lines = run_sample(tmp_path, {})
     assert [line for line in lines if "left out" in line] == [LEFT_OUT]
-    assert "1 passed, 3 deselected" in lines[-1]
+    assert "2 passed, 3 deselected" in lines[-1]
 
 
 def test_in_ci_a_missing_program_is_a_failure(tmp_path: Path) -> None:
     """With `CI` set every test is run, whatever is installed."""
     lines = run_sample(tmp_path, {"CI": "true"})
     assert not [line for line in lines if "left out" in line]
-    assert "3 failed, 1 passed" in lines[-1]
+    assert "3 failed, 2 passed" in lines[-1]
+
+
+@pytest.mark.parametrize(("transport", "left_out"), [("memory", 0), ("socket", 1), ("plain", 1)])
+def test_what_needs_memory_is_left_out_elsewhere(
+    transport: str, left_out: int, tmp_path: Path
+) -> None:
+    """In CI too: no other transport can do it."""
+    lines = run_sample(tmp_path, {"CI": "true"}, "--transport", transport)
+    selected = f"3 failed, {2 - left_out} passed" + ", 1 deselected" * left_out
+    assert selected in lines[-1]

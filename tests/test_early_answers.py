@@ -165,6 +165,7 @@ async def test_lingering_ends_however_much_is_still_sent(autojump_clock: MockClo
     assert 60 <= trio.current_time() <= 62
 
 
+@pytest.mark.memory_only("there is room for exactly ten bytes")
 async def test_a_100_cut_off_in_its_midst_is_followed_by_nothing(
     autojump_clock: MockClock,
 ) -> None:

@@ -238,6 +238,21 @@ async def test_accepting_when_nothing_is_there_any_more() -> None:
         await client.aclose()
 
 
+async def test_closing_a_listener_ends_its_accept() -> None:
+    """As for every listener of Trio's; else it would wait for a connection that can't come."""
+    listener = SocketListener(listen(), no_wait, ignore)
+
+    async def accept() -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await listener.accept()
+
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept)
+            await trio.testing.wait_all_tasks_blocked()
+            await listener.aclose()
+
+
 async def test_running_out_of_descriptors_pauses_accepting(
     caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
 ) -> None:

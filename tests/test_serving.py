@@ -12,10 +12,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hump_trio import Hump, Limits, Response, Timeouts
 from hump_trio.connection import Connection, Phase
 from hump_trio.dispatch import Dispatcher
-from hump_trio.memory import MemoryTransport, memory_transport_pair
+from hump_trio.memory import MemoryTransport
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection
+from tests.transports import make_pair
 from tests.wire import parse_answers, request
 
 
@@ -91,7 +92,7 @@ def state_of(handler: Handler, timeouts: Timeouts | None = None) -> ServerState:
 
 def connection_to(state: ServerState) -> tuple[MemoryTransport, Connection]:
     """Return the client's end of a connection, and the server's."""
-    client, theirs = memory_transport_pair()
+    client, theirs = make_pair()
     return client, Connection(theirs, state)
 
 

@@ -88,6 +88,23 @@ async def test_without_a_query_little_is_in_the_kernels_hands() -> None:
         assert buffer_bytes <= 2 * SMALL_SEND_BUFFER_BYTES
 
 
+async def test_without_a_query_what_waits_to_be_sent_isnt_acknowledged() -> None:
+    """So that a reader that has stopped is found there too."""
+    client, server = socket_pair()
+    async with (
+        SocketTransport(server, query_unacked=None) as blind,
+        SocketTransport(client) as peer,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(blind.send_all, bytes(2**22))
+        await trio.testing.wait_all_tasks_blocked()
+        assert not blind.fully_acked()
+        assert 0 < blind.acked_bytes() < 2**22
+        while not blind.fully_acked():
+            await peer.receive_some()
+        assert blind.acked_bytes() == 2**22
+
+
 async def test_reading_and_writing_never_wait() -> None:
     """What doesn't wait says None where nothing is there, and zero where nothing is taken."""
     client, server = socket_pair()
@@ -313,5 +330,17 @@ async def test_a_peers_reset_is_seen(query: Callable[[socket.socket], PeerState]
     transport = SocketTransport(server, query_peer=query)
     SocketTransport(client).reset()
     await trio.lowlevel.wait_readable(server)
+    assert transport.peer_state() == "reset"
+    transport.close()
+
+
+async def test_a_reset_that_a_write_has_found_stays_one() -> None:
+    """Though a system that tells of it once shows an orderly end then."""
+    client, server = socket_pair()
+    transport = SocketTransport(server, query_peer=peek_at_peer)
+    SocketTransport(client).reset()
+    with pytest.raises(trio.BrokenResourceError):
+        transport.send_nowait(b"anyone?")
+    assert peek_at_peer(server) == "half_closed"
     assert transport.peer_state() == "reset"
     transport.close()

@@ -8,8 +8,11 @@ import h11
 import trio
 
 from hump_trio import Hump
-from hump_trio.memory import MemoryTransport
+from hump_trio.memory import WINDOW_BYTES, MemoryTransport
 from hump_trio.testing import RawConnection, connect, running
+
+# What a connection may hold before anyone reads: once that in memory, more in TCP's two buffers.
+HELD_BYTES = 3 * WINDOW_BYTES
 
 
 @dataclass(slots=True)
@@ -153,6 +156,7 @@ async def connect_transport(app: Hump, window_bytes: float) -> AsyncIterator[Mem
     """Serve an app and give a connection that acknowledges so much before it is read."""
     async with running(app) as listener:
         transport = listener.connect(window_bytes)
+        transport.set_window(window_bytes)  # over TCP, all that there is of it
         try:
             yield transport
         finally:
