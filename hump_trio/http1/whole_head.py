@@ -59,9 +59,9 @@ def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes, 
     if len(head) > limits.head_bytes - 4 or not 1 < len(lines) <= limits.header_count:
         return None
     host = HOSTS.get(lines[1])  # where nearly all clients have it
-    fields = [] if host is None else [host]
+    fields, rest = ([], lines[1:]) if host is None else ([host], lines[2:])
     length, keep_alive = 0, True
-    for line in lines[1 + len(fields) :]:
+    for line in rest:
         field = known(line)
         if field is None:
             name, colon, value = line.decode("latin-1").partition(": ")
