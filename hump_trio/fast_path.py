@@ -118,7 +118,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             except Exception as error:
                 response = await state.dispatcher.answer_error(request, error)
         except BaseException as error:
-            hand_over(adopt(connection, line, request, choice), None, b"")
+            hand_over(adopt(connection, line, request, choice, body), None, b"")
             if isinstance(error, trio.Cancelled | BaseExceptionGroup):
                 connection.stood = place_of_error(error)
             raise
@@ -143,17 +143,17 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             if connection.enforced:
                 connection.lift()
             response = response or Response(content, headers={"content-type": kind})
-            hand_over(adopt(connection, line, request, choice), response, b"")
+            hand_over(adopt(connection, line, request, choice, body), response, b"")
             return
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            hand_over(adopt(connection, line, request, choice), None, b"")
+            hand_over(adopt(connection, line, request, choice, body), None, b"")
             connection.broken = True
             connection.note("client-gone")
             raise
         if sent_bytes < len(answer):
-            hand_over(adopt(connection, line, request, choice), response, answer[sent_bytes:])
+            hand_over(adopt(connection, line, request, choice, body), response, answer[sent_bytes:])
             return
 
         if body:
@@ -186,7 +186,9 @@ def encode_whole(line: RequestLine, response: Response, state: ServerState) -> b
     return head.data + response.body if head.body_follows else head.data
 
 
-def adopt(connection: Connection, line: RequestLine, request: Request, choice: Choice) -> Exchange:
+def adopt(
+    connection: Connection, line: RequestLine, request: Request, choice: Choice, body: bytes
+) -> Exchange:
     """Return the exchange of a request whose body has been received."""
     head = RequestHead(line, request.received_fields, request.host, 0, False, True, "")
-    return Exchange(connection, head, request, choice)
+    return Exchange(connection, head, request, choice, len(body))
