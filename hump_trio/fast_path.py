@@ -148,8 +148,10 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            hand_over(adopt(connection, line, request, choice, body), None, b"")
-            connection.broken = True
+            exchange = adopt(connection, line, request, choice, body)
+            exchange.status = 200 if response is None else response.status
+            hand_over(exchange, None, b"")
+            connection.begun = connection.broken = True
             connection.note("client-gone")
             raise
         if sent_bytes < len(answer):

@@ -104,3 +104,15 @@ def test_a_client_that_does_not_read(kind: str, end: str) -> None:
         await stage.send(client, request(), request("GET", "/much/text"))
 
     assert play_both(build, scene).fast_count
+
+
+@pytest.mark.parametrize("kind", ["text", "response", "parts", "error"])
+def test_a_client_that_is_gone_when_its_answer_is_written(kind: str) -> None:
+    """It is counted and logged as such, and nobody else is disturbed."""
+
+    async def scene(stage: Stage) -> None:
+        client = stage.connect()
+        await stage.send(client, request(), request("GET", f"/gone/{kind}"))
+        await stage.send(stage.connect(), request())
+
+    assert play_both(build, scene).fast_count == 3
