@@ -4,7 +4,7 @@ import math
 import time
 from email.utils import formatdate
 from types import EllipsisType
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import trio
 
@@ -14,7 +14,10 @@ from hump_trio.exceptions import HttpParserError, Outcome
 from hump_trio.http1.head import RequestLine, parse_request_line
 from hump_trio.settings import Limits, Timeouts
 
-__all__ = ["ServerState"]
+__all__ = ["ChosenRoute", "ServerState"]
+
+# What is asked for, what may happen with it, and the values of the path template.
+ChosenRoute: TypeAlias = tuple[RequestLine, Choice, dict[str, Any]]
 
 
 class ServerState:
@@ -56,7 +59,7 @@ class ServerState:
         self.cleanup_deadline: float = math.inf
         self.stamp = b""
         self.stamp_until = -math.inf
-        self.whole_lines: dict[bytes, tuple[RequestLine, Choice, dict[str, Any]]] = {}
+        self.whole_lines: dict[bytes, ChosenRoute] = {}
         for text in dispatcher.static_lines:
             chosen = self.choose_whole(text.encode())
             if chosen is not None:
@@ -64,7 +67,7 @@ class ServerState:
         self._date_second = 0
         self._date_line = ""
 
-    def choose_whole(self, text: bytes) -> tuple[RequestLine, Choice, dict[str, Any]] | None:
+    def choose_whole(self, text: bytes) -> ChosenRoute | None:
         """Return what a request line asks for, if that is something for the fast path."""
         try:
             line = parse_request_line(text.decode("latin-1"), self.limits.target_bytes)

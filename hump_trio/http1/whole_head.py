@@ -5,13 +5,17 @@ repeats (a test holds the two together), so that no rule of RFC 9112 stands twic
 """
 
 import re
+from typing import TypeAlias
 
 from hump_trio.exceptions import HttpParserError
 from hump_trio.http1.head import FRAMING, check_authority
 from hump_trio.http1.section import NAMES, Fields
 from hump_trio.settings import Limits
 
-__all__ = ["read_whole"]
+__all__ = ["WholeRequest", "read_whole"]
+
+# Request line, host, fields, body, and whether the connection may stay open.
+WholeRequest: TypeAlias = tuple[bytes, str, Fields, bytes, bool]
 
 # Fields that a client repeats in every request, and that hold no secret.
 STEADY = frozenset(
@@ -37,12 +41,11 @@ NO_LINES: list[bytes] = []
 LENGTH = re.compile("[1-9][0-9]{0,8}")
 
 
-def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes, bool] | None:
+def read_whole(data: bytes, limits: Limits) -> WholeRequest | None:
     """Return what the one request is that some bytes are.
 
-    Its line, host, fields and body, and whether the connection may stay open. The line isn't
-    judged, and the rest holds for HTTP/1.1 alone. None: they aren't one request, or something
-    about it is unusual.
+    Its line isn't judged, and the rest holds for HTTP/1.1 alone. None: they aren't one request,
+    or something about it is unusual.
     """
     if not data:
         return None
