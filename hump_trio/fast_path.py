@@ -17,7 +17,7 @@ from trio.lowlevel import wait_task_rescheduled
 from hump_trio.connection import Connection, Phase
 from hump_trio.exchange import Exchange, build_request, log_answer
 from hump_trio.http1.head import RequestHead, RequestLine
-from hump_trio.http1.response_head import begin_head, encode_head
+from hump_trio.http1.response_head import encode_head
 from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.json_text import json_codec
 from hump_trio.request import Request
@@ -34,7 +34,6 @@ HandOver: TypeAlias = Callable[[Exchange, Response | None, bytes], None]
 
 # A look into their class takes ten times as long.
 OPENED, IDLE, HANDLER = Phase.OPENED, Phase.IDLE, Phase.HANDLER
-BEGINNINGS = {kind: begin_head(200, kind) for kind in (TEXT_TYPE, JSON_TYPE)}
 CLOSE_LINE = b"connection: close\r\n"
 JSON_KINDS = frozenset({dict, list, tuple})
 
@@ -136,9 +135,8 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         if now >= state.stamp_until:
             state.stamp_anew(now)
         if response is None:
-            answer = b"%b%bcontent-length: %d\r\n%b\r\n%b" % (
-                BEGINNINGS[kind],
-                state.stamp,
+            answer = b"%b%d\r\n%b\r\n%b" % (
+                state.stamps[kind],
                 len(content),
                 b"" if keep_alive else CLOSE_LINE,
                 content,
