@@ -199,6 +199,7 @@ class SocketTransport(Transport):
         readiness = self._readiness
         if readiness is not None and readiness.watching:
             return await self._receive_when_ready(readiness, max_bytes)
+        self.reader = None  # nobody wakes it any more
         while True:
             await trio.lowlevel.wait_readable(self._open_socket())
             data = self.receive_nowait(max_bytes)
