@@ -63,19 +63,19 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             # a fresh copy; where none was set this compares two pointers.
             task.context = context.copy()
         try:
-            if reader is None or reader.ready:
-                data = await transport.receive_some()
-                reader, now = transport.reader, trio.current_time()
-            else:
+            received = None
+            if reader is not None and not reader.ready:
                 reader.task = task
                 await wait_task_rescheduled(reader.forget)
                 received, now = transport.receive_nowait(), reader.woken
-                data = await transport.receive_some() if received is None else received
+            if received is None:
+                received = await transport.receive_some()
+                reader, now = transport.reader, trio.current_time()
         except trio.BrokenResourceError:
             connection.broken = True
             raise
 
-        whole = read_whole(data, limits)
+        whole = read_whole(received, limits)
         if (
             whole is None
             or state.closing
@@ -85,7 +85,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             or (chosen := lines.get(whole[0]) or state.choose_whole(whole[0])) is None
             or (whole[3] and not state.has_room(whole[3], chosen[1]))
         ):
-            connection.parser.feed(data)
+            connection.parser.feed(received)
             return
 
         _, host, fields, body = whole
