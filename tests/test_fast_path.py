@@ -1,0 +1,45 @@
+"""The fast path hands over what it has begun, and leaves nothing behind."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from hump_trio import Hump, Request
+from hump_trio.testing import RawConnection, connect
+from tests.wire import ask, read_to_end, read_until, request
+
+
+@asynccontextmanager
+async def connect_again(app: Hump) -> AsyncIterator[RawConnection]:
+    """Give a connection whose requests have the fields of earlier ones, which the fast path needs.
+
+    It serves no other.
+    """
+    async with connect(app) as raw:
+        await ask(app, request("POST", "/", "Connection: close", body=b"x"), "POST")
+        yield raw
+
+
+async def test_who_lingers_is_closed_without_a_word(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that said that it asks for nothing more, then sent something, and stays."""
+    app = Hump()
+
+    @app.post("/")
+    async def index() -> str:
+        await trio.sleep(0.1)
+        return "hello"
+
+    async with connect_again(app) as raw:
+        await raw.send(request("POST", "/", "Connection: close", body=b"x"))
+        await trio.sleep(0.05)
+        await raw.send(b"more")
+        assert (await read_to_end(raw)).endswith(b"hello")
+        await trio.sleep(10)
+        assert app.statistics().connection_count == 2
+        assert not +app.statistics().connections
+    assert not caplog.records
