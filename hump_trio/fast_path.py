@@ -9,7 +9,7 @@ few calls, few objects, and leaving the clock to those who look at it anyway.
 import math
 from collections.abc import Callable
 from contextvars import Context
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 from trio.lowlevel import wait_task_rescheduled
@@ -19,6 +19,7 @@ from hump_trio.dispatch import Choice
 from hump_trio.exchange import Exchange, build_request, log_answer
 from hump_trio.http1.head import RequestHead, RequestLine
 from hump_trio.http1.response_head import begin_head, encode_head
+from hump_trio.http1.section import Fields
 from hump_trio.http1.whole_head import read_whole
 from hump_trio.json_text import json_codec
 from hump_trio.request import Request
@@ -125,7 +126,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             except Exception as error:
                 response = await state.dispatcher.answer_error(request, error)
         except BaseException as error:
-            hand_over(adopt(connection, line, request, choice, keep_alive), None, b"")
+            hand_over(adopt(connection, request, chosen, whole), None, b"")
             if isinstance(error, trio.Cancelled | BaseExceptionGroup):
                 connection.stood = place_of_error(error)
             raise
@@ -151,19 +152,17 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             if connection.enforced:
                 connection.lift()
             response = response or Response(content, headers={"content-type": kind})
-            hand_over(adopt(connection, line, request, choice, keep_alive), response, b"")
+            hand_over(adopt(connection, request, chosen, whole), response, b"")
             return False
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            hand_over(adopt(connection, line, request, choice, keep_alive), None, b"")
+            hand_over(adopt(connection, request, chosen, whole), None, b"")
             connection.broken = True
             connection.note("client-gone")
             raise
         if sent_bytes < len(answer):
-            hand_over(
-                adopt(connection, line, request, choice, keep_alive), response, answer[sent_bytes:]
-            )
+            hand_over(adopt(connection, request, chosen, whole), response, answer[sent_bytes:])
             return False
 
         if body:
@@ -204,8 +203,13 @@ def encode_whole(
 
 
 def adopt(
-    connection: Connection, line: RequestLine, request: Request, choice: Choice, keep_alive: bool
+    connection: Connection,
+    request: Request,
+    chosen: tuple[RequestLine, Choice, dict[str, Any]],
+    whole: tuple[bytes, str, Fields, bytes, bool],
 ) -> Exchange:
     """Return the exchange of a request whose body has been received."""
-    head = RequestHead(line, request.received_fields, request.host, 0, False, keep_alive, "")
-    return Exchange(connection, head, request, choice)
+    line, choice, _ = chosen
+    _, host, fields, body, keep_alive = whole
+    head = RequestHead(line, fields, host, 0, False, keep_alive, "")
+    return Exchange(connection, head, request, choice, len(body))

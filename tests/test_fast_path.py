@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -41,5 +42,25 @@ async def test_who_lingers_is_closed_without_a_word(
         assert (await read_to_end(raw)).endswith(b"hello")
         await trio.sleep(10)
         assert app.statistics().connection_count == 2
-        assert not +app.statistics().connections
+        assert not app.statistics().connections
     assert not caplog.records
+
+
+@pytest.mark.parametrize("changed", [b"less", b"more than it was", None])
+@pytest.mark.parametrize("path", ["/", "/large"])
+async def test_what_was_held_of_a_body_is_given_back(
+    changed: Any, path: str, autojump_clock: MockClock
+) -> None:
+    """Whatever the app has made of it since, whoever sends the answer."""
+    app = Hump()
+
+    @app.post("/")
+    @app.post("/large")
+    async def index(request: Request) -> bytes:
+        request.body = changed
+        return bytes(200_000 if request.path == "/large" else 10)
+
+    async with connect_again(app) as raw:
+        await raw.send(request("POST", path, "Connection: close", body=b"a body"))
+        await read_to_end(raw)
+        assert app.statistics().buffered_bytes == 0
