@@ -96,7 +96,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             connection.parser.feed(data)
             return False
 
-        _, host, fields, body, keep_alive = whole
+        text, host, fields, body, keep_alive = whole
         line, choice, path_params = chosen
         request = connection.request = build_request(line, host, fields, client)
         request.app = app
@@ -176,7 +176,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         connection.phase = IDLE
         connection.silent_since, connection.deadline = math.inf, -math.inf  # see `enter_idle`
         # While the next one is awaited nothing of this one is held.
-        del data, whole, chosen, fields, body, path_params, request
+        del data, whole, text, host, fields, body, chosen, line, path_params, request
         del value, content, response, answer
         if not keep_alive:
             return True

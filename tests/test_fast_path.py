@@ -64,3 +64,26 @@ async def test_what_was_held_of_a_body_is_given_back(
         await raw.send(request("POST", path, "Connection: close", body=b"a body"))
         await read_to_end(raw)
         assert app.statistics().buffered_bytes == 0
+
+
+async def test_an_idle_connection_holds_nothing_of_its_request(autojump_clock: MockClock) -> None:
+    """Not in the variables of its task, of which there may be thousands."""
+    app = Hump()
+    tasks = []
+
+    @app.get("/items/{name}")
+    async def items(name: str) -> str:
+        tasks.append(trio.lowlevel.current_task())
+        return "here"
+
+    @app.post("/")
+    async def index() -> str:
+        return "hello"
+
+    async with connect_again(app) as raw:
+        await raw.send(request("GET", "/items/marked"))
+        await read_until(raw, b"here")
+        names = [frame.f_code.co_name for frame, _ in tasks[0].iter_await_frames()]
+        assert "serve_whole" in names
+        for frame, _ in tasks[0].iter_await_frames():
+            assert "marked" not in repr(frame.f_locals)
