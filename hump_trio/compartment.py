@@ -28,7 +28,7 @@ class Compartment:
         watchdog: Knows the connections of the server.
 
     Attributes:
-        sealed: Whether no further connection belongs in it.
+        sealed: Whether no further connection belongs in it: a task is ruined, or it was cancelled.
     """
 
     def __init__(self, watchdog: Watchdog) -> None:
@@ -50,6 +50,7 @@ class Compartment:
 
         def abort(_: object) -> trio.lowlevel.Abort:
             self._holder = None
+            self.sealed = True
             for connection in self._watchdog.connections:
                 connection.note("server-failed")
             return trio.lowlevel.Abort.SUCCEEDED
