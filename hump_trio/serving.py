@@ -128,6 +128,7 @@ class Serving:
             self.exchange.release()
 
     async def _run(self) -> None:
+        connection = self.connection
         while not self.over:
             if self.sent:
                 await self._go_on()
@@ -140,7 +141,7 @@ class Serving:
                     self.over = self.answer is None
             else:
                 await self._send(self.answer)
-            if self.connection.expired is not None or self.connection.broken:
+            if connection.scope.cancel_called and (connection.expired or connection.broken):
                 return  # nothing is written under a scope that was cancelled
 
     async def _serve_whole(self) -> None:
