@@ -9,6 +9,7 @@ import logging
 import trio
 
 from hump_trio.connection import Connection
+from hump_trio.dispatch import leaves_of
 from hump_trio.serving import serve_connection
 from hump_trio.watchdog import Watchdog
 
@@ -28,7 +29,7 @@ class Compartment:
         watchdog: Knows the connections of the server.
 
     Attributes:
-        sealed: Whether no further connection belongs in it.
+        sealed: Whether no further connection belongs in it: a task is ruined, or it was cancelled.
     """
 
     def __init__(self, watchdog: Watchdog) -> None:
@@ -50,6 +51,7 @@ class Compartment:
 
         def abort(_: object) -> trio.lowlevel.Abort:
             self._holder = None
+            self.sealed = True
             for connection in self._watchdog.connections:
                 connection.note("server-failed")
             return trio.lowlevel.Abort.SUCCEEDED
@@ -75,7 +77,12 @@ class Compartment:
     async def _serve(self, connection: Connection) -> None:
         try:
             await serve_connection(connection)
-        except Exception as error:
+        except (Exception, trio.Cancelled, BaseExceptionGroup) as error:
+            if not all(isinstance(leaf, Exception | trio.Cancelled) for leaf in leaves_of(error)):
+                raise
+            # A cancellation of no scope around it, kept from another task as caches of results
+            # under way do, would end the compartment.
+            await trio.lowlevel.checkpoint_if_cancelled()
             logger.error("a connection failed", exc_info=error)
         finally:
             self._watchdog.discard(connection)

@@ -9,7 +9,7 @@ few calls, few objects, and leaving the clock to those who look at it anyway.
 import math
 from collections.abc import Callable
 from contextvars import Context
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 from trio.lowlevel import wait_task_rescheduled
@@ -42,7 +42,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     """Serve requests that come whole, one after the other, until one is different.
 
     By then either it was handed over, or the parser was fed what has come. Returns whether the
-    connection has come to its end.
+    connection is to be ended.
 
     Args:
         connection: Nothing is under way on it.
@@ -94,7 +94,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             connection.parser.feed(data)
             return False
 
-        _, host, fields, body, keep_alive = whole
+        text, host, fields, body, keep_alive = whole
         line, choice, path_params = chosen
         request = connection.request = build_request(line, host, fields, client)
         request.app = app
@@ -179,10 +179,9 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         connection.phase = IDLE
         connection.silent_since, connection.deadline = math.inf, -math.inf  # see `enter_idle`
         # While the next one is awaited nothing of this one is held.
-        del data, whole, chosen, fields, body, path_params, request
+        del data, whole, text, host, fields, body, chosen, line, path_params, request
         del value, content, response, answer
         if not keep_alive:
-            await connection.end(expected=True)
             return True
 
 

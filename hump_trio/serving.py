@@ -137,12 +137,14 @@ class Serving:
             elif self.answer is None:
                 if self._may_serve_whole():
                     self.over = await serve_whole(connection, self._context, self._take_over)
+                    if self.over:
+                        await connection.end(expected=True)
                 if self.answer is None and not self.rest and not self.over:
                     self.answer = await self._next_answer()
                     self.over = self.answer is None
             else:
                 await self._send(self.answer)
-            if connection.expired is not None or connection.broken:
+            if connection.scope.cancel_called and (connection.expired or connection.broken):
                 return  # nothing is written under a scope that was cancelled
 
     def _may_serve_whole(self) -> bool:

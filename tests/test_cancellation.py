@@ -42,6 +42,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "apart": ([request(), request("POST", body=b"abc"), GET], ("GET", "POST", "GET")),
     "waiting": ([request("GET", "/wait"), request("GET", "/wait")], ("GET", "GET")),
+    "lingering": ([request("GET", "/nap", "Connection: close"), b"more"], ("GET",)),
     "filling": ([request("GET", "/much")] * 3, ("GET", "GET", "GET")),
 }
 # As the fast path wants it, and as it doesn't.
@@ -58,6 +59,11 @@ async def wait() -> list[int]:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.lowlevel.checkpoint)
     return [1, 2]
+
+
+async def nap() -> None:
+    """Answer when more has come."""
+    await trio.sleep(0.02)
 
 
 async def much() -> str:
@@ -100,6 +106,7 @@ def new_state() -> ServerState:
     for route in (
         Route(template="/", methods=get + post, handler=whole),
         Route(template="/wait", methods=get, handler=wait),
+        Route(template="/nap", methods=get, handler=nap),
         Route(template="/much", methods=get, handler=much),
         Route(template="/large", methods=get, handler=large),
         Route(template="/stream", methods=get, handler=stream, timeout=20),

@@ -19,6 +19,7 @@ from tests.wire import (
     connect_transport,
     parse_answers,
     read_to_end,
+    read_to_reset,
     read_until,
     request,
 )
@@ -133,6 +134,32 @@ async def test_a_stray_cancellation_in_the_background_ends_its_task_alone(
         await raw.send(request())
         await read_until(raw, b"hello")
     assert "background work failed: work" in caplog.text
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+async def test_a_stray_cancellation_in_a_handler_ends_its_connection_alone(
+    app: Hump, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, *, grouped: bool
+) -> None:
+    """Those beside it and those that come later are served; it is logged, and counts as a crash."""
+    stray = await stray_cancelled()
+
+    @app.get("/stray")
+    async def fail() -> None:
+        raise BaseExceptionGroup("", [stray]) if grouped else stray
+
+    async with connect(app) as neighbour:
+        await neighbour.send(request())
+        await read_until(neighbour, b"hello")
+        async with connect(app) as raw:
+            await raw.send(request("GET", "/stray"))
+            assert await read_to_reset(raw) == b""
+        await neighbour.send(request())
+        await read_until(neighbour, b"hello")
+        async with connect(app) as late:
+            await late.send(request())
+            await read_until(late, b"hello")
+        assert app.statistics().outcomes["crash"] == 1
+    assert caplog.text.count("a connection failed") == 1
 
 
 async def test_a_failing_exit_is_raised_though_the_host_cancels(app: Hump) -> None:

@@ -1,15 +1,17 @@
 """A task that a handler has ruined ends without harm to the connections beside it."""
 
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request, compartment
 from hump_trio.connection import Connection
 from hump_trio.testing import connect
+from tests.loopback import PATIENCE_SECONDS, address_of, connect_to
 from tests.wire import ask, read_to_end, read_until, request
 
 LEFT_OPEN = "a handler left a scope or a nursery open"
@@ -128,3 +130,38 @@ async def test_a_connection_that_fails_ends_alone(
         await neighbour.send(request())
         await read_until(neighbour, b"still here")
     assert "the server's own" in caplog.text
+
+
+@pytest.mark.parametrize("shielded", [False, True], ids=["empty", "shielded"])
+@pytest.mark.parametrize("attempt", range(4))  # Trio shuffles who goes first
+async def test_who_comes_as_the_server_is_cancelled_is_not_served(
+    shielded: bool, attempt: int
+) -> None:
+    """Whether others are there still or not: no handler begins, and nothing is raised."""
+    app = Hump("127.0.0.1", 0)
+    begun = []
+
+    @app.get("/")
+    async def index(request: Request) -> str:
+        begun.append(request.cancel_reason)
+        await trio.lowlevel.checkpoint()
+        return "hello"
+
+    @app.get("/shielded")
+    async def shield() -> None:
+        with trio.CancelScope(shield=True):
+            await go_on.wait()
+
+    go_on = trio.Event()
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            [url] = await nursery.start(app.serve)
+            async with await connect_to(app) as early:
+                path = "/shielded" if shielded else "/nowhere"
+                await early.send_all(request("GET", path, "Connection: close"))
+                await wait_all_tasks_blocked(0.01)
+            with socket.create_connection(address_of(url)) as late:
+                late.sendall(request())
+                nursery.cancel_scope.cancel()
+                go_on.set()
+    assert begun == []

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import HttpException, Hump, Request, Response, RouteError, Timeouts
+from hump_trio import HttpException, HttpParserError, Hump, Request, Response, RouteError, Timeouts
 from hump_trio.routing import OnDisconnect
 from hump_trio.testing import connect
 from tests.wire import parse_answers, read_to_end, read_to_reset, request
@@ -134,6 +134,30 @@ async def test_a_route_may_finish_without_its_client(leave: str, autojump_clock:
             assert answer.text == "slow"
     assert watched.events == [("finished", 20)]
     assert watched.reasons == [None]
+
+
+async def test_a_route_that_finishes_may_read_on_till_its_client_is_gone(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it answers then has nobody to read it, and that is all there is to say."""
+    caplog.set_level(logging.DEBUG, "hump_trio")
+    app = Hump()
+
+    @app.post("/", stream=True, on_disconnect="finish")
+    async def upload(request: Request) -> str:
+        with pytest.raises(HttpParserError):
+            async for _ in request.stream:
+                pass
+        return "half of it"
+
+    async with connect(app) as raw:
+        await raw.send(request("POST", "/", "Content-Length: 10") + b"half")
+        await trio.sleep(0.1)
+        raw.reset()
+        await trio.sleep(1)
+        assert app.statistics().outcomes["client-gone"] == 1
+    assert "the peer has gone" in caplog.text
+    assert "scope" not in caplog.text.lower()
 
 
 @pytest.mark.parametrize(("seconds", "name"), [(4, "finished"), (20, "cancelled")])
