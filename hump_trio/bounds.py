@@ -1,5 +1,8 @@
-"""Bounds for single handlers, as decorators: how long one may take, how many may run at a time."""
+"""Bounds for single handlers: how long one may take, how many may run at a time."""
 
+import logging
+import math
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from copy import copy
@@ -14,7 +17,12 @@ from hump_trio.request import Request
 from hump_trio.response import Producer, Response, Send, StreamResponse
 from hump_trio.task_tree import place_of_error
 
-__all__ = ["limit", "timeout"]
+__all__ = ["limit", "parse_deadline", "timeout"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
+
+# A year has eleven digits; longer ones are no deadline.
+MILLISECONDS = re.compile(r"0*([1-9][0-9]{0,11})")
 
 H = TypeVar("H", bound=Callable[..., Any])
 # Gives what encloses each part of one call: the handler, and the producer that it returns.
@@ -163,3 +171,18 @@ async def turn_of(turns: trio.Semaphore, seconds: float) -> AsyncIterator[None]:
         yield
     finally:
         turns.release()
+
+
+def parse_deadline(values: list[str]) -> float:
+    """Return the seconds that a caller waits; without a limit if it says nothing sensible.
+
+    Args:
+        values: Of the field that says how many milliseconds.
+    """
+    if not values:
+        return math.inf
+    found = MILLISECONDS.fullmatch(values[0]) if len(values) == 1 else None
+    if found is None:
+        logger.info("a caller's deadline was ignored: %.80r", ", ".join(values))
+        return math.inf
+    return int(found[1]) / 1000  # without its zeros: Python converts no more than 4,300 digits

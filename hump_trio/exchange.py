@@ -2,25 +2,24 @@
 
 import logging
 import math
-import re
 from types import EllipsisType
 from typing import Self
 
 import trio
 
 from hump_trio.access_log import log_request
+from hump_trio.bounds import parse_deadline
 from hump_trio.connection import Connection, Phase
 from hump_trio.dispatch import Choice
 from hump_trio.exceptions import HttpException, HttpParserError, OverloadError
 from hump_trio.headers import Headers
-from hump_trio.http1.head import RequestHead, RequestLine
+from hump_trio.http1.head import RequestHead, build_request
 from hump_trio.http1.response_head import CONTINUE
-from hump_trio.http1.section import Fields
 from hump_trio.request import Request
 from hump_trio.response import Response
 from hump_trio.task_tree import place_of_error
 
-__all__ = ["DRAIN_BYTES", "Exchange", "build_request", "log_answer"]
+__all__ = ["DRAIN_BYTES", "Exchange", "log_answer"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -28,9 +27,6 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 DRAIN_BYTES = 64 * 1024
 # How many chunks are taken before other connections have their turn.
 TURN_PARTS = 64
-new = object.__new__
-# A year has eleven digits; longer ones are no deadline.
-MILLISECONDS = re.compile(r"0*([1-9][0-9]{0,11})")
 
 
 class Exchange:
@@ -384,40 +380,3 @@ def body_closed() -> trio.ClosedResourceError:
 def too_large(limit_bytes: float) -> HttpException:
     """Return the error for a body past its limit."""
     return HttpException(413, f"the body is larger than {limit_bytes:.0f} bytes")
-
-
-def build_request(
-    line: RequestLine, host: str, fields: Fields, client: tuple[str, int] | None
-) -> Request:
-    """Return the request of a head; its body, its route and its app are still to come.
-
-    A third of the instructions that the constructor takes.
-    """
-    request: Request = new(Request)
-    request.method = line.method
-    request.url = line.target
-    request.path = line.path
-    request.query_string = line.query_string
-    request.http_version = line.version
-    request.host = host
-    request.received_fields = fields
-    request.client = client
-    request.body = b""
-    request.outcome = "ok"
-    request.server_deadline = math.inf
-    return request
-
-
-def parse_deadline(values: list[str]) -> float:
-    """Return the seconds that a caller waits; without a limit if it says nothing sensible.
-
-    Args:
-        values: Of the field that says how many milliseconds.
-    """
-    if not values:
-        return math.inf
-    found = MILLISECONDS.fullmatch(values[0]) if len(values) == 1 else None
-    if found is None:
-        logger.info("a caller's deadline was ignored: %.80r", ", ".join(values))
-        return math.inf
-    return int(found[1]) / 1000  # without its zeros: Python converts no more than 4,300 digits

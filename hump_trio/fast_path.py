@@ -15,8 +15,8 @@ import trio
 from trio.lowlevel import wait_task_rescheduled
 
 from hump_trio.connection import Connection, Phase
-from hump_trio.exchange import Exchange, build_request, log_answer
-from hump_trio.http1.head import RequestHead, RequestLine
+from hump_trio.exchange import Exchange, log_answer
+from hump_trio.http1.head import RequestHead, RequestLine, build_request
 from hump_trio.http1.response_head import encode_head
 from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.json_text import json_codec

@@ -17,7 +17,7 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import Hump
-from hump_trio.exchange import build_request
+from hump_trio.http1.head import build_request
 from hump_trio.http1.section import parse_fields
 from hump_trio.memory import MemoryTransport
 from hump_trio.server_state import ServerState
