@@ -88,7 +88,7 @@ def bind_handler(handler: Handler, path_parameters: tuple[str, ...]) -> Call:
     if request_parameter is None and first is not None and first.kind is Parameter.VAR_POSITIONAL:
         request_parameter = first
     if request_parameter is None:
-        return close_over(handler, names)
+        return close_over(handler, names) if names else lambda request: handler()
     if request_parameter is not first or first.kind is Parameter.KEYWORD_ONLY:
         return close_over(handler, names, request_name=request_parameter.name)
     if not names:

@@ -61,6 +61,9 @@ class Connection:
         silent_since: When it was accepted, or when its last answer went out.
         scope: Encloses all that the connection does; replaced only after it was cancelled.
         broken: Whether the peer was found gone.
+        disconnect_grace: How long a handler may go on when its client has gone.
+        half_closed: Whether the last look found that the client has ended its half.
+        leave_deadline: When a handler whose client has gone is cancelled.
         task: Serves it.
         begun: Whether any of an answer may be on the wire; until the next request is awaited.
         torn: Whether a write has begun and not ended, so that nothing may follow it.
@@ -68,19 +71,19 @@ class Connection:
 
     __slots__ = (
         "_acked_bytes",
-        "_disconnect_grace",
-        "_half_closed",
-        "_leave_deadline",
         "_send_deadline",
         "asked_since",
         "begun",
         "broken",
         "cancelled_for",
         "deadline",
+        "disconnect_grace",
         "ending",
         "enforced",
         "expired",
+        "half_closed",
         "head_deadline",
+        "leave_deadline",
         "logged_bytes",
         "parser",
         "phase",
@@ -100,9 +103,9 @@ class Connection:
         self.parser: RequestParser = RequestParser(state.limits)
         self.scope: trio.CancelScope = trio.CancelScope()  # entered by who serves it
         self.request: Request | None = None
-        self._leave_deadline = math.inf
-        self._disconnect_grace = 0.0
-        self._half_closed = False
+        self.leave_deadline = math.inf
+        self.disconnect_grace = 0.0
+        self.half_closed = False
         self.expired: Phase | None = None
         self.cancelled_for: CancelReason | None = None
         self.enforced: bool = False
@@ -173,9 +176,9 @@ class Connection:
             disconnect_grace: How long it may go on when its client has gone.
         """
         self.phase = HANDLER
-        self._leave_deadline = math.inf
-        self._disconnect_grace = disconnect_grace
-        self._half_closed = False
+        self.leave_deadline = math.inf
+        self.disconnect_grace = disconnect_grace
+        self.half_closed = False
         self.deadline = now + seconds
         return self.deadline
 
@@ -261,22 +264,22 @@ class Connection:
         state = self.transport.peer_state()
         if state == "open" or (state == "half_closed" and self.torn):
             return
-        if state == "half_closed" and not self._half_closed:
-            self._half_closed = True
+        if state == "half_closed" and not self.half_closed:
+            self.half_closed = True
             return
         # Who can't be written to has no use for the rest of an answer.
         useless = state == "reset" and self.phase is Phase.SEND
-        grace = 0.0 if useless else self._disconnect_grace
-        self._leave_deadline = min(self._leave_deadline, now + grace)
+        grace = 0.0 if useless else self.disconnect_grace
+        self.leave_deadline = min(self.leave_deadline, now + grace)
         # A write may have found it broken already, and the app may have caught that.
-        if now >= self._leave_deadline and not (self.broken and self.scope.cancel_called):
+        if now >= self.leave_deadline and not (self.broken and self.scope.cancel_called):
             self.broken = True
             self.cancel("client-gone")
 
     @property
     def may_finish(self) -> bool:
         """Whether the handler has some time left when its client has gone."""
-        return self._disconnect_grace > 0
+        return self.disconnect_grace > 0
 
     def _send_expired(self, now: float) -> bool:
         """Judge a response by what the peer has acknowledged since the last look."""
@@ -328,7 +331,7 @@ class Connection:
             here, the connection stays `torn`.
         """
         self.torn = True
-        self._half_closed = False
+        self.half_closed = False
         try:
             sent_bytes = self.transport.send_nowait(data)
             if sent_bytes < len(data):

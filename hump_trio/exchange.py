@@ -41,7 +41,7 @@ class Exchange:
         head: What was parsed of it.
         request: Itself, if it was begun already and its body is here.
         choice: What was chosen for it, likewise.
-        held_bytes: Of its body, as counted among those held; the app may have changed it since.
+        held_bytes: Of its body, which the handler may have replaced meanwhile.
     """
 
     __slots__ = (
@@ -403,8 +403,6 @@ def build_request(
     request.received_fields = fields
     request.client = client
     request.body = b""
-    request.route = ""
-    request.app = None
     request.outcome = "ok"
     request.server_deadline = math.inf
     return request

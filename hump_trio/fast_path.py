@@ -15,17 +15,15 @@ import trio
 from trio.lowlevel import wait_task_rescheduled
 
 from hump_trio.connection import Connection, Phase
-from hump_trio.dispatch import Choice
 from hump_trio.exchange import Exchange, build_request, log_answer
 from hump_trio.http1.head import RequestHead, RequestLine
-from hump_trio.http1.response_head import begin_head, encode_head
-from hump_trio.http1.section import Fields
-from hump_trio.http1.whole_head import read_whole
+from hump_trio.http1.response_head import encode_head
+from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.json_text import json_codec
 from hump_trio.request import Request
 from hump_trio.response import JSON_TYPE, TEXT_TYPE, Response, to_response
 from hump_trio.sending import JOINED_BYTES
-from hump_trio.server_state import ServerState
+from hump_trio.server_state import ChosenRoute, ServerState
 from hump_trio.task_tree import place_of_error
 
 __all__ = ["HandOver", "serve_whole"]
@@ -34,8 +32,8 @@ __all__ = ["HandOver", "serve_whole"]
 # an answer that was begun.
 HandOver: TypeAlias = Callable[[Exchange, Response | None, bytes], None]
 
-OPENED, IDLE = Phase.OPENED, Phase.IDLE  # a look into their class takes ten times as long
-BEGINNINGS = {kind: begin_head(200, kind) for kind in (TEXT_TYPE, JSON_TYPE)}
+# A look into their class takes ten times as long.
+OPENED, IDLE, HANDLER = Phase.OPENED, Phase.IDLE, Phase.HANDLER
 CLOSE_LINE = b"connection: close\r\n"
 JSON_KINDS = frozenset({dict, list, tuple})
 
@@ -108,9 +106,12 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             state.buffered_bytes += len(body)
         state.request_count += 1
         connection.asked_since = now
-        request.server_deadline = connection.enter_handler(
-            now, handler_seconds, choice.disconnect_grace
-        )
+        # `Connection.enter_handler`, without a call
+        connection.phase = HANDLER
+        connection.leave_deadline = math.inf
+        connection.disconnect_grace = choice.disconnect_grace
+        connection.half_closed = False
+        connection.deadline = request.server_deadline = now + handler_seconds
         value = response = None
         kind, content = TEXT_TYPE, b""
         try:
@@ -126,7 +127,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             except Exception as error:
                 response = await state.dispatcher.answer_error(request, error)
         except BaseException as error:
-            hand_over(adopt(connection, request, chosen, whole), None, b"")
+            hand_over(adopt(connection, whole, chosen, request), None, b"")
             if isinstance(error, trio.Cancelled | BaseExceptionGroup):
                 connection.stood = place_of_error(error)
             raise
@@ -134,9 +135,8 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         if now >= state.stamp_until:
             state.stamp_anew(now)
         if response is None:
-            answer = b"%b%bcontent-length: %d\r\n%b\r\n%b" % (
-                BEGINNINGS[kind],
-                state.stamp,
+            answer = b"%b%d\r\n%b\r\n%b" % (
+                state.stamps[kind],
                 len(content),
                 b"" if keep_alive else CLOSE_LINE,
                 content,
@@ -152,17 +152,20 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             if connection.enforced:
                 connection.lift()
             response = response or Response(content, headers={"content-type": kind})
-            hand_over(adopt(connection, request, chosen, whole), response, b"")
+            hand_over(adopt(connection, whole, chosen, request), response, b"")
             return False
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            hand_over(adopt(connection, request, chosen, whole), None, b"")
+            exchange = adopt(connection, whole, chosen, request)
+            exchange.status = 200 if response is None else response.status
+            hand_over(exchange, None, b"")
+            connection.begun = True
             connection.broken = True
             connection.note("client-gone")
             raise
         if sent_bytes < len(answer):
-            hand_over(adopt(connection, request, chosen, whole), response, answer[sent_bytes:])
+            hand_over(adopt(connection, whole, chosen, request), response, answer[sent_bytes:])
             return False
 
         if body:
@@ -203,13 +206,9 @@ def encode_whole(
 
 
 def adopt(
-    connection: Connection,
-    request: Request,
-    chosen: tuple[RequestLine, Choice, dict[str, Any]],
-    whole: tuple[bytes, str, Fields, bytes, bool],
+    connection: Connection, whole: WholeRequest, chosen: ChosenRoute, request: Request
 ) -> Exchange:
     """Return the exchange of a request whose body has been received."""
-    line, choice, _ = chosen
     _, host, fields, body, keep_alive = whole
-    head = RequestHead(line, fields, host, 0, False, keep_alive, "")
-    return Exchange(connection, head, request, choice, len(body))
+    head = RequestHead(chosen[0], fields, host, 0, False, keep_alive, "")
+    return Exchange(connection, head, request, chosen[1], len(body))

@@ -221,6 +221,8 @@ LEFT_OUT: dict[str, Callable[[Request], Any]] = {
     "state": lambda request: {},
     "stream": lambda request: NO_STREAM,
     "scheme": lambda request: "http",
+    "route": lambda request: "",
+    "app": lambda request: None,
     "own_deadlines": lambda request: (),
     "cancelled_for": lambda request: None,
     "_query": lambda request: None,

@@ -7,7 +7,7 @@ node is visited at most once, so matching is bounded by the number of routes.
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from types import EllipsisType
@@ -72,6 +72,8 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "str": match_str,
 }
 
+
+TYPES = (*CONVERTERS, "path")
 
 OnDisconnect: TypeAlias = Literal["cancel", "finish"] | float
 
@@ -191,7 +193,7 @@ def parse_template(template: str) -> list[tuple[str, str]]:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One segment's place in the tree."""
+    """One segment's place in the tree; ``typed`` is in the order of `TYPES`."""
 
     static: dict[str, "Node"] = field(default_factory=dict)
     typed: dict[str, "Node"] = field(default_factory=dict)
@@ -234,7 +236,10 @@ class RouteTable:
         segments = parse_template(route.template)
         for name, text in segments:
             branches = node.typed if name else node.static
-            node = branches.setdefault(text, Node())
+            below = branches.setdefault(text, Node())
+            # In the order in which they are tried.
+            node.typed = {each: node.typed[each] for each in TYPES if each in node.typed}
+            node = below
         for method in route.methods:
             taken = node.routes.get(method)
             if taken is not None:
@@ -258,36 +263,57 @@ class RouteTable:
 
         HEAD is answered by a GET route where no HEAD route is.
         """
+        values: list[Any] = []
         allowed: set[str] = set()
-        for routes, values in walk(self._root, segments, 1, ()):
-            route = routes.get(method)
-            if route is None and method == "HEAD":
-                route = routes.get("GET")
-            if route is not None:
-                return Match(route, dict(zip(route.parameters, values, strict=True)))
-            allowed.update(routes)
+        route = find(self._root, segments, 1, method, values, allowed)
+        if route is not None:
+            return Match(route, dict(zip(route.parameters, values, strict=True)))
         if allowed:
             allowed.update(("OPTIONS", "HEAD") if "GET" in allowed else ("OPTIONS",))
         return Match(None, {}, tuple(sorted(allowed)))
 
 
-def walk(
-    node: Node, segments: list[str], index: int, values: tuple[Any, ...]
-) -> Iterator[tuple[dict[str, Route], tuple[Any, ...]]]:
-    """Yield the routes of every node that the segments lead to, best first, with their values."""
+def find(
+    node: Node,
+    segments: list[str],
+    index: int,
+    method: str,
+    values: list[Any],
+    allowed: set[str],
+) -> Route | None:
+    """Return the best route below a node for the rest of the segments; None if there is none.
+
+    Args:
+        node: Where the segments before the index have led.
+        segments: Decoded.
+        index: Of the first one that is left.
+        method: Which the route has to take.
+        values: Of the parameters on the way, added to if there is a route.
+        allowed: The methods of other routes there, added to.
+    """
     if index == len(segments):
-        yield node.routes, values
-        return
+        routes = node.routes
+        route = routes.get(method)
+        if route is None and method == "HEAD":
+            route = routes.get("GET")
+        if route is None:
+            allowed.update(routes)
+        return route
     segment = segments[index]
-    static = node.static.get(segment)
-    if static is not None:
-        yield from walk(static, segments, index + 1, values)
-    for name, convert in CONVERTERS.items():
-        typed = node.typed.get(name)
-        if typed is not None:
-            value = convert(segment)
-            if value is not None:
-                yield from walk(typed, segments, index + 1, (*values, value))
-    rest = node.typed.get("path")
-    if rest is not None:
-        yield rest.routes, (*values, "/".join(segments[index:]))
+    below = node.static.get(segment)
+    if below is not None:
+        route = find(below, segments, index + 1, method, values, allowed)
+        if route is not None:
+            return route
+    for name, below in node.typed.items():
+        if name == "path":
+            value, following = "/".join(segments[index:]), len(segments)
+        else:
+            value, following = CONVERTERS[name](segment), index + 1
+        if value is not None:
+            values.append(value)
+            route = find(below, segments, following, method, values, allowed)
+            if route is not None:
+                return route
+            values.pop()
+    return None

@@ -4,7 +4,7 @@ import math
 import time
 from email.utils import formatdate
 from types import EllipsisType
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import trio
 
@@ -12,9 +12,14 @@ from hump_trio.access_log import is_access_logged
 from hump_trio.dispatch import Choice, Dispatcher
 from hump_trio.exceptions import HttpParserError, Outcome
 from hump_trio.http1.head import RequestLine, parse_request_line
+from hump_trio.http1.response_head import begin_head
+from hump_trio.response import JSON_TYPE, TEXT_TYPE
 from hump_trio.settings import Limits, Timeouts
 
-__all__ = ["ServerState"]
+__all__ = ["ChosenRoute", "ServerState"]
+
+# What is asked for, what may happen with it, and the values of the path template.
+ChosenRoute: TypeAlias = tuple[RequestLine, Choice, dict[str, Any]]
 
 
 class ServerState:
@@ -36,7 +41,7 @@ class ServerState:
         closing: Whether no further request is taken on a connection.
         cleanup_deadline: When clean-up must end; known once the server has begun to cancel.
         whole_lines: What `choose_whole` has found for the request lines of static routes.
-        stamp: The ``Date`` and ``Server`` lines, until `stamp_until`.
+        stamps: How most answers begin, up to their length, by their type, until `stamp_until`.
     """
 
     def __init__(
@@ -54,9 +59,9 @@ class ServerState:
         self.access_log: bool = is_access_logged()
         self.closing = False
         self.cleanup_deadline: float = math.inf
-        self.stamp = b""
+        self.stamps: dict[str, bytes] = {}
         self.stamp_until = -math.inf
-        self.whole_lines: dict[bytes, tuple[RequestLine, Choice, dict[str, Any]]] = {}
+        self.whole_lines: dict[bytes, ChosenRoute] = {}
         for text in dispatcher.static_lines:
             chosen = self.choose_whole(text.encode())
             if chosen is not None:
@@ -64,7 +69,7 @@ class ServerState:
         self._date_second = 0
         self._date_line = ""
 
-    def choose_whole(self, text: bytes) -> tuple[RequestLine, Choice, dict[str, Any]] | None:
+    def choose_whole(self, text: bytes) -> ChosenRoute | None:
         """Return what a request line asks for, if that is something for the fast path."""
         try:
             line = parse_request_line(text.decode("latin-1"), self.limits.target_bytes)
@@ -92,8 +97,9 @@ class ServerState:
         return self.cleanup_deadline
 
     def stamp_anew(self, now: float) -> None:
-        """Make the stamp that is right for the rest of this second."""
-        self.stamp = f"{self.date_line()}{self.server_line}".encode("latin-1")
+        """Make the stamps that are right for the rest of this second."""
+        lines = f"{self.date_line()}{self.server_line}content-length: ".encode("latin-1")
+        self.stamps = {kind: begin_head(200, kind) + lines for kind in (TEXT_TYPE, JSON_TYPE)}
         self.stamp_until = now + 1 - time.time() % 1
 
     def date_line(self) -> str:

@@ -135,7 +135,10 @@ class Serving:
             elif self.rest:
                 await self._send_rest()
             elif self.answer is None:
-                await self._serve_whole()
+                if self._may_serve_whole():
+                    self.over = await serve_whole(connection, self._context, self._take_over)
+                    if self.over:
+                        await connection.end(expected=True)
                 if self.answer is None and not self.rest and not self.over:
                     self.answer = await self._next_answer()
                     self.over = self.answer is None
@@ -144,13 +147,10 @@ class Serving:
             if connection.scope.cancel_called and (connection.expired or connection.broken):
                 return  # nothing is written under a scope that was cancelled
 
-    async def _serve_whole(self) -> None:
-        """Serve what the fast path can, if nothing is under way."""
-        connection = self.connection
-        if self.exchange is None and self.error is None and not connection.parser.buffered_bytes:
-            self.over = await serve_whole(connection, self._context, self._take_over)
-            if self.over:
-                await connection.end(expected=True)
+    def _may_serve_whole(self) -> bool:
+        """Tell whether nothing is under way that the fast path can't know of."""
+        buffered_bytes = self.connection.parser.buffered_bytes
+        return self.exchange is None and self.error is None and not buffered_bytes
 
     def _take_over(self, exchange: Exchange, answer: Response | None, rest: bytes) -> None:
         """Go on with a request of the fast path."""

@@ -207,6 +207,7 @@ class SocketTransport(Transport):
         readiness = self._readiness
         if readiness is not None and readiness.watching:
             return await self._receive_when_ready(readiness, max_bytes)
+        self.reader = None  # nobody wakes it any more
         while True:
             await self._wait(trio.lowlevel.wait_readable)
             data = self.receive_nowait(max_bytes)

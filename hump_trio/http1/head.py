@@ -158,7 +158,8 @@ def parse_request_line(text: str, target_bytes: int) -> RequestLine:
     method, _, rest = text.partition(" ")
     target, _, protocol = rest.partition(" ")
     known = method in METHODS or TOKEN.fullmatch(method)
-    if not known or not TARGET.fullmatch(target) or not VERSION.fullmatch(protocol):
+    usual = protocol == "HTTP/1.1"
+    if not known or not TARGET.fullmatch(target) or not (usual or VERSION.fullmatch(protocol)):
         raise HttpParserError(400, "a malformed request line")
     version = protocol[5:]
     if version != "1.1" and version != "1.0":

@@ -5,13 +5,17 @@ repeats (a test holds the two together), so that no rule of RFC 9112 stands twic
 """
 
 import re
+from typing import TypeAlias
 
 from hump_trio.exceptions import HttpParserError
 from hump_trio.http1.head import FRAMING, check_authority
 from hump_trio.http1.section import NAMES, Fields
 from hump_trio.settings import Limits
 
-__all__ = ["read_whole"]
+__all__ = ["WholeRequest", "read_whole"]
+
+# Request line, host, fields, body, and whether the connection may stay open.
+WholeRequest: TypeAlias = tuple[bytes, str, Fields, bytes, bool]
 
 # Fields that a client repeats in every request, and that hold no secret.
 STEADY = frozenset(
@@ -37,12 +41,11 @@ NO_LINES: list[bytes] = []
 LENGTH = re.compile("[1-9][0-9]{0,8}")
 
 
-def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes, bool] | None:
+def read_whole(data: bytes, limits: Limits) -> WholeRequest | None:
     """Return what the one request is that some bytes are.
 
-    Its line, host, fields and body, and whether the connection may stay open. The line isn't
-    judged, and the rest holds for HTTP/1.1 alone. None: they aren't one request, or something
-    about it is unusual.
+    Its line isn't judged, and the rest holds for HTTP/1.1 alone. None: they aren't one request,
+    or something about it is unusual.
     """
     if not data:
         return None
@@ -59,9 +62,9 @@ def read_whole(data: bytes, limits: Limits) -> tuple[bytes, str, Fields, bytes, 
     if len(head) > limits.head_bytes - 4 or not 1 < len(lines) <= limits.header_count:
         return None
     host = HOSTS.get(lines[1])  # where nearly all clients have it
-    fields = [] if host is None else [host]
+    fields, rest = ([], lines[1:]) if host is None else ([host], lines[2:])
     length, keep_alive = 0, True
-    for line in lines[1 + len(fields) :]:
+    for line in rest:
         field = known(line)
         if field is None:
             name, colon, value = line.decode("latin-1").partition(": ")

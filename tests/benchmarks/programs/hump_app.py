@@ -23,7 +23,7 @@ class Order:
 
 
 @app.get("/")
-async def hello() -> str:
+async def hello(request: Request) -> str:
     """Answer with text."""
     return "Hello, world!"
 
