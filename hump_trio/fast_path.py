@@ -9,7 +9,7 @@ few calls, few objects, and leaving the clock to those who look at it anyway.
 import math
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import trio
 from trio.lowlevel import wait_task_rescheduled
