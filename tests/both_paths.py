@@ -32,6 +32,8 @@ DATE = re.compile(rb"\ndate: [^\r]*GMT\r\n")
 # What was no request is said to have lasted since the answer before it, or by the fast path since
 # the sweep that has seen its end.
 AGE = re.compile(r'("-" \d+ \d+) \d+\.\d+ ')
+# In what pieces bytes come, and who has which port, is up to a system.
+both_alike = pytest.mark.memory_only("two runs are alike in memory alone")
 # What clients of these tests send; names are learnt by the strict parser alone.
 NAMES = ["Host", "Connection", "Content-Length", "Content-Type", "Accept", "Cookie", "X-Id"]
 

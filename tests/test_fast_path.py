@@ -22,7 +22,7 @@ from hump_trio import (
 )
 from hump_trio.exceptions import DeadlineError, OverloadError
 from hump_trio.sending import JOINED_BYTES
-from tests.both_paths import Stage, play_both
+from tests.both_paths import Stage, both_alike, play_both
 from tests.wire import request
 
 
@@ -223,6 +223,7 @@ def requests_for(path: str) -> list[bytes]:
 
 @pytest.mark.parametrize("middleware", [False, True])
 @pytest.mark.parametrize("name", VALUES)
+@both_alike
 def test_whatever_a_handler_returns(name: str, *, middleware: bool) -> None:
     """Or raises: the answer is the same, and so are its line in the log and what is counted."""
 

@@ -7,8 +7,10 @@ import pytest
 import trio
 
 from hump_trio import Hump, Limits, Request, Response, Timeouts
-from tests.both_paths import Stage, play_both
+from tests.both_paths import Stage, both_alike, play_both
 from tests.wire import request
+
+pytestmark = both_alike
 
 LIMITS = Limits(requests=2, body_bytes=60, buffered_bytes=100)
 TIMEOUTS = Timeouts(handler=5.02, send_grace=3.01, shutdown=2.03, cleanup=2, disconnect_poll=0.23)

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hump_trio import Hump, Limits, Request
-from tests.both_paths import Stage, play_both
+from tests.both_paths import Stage, both_alike, play_both
 from tests.wire import chunked, request
+
+pytestmark = both_alike
 
 VISITS: ContextVar[int] = ContextVar("visits", default=0)
 

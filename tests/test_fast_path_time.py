@@ -9,10 +9,12 @@ import trio
 
 from hump_trio import Hump, Request, Response, Timeouts
 from hump_trio.memory import MemoryTransport
-from tests.both_paths import Stage, play_both
+from tests.both_paths import Stage, both_alike, play_both
 from tests.wire import request
 
 Event: TypeAlias = Callable[[Stage, MemoryTransport], Awaitable[None]]
+
+pytestmark = both_alike
 
 # A handler has five seconds, and two of them once a shutdown has begun.
 TIMEOUTS = Timeouts(handler=5.02, send_grace=3, shutdown=2.03, cleanup=2)
