@@ -9,7 +9,7 @@ few calls, few objects, and leaving the clock to those who look at it anyway.
 import math
 from collections.abc import Callable
 from contextvars import Context
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 from trio.lowlevel import wait_task_rescheduled
@@ -57,13 +57,15 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     lines, limits, client = state.whole_lines, state.limits, transport.client
     app, handler_seconds = state.dispatcher.app, state.timeouts.handler
     reader, task = transport.reader, trio.lowlevel.current_task()
+    received: bytes | None = None
+    value: Any
+    response: Response | None
     while True:
         if task.context != context:
             # A handler has set a context variable. The next one, after a checkpoint, starts from
             # a fresh copy; where none was set this compares two pointers.
             task.context = context.copy()
         try:
-            received = None
             if reader is not None and not reader.ready:
                 reader.task = task
                 await wait_task_rescheduled(reader.forget)
@@ -103,7 +105,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         request.server_deadline = connection.enter_handler(
             now, handler_seconds, choice.disconnect_grace
         )
-        response = None
+        received = response = value = None
         kind, content = TEXT_TYPE, b""
         try:
             try:
@@ -168,6 +170,8 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         connection.request = None
         connection.phase = IDLE
         connection.silent_since, connection.deadline = math.inf, -math.inf  # see `enter_idle`
+        # Nothing of this request is kept while the next one is waited for.
+        del whole, chosen, fields, body, path_params, request, value, response, content, answer
 
 
 def encode_whole(line: RequestLine, response: Response, state: ServerState) -> bytes:
