@@ -9,7 +9,7 @@ few calls, few objects, and leaving the clock to those who look at it anyway.
 import math
 from collections.abc import Callable
 from contextvars import Context
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 from trio.lowlevel import wait_task_rescheduled
@@ -58,6 +58,9 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     lines, limits, client = state.whole_lines, state.limits, transport.client
     app, handler_seconds = state.dispatcher.app, state.timeouts.handler
     reader, task = transport.reader, trio.lowlevel.current_task()
+    received: bytes | None = None
+    value: Any
+    response: Response | None
     while True:
         if task.context != context:
             # A handler has set a context variable. The next one, after a checkpoint, starts from
@@ -113,6 +116,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         connection.half_closed = False
         connection.deadline = request.server_deadline = now + handler_seconds
         value = response = None
+        del data
         kind, content = TEXT_TYPE, b""
         try:
             try:
@@ -179,7 +183,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         connection.phase = IDLE
         connection.silent_since, connection.deadline = math.inf, -math.inf  # see `enter_idle`
         # While the next one is awaited nothing of this one is held.
-        del data, whole, text, host, fields, body, chosen, line, path_params, request
+        del whole, text, host, fields, body, chosen, line, path_params, request
         del value, content, response, answer
         if not keep_alive:
             return True
