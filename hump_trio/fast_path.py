@@ -43,7 +43,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     """Serve requests that come whole, one after the other, until one is different.
 
     By then either it was handed over, or the parser was fed what has come. Returns whether the
-    connection has come to its end.
+    last one was answered and has ended the connection.
 
     Args:
         connection: Nothing is under way on it.
@@ -180,7 +180,6 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         del data, whole, chosen, fields, body, path_params, request
         del value, content, response, answer
         if not keep_alive:
-            await connection.end(expected=True)
             return True
 
 

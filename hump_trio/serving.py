@@ -148,6 +148,8 @@ class Serving:
         connection = self.connection
         if self.exchange is None and self.error is None and not connection.parser.buffered_bytes:
             self.over = await serve_whole(connection, self._context, self._take_over)
+            if self.over:
+                await connection.end(expected=True)
 
     def _take_over(self, exchange: Exchange, answer: Response | None, rest: bytes) -> None:
         """Go on with a request of the fast path."""

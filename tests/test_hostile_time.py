@@ -179,3 +179,24 @@ async def test_a_generator_that_ends_well_is_no_error_without_clean_up_time(
     [answer] = await ask(app, request())
     assert answer.text == "a"
     assert caplog.records == []
+
+
+async def test_who_sends_on_after_a_last_request_and_stays_is_let_go_without_a_word(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its answer is whole by then: that it is waited for in vain is no failure of the server's."""
+    app = Hump()
+
+    @app.get("/")
+    async def index() -> None:
+        await trio.sleep(0.1)
+
+    for _ in range(2):  # by the fast path the second time, which knows the names of fields then
+        async with connect(app) as raw:
+            await raw.send(request("GET", "/", "Connection: close"))
+            await wait_all_tasks_blocked()
+            await raw.send(b"more")
+            await read_until(raw, b"\r\n\r\n")
+            await trio.sleep(6)
+            assert not app.statistics().connections
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
