@@ -41,6 +41,7 @@ class Exchange:
         head: What was parsed of it.
         request: Itself, if it was begun already and its body is here.
         choice: What was chosen for it, likewise.
+        held_bytes: Of its body; the app may have replaced that since it was counted.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class Exchange:
         head: RequestHead,
         request: Request | None = None,
         choice: Choice | None = None,
+        held_bytes: int = 0,
     ) -> None:
         self.connection: Connection = connection
         self.head: RequestHead = head
@@ -85,7 +87,7 @@ class Exchange:
         self.status: int = 0  # of the answer, once it is being sent
         self._body_bytes = 0
         self._body_limit: float = math.inf
-        self._held_bytes = 0 if choice is None else len(request.body)
+        self._held_bytes = held_bytes
         self._credit = connection.state.timeouts.stall_grace
         self._reading: trio.CancelScope | None = None
         self._stream: BodyStream | None = None

@@ -9,7 +9,7 @@ few calls, few objects, and leaving the clock to those who look at it anyway.
 import math
 from collections.abc import Callable
 from contextvars import Context
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 from trio.lowlevel import wait_task_rescheduled
@@ -125,7 +125,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             except Exception as error:
                 response = await state.dispatcher.answer_error(request, error)
         except BaseException as error:
-            hand_over(adopt(connection, line, request, choice, keep_alive), None, b"")
+            hand_over(adopt(connection, request, chosen, len(body), keep_alive), None, b"")
             if isinstance(error, trio.Cancelled | BaseExceptionGroup):
                 connection.stood = place_of_error(error)
             raise
@@ -151,18 +151,20 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             if connection.enforced:
                 connection.lift()
             response = response or Response(content, headers={"content-type": kind})
-            hand_over(adopt(connection, line, request, choice, keep_alive), response, b"")
+            hand_over(adopt(connection, request, chosen, len(body), keep_alive), response, b"")
             return False
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            hand_over(adopt(connection, line, request, choice, keep_alive), None, b"")
+            hand_over(adopt(connection, request, chosen, len(body), keep_alive), None, b"")
             connection.broken = True
             connection.note("client-gone")
             raise
         if sent_bytes < len(answer):
             hand_over(
-                adopt(connection, line, request, choice, keep_alive), response, answer[sent_bytes:]
+                adopt(connection, request, chosen, len(body), keep_alive),
+                response,
+                answer[sent_bytes:],
             )
             return False
 
@@ -204,8 +206,13 @@ def encode_whole(
 
 
 def adopt(
-    connection: Connection, line: RequestLine, request: Request, choice: Choice, keep_alive: bool
+    connection: Connection,
+    request: Request,
+    chosen: tuple[RequestLine, Choice, dict[str, Any]],
+    body_bytes: int,
+    keep_alive: bool,
 ) -> Exchange:
     """Return the exchange of a request whose body has been received."""
+    line, choice, _ = chosen
     head = RequestHead(line, request.received_fields, request.host, 0, False, keep_alive, "")
-    return Exchange(connection, head, request, choice)
+    return Exchange(connection, head, request, choice, body_bytes)
