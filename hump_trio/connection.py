@@ -347,13 +347,19 @@ class Connection:
 
         Args:
             expected: Whether the peer has said that it asks for nothing more. If it has sent
-                nothing more either, closing at once does no harm.
+                nothing more either, and has the whole answer, closing at once does no harm.
 
         Cancellation: as of `linger`.
         """
         self.phase = LINGER
+        transport = self.transport
         with suppress(trio.BrokenResourceError):
-            if not expected or self.parser.buffered_bytes or self.transport.receive_nowait():
+            if (
+                not expected
+                or self.parser.buffered_bytes
+                or transport.receive_nowait()
+                or not transport.fully_acked()
+            ):
                 await self.linger()
 
     async def linger(self) -> None:

@@ -348,3 +348,23 @@ async def test_tiny_chunks_do_not_starve_others(autojump_clock: MockClock) -> No
         await raw.receive()
         nursery.cancel_scope.cancel()
     assert turns > 10_000 // 64
+
+
+async def test_an_answer_that_is_not_all_there_yet_outlives_what_still_comes(
+    autojump_clock: MockClock,
+) -> None:
+    """Even of a client that has said it sends nothing more: closed at once, it would be reset."""
+    app = Hump()
+
+    @app.get("/")
+    async def index() -> str:
+        return "x" * 50_000
+
+    for _ in range(2):  # by the fast path the second time, which knows the names of fields then
+        async with connect(app) as raw:
+            raw.pause_reading()
+            await raw.send(request("GET", "/", "Connection: close"))
+            await wait_all_tasks_blocked()
+            await raw.send(b"\r\n")
+            [answer] = parse_answers(await read_to_end(raw))
+        assert len(answer.body) == 50_000

@@ -270,6 +270,23 @@ async def test_running_out_of_descriptors_pauses_accepting(
             await client.aclose()
 
 
+async def test_a_flood_is_accepted_a_few_at_a_time() -> None:
+    """Whoever is connected already waits for few others, however many come at once."""
+    adopted: list[Transport] = []
+
+    async def wait_room() -> int:
+        return 1000
+
+    async with SocketListener(listen(), wait_room, adopted.append) as listener:
+        clients = [await trio.open_tcp_stream(*address_of(listener.url)) for _ in range(20)]
+        for turn in (1, 2):
+            adopted.append(await listener.accept())
+            assert len(adopted) <= 10 * turn
+    assert len(adopted) == 20  # the rest at the end
+    for each in (*adopted, *clients):
+        await each.aclose()
+
+
 async def test_the_backlog_is_handed_over_at_the_end() -> None:
     """Who connected before the end and wasn't accepted yet is adopted, not reset."""
     adopted: list[Transport] = []

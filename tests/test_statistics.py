@@ -379,3 +379,27 @@ async def test_a_lifespan_may_ask(autojump_clock: MockClock) -> None:
     assert [each.connection_count for each in found] == [0, 1]
     assert [each.outcomes["ok"] for each in found] == [0, 1]
     assert [sum(each.connections.values()) for each in found] == [0, 0]
+
+
+@pytest.mark.parametrize("path", ["/large", "/slow"])
+async def test_bodies_that_the_app_replaces_are_counted_as_received(
+    path: str, autojump_clock: MockClock
+) -> None:
+    """What was held is given back to the byte, however the request goes on."""
+    app = Hump()
+
+    @app.post("/large")
+    async def large(request: Request) -> Response:
+        request.body = b""
+        return Response(bytes(500_000))
+
+    @app.post("/slow")
+    async def slow(request: Request) -> None:
+        request.body *= 2
+        await trio.sleep(100)
+
+    for _ in range(2):  # by the fast path the second time, which knows the names of fields then
+        async with connect(app) as raw:
+            await raw.send(request("POST", path, "Connection: close", body=b"x" * 1000))
+            await read_to_end(raw)
+            assert app.statistics().buffered_bytes == 0
