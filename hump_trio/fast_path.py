@@ -58,7 +58,6 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     lines, limits, client = state.whole_lines, state.limits, transport.client
     app, handler_seconds = state.dispatcher.app, state.timeouts.handler
     reader, task = transport.reader, trio.lowlevel.current_task()
-    received: bytes | None = None
     value: Any
     response: Response | None
     while True:
