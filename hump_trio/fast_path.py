@@ -2,8 +2,10 @@
 
 What `serving` does step by step, prepared for everything that can happen, is done here in one go.
 Whatever turns out otherwise is handed over to it, at the point where it stands: nothing is
-refused, cut or closed here. A request takes a third of the instructions that it takes there, by
-few calls, few objects, and leaving the clock to those who look at it anyway.
+refused, cut or closed here. A request takes a third of the instructions that it takes there
+(61,000 for a short GET under callgrind, of which Trio and the socket are 32,000): by few objects,
+by leaving the clock to those who look at it anyway, and by one long function, since a call of
+another costs 400 and a coroutine 2,000.
 """
 
 import math
@@ -67,6 +69,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             task.context = context.copy()
         try:
             if reader is not None and not reader.ready:
+                # As `Transport.receive_some` would, by way of three coroutines.
                 reader.task = task
                 await wait_task_rescheduled(reader.forget)
                 data, now = transport.receive_nowait(), reader.woken
