@@ -205,11 +205,10 @@ class Serving:
             # A handler has set a context variable: the next one, after the checkpoint below,
             # starts from a fresh copy. Where none was set this compares two pointers.
             self._task.context = self._context.copy()
-        if parser.buffered_bytes:
-            # A client that sends many requests at once waits its turn before each.
-            await trio.lowlevel.checkpoint()
-        elif not await connection.receive():
-            return None
+        if not parser.buffered_bytes:
+            return None  # the fast path has looked for more
+        # A client that sends many requests at once waits its turn before each.
+        await trio.lowlevel.checkpoint()
         while (head := parser.parse_head()) is None:
             if parser.started:
                 if connection.phase is Phase.IDLE:
