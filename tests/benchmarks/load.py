@@ -39,11 +39,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=names,
             help=", ".join(names),
         )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=2, help="of load, for each figure")
-    parser.add_argument("--connections", type=int, default=64)
+    for option, default, meaning in (
+        ("--rounds", 5, "of which the median counts"),
+        ("--seconds", 2, "of load, for each figure"),
+        ("--connections", 64, "that the load comes by"),
+    ):
+        text = f"{meaning} (default: {default})"
+        parser.add_argument(option, type=positive, default=default, metavar="N", help=text)
     parser.add_argument("--json", type=Path, metavar="FILE", help="to write all figures to")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="to draw a chart to, as SVG")
+
+
+def positive(text: str) -> int:
+    """Parse a number of the command line that is at least one.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on is needed, not {text!r}")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
