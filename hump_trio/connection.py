@@ -358,7 +358,7 @@ class Connection:
                 not expected
                 or self.parser.buffered_bytes
                 or transport.receive_nowait()
-                or not transport.fully_acked()
+                or not (transport.tells_acked and transport.fully_acked())
             ):
                 await self.linger()
 

@@ -73,9 +73,11 @@ class Transport(trio.abc.HalfCloseableStream):
 
     Attributes:
         reader: Whom a readiness wakes when there is something to receive; None: nobody.
+        tells_acked: Whether it knows what the peer has acknowledged; else it takes all for it.
     """
 
     reader: Reader | None = None
+    tells_acked: bool = True
 
     @property
     @abstractmethod
@@ -164,6 +166,7 @@ class SocketTransport(Transport):
         self._buffer = memoryview(bytearray(RECEIVE_BYTES)) if buffer is None else buffer
         self._client = client
         self._query_unacked = query_unacked
+        self.tells_acked = query_unacked is not None
         self._query_peer = query_peer
         self._sent_bytes: int = 0
         self._sending = False
