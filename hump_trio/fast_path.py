@@ -194,8 +194,8 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
 def encode_whole(
     line: RequestLine, response: Response, state: ServerState, *, keep_alive: bool
 ) -> bytes:
-    """Return an answer whose body is there already; empty if it is streamed, or ends more."""
-    if not isinstance(response.body, bytes):
+    """Return an answer that goes out in one call; empty if it is streamed, large, or ends more."""
+    if not isinstance(response.body, bytes) or len(response.body) > JOINED_BYTES:
         return b""
     head = encode_head(
         line,

@@ -49,17 +49,17 @@ def read_whole(data: bytes, limits: Limits) -> WholeRequest | None:
     """
     if not data:
         return None
-    head, body, lines = data, b"", NO_LINES
-    if data[-1] == LF:  # no body, most likely
+    body, lines = b"", NO_LINES
+    if data[-1] == LF and len(data) <= limits.head_bytes:  # no body, most likely
         lines = data.split(b"\r\n")
         if lines.pop() or lines.pop():
             lines = NO_LINES
     if not lines:
         head, _, body = data.partition(b"\r\n\r\n")
-        if not body:
-            return None  # the head isn't whole
+        if not body or len(head) > limits.head_bytes - 4:
+            return None  # the head isn't whole, or too long
         lines = head.split(b"\r\n")
-    if len(head) > limits.head_bytes - 4 or not 1 < len(lines) <= limits.header_count:
+    if not 1 < len(lines) <= limits.header_count:
         return None
     host = HOSTS.get(lines[1])  # where nearly all clients have it
     fields, rest = ([], lines[1:]) if host is None else ([host], lines[2:])
