@@ -103,9 +103,9 @@ class Connection:
         self.parser: RequestParser = RequestParser(state.limits)
         self.scope: trio.CancelScope = trio.CancelScope()  # entered by who serves it
         self.request: Request | None = None
-        self.leave_deadline = math.inf
-        self.disconnect_grace = 0.0
-        self.half_closed = False
+        self.leave_deadline: float = math.inf
+        self.disconnect_grace: float = 0.0
+        self.half_closed: bool = False
         self.expired: Phase | None = None
         self.cancelled_for: CancelReason | None = None
         self.enforced: bool = False

@@ -77,13 +77,13 @@ class Dispatcher:
         middleware: Sequence[Middleware] = (),
         exception_handlers: Mapping[type[BaseException], ExceptionHandler] | None = None,
     ) -> None:
-        self.app = app
+        self.app: Any = app
         self._table = table
         self._middleware = tuple(middleware)
         self._exception_handlers = dict(exception_handlers or {})
         self._methods = frozenset({*VERBS, *table.methods})
         # What most requests begin with.
-        self.static_lines = [
+        self.static_lines: list[str] = [
             f"{method} {route.template} HTTP/1.1"
             for route in table.routes
             for method in route.methods

@@ -60,7 +60,7 @@ class ServerState:
         self.closing = False
         self.cleanup_deadline: float = math.inf
         self.stamps: dict[str, bytes] = {}
-        self.stamp_until = -math.inf
+        self.stamp_until: float = -math.inf
         self.whole_lines: dict[bytes, ChosenRoute] = {}
         for text in dispatcher.static_lines:
             chosen = self.choose_whole(text.encode())

@@ -166,7 +166,7 @@ class SocketTransport(Transport):
         self._buffer = memoryview(bytearray(RECEIVE_BYTES)) if buffer is None else buffer
         self._client = client
         self._query_unacked = query_unacked
-        self.tells_acked = query_unacked is not None
+        self.tells_acked: bool = query_unacked is not None
         self._query_peer = query_peer
         self._sent_bytes: int = 0
         self._sending = False

@@ -5,6 +5,7 @@ repeats (a test holds the two together), so that no rule of RFC 9112 stands twic
 """
 
 import re
+from collections.abc import Callable
 from typing import TypeAlias
 
 from hump_trio.exceptions import HttpParserError
@@ -31,7 +32,7 @@ CLOSE = ("connection", "close")
 # Lines of such fields, and of Host, by what they were read as: a look-up is a tenth of the work.
 LINES: dict[bytes, tuple[str, str]] = {}
 HOSTS: dict[bytes, tuple[str, str]] = {}
-known = LINES.get
+known: Callable[[bytes], tuple[str, str] | None] = LINES.get
 # Emptied when there are more, so that nobody can fill memory with them, nor keep others out.
 LINE_COUNT = 1024
 LINE_CHARS = 256
