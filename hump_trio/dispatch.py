@@ -211,7 +211,8 @@ class Dispatcher:
                 stood = cause.place and f", it stood at {cause.place}"
                 logger.warning("%s: %s %s%s", cause.detail, request.method, request.url, stood)
             try:
-                return returned_by(handler, await handler(request, cause))
+                response = returned_by(handler, await handler(request, cause))
+                return await response.resolve(request) if response.depends_on_request else response
             except Exception as failure:
                 error = failure
 
@@ -242,7 +243,8 @@ class Dispatcher:
 
 async def call_handler(call: Call, request: Request) -> Response:
     """Call a handler and make a response of what it returns."""
-    return to_response(await call(request))
+    response = to_response(await call(request))
+    return await response.resolve(request) if response.depends_on_request else response
 
 
 async def call_generator(call: Call, request: Request) -> Response:
@@ -252,7 +254,8 @@ async def call_generator(call: Call, request: Request) -> Response:
 
 async def run_middleware(middleware: Middleware, respond: CallNext, request: Request) -> Response:
     """Run one layer of the onion."""
-    return returned_by(middleware, await middleware(request, respond))
+    response = returned_by(middleware, await middleware(request, respond))
+    return await response.resolve(request) if response.depends_on_request else response
 
 
 def returned_by(function: Handler, value: Any) -> Response:

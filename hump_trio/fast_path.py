@@ -129,6 +129,8 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                     kind, content = JSON_TYPE, json_codec.encode(value)
                 else:
                     response = to_response(value)
+                    if response.depends_on_request:
+                        response = await response.resolve(request)
                     response.settle()
             except Exception as error:
                 response = await state.dispatcher.answer_error(request, error)

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass, is_dataclass
 from http import HTTPStatus
 from inspect import isasyncgenfunction, isawaitable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from hump_trio.exceptions import HttpException, HttpParserError, phrase_of
 from hump_trio.headers import Headers
 from hump_trio.json_text import json_codec
+from hump_trio.request import Request
 
 __all__ = [
     "BYTES_TYPE",
@@ -74,6 +75,9 @@ class Response:
     status: int
     headers: Headers
 
+    # Whether `resolve` has to be asked for the answer itself.
+    depends_on_request: ClassVar[bool] = False
+
     def __init__(self, body: Body = None, status: int = 200, headers: Fields = ()) -> None:
         self.body = body
         self.status = status
@@ -96,6 +100,17 @@ class Response:
                 "a body is str, bytes, an async iterable or None, "
                 f"not {type(body).__name__}; JsonResponse takes the rest"
             )
+
+    async def resolve(self, request: Request) -> "Response":
+        """Return the answer itself, where it depends on the request, as a file's does.
+
+        Called in the handler's task as soon as the handler has returned, so that middleware sees
+        the status, headers and body that are sent. What it raises is answered as a handler's.
+
+        Args:
+            request: What is answered.
+        """
+        return self
 
     def settle(self) -> None:
         """Make the body bytes or an async iterable and give bytes a content type, if there are any.
