@@ -1,7 +1,7 @@
 """The app: routes, middleware and exception handlers registered by decorators, and `serve`."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from inspect import isasyncgenfunction, iscoroutinefunction, signature
 from types import SimpleNamespace
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, TypeVa
 
 import trio
 
-from hump_trio.calling import bind_handler, check_layer
-from hump_trio.dispatch import Dispatcher, ExceptionHandler, Middleware
+from hump_trio.dispatch import Dispatcher
 from hump_trio.headers import check_field
-from hump_trio.routing import Handler, Route, RouteOptions, RouteTable, name_of
+from hump_trio.router import Router
+from hump_trio.routing import name_of
 from hump_trio.server import Server, owns_signals
 from hump_trio.server_state import ServerState
 from hump_trio.settings import Limits, Timeouts
@@ -23,7 +23,6 @@ __all__ = ["Hump"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
-H = TypeVar("H", bound=Callable[..., Any])
 A = TypeVar("A")
 Ts = TypeVarTuple("Ts")
 
@@ -40,8 +39,10 @@ Lifespan: TypeAlias = (
 )
 
 
-class Hump(Generic[S]):
-    """A web app and the address it is served at. Creating one binds nothing.
+class Hump(Router, Generic[S]):
+    """A web app and the address it is served at: a router that can be served.
+
+    Creating one binds nothing.
 
     ``Hump[State]("", 8342)`` tells type checkers what `state` holds.
 
@@ -73,6 +74,7 @@ class Hump(Generic[S]):
             raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
         if server is not None:
             check_field("server", server)
+        super().__init__()
         self.host = host
         self.port = port
         if not isinstance(limits, Limits | None) or not isinstance(timeouts, Timeouts | None):
@@ -82,130 +84,8 @@ class Hump(Generic[S]):
         self.addresses: tuple[str, ...] = ()
         self.state: S = cast("S", SimpleNamespace())
         self._server_field = server
-        self._table = RouteTable()
-        self._middleware: list[Middleware] = []
-        self._exception_handlers: dict[type[BaseException], ExceptionHandler] = {}
         self._lifespan: Callable[[Any], AbstractAsyncContextManager[S | None]] | None = None
         self._server: Server | None = None
-
-    def route(
-        self,
-        path: str,
-        *,
-        methods: Iterable[str],
-        **options: Unpack[RouteOptions],
-    ) -> Callable[[H], H]:
-        """Return a decorator that registers a handler for a path and methods.
-
-        Args:
-            path: Static segments, and parameters as whole segments: ``{name}``, ``{name:int}``,
-                ``{name:float}``, ``{name:uuid}``, and last of all ``{rest:path}``. They are passed
-                by name. A GET route answers HEAD too, and OPTIONS is answered for every path.
-            methods: Their names; they are case-sensitive.
-            options: ``timeout``, seconds for the handler, None for no limit, `Timeouts.handler`
-                by default; ``body_limit``, bytes, None for no limit, `Limits.body_bytes` by
-                default; ``stream``, to call the handler at the head, so that it reads the body
-                from ``request.stream``; ``on_disconnect``, whether to ``"cancel"`` (default) or
-                ``"finish"`` the handler when its client has gone, or the seconds it has left.
-
-        Raises:
-            RouteError: The path or the handler's parameters don't fit, or the route is taken.
-            RuntimeError: The app is being served already.
-            TypeError: The handler isn't async, or the path is missing.
-        """
-        if not isinstance(path, str):
-            raise TypeError(f"a path comes first, as in @app.get('/'), not {path!r}")
-
-        def register(handler: H) -> H:
-            self.add_route(path, handler, methods=methods, **options)
-            return handler
-
-        return register
-
-    def add_route(
-        self,
-        path: str,
-        handler: Handler,
-        *,
-        methods: Iterable[str],
-        **options: Unpack[RouteOptions],
-    ) -> None:
-        """Register a handler; `route` without decorating."""
-        self._check_idle()
-        if isinstance(methods, str):
-            raise TypeError(f"methods is a list of names: [{methods!r}]")
-        unknown = options.keys() - RouteOptions.__annotations__.keys()
-        if unknown:
-            known = ", ".join(RouteOptions.__annotations__)
-            raise TypeError(f"a route has the options {known}, not {', '.join(sorted(unknown))}")
-        route = Route(template=path, methods=tuple(methods), handler=handler, **options)
-        bind_handler(handler, route.parameters)
-        self._table.add(route)
-
-    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for GET, and HEAD; options are those of `route`."""
-        return self.route(path, methods=["GET"], **options)
-
-    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for HEAD; options are those of `route`."""
-        return self.route(path, methods=["HEAD"], **options)
-
-    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for OPTIONS; options are those of `route`."""
-        return self.route(path, methods=["OPTIONS"], **options)
-
-    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for POST; options are those of `route`."""
-        return self.route(path, methods=["POST"], **options)
-
-    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for PUT; options are those of `route`."""
-        return self.route(path, methods=["PUT"], **options)
-
-    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for PATCH; options are those of `route`."""
-        return self.route(path, methods=["PATCH"], **options)
-
-    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for DELETE; options are those of `route`."""
-        return self.route(path, methods=["DELETE"], **options)
-
-    def middleware(self, function: H) -> H:
-        """Register ``async def mw(request, call_next) -> Response``; the first is outermost.
-
-        Raises:
-            RuntimeError: The app is being served already.
-            TypeError: It isn't async, or takes other parameters.
-        """
-        self._check_idle()
-        check_layer(function, "middleware", "request", "call_next")
-        self._middleware.append(function)
-        return function
-
-    def exception_handler(self, kind: type[Exception]) -> Callable[[H], H]:
-        """Return a decorator for ``async def handler(request, error)`` answering a type of error.
-
-        The handler of the nearest base class counts. In an exception group, one handler that
-        fits every leaf answers the first of them.
-
-        Raises:
-            RuntimeError: The app is being served already.
-            TypeError: It isn't async or takes other parameters, or the type isn't a subclass of
-                Exception.
-        """
-        if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            raise TypeError(
-                f"an exception handler is for a subclass of Exception, not {kind!r}:"
-                " write @app.exception_handler(LookupError)"
-            )
-
-        def register(handler: H) -> H:
-            self._check_idle()
-            check_layer(handler, "exception handler", "request", "error")
-            self._exception_handlers[kind] = handler
-            return handler
-
-        return register
 
     def lifespan(self, function: Lifespan[Self, S]) -> Lifespan[Self, S]:
         """Register what encloses the life of the server: ``async def`` with the app and one yield.
@@ -221,7 +101,7 @@ class Hump(Generic[S]):
             RuntimeError: The app has a lifespan already, or is being served.
             TypeError: It isn't such a function, or doesn't take the app alone.
         """
-        self._check_idle()
+        self.check_open()
         if self._lifespan is not None:
             raise RuntimeError("an app has one lifespan: in it, `async with` takes further ones")
         check_lifespan(function)
@@ -261,6 +141,19 @@ class Hump(Generic[S]):
             )
         self._running().start_soon(function, *args)
 
+    def url_for(self, name: str, **values: Any) -> str:
+        """Return the path of a route, with the values of its parameters, e.g. ``/users/7``.
+
+        Args:
+            name: The route's ``name``, or the name of its handler if only one path has that.
+            values: Of the path's parameters; they are escaped, and must be such as it takes.
+
+        Raises:
+            RouteError: No route has the name, or several have.
+            TypeError: The values aren't those of the path.
+        """
+        return self.table.url_for(name, values)
+
     def statistics(self) -> ServerStatistics:
         """Return what the server is doing and has done.
 
@@ -277,8 +170,20 @@ class Hump(Generic[S]):
             )
         return self._server
 
-    def _check_idle(self) -> None:
-        """Refuse what a running server would never notice: its routes are settled at the start."""
+    def seal(self) -> None:
+        """Refuse to be included: the lifespan, limits and timeouts would be lost.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("an app can't be included: put its routes into a Router")
+
+    def check_open(self) -> None:
+        """Refuse what a running server would never notice: its routes are settled at the start.
+
+        Raises:
+            RuntimeError: The app is being served.
+        """
         if self._server is not None:
             raise RuntimeError("an app can't be changed while it is being served")
 
@@ -331,7 +236,7 @@ class Hump(Generic[S]):
         """
         if self._server is not None:
             raise RuntimeError("this app is being served already")
-        dispatcher = Dispatcher(self, self._table, self._middleware, self._exception_handlers)
+        dispatcher = Dispatcher(self, self.table, self.layer)
         state = ServerState(dispatcher, self.limits, self.timeouts, self._server_field)
         server = self._server = Server(state)
         given = list(listeners or ())

@@ -7,27 +7,23 @@ node is visited at most once, so matching is bounded by the number of routes.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import EllipsisType
 from typing import Any, Literal, TypeAlias, TypedDict
-from uuid import UUID
 
 from hump_trio.exceptions import RouteError
+from hump_trio.layer import Layer
+from hump_trio.template import CONVERTERS, TYPES, fill_template, parse_template
 
-__all__ = ["VERBS", "Match", "OnDisconnect", "Route", "RouteOptions", "RouteTable"]
+__all__ = ["VERBS", "Match", "OnDisconnect", "Route", "RouteOptions", "RouteTable", "RouterOptions"]
 
 VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
 Handler: TypeAlias = Callable[..., Any]
 
-PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([a-z]+))?\}")
 METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# 309 digits are what a float holds; a longer number is no identifier and slow to convert.
-INTEGER = re.compile(r"-?[0-9]{1,309}")
-NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?")
-HYPHENATED_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def name_of(function: Handler) -> str:
@@ -43,48 +39,24 @@ def without_partial(function: Handler) -> Handler:
     return function
 
 
-def match_int(segment: str) -> int | None:
-    """Return the integer that a segment is, or None."""
-    return int(segment) if INTEGER.fullmatch(segment) else None
-
-
-def match_float(segment: str) -> float | None:
-    """Return the finite number that a segment is, or None."""
-    number = float(segment) if NUMBER.fullmatch(segment) else math.inf
-    return number if math.isfinite(number) else None
-
-
-def match_uuid(segment: str) -> UUID | None:
-    """Return the UUID that a segment is, or None."""
-    return UUID(segment) if HYPHENATED_UUID.fullmatch(segment) else None
-
-
-def match_str(segment: str) -> str | None:
-    """Return a segment that isn't empty, or None."""
-    return segment or None
-
-
-# In the order in which they are tried; ``path`` takes all that is left and comes last.
-CONVERTERS: dict[str, Callable[[str], Any]] = {
-    "int": match_int,
-    "float": match_float,
-    "uuid": match_uuid,
-    "str": match_str,
-}
-
-
-TYPES = (*CONVERTERS, "path")
-
 OnDisconnect: TypeAlias = Literal["cancel", "finish"] | float
 
 
-class RouteOptions(TypedDict, total=False):
-    """What may be said of a route besides its path and methods; the fields of `Route`."""
+class RouterOptions(TypedDict, total=False):
+    """What may be said of all routes of a router; the fields of `Route`."""
 
     timeout: float | EllipsisType | None
     body_limit: int | EllipsisType | None
     stream: bool
     on_disconnect: OnDisconnect
+    raises: Any
+
+
+class RouteOptions(RouterOptions, total=False):
+    """What may be said of a route besides its path and methods; the fields of `Route`."""
+
+    name: str
+    returns: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,6 +72,10 @@ class Route:
         stream: Whether the handler starts at the head and reads ``request.stream``.
         on_disconnect: Whether to cancel or finish it when its client has gone, or the seconds
             it has left then.
+        name: What `Hump.url_for` calls it; the handler's name if empty.
+        returns: What it answers, for `Hump.openapi`: a type, or types by status.
+        raises: The statuses of its errors, likewise: a list, or descriptions by status.
+        layers: Of the routers that it came through, the outermost first.
 
     Attributes:
         parameters: The names in the template, in order.
@@ -116,6 +92,10 @@ class Route:
     body_limit: int | EllipsisType | None = ...
     stream: bool = False
     on_disconnect: OnDisconnect = "cancel"
+    name: str = ""
+    returns: Any = None
+    raises: Any = ()
+    layers: tuple[Layer, ...] = ()
     parameters: tuple[str, ...] = field(init=False)
     disconnect_grace: float = field(init=False)
 
@@ -134,6 +114,8 @@ class Route:
         check_option("body_limit", self.body_limit, int)
         if not isinstance(self.stream, bool):
             raise RouteError(f"stream must be True or False, not {self.stream!r}")
+        if not isinstance(self.name, str):
+            raise RouteError(f"a route's name is text, not {self.name!r}")
 
 
 def parse_grace(on_disconnect: Any) -> float:
@@ -158,37 +140,6 @@ def check_option(name: str, value: Any, kind: Any) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
         raise RouteError(f"{name} must be a positive number or None, not {value!r}")
-
-
-def parse_template(template: str) -> list[tuple[str, str]]:
-    """Return the segments of a template as (parameter, converter), or ("", literal).
-
-    Raises:
-        RouteError: The template can't be a path.
-    """
-    if not template.startswith("/"):
-        raise RouteError(f"a path starts with a slash: {template!r}")
-    if re.search(r"[%?#\x00-\x20]", template):
-        raise RouteError(f"a path is written decoded and without a query: {template!r}")
-    segments: list[tuple[str, str]] = []
-    texts = template[1:].split("/")
-    for index, text in enumerate(texts):
-        found = PARAMETER.fullmatch(text)
-        if found is None:
-            if re.search("[{}<>]", text):
-                raise RouteError(f"a parameter is a whole segment, {{name:type}}: {template!r}")
-            segments.append(("", text))
-            continue
-        name, converter = found[1], found[2] or "str"
-        if converter != "path" and converter not in CONVERTERS:
-            known = ", ".join([*CONVERTERS, "path"])
-            raise RouteError(f"no parameter type {converter!r} in {template!r}; there are {known}")
-        if converter == "path" and index < len(texts) - 1:
-            raise RouteError(f"a path parameter comes last: {template!r}")
-        if any(name == present for present, _ in segments):
-            raise RouteError(f"the parameter {name!r} comes twice in {template!r}")
-        segments.append((name, converter))
-    return segments
 
 
 @dataclass(slots=True, eq=False)
@@ -222,6 +173,7 @@ class RouteTable:
     def __init__(self) -> None:
         self.routes: list[Route] = []
         self.methods: set[str] = set()
+        self._named: dict[str, Route] = {}
         self._root = Node()
         # Most requests are for a static path: one look-up instead of a walk.
         self._static: dict[str, dict[str, Route]] = {}
@@ -230,8 +182,13 @@ class RouteTable:
         """Add a route.
 
         Raises:
-            RouteError: A method of it is taken by a route for the same paths.
+            RouteError: A method of it is taken by a route for the same paths, or its name is.
         """
+        other = self._named.get(route.name)
+        if other is not None:
+            raise RouteError(
+                f"the name {route.name!r} of {route.template} is taken by {other.template}"
+            )
         node = self._root
         segments = parse_template(route.template)
         for name, text in segments:
@@ -250,8 +207,27 @@ class RouteTable:
         node.routes.update(dict.fromkeys(route.methods, route))
         if not any(name for name, _ in segments):
             self._static[route.template] = node.routes
+        if route.name:
+            self._named[route.name] = route
         self.routes.append(route)
         self.methods.update(route.methods)
+
+    def url_for(self, name: str, values: Mapping[str, Any]) -> str:
+        """Return the path of a route by its name, or else by its handler's.
+
+        Raises:
+            RouteError: No route has the name, or the handlers of several have it.
+            TypeError: The values aren't those of its template.
+        """
+        found = {self._named[name].template} if name in self._named else set()
+        if not found:
+            found = {each.template for each in self.routes if name_of(each.handler) == name}
+        if len(found) > 1:
+            paths = ", ".join(sorted(found))
+            raise RouteError(f"{name!r} handles {paths}: give the one that is meant a name=...")
+        if not found:
+            raise RouteError(f"no route is named {name!r}")
+        return fill_template(found.pop(), values)
 
     def match_path(self, path: str, method: str) -> Route | None:
         """Return the route of a static path without escapes, if one takes the method itself."""

@@ -10,6 +10,7 @@ from hump_trio import HttpException, Hump, Request, Response
 from hump_trio.dispatch import Dispatcher, leaves_of
 from hump_trio.headers import Headers
 from hump_trio.http1.head import parse_request_line
+from hump_trio.layer import Layer
 from hump_trio.routing import Route, RouteTable
 from hump_trio.testing import client
 
@@ -103,7 +104,7 @@ async def test_what_ends_a_program_is_raised_on(worse: BaseException) -> None:
 
     table = RouteTable()
     table.add(Route(template="/", methods=("GET",), handler=index))
-    dispatcher = Dispatcher(None, table, (), {Exception: handle})
+    dispatcher = Dispatcher(None, table, Layer(exception_handlers={Exception: handle}))
     line = parse_request_line("GET / HTTP/1.1", 100)
     choice, _ = dispatcher.choose(line)
     for error in (worse, BaseExceptionGroup("both", [HttpException(404), worse])):

@@ -23,7 +23,7 @@ FLOORS = [
         "http1.response_head",
         "http1.whole_head",
     ],
-    ["routing", "calling", "task_tree", "bounds", "dispatch"],
+    ["layer", "template", "routing", "calling", "task_tree", "bounds", "dispatch", "router"],
     [
         "readiness",
         "transport",

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hump_trio.exceptions import RouteError
-from hump_trio.routing import CONVERTERS, Match, Route, RouteTable
+from hump_trio.routing import Match, Route, RouteTable
+from hump_trio.template import CONVERTERS
 
 SOME_UUID = "12345678-1234-5678-1234-567812345678"
 

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, Hump, Request, Response, StreamResponse, Timeouts
-from hump_trio.dispatch import CallNext
+from hump_trio.layer import CallNext
 from hump_trio.response import Send
 from hump_trio.testing import RawConnection, connect
 from tests import wire

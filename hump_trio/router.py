@@ -1,0 +1,256 @@
+"""A group of routes with what they have in common: a prefix, options, middleware, handlers."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, Unpack
+
+from hump_trio.calling import bind_handler, check_layer
+from hump_trio.exceptions import RouteError
+from hump_trio.layer import Layer
+from hump_trio.routing import Handler, Route, RouteOptions, RouterOptions, RouteTable
+from hump_trio.template import parse_template
+
+__all__ = ["Router"]
+
+H = TypeVar("H", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Registration:
+    """What was said of a route in a router, before others include that.
+
+    Args:
+        template: The path, with the prefix.
+        methods: As of `Route`.
+        handler: As of `Route`.
+        options: Of `Route`, as far as they were given.
+        layers: Of the routers that it came through, the outermost first.
+    """
+
+    template: str
+    methods: tuple[str, ...]
+    handler: Handler
+    options: RouteOptions
+    layers: tuple[Layer, ...] = ()
+
+    def build(self) -> Route:
+        """Return the route; raises what that raises."""
+        return Route(
+            template=self.template,
+            methods=self.methods,
+            handler=self.handler,
+            layers=self.layers,
+            **self.options,
+        )
+
+    def below(self, prefix: str, options: RouterOptions, layer: Layer) -> "Registration":
+        """Return what a router makes of it that includes its own.
+
+        Args:
+            prefix: Of that router.
+            options: Of that router, for what was left open.
+            layer: Of the router that is included.
+        """
+        return replace(
+            self,
+            template=prefix + self.template,
+            options={**options, **self.options},
+            layers=(layer, *self.layers),
+        )
+
+
+class Router:
+    """A group of routes, written in a module of its own and included in an app or a router.
+
+    Args:
+        prefix: What their paths begin with, e.g. ``/shop`` or ``/users/{user}``; it may be empty.
+            A route's path is added as it is, so that ``""`` is the prefix itself.
+        options: Of every route that doesn't say otherwise (see `route`), e.g. ``timeout``.
+
+    Raises:
+        RouteError: The prefix can't begin a path.
+
+    Attributes:
+        included: Whether it is part of an app or of another router, and can't be changed.
+        layer: Its middleware and exception handlers.
+        table: Its routes.
+    """
+
+    def __init__(self, prefix: str = "", **options: Unpack[RouterOptions]) -> None:
+        if not isinstance(prefix, str) or prefix.endswith("/"):
+            raise RouteError(
+                f"a prefix is a path without a slash at its end, such as '/shop', not {prefix!r}"
+            )
+        if prefix:
+            parse_template(prefix)
+        check_options(options, RouterOptions)
+        self.prefix: str = prefix
+        self.included: bool = False
+        self.layer: Layer = Layer()
+        self.table: RouteTable = RouteTable()
+        self._options = options
+        self._registrations: list[Registration] = []
+
+    def seal(self) -> None:
+        """Take no more registrations, since another router has taken over what there is."""
+        self.included = True
+
+    def check_open(self) -> None:
+        """Refuse a change that nobody would notice.
+
+        Raises:
+            RuntimeError: It is included already.
+        """
+        if self.included:
+            raise RuntimeError("register everything with a router before it is included")
+
+    def route(
+        self,
+        path: str,
+        *,
+        methods: Iterable[str],
+        **options: Unpack[RouteOptions],
+    ) -> Callable[[H], H]:
+        """Return a decorator that registers a handler for a path and methods.
+
+        Args:
+            path: Static segments, and parameters as whole segments: ``{name}``, ``{name:int}``,
+                ``{name:float}``, ``{name:uuid}``, and last of all ``{rest:path}``. They are passed
+                by name. A GET route answers HEAD too, and OPTIONS is answered for every path.
+            methods: Their names; they are case-sensitive.
+            options: ``timeout``, seconds for the handler, None for no limit, `Timeouts.handler`
+                by default; ``body_limit``, bytes, None for no limit, `Limits.body_bytes` by
+                default; ``stream``, to call the handler at the head, so that it reads the body
+                from ``request.stream``; ``on_disconnect``, whether to ``"cancel"`` (default) or
+                ``"finish"`` the handler when its client has gone, or the seconds it has left.
+
+        Raises:
+            RouteError: The path or the handler's parameters don't fit, or the route is taken.
+            RuntimeError: The app is being served already.
+            TypeError: The handler isn't async, or the path is missing.
+        """
+        if not isinstance(path, str):
+            raise TypeError(f"a path comes first, as in @app.get('/'), not {path!r}")
+
+        def register(handler: H) -> H:
+            self.add_route(path, handler, methods=methods, **options)
+            return handler
+
+        return register
+
+    def add_route(
+        self,
+        path: str,
+        handler: Handler,
+        *,
+        methods: Iterable[str],
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        """Register a handler; `route` without decorating."""
+        self.check_open()
+        if isinstance(methods, str):
+            raise TypeError(f"methods is a list of names: [{methods!r}]")
+        check_options(options, RouteOptions)
+        given: RouteOptions = {**self._options, **options}
+        self._add(Registration(self.prefix + path, tuple(methods), handler, given))
+
+    def _add(self, registration: Registration) -> None:
+        route = registration.build()
+        bind_handler(route.handler, route.parameters)
+        self.table.add(route)
+        self._registrations.append(registration)
+
+    def include(self, router: "Router") -> None:
+        """Take over the routes of a router, below the prefix of this one.
+
+        Its middleware and exception handlers go with them, within those of this one.
+
+        Raises:
+            RouteError: A route of it is taken here, or doesn't fit below the prefix.
+            RuntimeError: This router is included itself, or the app is being served.
+            TypeError: It isn't a router, or is an app.
+        """
+        self.check_open()
+        if not isinstance(router, Router) or router is self:
+            raise TypeError(f"include takes another Router, not {router!r:.80}")
+        router.seal()
+        for registration in router._registrations:
+            self._add(registration.below(self.prefix, self._options, router.layer))
+
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
+        """Return a decorator for GET, and HEAD; options are those of `route`."""
+        return self.route(path, methods=["GET"], **options)
+
+    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
+        """Return a decorator for HEAD; options are those of `route`."""
+        return self.route(path, methods=["HEAD"], **options)
+
+    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
+        """Return a decorator for OPTIONS; options are those of `route`."""
+        return self.route(path, methods=["OPTIONS"], **options)
+
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
+        """Return a decorator for POST; options are those of `route`."""
+        return self.route(path, methods=["POST"], **options)
+
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
+        """Return a decorator for PUT; options are those of `route`."""
+        return self.route(path, methods=["PUT"], **options)
+
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
+        """Return a decorator for PATCH; options are those of `route`."""
+        return self.route(path, methods=["PATCH"], **options)
+
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
+        """Return a decorator for DELETE; options are those of `route`."""
+        return self.route(path, methods=["DELETE"], **options)
+
+    def middleware(self, function: H) -> H:
+        """Register ``async def mw(request, call_next) -> Response``; the first is outermost.
+
+        Raises:
+            RuntimeError: The app is being served already.
+            TypeError: It isn't async, or takes other parameters.
+        """
+        self.check_open()
+        check_layer(function, "middleware", "request", "call_next")
+        self.layer.middleware.append(function)
+        return function
+
+    def exception_handler(self, kind: type[Exception]) -> Callable[[H], H]:
+        """Return a decorator for ``async def handler(request, error)`` answering a type of error.
+
+        The handler of the nearest base class counts. In an exception group, one handler that
+        fits every leaf answers the first of them.
+
+        Raises:
+            RuntimeError: The app is being served already.
+            TypeError: It isn't async or takes other parameters, or the type isn't a subclass of
+                Exception.
+        """
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            raise TypeError(
+                f"an exception handler is for a subclass of Exception, not {kind!r}:"
+                " write @app.exception_handler(LookupError)"
+            )
+
+        def register(handler: H) -> H:
+            self.check_open()
+            check_layer(handler, "exception handler", "request", "error")
+            self.layer.exception_handlers[kind] = handler
+            return handler
+
+        return register
+
+
+def check_options(options: RouterOptions, kind: type[RouterOptions]) -> None:
+    """Refuse options that there aren't.
+
+    Raises:
+        TypeError: With those that there are.
+    """
+    unknown = options.keys() - kind.__annotations__.keys()
+    if unknown:
+        what = "a route" if kind is RouteOptions else "a router"
+        known = ", ".join(kind.__annotations__)
+        raise TypeError(f"{what} has the options {known}, not {', '.join(sorted(unknown))}")
