@@ -23,7 +23,22 @@ FLOORS = [
         "http1.response_head",
         "http1.whole_head",
     ],
-    ["layer", "template", "routing", "calling", "task_tree", "bounds", "dispatch", "router"],
+    [
+        "annotations",
+        "layer",
+        "template",
+        "routing",
+        "text_values",
+        "places",
+        "body_values",
+        "signature",
+        "binding",
+        "calling",
+        "task_tree",
+        "bounds",
+        "dispatch",
+        "router",
+    ],
     [
         "readiness",
         "transport",
@@ -48,7 +63,7 @@ FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in 
 # The lowest floors know bytes and values, but no waiting, no sockets and no clock.
 RIM_NAMES = {"trio", "socket", "ssl", "select", "selectors", "time", "threading", "asyncio", "os"}
 # Imported where they are used, since a machine may not have them.
-OPTIONAL = {("json_text", "msgspec"), ("listeners", "resource")}
+OPTIONAL = {("annotations", "msgspec"), ("json_text", "msgspec"), ("listeners", "resource")}
 
 
 def module_name(path: Path) -> str:
