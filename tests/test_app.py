@@ -256,9 +256,7 @@ async def test_addresses_are_known_while_served() -> None:
 def test_options_that_do_not_exist_are_named() -> None:
     """With those that do; an option that would be ignored is refused too."""
     options: dict[str, Any] = {"status_code": 201}
-    with pytest.raises(
-        TypeError, match=r"has the options timeout, body_limit, .*, not status_code"
-    ):
+    with pytest.raises(TypeError, match=r"the options timeout, body_limit, .*, not status_code"):
         Hump().get("/", **options)(index)
     streamed: dict[str, Any] = {"stream": "yes"}
     with pytest.raises(RouteError, match="stream must be True or False, not 'yes'"):

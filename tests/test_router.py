@@ -1,5 +1,6 @@
 """Routers: an app split over modules, with what each has for itself."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -228,7 +229,7 @@ def test_what_comes_after_include_would_be_lost(change: str) -> None:
     """So it is refused."""
     router = Router("/a")
     Hump().include(router)
-    changes = {
+    changes: dict[str, Callable[[], object]] = {
         "route": partial(router.get("/"), tell),
         "middleware": partial(note, router, "late"),
         "exception_handler": partial(router.exception_handler(LookupError), tell),

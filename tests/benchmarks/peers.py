@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 FRAMEWORK = ("hello", "browser", "item", "post_json", "echo_64k", "connect")
+TYPED = (*FRAMEWORK, "post_typed")
 BARE = ("hello", "browser", "connect")
 
 
@@ -30,7 +31,7 @@ class Peer:
 ON_UVICORN = ("uvicorn", "httptools", "uvloop")
 PEERS = {
     "hump_app": Peer(
-        "hump_trio", ("hump-trio", "trio", "msgspec"), (*FRAMEWORK, "idle", "download", "start")
+        "hump_trio", ("hump-trio", "trio", "msgspec"), (*TYPED, "idle", "download", "start")
     ),
     "uvicorn_asgi": Peer("uvicorn, bare ASGI", ON_UVICORN, (*BARE, "idle", "start")),
     "granian_asgi": Peer("Granian, bare ASGI", ("granian", "uvloop"), BARE),
@@ -39,9 +40,12 @@ PEERS = {
         "Starlette on uvicorn", ("starlette", *ON_UVICORN), (*FRAMEWORK, "download", "start")
     ),
     "fastapi_app": Peer(
-        "FastAPI on uvicorn", ("fastapi", "pydantic", *ON_UVICORN), (*FRAMEWORK, "start")
+        "FastAPI on uvicorn", ("fastapi", "pydantic", *ON_UVICORN), (*TYPED, "start")
     ),
-    "blacksheep_app": Peer("BlackSheep on uvicorn", ("blacksheep", *ON_UVICORN), FRAMEWORK),
+    "litestar_app": Peer(
+        "Litestar on uvicorn", ("litestar", "msgspec", *ON_UVICORN), (*BARE, "post_typed")
+    ),
+    "blacksheep_app": Peer("BlackSheep on uvicorn", ("blacksheep", *ON_UVICORN), TYPED),
     "aiohttp_app": Peer("aiohttp", ("aiohttp", "uvloop"), (*FRAMEWORK, "idle", "download")),
     "sanic_app": Peer("Sanic", ("sanic", "uvloop", "ujson"), (*FRAMEWORK, "download")),
     "hypercorn_asgi": Peer("Hypercorn on Trio, bare ASGI", ("hypercorn", "trio"), (*BARE, "start")),

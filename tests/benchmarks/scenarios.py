@@ -20,6 +20,15 @@ BROWSER_HEADERS = {  # with Host, which wrk and http.client add, the 13 header l
     "accept-language": "en-GB,en;q=0.9",
 }
 ORDER = {"name": "Darjeeling", "price": 4.5, "tags": ["black", "first flush"]}
+BASKET = {
+    "customer": "Ada",
+    "lines": [
+        {"item": "Darjeeling", "price": 4.5, "count": 2},
+        {"item": "Assam", "price": 3.25, "count": 1},
+        {"item": "Sencha", "price": 6.0, "count": 3},
+    ],
+}
+BILL = {"customer": "Ada", "total": 30.25, "items": ["Darjeeling", "Assam", "Sencha"]}
 DOWNLOAD_BYTES = 1024**3
 IDLE_COUNT = 10_000
 
@@ -65,6 +74,14 @@ LOADS = {
         "application/json",
         path="/orders",
         body=json.dumps(ORDER),
+        headers={"content-type": "application/json"},
+    ),
+    "post_typed": Load(
+        "`POST` of a nested JSON body as a model, answered with a model",
+        BILL,
+        "application/json",
+        path="/baskets",
+        body=json.dumps(BASKET),
         headers={"content-type": "application/json"},
     ),
     "echo_64k": Load(

@@ -1,6 +1,8 @@
 """BlackSheep on uvicorn."""
 
-from blacksheep import Application, Content, Request, Response, get, json, post, text
+from dataclasses import dataclass
+
+from blacksheep import Application, Content, FromJSON, Request, Response, get, json, post, text
 
 from tests.benchmarks.programs.on_uvicorn import serve
 
@@ -24,6 +26,40 @@ async def order(request: Request) -> Response:
     """Answer with JSON, from a JSON body."""
     posted = await request.json()
     return json({"name": posted["name"], "tags": len(posted["tags"])})
+
+
+@dataclass
+class Line:
+    """One of a basket."""
+
+    item: str
+    price: float
+    count: int
+
+
+@dataclass
+class Basket:
+    """What is posted, lines and all."""
+
+    customer: str
+    lines: list[Line]
+
+
+@dataclass
+class Bill:
+    """What is answered to a basket."""
+
+    customer: str
+    total: float
+    items: list[str]
+
+
+@post("/baskets")
+async def basket(posted: FromJSON[Basket]) -> Bill:
+    """Answer a model with a model."""
+    value = posted.value
+    total = sum([line.price * line.count for line in value.lines])
+    return Bill(value.customer, total, [line.item for line in value.lines])
 
 
 @post("/echo")

@@ -49,6 +49,36 @@ async def order(posted: Order) -> Receipt:
     return Receipt(name=posted.name, tags=len(posted.tags))
 
 
+class Line(BaseModel):
+    """One of a basket."""
+
+    item: str
+    price: float
+    count: int
+
+
+class Basket(BaseModel):
+    """What is posted, lines and all."""
+
+    customer: str
+    lines: list[Line]
+
+
+class Bill(BaseModel):
+    """What is answered to a basket."""
+
+    customer: str
+    total: float
+    items: list[str]
+
+
+@app.post("/baskets")
+async def basket(posted: Basket) -> Bill:
+    """Answer a model with a model."""
+    total = sum(line.price * line.count for line in posted.lines)
+    return Bill(customer=posted.customer, total=total, items=[line.item for line in posted.lines])
+
+
 @app.post("/echo")
 async def echo(request: Request) -> Response:
     """Answer with the body."""

@@ -41,6 +41,40 @@ async def order(request: Request) -> dict[str, str | int]:
     return {"name": posted.name, "tags": len(posted.tags)}
 
 
+@dataclass
+class Line:
+    """One of a basket."""
+
+    item: str
+    price: float
+    count: int
+
+
+@dataclass
+class Basket:
+    """What is posted, lines and all."""
+
+    customer: str
+    lines: list[Line]
+
+
+@dataclass
+class Bill:
+    """What is answered to a basket."""
+
+    customer: str
+    total: float
+    items: list[str]
+
+
+@app.post("/baskets")
+async def basket(request: Request) -> Bill:
+    """Answer a model with a model."""
+    posted = request.json(Basket)
+    total = sum([line.price * line.count for line in posted.lines])
+    return Bill(posted.customer, total, [line.item for line in posted.lines])
+
+
 @app.post("/echo")
 async def echo(request: Request) -> bytes:
     """Answer with the body."""
