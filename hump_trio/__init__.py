@@ -8,6 +8,7 @@ from http import HTTPStatus as statuses
 from hump_trio.app import Hump
 from hump_trio.bounds import limit, timeout
 from hump_trio.exceptions import BindError, HttpException, HttpParserError, HumpError, RouteError
+from hump_trio.form import Form
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
 from hump_trio.multimap import MultiMap
@@ -15,10 +16,12 @@ from hump_trio.request import Request
 from hump_trio.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
 from hump_trio.router import Router
 from hump_trio.settings import Limits, Timeouts
+from hump_trio.upload import UploadFile
 
 __all__ = [
     "BindError",
     "CallNext",
+    "Form",
     "Headers",
     "HtmlResponse",
     "HttpException",
@@ -35,6 +38,7 @@ __all__ = [
     "Send",
     "StreamResponse",
     "Timeouts",
+    "UploadFile",
     "limit",
     "statuses",
     "timeout",
