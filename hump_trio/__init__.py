@@ -15,6 +15,7 @@ from hump_trio.exceptions import (
     HumpError,
     RouteError,
 )
+from hump_trio.form import Form
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
 from hump_trio.multimap import MultiMap
@@ -23,12 +24,14 @@ from hump_trio.response import HtmlResponse, JsonResponse, Response, Send, Strea
 from hump_trio.router import Router
 from hump_trio.settings import Limits, Timeouts
 from hump_trio.signature import Cookie, Header, Query
+from hump_trio.upload import UploadFile
 
 __all__ = [
     "BindError",
     "BindingError",
     "CallNext",
     "Cookie",
+    "Form",
     "Header",
     "Headers",
     "HtmlResponse",
@@ -47,6 +50,7 @@ __all__ = [
     "Send",
     "StreamResponse",
     "Timeouts",
+    "UploadFile",
     "limit",
     "statuses",
     "timeout",
