@@ -8,9 +8,11 @@ from http import HTTPStatus as statuses
 from hump_trio.app import Hump
 from hump_trio.bounds import limit, timeout
 from hump_trio.exceptions import BindError, HttpException, HttpParserError, HumpError, RouteError
+from hump_trio.file_response import FileResponse
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
 from hump_trio.multimap import MultiMap
+from hump_trio.redirect import RedirectResponse
 from hump_trio.request import Request
 from hump_trio.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
 from hump_trio.router import Router
@@ -19,6 +21,7 @@ from hump_trio.settings import Limits, Timeouts
 __all__ = [
     "BindError",
     "CallNext",
+    "FileResponse",
     "Headers",
     "HtmlResponse",
     "HttpException",
@@ -28,6 +31,7 @@ __all__ = [
     "JsonResponse",
     "Limits",
     "MultiMap",
+    "RedirectResponse",
     "Request",
     "Response",
     "RouteError",

@@ -13,7 +13,7 @@ ROOT = Path(hump_trio.__file__).parent
 # From the bottom to the top; on one floor, a module may import those that stand before it.
 FLOORS = [
     ["settings", "exceptions"],
-    ["headers", "multimap", "cookies", "json_text", "request", "response"],
+    ["headers", "multimap", "cookies", "json_text", "request", "response", "redirect"],
     [
         "http1",
         "http1.section",
@@ -22,8 +22,22 @@ FLOORS = [
         "http1.parser",
         "http1.response_head",
         "http1.whole_head",
+        "conditional",
+        "content_coding",
     ],
-    ["layer", "template", "routing", "calling", "task_tree", "bounds", "dispatch", "router"],
+    [
+        "layer",
+        "template",
+        "routing",
+        "calling",
+        "task_tree",
+        "bounds",
+        "dispatch",
+        "opened_file",
+        "file_response",
+        "static_files",
+        "router",
+    ],
     [
         "readiness",
         "transport",
