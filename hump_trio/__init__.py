@@ -7,8 +7,16 @@ from http import HTTPStatus as statuses
 
 from hump_trio.app import Hump
 from hump_trio.bounds import limit, timeout
-from hump_trio.exceptions import BindError, HttpException, HttpParserError, HumpError, RouteError
+from hump_trio.exceptions import (
+    BindError,
+    BindingError,
+    HttpException,
+    HttpParserError,
+    HumpError,
+    RouteError,
+)
 from hump_trio.file_response import FileResponse
+from hump_trio.form import Form
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
 from hump_trio.multimap import MultiMap
@@ -17,11 +25,17 @@ from hump_trio.request import Request
 from hump_trio.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
 from hump_trio.router import Router
 from hump_trio.settings import Limits, Timeouts
+from hump_trio.signature import Cookie, Header, Query
+from hump_trio.upload import UploadFile
 
 __all__ = [
     "BindError",
+    "BindingError",
     "CallNext",
+    "Cookie",
     "FileResponse",
+    "Form",
+    "Header",
     "Headers",
     "HtmlResponse",
     "HttpException",
@@ -31,6 +45,7 @@ __all__ = [
     "JsonResponse",
     "Limits",
     "MultiMap",
+    "Query",
     "RedirectResponse",
     "Request",
     "Response",
@@ -39,6 +54,7 @@ __all__ = [
     "Send",
     "StreamResponse",
     "Timeouts",
+    "UploadFile",
     "limit",
     "statuses",
     "timeout",

@@ -4,12 +4,13 @@ A response doesn't send itself and knows nothing of framing; that belongs to the
 """
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
 from inspect import isasyncgenfunction, isawaitable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, Unpack
 
-from hump_trio.exceptions import HttpException, HttpParserError, phrase_of
+from hump_trio.cookies import CookieAttributes, encode_cookie, needs_secure
+from hump_trio.exceptions import BindingError, HttpException, HttpParserError, phrase_of
 from hump_trio.headers import Headers
 from hump_trio.json_text import json_codec
 from hump_trio.request import Request
@@ -100,6 +101,32 @@ class Response:
                 "a body is str, bytes, an async iterable or None, "
                 f"not {type(body).__name__}; JsonResponse takes the rest"
             )
+
+    def set_cookie(self, name: str, value: str, **attributes: Unpack[CookieAttributes]) -> None:
+        """Add a cookie that scripts can't read and that no form of another site brings along.
+
+        Args:
+            name: Letters, digits, ``-`` and ``_`` (a token). With ``__Host-`` in front no other
+                host of the domain can set it.
+            value: ASCII without blanks, quotes, commas, semicolons and backslashes; anything else
+                goes through `urllib.parse.quote` first.
+            attributes: ``max_age``, ``expires``, ``path``, ``domain``, ``secure``, ``http_only``,
+                ``same_site`` and ``partitioned``, as of `CookieAttributes`.
+
+        Raises:
+            ValueError: User agents wouldn't keep the cookie as it is; with what to write instead.
+        """
+        self.headers.add("set-cookie", encode_cookie(name, value, **attributes))
+
+    def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
+        """Make user agents forget a cookie; path and domain are those that it was set with.
+
+        Raises:
+            ValueError: As of `set_cookie`.
+        """
+        # With a prefix that asks for it, a cookie is neither set nor ended without Secure.
+        secure = bool(needs_secure(name, None, partitioned=False))
+        self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure)
 
     async def resolve(self, request: Request) -> "Response":
         """Return the answer itself, where it depends on the request, as a file's does.
@@ -212,8 +239,8 @@ def to_response(value: Any) -> Response:
         return Response(value)
     if isinstance(value, dict | list | tuple):
         return JsonResponse(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return JsonResponse(value)
+    if hasattr(type(value), "__dataclass_fields__") or hasattr(type(value), "__struct_fields__"):
+        return JsonResponse(value)  # the latter is a msgspec.Struct
     if isinstance(value, bytearray | memoryview | AsyncIterable):
         return Response(value)
     hint = "return str, bytes, a dict, list or dataclass, an async iterable, None or a Response"
@@ -241,8 +268,15 @@ def error_response(error: HttpException | HttpParserError, accept: str = "") -> 
         accept: The client's ``Accept`` field.
     """
     headers = error.headers if isinstance(error, HttpException) else ()
-    if prefers_json(accept):
-        problem = {"title": phrase_of(error.status), "status": error.status, "detail": error.detail}
+    places = error.places if isinstance(error, BindingError) else ()
+    if places or prefers_json(accept):
+        problem: dict[str, Any] = {
+            "title": phrase_of(error.status),
+            "status": error.status,
+            "detail": error.detail,
+        }
+        if places:
+            problem["errors"] = [{"place": place, "reason": reason} for place, reason in places]
         response = JsonResponse(problem, error.status, headers)
         response.headers["content-type"] = "application/problem+json"
         return response

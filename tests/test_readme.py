@@ -119,7 +119,7 @@ def test_every_public_name_is_mentioned(name: str) -> None:
     assert re.search(rf"\b{name}s?\b", README)
 
 
-@pytest.mark.parametrize("extra", ["json", "testing", "all", "dev"])
+@pytest.mark.parametrize("extra", ["json", "multipart", "testing", "all", "dev"])
 def test_extras_are_those_of_the_package(extra: str) -> None:
     """The table of extras names what pyproject.toml has."""
     assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -166,6 +166,18 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
     assert (unknown.status_code, unknown.headers["x-greeting"]) == (404, "hello")
     assert asset.text == (ROOT / "examples/hello.py").read_text(encoding="utf-8")
     assert (report.text, report.url.path) == ("hump_trio", "/report")
+
+
+async def test_snippet_of_a_form_works(
+    program: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture is written as a file, and the cookie is set."""
+    monkeypatch.chdir(tmp_path)
+    files = {"picture": ("a.png", bytes(100_000))}
+    async with client(program["app"]) as http:
+        answer = await http.post("/pictures", data={"title": "tea"}, files=files)
+    assert (answer.text, answer.cookies["last"]) == ("tea: 100000 bytes", "picture")
+    assert await trio.Path(tmp_path / "picture.png").read_bytes() == bytes(100_000)
 
 
 async def test_snippet_of_a_test_passes(program: dict[str, Any]) -> None:
