@@ -15,10 +15,12 @@ from hump_trio.exceptions import (
     HumpError,
     RouteError,
 )
+from hump_trio.file_response import FileResponse
 from hump_trio.form import Form
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
 from hump_trio.multimap import MultiMap
+from hump_trio.redirect import RedirectResponse
 from hump_trio.request import Request
 from hump_trio.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
 from hump_trio.router import Router
@@ -31,6 +33,7 @@ __all__ = [
     "BindingError",
     "CallNext",
     "Cookie",
+    "FileResponse",
     "Form",
     "Header",
     "Headers",
@@ -43,6 +46,7 @@ __all__ = [
     "Limits",
     "MultiMap",
     "Query",
+    "RedirectResponse",
     "Request",
     "Response",
     "RouteError",

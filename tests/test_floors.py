@@ -24,6 +24,7 @@ FLOORS = [
         "json_text",
         "request",
         "response",
+        "redirect",
     ],
     [
         "http1",
@@ -33,6 +34,8 @@ FLOORS = [
         "http1.parser",
         "http1.response_head",
         "http1.whole_head",
+        "conditional",
+        "content_coding",
     ],
     [
         "annotations",
@@ -48,6 +51,9 @@ FLOORS = [
         "task_tree",
         "bounds",
         "dispatch",
+        "opened_file",
+        "file_response",
+        "static_files",
         "router",
     ],
     [
