@@ -119,7 +119,7 @@ def test_every_public_name_is_mentioned(name: str) -> None:
     assert re.search(rf"\b{name}s?\b", README)
 
 
-@pytest.mark.parametrize("extra", ["json", "multipart", "testing", "all", "dev"])
+@pytest.mark.parametrize("extra", ["json", "multipart", "testing", "zstd", "all", "dev"])
 def test_extras_are_those_of_the_package(extra: str) -> None:
     """The table of extras names what pyproject.toml has."""
     assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
