@@ -3,7 +3,6 @@
 import os
 import re
 import time
-from email.utils import formatdate
 from mimetypes import MimeTypes
 from os.path import basename, splitext
 from secrets import token_hex
@@ -19,6 +18,7 @@ from hump_trio.conditional import (
 )
 from hump_trio.exceptions import HttpException
 from hump_trio.headers import Headers
+from hump_trio.http_date import encode_http_date
 from hump_trio.opened_file import OpenedFile, open_file
 from hump_trio.request import Request
 from hump_trio.response import BYTES_TYPE, Fields, Response
@@ -209,7 +209,7 @@ def describe(status: os.stat_result, headers: Headers, mark: str) -> None:
     etag = f'{"W/" if recent else ""}"{status.st_mtime_ns:x}-{status.st_size:x}{mark}"'
     headers.setdefault("etag", etag)
     # Never later than now (RFC 9110 section 8.8.2.1).
-    headers.setdefault("last-modified", formatdate(int(min(status.st_mtime, now)), usegmt=True))
+    headers.setdefault("last-modified", encode_http_date(min(status.st_mtime, now)))
     headers.setdefault("accept-ranges", "bytes")
 
 

@@ -15,6 +15,7 @@ FLOORS = [
     ["settings", "exceptions"],
     [
         "headers",
+        "http_date",
         "multimap",
         "cookies",
         "charset",
