@@ -7,6 +7,7 @@ from http import HTTPStatus as statuses
 
 from hump_trio.app import Hump
 from hump_trio.bounds import limit, timeout
+from hump_trio.event_stream import Event, EventStream
 from hump_trio.exceptions import (
     BindError,
     BindingError,
@@ -15,10 +16,19 @@ from hump_trio.exceptions import (
     HumpError,
     RouteError,
 )
+from hump_trio.file_response import FileResponse
 from hump_trio.form import Form
 from hump_trio.headers import Headers
+from hump_trio.json_lines import JsonLines
 from hump_trio.layer import CallNext
+from hump_trio.middleware.compression import Compression
+from hump_trio.middleware.cors import Cors
+from hump_trio.middleware.forwarded import Forwarded
+from hump_trio.middleware.request_id import RequestId
+from hump_trio.middleware.security_headers import SecurityHeaders
+from hump_trio.middleware.trusted_hosts import TrustedHosts
 from hump_trio.multimap import MultiMap
+from hump_trio.redirect import RedirectResponse
 from hump_trio.request import Request
 from hump_trio.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
 from hump_trio.router import Router
@@ -30,8 +40,14 @@ __all__ = [
     "BindError",
     "BindingError",
     "CallNext",
+    "Compression",
     "Cookie",
+    "Cors",
+    "Event",
+    "EventStream",
+    "FileResponse",
     "Form",
+    "Forwarded",
     "Header",
     "Headers",
     "HtmlResponse",
@@ -39,17 +55,22 @@ __all__ = [
     "HttpParserError",
     "Hump",
     "HumpError",
+    "JsonLines",
     "JsonResponse",
     "Limits",
     "MultiMap",
     "Query",
+    "RedirectResponse",
     "Request",
+    "RequestId",
     "Response",
     "RouteError",
     "Router",
+    "SecurityHeaders",
     "Send",
     "StreamResponse",
     "Timeouts",
+    "TrustedHosts",
     "UploadFile",
     "limit",
     "statuses",

@@ -96,6 +96,10 @@ class ServerState:
             self.cleanup_deadline = trio.current_time() + self.timeouts.cleanup
         return self.cleanup_deadline
 
+    def closing_deadline(self) -> float:
+        """Return when a body that is closed now must be: its own time, or that of all clean-up."""
+        return min(trio.current_time() + self.timeouts.cleanup, self.cleanup_deadline)
+
     def stamp_anew(self, now: float) -> None:
         """Make the stamps that are right for the rest of this second."""
         lines = f"{self.date_line()}{self.server_line}content-length: ".encode("latin-1")

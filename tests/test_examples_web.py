@@ -4,8 +4,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from trio.testing import MockClock
 
-from examples import forms, routers
+from examples import forms, routers, tea_shop
 from hump_trio.testing import client
 from tests.loopback import served
 from tests.test_clients import curl
@@ -51,3 +52,52 @@ async def test_forms__with_curl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         known = await curl("-b", jar, f"{url}/")
     assert "README.md: " in sent
     assert "Hello, Ada!" in known
+
+
+TEAS = "/shop/teas"
+
+
+async def test_tea_shop__takes_and_gives_typed_values() -> None:
+    """Lists by kind, shows one, takes one more, and says where it is."""
+    async with client(tea_shop.app) as http:
+        green = await http.get(TEAS, params={"kind": "green"})
+        assert green.json() == [{"name": "Sencha", "price": 6.0, "kind": "green"}]
+        assert len((await http.get(TEAS, params={"limit": 1})).json()) == 1
+        added = await http.post(TEAS, json={"name": "Assam", "price": 3})
+        assert added.status_code == 201
+        tea = await http.get(added.headers["location"])
+        assert tea.json() == {"name": "Assam", "price": 3.0, "kind": "black"}
+        again = await http.post(TEAS, data={"name": "Assam", "price": "3"})
+        assert (again.status_code, again.text) == (409, "this tea is here already")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "places"),
+    [
+        (f"{TEAS}?kind=white&limit=few", None, 422, ["query.kind", "query.limit"]),
+        (f"{TEAS}/two", None, 422, ["path.number"]),
+        (TEAS, {"price": "dear", "kind": 1}, 422, ["body.name", "body.price", "body.kind"]),
+        (TEAS, [], 422, ["body"]),
+    ],
+)
+async def test_tea_shop__says_what_is_wrong(
+    path: str, body: object, status: int, places: list[str]
+) -> None:
+    """Every place at once."""
+    async with client(tea_shop.app) as http:
+        answer = await http.request("GET" if body is None else "POST", path, json=body)
+    assert answer.status_code == status
+    assert sorted(each["place"] for each in answer.json()["errors"]) == sorted(places)
+
+
+async def test_tea_shop__tells_orders_live(autojump_clock: MockClock) -> None:
+    """Each as an event with its number."""
+    async with client(tea_shop.app) as http:
+        orders = (await http.get("/shop/orders")).text
+        missing = await http.get(f"{TEAS}/9")
+        source = await http.get("/source/tea_shop.py", headers={"range": "bytes=0-20"})
+    assert orders.startswith(
+        'event: order\nid: 1\ndata: {"name":"Darjeeling","price":4.5,"kind":"black"}\n\n'
+    )
+    assert (missing.status_code, missing.text) == (404, "there is no tea 9")
+    assert (source.status_code, source.text) == (206, '"""A whole service in')
