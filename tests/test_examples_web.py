@@ -30,11 +30,13 @@ async def test_forms__a_picture_and_a_name() -> None:
         files = {"picture": ("<i>.png", b"picture" * 20_000, "image/png")}
         sent = await http.post("/", data={"name": "<Ada> & co; ü"}, files=files)
         known = await http.get("/")
+        sizes = await http.post("/sizes", files=[("files", ("a", b"1")), ("files", ("b", b""))])
         empty = await http.post("/", data={"name": "Ada"}, files={"picture": ("", b"")})
     digest = sha256(b"picture" * 20_000).hexdigest()
     assert "Hello, stranger!" in stranger.text
     assert f"&lt;i&gt;.png: 140000 bytes, {digest}" in sent.text
     assert "Hello, &lt;Ada&gt; &amp; co; ü!" in known.text
+    assert sizes.json() == {"a": 1, "b": 0}
     assert (empty.status_code, empty.text) == (400, "the field 'picture' is missing")
 
 
