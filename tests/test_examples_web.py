@@ -1,15 +1,20 @@
 """The examples of everyday web work do what their docstrings say."""
 
+import runpy
+import shlex
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from trio.testing import MockClock
 
-from examples import forms, routers, tea_shop
+from examples import forms, routers
+from hump_trio import Hump
 from hump_trio.testing import client
 from tests.loopback import served
 from tests.test_clients import curl
+
+ROOT = Path(__file__).parent.parent
 
 
 async def test_routers__are_one_app() -> None:
@@ -57,9 +62,31 @@ async def test_forms__with_curl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 TEAS = "/shop/teas"
 
 
+def unsold() -> Hump:
+    """Return the shop as it is when it opens."""
+    app = runpy.run_path(str(ROOT / "examples" / "tea_shop.py"))["app"]
+    assert isinstance(app, Hump)
+    app.host, app.port = "127.0.0.1", 0
+    return app
+
+
+@pytest.mark.program("curl")
+async def test_tea_shop__answers_as_the_readme_shows() -> None:
+    """Each command of the README's transcript prints what stands below it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    transcript = readme.partition("```console\n$ ")[2].partition("\n```")[0]
+    async with served(unsold()) as url:
+        for entry in transcript.split("\n$ "):
+            command, _, expected = entry.partition("\n")
+            program, *arguments = shlex.split(command)
+            assert program == "curl"
+            here = [word.replace("localhost:8342", url) for word in arguments]
+            assert await curl(*here) == expected, command
+
+
 async def test_tea_shop__takes_and_gives_typed_values() -> None:
     """Lists by kind, shows one, takes one more, and says where it is."""
-    async with client(tea_shop.app) as http:
+    async with client(unsold()) as http:
         green = await http.get(TEAS, params={"kind": "green"})
         assert green.json() == [{"name": "Sencha", "price": 6.0, "kind": "green"}]
         assert len((await http.get(TEAS, params={"limit": 1})).json()) == 1
@@ -84,7 +111,7 @@ async def test_tea_shop__says_what_is_wrong(
     path: str, body: object, status: int, places: list[str]
 ) -> None:
     """Every place at once."""
-    async with client(tea_shop.app) as http:
+    async with client(unsold()) as http:
         answer = await http.request("GET" if body is None else "POST", path, json=body)
     assert answer.status_code == status
     assert sorted(each["place"] for each in answer.json()["errors"]) == sorted(places)
@@ -92,7 +119,7 @@ async def test_tea_shop__says_what_is_wrong(
 
 async def test_tea_shop__tells_orders_live(autojump_clock: MockClock) -> None:
     """Each as an event with its number."""
-    async with client(tea_shop.app) as http:
+    async with client(unsold()) as http:
         orders = (await http.get("/shop/orders")).text
         missing = await http.get(f"{TEAS}/9")
         source = await http.get("/source/tea_shop.py", headers={"range": "bytes=0-20"})

@@ -164,7 +164,12 @@ def test_imports_stand_at_the_top(module: str) -> None:
 
 @pytest.mark.parametrize("module", ORDER)
 def test_typing_makes_no_exception(module: str) -> None:
-    """No import of ours is for type checkers alone: a circle that only they see is a circle."""
+    """No import of ours is for type checkers alone: a circle that only they see is a circle.
+
+    What the front door loads later stands below it all the same.
+    """
+    if module == "":
+        return
     for node in ast.walk(SOURCES[module]):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             assert not [source for source, _ in imports_of(node) if source.startswith("hump_trio")]
