@@ -119,6 +119,7 @@ class BindingError(HttpException):
         more = f" (and {len(self.places) - 1} more)" if len(self.places) > 1 else ""
         detail = ": ".join(self.places[0]) + more if self.places else None
         super().__init__(status, detail)
+        self.args = (self.places, self.status)  # which it can be made of again
 
 
 class DeadlineError(HttpException):
