@@ -15,6 +15,7 @@ FLOORS = [
     ["settings", "exceptions"],
     [
         "headers",
+        "http_date",
         "multimap",
         "cookies",
         "charset",
@@ -24,6 +25,7 @@ FLOORS = [
         "json_text",
         "request",
         "response",
+        "redirect",
         "converted_body",
     ],
     [
@@ -34,6 +36,8 @@ FLOORS = [
         "http1.parser",
         "http1.response_head",
         "http1.whole_head",
+        "conditional",
+        "content_coding",
     ],
     [
         "annotations",
@@ -49,6 +53,9 @@ FLOORS = [
         "task_tree",
         "bounds",
         "dispatch",
+        "opened_file",
+        "file_response",
+        "static_files",
         "router",
         "middleware",
         "middleware.answers",
@@ -157,7 +164,12 @@ def test_imports_stand_at_the_top(module: str) -> None:
 
 @pytest.mark.parametrize("module", ORDER)
 def test_typing_makes_no_exception(module: str) -> None:
-    """No import of ours is for type checkers alone: a circle that only they see is a circle."""
+    """No import of ours is for type checkers alone: a circle that only they see is a circle.
+
+    What the front door loads later stands below it all the same.
+    """
+    if module == "":
+        return
     for node in ast.walk(SOURCES[module]):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             assert not [source for source, _ in imports_of(node) if source.startswith("hump_trio")]
