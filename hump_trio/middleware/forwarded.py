@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from hump_trio.exceptions import HttpParserError
 from hump_trio.headers import Headers
@@ -18,7 +18,7 @@ FIELDS = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forw
 # RFC 7239 section 4, but for commas within quotes: neither an address nor a host needs one.
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 PAIR = re.compile(rf'({TOKEN})=(?:({TOKEN})|"([^"\\]*)")')
-ELEMENT = re.compile(rf"{PAIR.pattern}(?:[ \t]*;[ \t]*{PAIR.pattern})*")
+ELEMENT = re.compile(rf"(?:{PAIR.pattern}[ \t]*)?(?:;[ \t]*(?:{PAIR.pattern}[ \t]*)?)*")
 # Section 6; X-Forwarded-For has IPv6 addresses without brackets and port, too.
 NODE = re.compile(
     r"(?:([0-9.]+)|\[([0-9a-f:.]+)\]|unknown|_[a-z0-9._-]+)(?::(?:([0-9]{1,5})|_[a-z0-9._-]+))?",
@@ -142,8 +142,10 @@ def parse_node(text: str) -> tuple[str, int] | None:
     found = NODE.fullmatch(f"[{text}]" if BARE_IPV6.fullmatch(text) else text)
     if found is None or int(found[3] or 0) > 0xFFFF:
         raise ValueError("a malformed address")
-    address = found[1] or found[2]
-    return (str(ip_address(address)), int(found[3] or 0)) if address else None
+    if found[1] or found[2]:
+        address = IPv4Address(found[1]) if found[1] else IPv6Address(found[2])
+        return str(address), int(found[3] or 0)
+    return None
 
 
 def is_one_authority(text: str) -> bool:

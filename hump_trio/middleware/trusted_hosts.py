@@ -13,6 +13,8 @@ __all__ = ["TrustedHosts"]
 
 PATTERN = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 
+HOST = re.compile(r"([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]*)?")
+
 
 class TrustedHosts:
     """Refuses requests for other hosts than the app's own: 421.
@@ -50,8 +52,8 @@ class TrustedHosts:
         Raises:
             HttpException: 421, it is for another one.
         """
-        host = request.host.lower()
-        host = f"{host.partition(']')[0]}]" if host[:1] == "[" else host.partition(":")[0]
-        if host not in self._names and not (host[:1] != "." and host.endswith(self._suffixes)):
+        found = HOST.fullmatch(request.host.lower())
+        host = "" if found is None else found[1]
+        if host not in self._names and not host.endswith(self._suffixes):
             raise HttpException(421, "this host is not served here")
         return await call_next(request)
