@@ -1,6 +1,8 @@
 """The rules of binding: what a handler's annotations make of a request, one test for each rule."""
 
+import contextlib
 import functools
+import gc
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -25,6 +27,9 @@ from hump_trio import (
     limit,
     timeout,
 )
+from hump_trio.calling import bind_handler
+from hump_trio.headers import Headers
+from hump_trio.routing import Route
 from hump_trio.testing import client
 from tests.typed_handlers import FORM, JSON, ask, places_of, taking
 
@@ -318,6 +323,25 @@ async def test_every_place_is_told_at_once() -> None:
     }
     assert list(places_of(undecodable)) == ["path.number", "body", "query", "header.token"]
     assert [each.status_code for each in (broken, undecodable, strange)] == [422, 400, 415]
+
+
+@pytest.mark.parametrize("body", [b'{"name":1,"tags":[2]}', b"{", b""])
+def test_what_does_not_fit_is_forgotten_at_once(body: bytes) -> None:
+    """No circle of references holds it, and a large body with it, for the garbage collector."""
+
+    async def read(number: int, item: Item) -> None: ...
+
+    call = bind_handler(Route(template="/{number}", methods=("POST",), handler=read))
+    request = Request("POST", "/x", "/x", Headers({"content-type": JSON}), body=body)
+    request.path_params = {"number": "x"}
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(BindingError):
+            call(request)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 async def test_what_is_fixed_by_a_partial_is_no_clients_business() -> None:
