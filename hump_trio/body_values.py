@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, get_args
 
-from hump_trio.annotations import class_of, fields_of, is_record, kinds_of
+from hump_trio.annotations import class_of, fields_of, is_record, kinds_of, records_in
 from hump_trio.exceptions import BindingError, HttpException
 from hump_trio.form import Form
 from hump_trio.json_text import explain_mismatch, json_codec, typed_codec
@@ -14,7 +14,7 @@ from hump_trio.request import Request
 from hump_trio.text_values import EMPTY, Reader, reader_of
 from hump_trio.upload import UploadFile
 
-__all__ = ["body_reader", "file_reader", "texts_reader"]
+__all__ = ["body_reader", "file_reader", "form_reader", "texts_reader"]
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -33,6 +33,7 @@ def body_reader(annotation: Any, default: Any) -> Callable[[Request], Any]:
         TypeError: JSON can't become such a type, or msgspec isn't installed.
     """
     decode = typed_codec().decoder(annotation)
+    check_settable(annotation)
     read_form = form_reader(annotation)
     taken = f"{JSON_TYPE} or {FORM_TYPE}" if read_form else JSON_TYPE
 
@@ -56,6 +57,21 @@ def body_reader(annotation: Any, default: Any) -> Callable[[Request], Any]:
         raise BindingError([("body", f"expected {taken}")], 415)
 
     return read
+
+
+def check_settable(annotation: Any) -> None:
+    """Refuse what a client could set, although no call of the class can.
+
+    Raises:
+        TypeError: With the field; msgspec reads those with ``init=False`` as any other.
+    """
+    for record in records_in(annotation):
+        for field in getattr(record, "__dataclass_fields__", {}).values():
+            if not field.init:
+                raise TypeError(
+                    f"clients could set {record.__name__}.{field.name}, for all its init=False:"
+                    " make it a property"
+                )
 
 
 def is_json(media_type: str) -> bool:
@@ -91,6 +107,7 @@ def texts_reader(annotation: Any, default: Any) -> Callable[[Form], Any]:
         TypeError: Texts can't become such a type, or msgspec isn't installed.
     """
     read_form = form_reader(annotation)
+    check_settable(annotation)
     if read_form is None:
         raise TypeError(f"the texts beside a form's files can't become {annotation!r:.80}")
 

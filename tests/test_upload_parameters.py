@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import pytest
@@ -253,6 +253,18 @@ async def nested(a: UploadFile, note: dict[str, dict[str, int]]) -> None:
     """Ask for more than texts can say."""
 
 
+@dataclass
+class Rated:
+    """A class with a field that isn't for clients."""
+
+    title: str
+    stars: int = field(default=0, init=False)
+
+
+async def rated(a: UploadFile, note: Rated) -> None:
+    """Ask for what clients could set."""
+
+
 async def two_bodies(a: UploadFile, note: Note, other: Note) -> None:
     """Ask for two bodies."""
 
@@ -264,6 +276,7 @@ async def two_bodies(a: UploadFile, note: Note, other: Note) -> None:
         (set_of, "POST", r"'a' that can't be had of the upload: write UploadFile"),
         (file_or_text, "POST", r"'a' that can't be had of the upload: write UploadFile"),
         (nested, "POST", r"'note' that can't be had of the body: the texts beside"),
+        (rated, "POST", r"clients could set Rated\.stars"),
         (two_bodies, "POST", r"'other' that is a second body beside 'note'"),
         (one, "GET", r"'a' that is a body, which a GET has none of"),
     ],
