@@ -10,6 +10,7 @@ import pytest
 
 from hump_trio import Hump
 from tests.loopback import served
+from tests.test_clients import curl
 
 MIB = 1024 * 1024
 TAIL = os.urandom(3 * MIB)
