@@ -2,6 +2,7 @@
 
 Try: curl -c jar -F name=Ada -F picture=@README.md http://localhost:8342/
      curl -b jar http://localhost:8342/
+     curl -F files=@README.md -F files=@LICENSE http://localhost:8342/sizes
 """
 
 from hashlib import sha256
@@ -10,7 +11,7 @@ from urllib.parse import quote, unquote
 
 import trio
 
-from hump_trio import HtmlResponse, Hump, Request
+from hump_trio import HtmlResponse, Hump, Request, UploadFile
 
 app = Hump("", 8342)
 
@@ -44,6 +45,11 @@ async def receive(request: Request) -> HtmlResponse:
     response = HtmlResponse(PAGE.format(name=escape(name), answer=escape(answer)))
     response.set_cookie("name", quote(name), max_age=86_400)
     return response
+
+
+@app.post("/sizes")
+async def sizes(files: list[UploadFile]) -> dict[str, int]:
+    return {file.filename: file.size_bytes for file in files}
 
 
 if __name__ == "__main__":

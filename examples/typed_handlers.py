@@ -20,18 +20,24 @@ app = Hump("", 8342)
 
 
 class Order(Enum):
+    """What tasks are sorted by."""
+
     TITLE = "title"
     DUE = "due"
 
 
 @dataclass(slots=True)
 class Step:
+    """A part of a task."""
+
     text: str
     minutes: Annotated[int, Meta(ge=1)] = 5
 
 
 @dataclass(slots=True)
 class Task:
+    """What is to be done."""
+
     title: Annotated[str, Meta(min_length=1)]
     due: date | None = None
     done: bool = False

@@ -5,21 +5,17 @@ Where the bytes come from is not known here.
 """
 
 import re
-from datetime import UTC, datetime
-from email.utils import formatdate
-from functools import lru_cache
 from typing import TypeAlias
 
 from hump_trio.headers import Headers
+from hump_trio.http_date import parse_http_date
 
 __all__ = [
     "Span",
     "choose_spans",
     "content_range",
-    "encode_http_date",
     "encode_multipart",
     "judge_preconditions",
-    "parse_http_date",
     "parse_ranges",
 ]
 
@@ -31,15 +27,6 @@ Span: TypeAlias = range
 RANGE_COUNT = 16
 RANGE = re.compile(r"([0-9]{0,19})-([0-9]{0,19})")
 ETAG = re.compile(r'(?:W/)?"[^"]*"')
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-MONTH = f"(?P<month>{'|'.join(MONTHS)})"
-# IMF-fixdate, and what RFC 850 and asctime() wrote (RFC 9110 section 5.6.7).
-DATE_FORMS = [
-    re.compile(rf"[A-Z][a-z]{{2}}, (?P<day>[0-9]{{2}}) {MONTH} (?P<year>[0-9]{{4}}) {TIME} GMT"),
-    re.compile(rf"[A-Z][a-z]{{5,8}}, (?P<day>[0-9]{{2}})-{MONTH}-(?P<year>[0-9]{{2}}) {TIME} GMT"),
-    re.compile(rf"[A-Z][a-z]{{2}} {MONTH} (?P<day>[0-9 ][0-9]) {TIME} (?P<year>[0-9]{{4}})"),
-]
 
 
 def judge_preconditions(headers: Headers, etag: str, last_modified: str) -> int:
@@ -180,29 +167,3 @@ def encode_multipart(
         head = f"\r\n--{boundary}\r\ncontent-type: {content_type}\r\ncontent-range: "
         body += (f"{head}{content_range(span, size_bytes)}\r\n\r\n".encode("latin-1"), span)
     return [*body, f"\r\n--{boundary}--\r\n".encode("latin-1")]
-
-
-@lru_cache(maxsize=1024)  # files are asked for again and again; 2 µs less for each
-def encode_http_date(seconds: int) -> str:
-    """Return the HTTP date of so many seconds since the epoch."""
-    return formatdate(seconds, usegmt=True)
-
-
-def parse_http_date(value: str) -> float | None:
-    """Return the seconds since the epoch of an HTTP date in any of its three forms, or None.
-
-    Source: RFC 9110 section 5.6.7.
-    """
-    for form in DATE_FORMS:
-        found = form.fullmatch(value)
-        if found is not None:
-            year = int(found["year"])
-            if len(found["year"]) == 2:  # as POSIX has it, without asking a clock for the century
-                year += 1900 if year >= 69 else 2000
-            month = MONTHS.index(found["month"]) + 1
-            day, hour, minute, second = map(int, found.group("day", "hour", "minute", "second"))
-            try:
-                return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
-            except ValueError:
-                return None
-    return None

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, TypedDict
+
+from hump_trio.http_date import encode_http_date
 
 __all__ = ["CookieAttributes", "SameSite", "encode_cookie", "needs_secure", "parse_cookies"]
 
@@ -101,7 +102,7 @@ def encode_cookie(
                 "a cookie expires at a datetime with a time zone, as in"
                 f" datetime.now(UTC) + timedelta(days=1), not {expires!r:.80}"
             )
-        attributes.append(f"Expires={format_datetime(expires.astimezone(UTC), usegmt=True)}")
+        attributes.append(f"Expires={encode_http_date(expires.timestamp())}")
     attributes.append(f"Path={path}")
     if domain is not None:
         attributes.append(f"Domain={domain}")

@@ -8,11 +8,11 @@ Where the bytes come from and where a file's content goes isn't known here.
 import logging
 import re
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hump_trio.exceptions import HttpException
 
-__all__ = ["MultipartParser", "PartEvent", "PartHead"]
+__all__ = ["MultipartParser", "PartEvent", "PartHead", "import_parser"]
 
 # RFC 2046 section 5.1.1.
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
@@ -64,16 +64,9 @@ class MultipartParser:
     """
 
     def __init__(self, content_type: str, part_limit: int) -> None:
-        try:
-            from python_multipart.exceptions import FormParserError
-            from python_multipart.multipart import MultipartParser as PlainParser
-        except ImportError as error:
-            raise TypeError(
-                "forms with files need python-multipart: pip install 'hump-trio[multipart]'"
-            ) from error
+        plain_parser, self._malformed = import_parser()
         boundary = parse_boundary(content_type)
-        self._malformed: type[Exception] = FormParserError
-        self._plain = PlainParser(
+        self._plain = plain_parser(
             boundary.encode(),
             {
                 "on_part_begin": self._begin_part,
@@ -166,6 +159,22 @@ class MultipartParser:
 
     def _end(self) -> None:
         self._ended = True
+
+
+def import_parser() -> tuple[Any, type[Exception]]:
+    """Return the library's parser, and what it raises.
+
+    Raises:
+        TypeError: It isn't installed.
+    """
+    try:
+        from python_multipart.exceptions import FormParserError
+        from python_multipart.multipart import MultipartParser as PlainParser
+    except ImportError as error:
+        raise TypeError(
+            "forms with files need python-multipart: pip install 'hump-trio[multipart]'"
+        ) from error
+    return PlainParser, FormParserError
 
 
 def parse_boundary(content_type: str) -> str:

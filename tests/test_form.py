@@ -11,7 +11,16 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Form, HttpException, HttpParserError, Hump, Limits, Request, Timeouts
+from hump_trio import (
+    Form,
+    HttpException,
+    HttpParserError,
+    Hump,
+    Limits,
+    Request,
+    Timeouts,
+    UploadFile,
+)
 from hump_trio.dispatch import Dispatcher
 from hump_trio.form import receive_form
 from hump_trio.routing import Route, RouteTable
@@ -284,10 +293,17 @@ async def run_in_turns(function: Callable[..., Any], *args: Any, limiter: Any = 
     return function(*args)
 
 
+async def take(a: list[UploadFile]) -> list[int]:
+    """Answer with what there is of files that are taken by their annotation."""
+    return [len(await file.read()) for file in a]
+
+
 @each_arrival
+@pytest.mark.parametrize("handler", [show, take])
 @pytest.mark.parametrize("moment", ["before", "after", "step"])
 @pytest.mark.parametrize("strike", [cancel, expire, break_off, pass_deadline, leave, shut_down])
 async def test_cut_anywhere_nothing_is_left(
+    handler: Callable[..., Any],
     strike: Strike,
     moment: Moment,
     receive_bytes: int | None,
@@ -299,7 +315,7 @@ async def test_cut_anywhere_nothing_is_left(
     monkeypatch.setattr("hump_trio.upload.SPOOL_BYTES", 100)
     monkeypatch.setattr(trio.to_thread, "run_sync", run_in_turns)
     table = RouteTable()
-    table.add(Route(template="/", methods=("POST",), handler=show, stream=True))
+    table.add(Route(template="/", methods=("POST",), handler=handler, stream=True))
     body = encode_form([TEXT, FILE, FILE, ("a", "c", "", bytes(300))])
     parts = [request("POST", "/", CONTENT_TYPE, body=body)]
     for nth in count(1):

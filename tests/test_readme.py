@@ -119,7 +119,7 @@ def test_every_public_name_is_mentioned(name: str) -> None:
     assert re.search(rf"\b{name}s?\b", README)
 
 
-@pytest.mark.parametrize("extra", ["json", "multipart", "testing", "all", "dev"])
+@pytest.mark.parametrize("extra", ["json", "multipart", "testing", "zstd", "all", "dev"])
 def test_extras_are_those_of_the_package(extra: str) -> None:
     """The table of extras names what pyproject.toml has."""
     assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -171,12 +171,15 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
 async def test_snippet_of_a_form_works(
     program: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A picture is written as a file, and the cookie is set."""
+    """A picture is written as a file, and the cookie is set; an album has both texts and files."""
     monkeypatch.chdir(tmp_path)
     files = {"picture": ("a.png", bytes(100_000))}
     async with client(program["app"]) as http:
         answer = await http.post("/pictures", data={"title": "tea"}, files=files)
+        data = {"name": "tea", "price": "1.5"}
+        album = await http.post("/albums", data=data, files={"pictures": ("a.png", b"12")})
     assert (answer.text, answer.cookies["last"]) == ("tea: 100000 bytes", "picture")
+    assert album.json() == {"name": "tea", "bytes": 2}
     assert await trio.Path(tmp_path / "picture.png").read_bytes() == bytes(100_000)
 
 
