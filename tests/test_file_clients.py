@@ -11,7 +11,6 @@ import trio
 
 from hump_trio import Hump
 from tests.loopback import served
-from tests.test_clients import curl
 
 MIB = 1024 * 1024
 TAIL = os.urandom(3 * MIB)
