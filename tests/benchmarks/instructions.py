@@ -28,7 +28,7 @@ from tests.benchmarks.goals import SELF
 from tests.benchmarks.peers import PEERS, missing_packages
 from tests.benchmarks.scenarios import LOADS
 
-SCENARIOS = ("hello", "browser", "item", "post_json", "echo_64k")
+SCENARIOS = ("hello", "browser", "item", "post_json", "post_typed", "echo_64k")
 FLOOR = "fixed_epoll"
 COUNTABLE = [
     name
