@@ -47,6 +47,7 @@ FLOORS = [
         "text_values",
         "places",
         "body_values",
+        "results",
         "signature",
         "binding",
         "calling",
