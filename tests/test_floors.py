@@ -23,7 +23,17 @@ FLOORS = [
         "http1.response_head",
         "http1.whole_head",
     ],
-    ["layer", "template", "routing", "calling", "task_tree", "bounds", "dispatch", "router"],
+    [
+        "answers",
+        "layer",
+        "template",
+        "routing",
+        "calling",
+        "task_tree",
+        "bounds",
+        "dispatch",
+        "router",
+    ],
     [
         "readiness",
         "transport",
