@@ -46,8 +46,8 @@ async def reserve(article: str) -> None:
 
 
 @app.get("/bug")
-async def bug() -> float:
-    return 1 / 0
+async def bug() -> str:
+    return f"{1 / 0}"
 
 
 if __name__ == "__main__":

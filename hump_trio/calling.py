@@ -1,13 +1,14 @@
 """How a handler is called: what its signature asks for, settled once at registration."""
 
 import inspect
-from collections.abc import Callable
-from inspect import Parameter
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from hump_trio.exceptions import RouteError
+from hump_trio.binding import Getter, getter_of, join_errors
+from hump_trio.exceptions import BindingError
 from hump_trio.request import Request
-from hump_trio.routing import Handler, name_of, without_partial
+from hump_trio.routing import Handler, Route, name_of, without_partial
+from hump_trio.signature import Parameter, parse_signature
 
 __all__ = ["Call", "bind_handler", "check_async", "check_layer", "is_generator"]
 
@@ -58,55 +59,66 @@ def check_layer(function: Handler, role: str, *parameters: str) -> None:
         raise TypeError(f"the {role} {name_of(function)} must take ({expected})") from None
 
 
-def bind_handler(handler: Handler, path_parameters: tuple[str, ...]) -> Call:
-    """Return a function that calls a handler with what its signature asks for.
+def bind_handler(route: Route) -> Call:
+    """Return a function that calls the handler of a route with what its signature asks for.
 
-    A parameter named in the path template gets its value; the first other one without a default
-    gets the request, or else ``*args`` does. What has a default keeps it.
+    It raises `BindingError` for a request that doesn't fit.
 
     Raises:
         TypeError: The handler isn't async.
-        RouteError: A parameter has neither a value nor a default.
+        RouteError: A parameter can't be given a value (see `parse_signature`).
     """
+    handler = route.handler
     check_async(handler, "handler")
-    parameters = inspect.signature(handler).parameters
-    first = next(iter(parameters.values()), None)
-    takes_all = any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values())
-    names = tuple(name for name in path_parameters if takes_all or name in parameters)
-    request_parameter: Parameter | None = None
-    for parameter in parameters.values():
-        if parameter.name in path_parameters and parameter.kind is Parameter.POSITIONAL_ONLY:
-            raise RouteError(f"the parameter {parameter.name!r} is passed by name: drop the /")
-        if parameter.name in path_parameters or not is_required(parameter):
-            continue
-        if request_parameter is not None or not takes_request(parameter):
-            raise RouteError(
-                f"{name_of(handler)} has a parameter {parameter.name!r} that is neither the request"
-                f" nor in its path; give it a default or write {{{parameter.name}}} in the path"
-            )
-        request_parameter = parameter
-    if request_parameter is None and first is not None and first.kind is Parameter.VAR_POSITIONAL:
-        request_parameter = first
-    if request_parameter is None:
+    parameters = parse_signature(route).parameters
+    asking = next((each for each in parameters if each.source == "request"), None)
+    others = [each for each in parameters if each.source != "request"]
+    getters = {each.name: getter_of(route, each) for each in others}
+    if len(getters) == 1 and others[0].first and (get := getters[others[0].name]) is not None:
+        return lambda request: handler(get(request))
+    if any(getters.values()):
+        return bind_values(handler, getters, asking)
+    names = tuple(getters)
+    if asking is None:
         return close_over(handler, names) if names else lambda request: handler()
-    if request_parameter is not first or first.kind is Parameter.KEYWORD_ONLY:
-        return close_over(handler, names, request_name=request_parameter.name)
+    if not asking.first:
+        return close_over(handler, names, request_name=asking.name)
     if not names:
         return handler
     return lambda request: handler(request, **{name: request.path_params[name] for name in names})
 
 
-def takes_request(parameter: Parameter) -> bool:
-    """Tell whether a parameter may be meant for the request; not if it is said to be a ``str``."""
-    annotation = parameter.annotation
-    says_nothing = annotation in (Parameter.empty, Any) or not isinstance(annotation, type)
-    return says_nothing or issubclass(Request, annotation)
+def bind_values(
+    handler: Handler, getters: Mapping[str, Getter | None], asking: Parameter | None
+) -> Call:
+    """Return a function that calls a handler with values that may not fit.
+
+    Args:
+        handler: It takes them by name.
+        getters: Of the values; None for one of the path as it is.
+        asking: The parameter for the request, if there is one.
+    """
+    pairs = [(name, get or path_value(name)) for name, get in getters.items()]
+    request_name = asking.name if asking is not None and not asking.first else ""
+
+    def call(request: Request) -> Any:
+        try:
+            values = {name: get(request) for name, get in pairs}
+        except BindingError:
+            raise join_errors([get for _, get in pairs], request) from None
+        if asking is None:
+            return handler(**values)
+        if not request_name:
+            return handler(request, **values)
+        values[request_name] = request
+        return handler(**values)
+
+    return call
 
 
-def is_required(parameter: Parameter) -> bool:
-    """Tell whether a call has to give a value for a parameter."""
-    variadic = parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-    return not variadic and parameter.default is Parameter.empty
+def path_value(name: str) -> Getter:
+    """Return what gets a value of the path as it is."""
+    return lambda request: request.path_params[name]
 
 
 def close_over(handler: Handler, names: tuple[str, ...], *, request_name: str = "") -> Call:

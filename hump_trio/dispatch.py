@@ -18,6 +18,7 @@ from hump_trio.layer import CallNext, ExceptionHandler, Layer, Middleware
 from hump_trio.request import Request
 from hump_trio.response import Response, error_response, to_response
 from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
+from hump_trio.signature import parse_signature, result_kinds
 
 __all__ = ["Choice", "Dispatcher", "leaves_of"]
 
@@ -66,6 +67,8 @@ class Dispatcher:
 
     Attributes:
         static_lines: The request lines of routes without parameters.
+        json_kinds: The classes of what is answered as JSON at once: those that every app has,
+            and those that the handlers' return annotations name.
     """
 
     def __init__(
@@ -79,6 +82,8 @@ class Dispatcher:
         self._layer = layer or Layer()
         self._handlers: Handlers = (self._layer.exception_handlers,)
         self._methods = frozenset({*VERBS, *table.methods})
+        returned = (result_kinds(parse_signature(route).returns) for route in table.routes)
+        self.json_kinds: frozenset[type] = frozenset({dict, list, tuple}).union(*returned)
         # What most requests begin with.
         self.static_lines: list[str] = [
             f"{method} {route.template} HTTP/1.1"
@@ -135,7 +140,7 @@ class Dispatcher:
         return Choice(respond, respond, refused=True)
 
     def _choice_of(self, route: Route) -> Choice:
-        call = bind_handler(route.handler, route.parameters)
+        call = bind_handler(route)
         caller = call_generator if is_generator(route.handler) else call_handler
         respond = self._guard(partial(caller, call), route.layers)
         if caller is call_generator or self._layer.middleware or route.layers:

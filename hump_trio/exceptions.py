@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import islice
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
     "BindError",
+    "BindingError",
     "DeadlineError",
     "HttpException",
     "HttpParserError",
@@ -22,6 +24,11 @@ Outcome: TypeAlias = Literal[
 ]
 # For a client that was told 503; jitter is its own business.
 RETRY_AFTER = (("retry-after", "1"),)
+
+
+# Of a binding error.
+PLACE_COUNT = 100
+TEXT_LENGTH = 200
 
 
 class HumpError(Exception):
@@ -87,6 +94,33 @@ class MissingFieldError(HttpException, KeyError):
         super().__init__(400, f"the field {name!r} is missing")
 
 
+class BindingError(HttpException):
+    """What a client sent doesn't fit the parameters of its handler, and where.
+
+    Answered as ``application/problem+json`` with the places and reasons under ``errors``. A
+    handler may raise it too, for what it finds wrong by itself.
+
+    Args:
+        places: Where something is wrong, such as ``body.items[2].price``, ``query.page`` or
+            ``header.x-token``, and the reason, in words for the client. More than a hundred, and
+            texts of more than 200 characters, are cut: a hostile body has room for many.
+        status: 422 for what breaks a type, 400 for what can't be decoded, 415 for a body of
+            another type.
+
+    Attributes:
+        places: They, in order and each once.
+    """
+
+    outcome: ClassVar[Outcome | None] = "refused"
+
+    def __init__(self, places: Iterable[tuple[str, str]], status: int = 422) -> None:
+        short = [(shorten(place), shorten(reason)) for place, reason in islice(places, PLACE_COUNT)]
+        self.places: tuple[tuple[str, str], ...] = tuple(dict.fromkeys(short))
+        more = f" (and {len(self.places) - 1} more)" if len(self.places) > 1 else ""
+        detail = ": ".join(self.places[0]) + more if self.places else None
+        super().__init__(status, detail)
+
+
 class DeadlineError(HttpException):
     """A deadline that has cancelled a handler: 503.
 
@@ -150,6 +184,11 @@ class BindError(HumpError):
 
     def __str__(self) -> str:
         return f"cannot listen on {self.address}: {self.reason}"
+
+
+def shorten(text: str) -> str:
+    """Return a text, cut where it is long."""
+    return text if len(text) <= TEXT_LENGTH else f"{text[: TEXT_LENGTH - 3]}..."
 
 
 def phrase_of(status: int) -> str:

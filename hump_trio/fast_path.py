@@ -37,7 +37,6 @@ HandOver: TypeAlias = Callable[[Exchange, Response | None, bytes], None]
 # A look into their class takes ten times as long.
 OPENED, IDLE, HANDLER = Phase.OPENED, Phase.IDLE, Phase.HANDLER
 CLOSE_LINE = b"connection: close\r\n"
-JSON_KINDS = frozenset({dict, list, tuple})
 
 
 async def serve_whole(connection: Connection, context: Context, hand_over: HandOver) -> bool:
@@ -59,6 +58,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     state, transport = connection.state, connection.transport
     lines, limits, client = state.whole_lines, state.limits, transport.client
     app, handler_seconds = state.dispatcher.app, state.timeouts.handler
+    json_kinds = state.dispatcher.json_kinds
     reader, task = transport.reader, trio.lowlevel.current_task()
     value: Any
     response: Response | None
@@ -125,7 +125,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                 value = await choice.call(request)
                 if type(value) is str:
                     content = value.encode()
-                elif type(value) in JSON_KINDS:
+                elif type(value) in json_kinds:
                     kind, content = JSON_TYPE, json_codec.encode(value)
                 else:
                     response = to_response(value)

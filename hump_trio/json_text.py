@@ -7,17 +7,26 @@ and sets, and write them alike. Only msgspec checks a text against a type.
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Protocol
 from uuid import UUID
 
 from hump_trio.exceptions import HttpException
 
-__all__ = ["JsonCodec", "MsgspecJson", "StandardJson", "json_codec"]
+__all__ = [
+    "JsonCodec",
+    "MsgspecJson",
+    "StandardJson",
+    "explain_mismatch",
+    "json_codec",
+    "typed_codec",
+]
 
 
 class JsonCodec(Protocol):
@@ -93,6 +102,73 @@ class MsgspecJson:
         except (self._msgspec.DecodeError, ValueError, RecursionError) as error:
             raise HttpException(400, "the body is not valid JSON") from error
 
+    def decoder(self, expected: Any) -> Callable[[bytes], Any]:
+        """Return what makes a value of a type of a text.
+
+        It raises ValueError (see `explain_mismatch`) or RecursionError for other texts.
+
+        Raises:
+            TypeError: JSON can't become such a type.
+        """
+        self.check_type(expected)
+        decode: Callable[[bytes], Any] = self._msgspec.json.Decoder(expected).decode
+        return decode
+
+    def converter(self, expected: Any) -> Callable[[Any], Any]:
+        """Return what makes a value of a type of a value that JSON has; else as `decoder`."""
+        self.check_type(expected)
+        return partial(self.convert, expected=expected)
+
+    def convert(self, value: Any, expected: Any) -> Any:
+        """Return a value of a type that `check_type` has passed; else it raises ValueError."""
+        return self._msgspec.convert(value, expected, str_keys=True)
+
+    def check_type(self, expected: Any) -> None:
+        """Refuse a type that values of JSON can't become.
+
+        Raises:
+            TypeError: With the class that JSON has nothing for.
+        """
+        try:
+            # It walks through all that a type is made of, where a decoder takes any class.
+            self._msgspec.json.schema(expected, schema_hook=refuse_class)
+        except NameError as error:
+            raise TypeError(f"{error} at run time") from error
+
+
+def typed_codec() -> MsgspecJson:
+    """Return the codec that checks types.
+
+    Raises:
+        TypeError: It isn't installed.
+    """
+    if not isinstance(json_codec, MsgspecJson):
+        raise TypeError("this takes msgspec: pip install 'hump-trio[json]'")
+    return json_codec
+
+
+def explain_mismatch(error: ValueError) -> tuple[str, str]:
+    """Return where in a value a type was broken, and how, in words for a client.
+
+    Args:
+        error: Of msgspec's, or any other, whose words are the reason then.
+
+    Returns:
+        A place such as ``.items[2].price``, empty for the value itself, and the reason.
+    """
+    reason, _, path = str(error).rpartition(" - at `")
+    if not path.startswith(("$", "key` in `$")):
+        reason, path = str(error), ""
+    elif path.startswith("key"):
+        reason = f"{reason} in a key"
+    if isinstance(error.__cause__, TypeError):
+        reason = (
+            "not valid"  # a bug's words, of a `__post_init__` perhaps, are no client's business
+        )
+    elif error.__cause__ is None:
+        reason = reason[:1].lower() + reason[1:]
+    return path.partition("$")[2].rstrip("`"), reason
+
 
 def plain_value(value: Any) -> Any:
     """Return what JSON has for a value that it doesn't know."""
@@ -108,6 +184,13 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return list(value)
     raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+def refuse_class(kind: type) -> dict[str, Any]:
+    """Refuse what msgspec calls a custom type; `object` is anything."""
+    if kind is object:
+        return {"description": "anything"}
+    raise TypeError(f"JSON has nothing for a {kind.__name__}")
 
 
 def finite_float(text: str) -> float:

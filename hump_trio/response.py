@@ -4,12 +4,12 @@ A response doesn't send itself and knows nothing of framing; that belongs to the
 """
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
 from inspect import isasyncgenfunction, isawaitable
 from typing import Any, ClassVar, TypeAlias
 
-from hump_trio.exceptions import HttpException, HttpParserError, phrase_of
+from hump_trio.exceptions import BindingError, HttpException, HttpParserError, phrase_of
 from hump_trio.headers import Headers
 from hump_trio.json_text import json_codec
 from hump_trio.request import Request
@@ -212,8 +212,8 @@ def to_response(value: Any) -> Response:
         return Response(value)
     if isinstance(value, dict | list | tuple):
         return JsonResponse(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return JsonResponse(value)
+    if hasattr(type(value), "__dataclass_fields__") or hasattr(type(value), "__struct_fields__"):
+        return JsonResponse(value)  # the latter is a msgspec.Struct
     if isinstance(value, bytearray | memoryview | AsyncIterable):
         return Response(value)
     hint = "return str, bytes, a dict, list or dataclass, an async iterable, None or a Response"
@@ -241,8 +241,15 @@ def error_response(error: HttpException | HttpParserError, accept: str = "") -> 
         accept: The client's ``Accept`` field.
     """
     headers = error.headers if isinstance(error, HttpException) else ()
-    if prefers_json(accept):
-        problem = {"title": phrase_of(error.status), "status": error.status, "detail": error.detail}
+    places = error.places if isinstance(error, BindingError) else ()
+    if places or prefers_json(accept):
+        problem: dict[str, Any] = {
+            "title": phrase_of(error.status),
+            "status": error.status,
+            "detail": error.detail,
+        }
+        if places:
+            problem["errors"] = [{"place": place, "reason": reason} for place, reason in places]
         response = JsonResponse(problem, error.status, headers)
         response.headers["content-type"] = "application/problem+json"
         return response

@@ -156,7 +156,7 @@ class Router:
 
     def _add(self, registration: Registration) -> None:
         route = registration.build()
-        bind_handler(route.handler, route.parameters)
+        bind_handler(route)
         self.table.add(route)
         self._registrations.append(registration)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from hump_trio.exceptions import RouteError
 
-__all__ = ["CONVERTERS", "TYPES", "fill_template", "parse_template"]
+__all__ = ["CONVERTERS", "TYPES", "fill_template", "match_int", "parse_template"]
 
 PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([a-z]+))?\}")
 # 309 digits are what a float holds; a longer number is no identifier and slow to convert.

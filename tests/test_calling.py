@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
-from hump_trio.calling import bind_handler, check_layer, is_generator
-from hump_trio.exceptions import RouteError
+from hump_trio.calling import Call, bind_handler, check_layer, is_generator
+from hump_trio.exceptions import BindingError, RouteError
 from hump_trio.request import Request
-from hump_trio.routing import Handler
+from hump_trio.routing import Handler, Route
 
 REQUEST = Request("GET", "/7/x", "/7/x", path_params={"a": 7, "b": "x"})
+
+
+def bind(handler: Handler, template: str = "/") -> Call:
+    """Return how a handler is called."""
+    return bind_handler(Route(template=template, methods=("GET",), handler=handler))
 
 
 async def plain() -> Any:
@@ -55,12 +60,12 @@ async def takes_both_by_keyword(a: int, *, request: Request, b: str) -> Any:
 
 
 async def takes_defaults(a: int, request: Request, limit: int = 5, b: str = "") -> Any:
-    """Take what has a value, and leave defaults alone."""
+    """Take what has a value, and the defaults of what a query doesn't have."""
     return request, a, b, limit
 
 
 async def takes_an_optional(request: Request | None = None) -> Any:
-    """Take nothing: what has a default keeps it."""
+    """Take the request: it is there, whatever the default."""
     return request
 
 
@@ -118,7 +123,7 @@ def wrapped(handler: Handler) -> Handler:
         (takes_both_in_another_order, (REQUEST, 7, "x")),
         (takes_both_by_keyword, (REQUEST, 7, "x")),
         (takes_defaults, (REQUEST, 7, "x", 5)),
-        (takes_an_optional, None),
+        (takes_an_optional, REQUEST),
         (takes_all, ((REQUEST,), {"a": 7, "b": "x"})),
         (takes_all_by_keyword, (REQUEST, {"a": 7, "b": "x"})),
         (takes_all_after_a_keyword, ((), REQUEST)),
@@ -136,17 +141,17 @@ def wrapped(handler: Handler) -> Handler:
 )
 async def test_a_handler_gets_what_it_asks_for(handler: Handler, expected: Any) -> None:
     """Values of the path by name, the request for the first other parameter without a default."""
-    assert await bind_handler(handler, ("a", "b"))(REQUEST) == expected
+    assert await bind(handler, "/{a:int}/{b}")(REQUEST) == expected
 
 
 async def test_a_handler_may_leave_out_values_of_the_path() -> None:
     """They are in ``request.path_params`` anyway."""
-    assert await bind_handler(takes_request, ("a", "b"))(REQUEST) is REQUEST
+    assert await bind(takes_request, "/{a:int}/{b}")(REQUEST) is REQUEST
 
 
 def test_a_handler_that_takes_the_request_alone_is_called_directly() -> None:
     """Nothing stands between the most common handler and its call."""
-    assert bind_handler(takes_request, ()) is takes_request
+    assert bind(takes_request) is takes_request
 
 
 async def test_a_wrapper_that_hides_a_signature_still_gets_the_request() -> None:
@@ -155,7 +160,7 @@ async def test_a_wrapper_that_hides_a_signature_still_gets_the_request() -> None
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         return await takes_both(*args, **kwargs)
 
-    assert await bind_handler(wrapper, ("a", "b"))(REQUEST) == (REQUEST, 7, "x")
+    assert await bind(wrapper, "/{a:int}/{b}")(REQUEST) == (REQUEST, 7, "x")
 
 
 async def test_a_generator_function_is_a_handler() -> None:
@@ -165,7 +170,7 @@ async def test_a_generator_function_is_a_handler() -> None:
         yield b"%d" % a
 
     assert is_generator(generate)
-    assert [part async for part in bind_handler(generate, ("a",))(REQUEST)] == [b"7"]
+    assert [part async for part in bind(generate, "/{a:int}")(REQUEST)] == [b"7"]
     for other in (plain, CallableObject(), functools.partial(CallableObject())):
         assert not is_generator(other)
 
@@ -179,34 +184,35 @@ async def test_what_generates_may_be_an_object_or_a_partial() -> None:
 
     for handler in (Generating(), functools.partial(Generating())):
         assert is_generator(handler)
-        assert [part async for part in bind_handler(handler, ("a",))(REQUEST)] == [b"7"]
+        assert [part async for part in bind(handler, "/{a:int}")(REQUEST)] == [b"7"]
 
 
 def test_a_parameter_without_a_value_is_refused() -> None:
     """The message names handler and parameter, and what can be done."""
 
-    async def greet(request: Request, name: str) -> None: ...
+    async def greet(request: Request, name: Any) -> None: ...
 
     message = r"greet has a parameter 'name' that is neither .* or write {name} in the path"
     with pytest.raises(RouteError, match=message):
-        bind_handler(greet, ())
+        bind(greet)
     with pytest.raises(RouteError, match="greet has a parameter 'name'"):
-        bind_handler(functools.partial(greet), ("other",))
-    bind_handler(greet, ("name",))
+        bind(functools.partial(greet), "/{other}")
+    bind(greet, "/{name}")
 
 
 def test_a_parameter_that_is_no_request_is_not_given_one() -> None:
-    """A required parameter said to be something else is refused, not filled with the request."""
+    """A required parameter said to be something else is a value of the query."""
 
-    async def search(q: str) -> None:
+    async def search(q: str) -> str:
         """Ask for what isn't in the path."""
+        return q
 
     async def anything(request: object) -> None:
         """Say less of the request than could be said."""
 
-    with pytest.raises(RouteError, match="'q' that is neither the request nor in its path"):
-        bind_handler(search, ())
-    assert bind_handler(anything, ()) is anything
+    with pytest.raises(BindingError, match=r"query\.q: missing"):
+        bind(search)(REQUEST)
+    assert bind(anything) is anything
 
 
 def test_a_value_by_position_alone_is_refused() -> None:
@@ -214,8 +220,8 @@ def test_a_value_by_position_alone_is_refused() -> None:
 
     async def greet(name: str, /) -> None: ...
 
-    with pytest.raises(RouteError, match="'name' is passed by name: drop the /"):
-        bind_handler(greet, ("name",))
+    with pytest.raises(RouteError, match="'name' that is passed by name: drop the /"):
+        bind(greet, "/{name}")
 
 
 def ordinary(request: Request) -> str:
@@ -244,7 +250,7 @@ class OrdinaryObject:
 def test_an_ordinary_function_is_refused(handler: Callable[..., Any], name: str) -> None:
     """The message gives the async form and the way to call blocking code."""
     for check in (
-        lambda: bind_handler(handler, ()),
+        lambda: bind(handler),
         lambda: check_layer(handler, "handler", "request"),
     ):
         with pytest.raises(TypeError) as caught:
@@ -257,7 +263,7 @@ def test_an_ordinary_function_is_refused(handler: Callable[..., Any], name: str)
 def test_what_can_not_be_called_is_refused(handler: Any) -> None:
     """The message shows it."""
     with pytest.raises(TypeError, match=f"the handler must be an async function, not {handler!r}"):
-        bind_handler(handler, ())
+        bind(handler)
 
 
 async def a_layer(request: Request, call_next: Any, level: int = 1) -> Any:

@@ -82,3 +82,9 @@ async def test_middleware_sees_what_is_sent() -> None:
             await http.get(path)
         assert (await http.get("/replaced")).text == "/replaced"
     assert seen == [203, 203, 412, 203, 203]
+
+
+async def test_most_answers_are_themselves() -> None:
+    """One that depends on nothing is resolved to itself, so that code may ask any."""
+    response = Response("a")
+    assert await response.resolve(Request("GET", "/", "/")) is response

@@ -25,9 +25,15 @@ FLOORS = [
     ],
     [
         "answers",
+        "annotations",
         "layer",
         "template",
         "routing",
+        "text_values",
+        "places",
+        "body_values",
+        "signature",
+        "binding",
         "calling",
         "task_tree",
         "bounds",
@@ -58,7 +64,7 @@ FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in 
 # The lowest floors know bytes and values, but no waiting, no sockets and no clock.
 RIM_NAMES = {"trio", "socket", "ssl", "select", "selectors", "time", "threading", "asyncio", "os"}
 # Imported where they are used, since a machine may not have them.
-OPTIONAL = {("json_text", "msgspec"), ("listeners", "resource")}
+OPTIONAL = {("annotations", "msgspec"), ("json_text", "msgspec"), ("listeners", "resource")}
 
 
 def module_name(path: Path) -> str:

@@ -1,0 +1,81 @@
+"""Typed handlers: what a handler's annotations ask for is read, checked and passed by name.
+
+Without the extra ``json`` (msgspec) the class `Task` can't be a body, and registering says so.
+
+Try: curl -i 'http://localhost:8342/tasks?done=maybe'
+Try: curl -i http://localhost:8342/tasks --json '{"title": "", "steps": [{"text": 1}]}'
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum
+from typing import Annotated
+
+import trio
+from msgspec import Meta
+
+from hump_trio import BindingError, Cookie, Header, HttpException, Hump, JsonResponse, Query
+
+app = Hump("", 8342)
+
+
+class Order(Enum):
+    """What tasks are sorted by."""
+
+    TITLE = "title"
+    DUE = "due"
+
+
+@dataclass(slots=True)
+class Step:
+    """A part of a task."""
+
+    text: str
+    minutes: Annotated[int, Meta(ge=1)] = 5
+
+
+@dataclass(slots=True)
+class Task:
+    """What is to be done."""
+
+    title: Annotated[str, Meta(min_length=1)]
+    due: date | None = None
+    done: bool = False
+    steps: list[Step] = field(default_factory=list)
+
+
+tasks: list[Task] = []
+
+
+@app.get("/tasks")
+async def all_tasks(
+    done: bool | None = None,
+    order: Order = Order.TITLE,
+    words: Annotated[tuple[str, ...], Query(alias="word")] = (),
+) -> list[Task]:
+    found = [task for task in tasks if done is None or task.done is done]
+    found = [task for task in found if all(word in task.title for word in words)]
+    return sorted(found, key=lambda task: str(getattr(task, order.value)))
+
+
+@app.get("/tasks/{index}")
+async def one_task(index: Annotated[int, Meta(ge=0)]) -> Task:
+    if index >= len(tasks):
+        raise HttpException(404, "no such task")
+    return tasks[index]
+
+
+@app.post("/tasks")
+async def add_task(
+    task: Task,
+    user: Annotated[str, Cookie()] = "",
+    x_client: Annotated[str, Header()] = "",
+) -> JsonResponse:
+    if task.title in (known.title for known in tasks):
+        raise BindingError([("body.title", "there is one of this title")])
+    tasks.append(task)
+    return JsonResponse({"index": len(tasks) - 1, "of": user or "nobody", "by": x_client}, 201)
+
+
+if __name__ == "__main__":
+    trio.run(app.serve)

@@ -1,0 +1,128 @@
+"""From a request to the values of a handler's parameters: one getter each, made at registration.
+
+A getter returns its value or raises `BindingError`. What a handler doesn't ask for costs nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+from hump_trio.annotations import class_of, extras_of, kinds_of
+from hump_trio.body_values import body_reader
+from hump_trio.exceptions import BindingError, HttpException, RouteError
+from hump_trio.request import Request
+from hump_trio.routing import Route, name_of
+from hump_trio.signature import Parameter
+from hump_trio.template import parse_template
+from hump_trio.text_values import EMPTY, read_many, reader_of
+
+__all__ = ["Getter", "getter_of", "join_errors"]
+
+Getter: TypeAlias = Callable[[Request], Any]
+# What the values of a typed path parameter are, and what else they may be read as.
+PATH_KINDS: dict[str, tuple[Any, ...]] = {
+    "int": (int, float, Decimal),
+    "float": (float, Decimal),
+    "uuid": (UUID,),
+}
+
+
+def getter_of(route: Route, parameter: Parameter) -> Getter | None:
+    """Return what gets the value of a parameter; None if that is ``path_params[name]`` as it is.
+
+    Raises:
+        RouteError: There can be no value of its type there; with what to write instead.
+    """
+    try:
+        if parameter.source == "path":
+            return None if takes_as_it_is(route, parameter) else path_getter(parameter)
+        if parameter.source == "body":
+            return body_reader(parameter.annotation, parameter.default)
+        return text_getter(parameter)
+    except TypeError as error:
+        raise RouteError(
+            f"{name_of(route.handler)} has a parameter {parameter.name!r} that can't be had of the"
+            f" {parameter.source}: {error}"
+        ) from error
+
+
+def join_errors(getters: Iterable[Getter], request: Request) -> BindingError:
+    """Return one error for all that is wrong with a request."""
+    errors: list[BindingError] = []
+    for get in getters:
+        try:
+            get(request)
+        except BindingError as error:
+            errors.append(error)
+    statuses = {error.status for error in errors}
+    status = next((each for each in (415, 400) if each in statuses), 422)
+    return BindingError([place for error in errors for place in error.places], status)
+
+
+def text_getter(parameter: Parameter) -> Getter:
+    """Return what gets a value of the query, a header field or a cookie."""
+    field, place, source = parameter.field, parameter.place, parameter.source
+    take = reader_of(parameter.annotation, parameter.default, many=source != "cookie")
+    is_list = read_many(parameter.annotation) is not None
+
+    def get_query(request: Request) -> Any:
+        try:
+            texts = request.query.get_all(field)
+        except HttpException as error:
+            raise BindingError([("query", "can't be decoded")], error.status) from error
+        return take(texts, place)
+
+    def get_header(request: Request) -> Any:
+        # RFC 9110 section 5.3: repeated fields are one list, whoever has joined them.
+        value = request.headers.get(field)
+        texts = [] if value is None else [value]
+        return take(split_items(texts) if is_list else texts, place)
+
+    def get_cookie(request: Request) -> Any:
+        value = request.cookies.get(field)
+        return take([] if value is None else [value], place)
+
+    return {"query": get_query, "header": get_header, "cookie": get_cookie}[source]
+
+
+def takes_as_it_is(route: Route, parameter: Parameter) -> bool:
+    """Tell whether a path value needs neither conversion nor check.
+
+    Raises:
+        TypeError: The template makes another type of it than the annotation says.
+    """
+    annotation = parameter.annotation
+    kinds = kinds_of(annotation)
+    if Any in kinds or object in kinds:
+        return True
+    converter = dict(parse_template(route.template))[parameter.name]
+    fitting = PATH_KINDS.get(converter)
+    if fitting is None:
+        return kinds == [str] and not list(extras_of(annotation))
+    fits = [kind in fitting or (converter == "int" and is_choice(kind)) for kind in kinds]
+    if not any(fits):
+        raise TypeError(
+            f"the path has {{{parameter.name}:{converter}}}, which is no {annotation!r:.80};"
+            f" write {{{parameter.name}}}, or {parameter.name}: {fitting[0].__name__}"
+        )
+    return fitting[0] in kinds and not list(extras_of(annotation))
+
+
+def is_choice(kind: Any) -> bool:
+    """Tell whether a type is one of a few values."""
+    return class_of(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum))
+
+
+def split_items(values: list[str]) -> list[str]:
+    """Return the items of a header field that is a list, without empty ones."""
+    items = [item.strip(" \t") for value in values for item in value.split(",")]
+    return [item for item in items if item]
+
+
+def path_getter(parameter: Parameter) -> Getter:
+    """Return what gets a value of the path that has to be converted or checked."""
+    name, place = parameter.name, parameter.place
+    take = reader_of(parameter.annotation, EMPTY, many=False)
+    return lambda request: take([str(request.path_params[name])], place)

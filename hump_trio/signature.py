@@ -1,0 +1,297 @@
+"""What a handler's signature asks a request for, settled at registration.
+
+A `Signature` is all that binding and the OpenAPI document know of a handler.
+"""
+
+import inspect
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, Literal, TypeAlias, get_args, get_type_hints, is_typeddict
+from uuid import UUID
+
+from hump_trio.annotations import class_of, extras_of, is_body, is_record, members
+from hump_trio.exceptions import RouteError
+from hump_trio.headers import check_field
+from hump_trio.request import Request
+from hump_trio.response import Response
+from hump_trio.routing import Handler, Route, name_of, without_partial
+from hump_trio.text_values import EMPTY
+
+__all__ = ["Cookie", "Header", "Parameter", "Query", "Signature", "parse_signature", "result_kinds"]
+
+Source: TypeAlias = Literal["request", "path", "query", "header", "cookie", "body"]
+
+# Of these no answer can be made, unless they are those too.
+NO_ANSWERS = (int, float, complex, set, frozenset, date, time, timedelta, UUID, Decimal, Enum)
+TEXTS = (str, bytes, Response)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Takes a parameter from the query: ``Annotated[int, Query(alias="per-page")]``.
+
+    Args:
+        alias: Its name there, if it isn't the parameter's.
+    """
+
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Takes a parameter from a header field: ``x_token: Annotated[str, Header()]``.
+
+    Args:
+        alias: The field's name, if it isn't the parameter's with ``-`` for ``_``.
+    """
+
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """Takes a parameter from a cookie: ``session: Annotated[str, Cookie()]``.
+
+    Args:
+        alias: The cookie's name, if it isn't the parameter's.
+    """
+
+    alias: str = ""
+
+
+MARKERS: dict[Any, Source] = {Query: "query", Header: "header", Cookie: "cookie"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a handler that is given a value of the request.
+
+    Args:
+        name: The handler's.
+        source: Where the value comes from.
+        field: Its name there, empty for the request and a body.
+        annotation: Its type, resolved and with what `Annotated` says; Any where there is none.
+        default: Its value where the client sends none; `inspect.Parameter.empty` for none.
+        first: Whether it can be passed by position, as the first one.
+    """
+
+    name: str
+    source: Source
+    field: str
+    annotation: Any = Any
+    default: Any = EMPTY
+    first: bool = False
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is EMPTY
+
+    @property
+    def place(self) -> str:
+        """How a `BindingError` names it."""
+        return f"{self.source}.{self.field}" if self.field else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a handler takes and gives.
+
+    Args:
+        parameters: Those that are given values of the request, in order.
+        returns: The annotation of what it returns, resolved; Any where there is none.
+    """
+
+    parameters: tuple[Parameter, ...]
+    returns: Any = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the parameters of one handler are judged by.
+
+    Args:
+        route: That the handler is for.
+        fixed: What a `functools.partial` gives by name; nothing that a client could change.
+        names: What annotations that are text may mention.
+    """
+
+    route: Route
+    fixed: frozenset[str]
+    names: dict[str, Any]
+
+    def refuse(self, name: str, why: str) -> RouteError:
+        """Return an error that names a parameter."""
+        return RouteError(f"{name_of(self.route.handler)} has a parameter {name!r} {why}")
+
+    def resolve(self, annotation: Any) -> Any:
+        """Return an annotation in which no name is mere text; `EMPTY` if one can't be found."""
+        holder: Any = SimpleNamespace(__annotations__={"it": annotation})
+        try:
+            return get_type_hints(holder, self.names, include_extras=True)["it"]
+        except (NameError, AttributeError, SyntaxError, TypeError):
+            return EMPTY
+
+    def parse(self, raw: inspect.Parameter, *, first: bool) -> Parameter | None:
+        """Return what a parameter is given; None for nothing: it keeps its default."""
+        name = raw.name
+        if raw.kind is raw.VAR_POSITIONAL or raw.kind is raw.VAR_KEYWORD:
+            return None
+        if name in self.fixed and name not in self.route.parameters:
+            return None
+        annotation = self.resolve(Any if raw.annotation is EMPTY else raw.annotation)
+        if annotation is EMPTY:
+            raise self.refuse(
+                name,
+                f"whose annotation {raw.annotation!r} can't be resolved: what it names has to be"
+                " defined or imported at the top of its module, and at run time",
+            )
+        source, field = self.source_of(name, annotation)
+        says_nothing = annotation is Any or annotation is object
+        if source == "request" and says_nothing and raw.default is not EMPTY:
+            return None
+        first = first and raw.kind is not raw.KEYWORD_ONLY
+        if raw.kind is raw.POSITIONAL_ONLY and not (first and source == "request"):
+            raise self.refuse(name, "that is passed by name: drop the /")
+        default = EMPTY if source in ("request", "path") else raw.default
+        if default is not EMPTY and not takes(annotation, default):
+            raise self.refuse(
+                name,
+                f"whose annotation doesn't take its default, {default!r:.80}; what may be left out"
+                " is written `name: int | None = None`, and what isn't a query value"
+                " `name: Annotated[str, Header()]`",
+            )
+        return Parameter(name, source, field, annotation, default, first)
+
+    def source_of(self, name: str, annotation: Any) -> tuple[Source, str]:
+        """Return where a parameter comes from, and its name there."""
+        marker = next((each for each in extras_of(annotation) if type(each) in MARKERS), None)
+        if any(isinstance(each, type) and each in MARKERS for each in extras_of(annotation)):
+            raise self.refuse(name, "whose marker lacks its parentheses: write Header()")
+        if name in self.route.parameters:
+            if marker is not None:
+                raise self.refuse(name, f"that is in the path: drop the {type(marker).__name__}()")
+            return "path", name
+        if marker is not None:
+            field = marker.alias or name
+            if isinstance(marker, Header):
+                field = marker.alias.lower() or name.replace("_", "-")
+            try:
+                check_field(field if MARKERS[type(marker)] != "query" else "x", "")
+            except ValueError as error:
+                raise self.refuse(name, f"whose alias can't be sent: {error}") from None
+            return MARKERS[type(marker)], field
+        if annotation is Any or annotation is object or Request in members(annotation):
+            return "request", ""
+        return ("body", "") if is_body(annotation) else ("query", name)
+
+
+def parse_signature(route: Route) -> Signature:
+    """Return what the handler of a route takes and gives.
+
+    Raises:
+        RouteError: A parameter can't be given a value, or no answer can be made of what is
+            returned; with what to write instead.
+    """
+    handler = route.handler
+    target = without_partial(handler)
+    function: Any = inspect.unwrap(target if inspect.isroutine(target) else type(target).__call__)
+    names = {"Request": Request, **getattr(function, "__globals__", {})}
+    rules = Rules(route, fixed_by(handler), names)
+    signature = inspect.signature(handler)
+    raws = list(signature.parameters.values())
+    found = [rules.parse(raw, first=raw is raws[0]) for raw in raws]
+    parameters = [each for each in found if each is not None]
+    asking = any(each.source == "request" for each in parameters)
+    if raws and raws[0].kind is raws[0].VAR_POSITIONAL and not asking:
+        parameters.insert(0, Parameter(raws[0].name, "request", "", first=True))
+    if raws and raws[-1].kind is raws[-1].VAR_KEYWORD:
+        taken = {each.name for each in parameters}
+        left = [name for name in route.parameters if name not in taken]
+        parameters += [Parameter(name, "path", name) for name in left]
+    check_sources(rules, parameters)
+    given = signature.return_annotation
+    returns = Any if given is EMPTY else rules.resolve(given)
+    check_returns(handler, returns)
+    return Signature(tuple(parameters), Any if returns is EMPTY else returns)
+
+
+def fixed_by(handler: Handler) -> frozenset[str]:
+    """Return the parameters that a `functools.partial` gives by name."""
+    names: set[str] = set()
+    while isinstance(handler, partial):
+        names.update(handler.keywords)
+        handler = handler.func
+    return frozenset(names)
+
+
+def takes(annotation: Any, default: Any) -> bool:
+    """Tell whether a default is of an annotation, as far as that is easily seen."""
+    for member in members(annotation):
+        kind = class_of(member)
+        if kind is Literal:
+            fits = default in get_args(member)
+        elif not isinstance(kind, type) or is_typeddict(kind):
+            fits = default is not None
+        else:
+            fits = isinstance(default, (kind, int) if kind is float else kind)
+        if fits:
+            return True
+    return False
+
+
+def check_sources(rules: Rules, parameters: list[Parameter]) -> None:
+    """Refuse two requests, two bodies, and a body where there is none."""
+    requests = [each for each in parameters if each.source == "request"]
+    if len(requests) > 1:
+        vague = [each for each in requests if each.annotation is Any or each.annotation is object]
+        name = (vague or requests)[-1].name
+        raise rules.refuse(
+            name,
+            f"that is neither the request nor in its path; annotate it, as in `{name}: str` for"
+            f" a query value, or write {{{name}}} in the path",
+        )
+    bodies = [each for each in parameters if each.source == "body"]
+    if not bodies:
+        return
+    name, route = bodies[-1].name, rules.route
+    if len(bodies) > 1:
+        raise rules.refuse(
+            name, f"that is a second body beside {bodies[0].name!r}: make them fields of one class"
+        )
+    for method in route.methods:
+        if method in ("GET", "HEAD"):
+            raise rules.refuse(
+                name, f"that is a body, which a {method} has none of: take query values, or POST"
+            )
+    if route.stream:
+        raise rules.refuse(
+            name, "that is the whole body: read request.stream, or leave out stream=True"
+        )
+
+
+def check_returns(handler: Handler, returns: Any) -> None:
+    """Refuse a return annotation that no answer can be made of.
+
+    Raises:
+        RouteError: With what to return instead.
+    """
+    for member in members(returns):
+        kind = class_of(member)
+        answers = is_record(member) or not isinstance(kind, type) or issubclass(kind, TEXTS)
+        if not answers and issubclass(kind, NO_ANSWERS):
+            raise RouteError(
+                f"{name_of(handler)} returns {kind.__name__}, of which no answer can be made:"
+                " return str, bytes, a dict, list or dataclass, an async iterable, None or a"
+                " Response"
+            )
+
+
+def result_kinds(returns: Any) -> frozenset[type]:
+    """Return the classes of a return annotation that are written as JSON, as they are."""
+    kinds = (class_of(member) for member in members(returns) if is_record(member))
+    return frozenset(kind for kind in kinds if not issubclass(kind, TEXTS))

@@ -1,0 +1,217 @@
+"""From the texts of a query, a header, a cookie, a path or a form to values of a type.
+
+What is taken is what JSON would write, and a little more for booleans. Whatever several clients
+could mean differently is refused: an ``int`` is digits, no ``1e3`` and no ``1.0``; a ``float`` is
+finite; the text ``null`` is no None.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from inspect import Parameter
+from typing import Any, Literal, TypeAlias, get_args, get_origin
+from uuid import UUID
+
+from hump_trio.annotations import class_of, extras_of, item_types, kinds_of
+from hump_trio.exceptions import BindingError
+from hump_trio.json_text import explain_mismatch, typed_codec
+from hump_trio.template import match_int
+
+__all__ = ["EMPTY", "Reader", "read_many", "reader_of"]
+
+# Takes a text and the place where it stood; raises `BindingError` 422 with that place.
+ReadOne: TypeAlias = Callable[[str, str], Any]
+ReadMany: TypeAlias = Callable[[list[str], str], Any]
+
+# Takes all texts of a name, none if there are none, and their place.
+Reader: TypeAlias = Callable[[list[str], str], Any]
+
+# The default of what has none.
+EMPTY = Parameter.empty
+# What a float holds; a longer number is no identifier and slow to convert.
+NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?(?:[eE][+-]?[0-9]{1,3})?")
+# A page's checked box sends ``on``, Python's clients may write ``True``.
+BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+# Written as in JSON, where they are text too.
+WRITTEN = (date, datetime, time, timedelta, UUID, Decimal)
+
+
+def parse_integer(text: str) -> int:
+    """Return the integer that a text is; a ValueError says that it is none."""
+    number = match_int(text)
+    if number is None:
+        raise ValueError("expected `int`")
+    return number
+
+
+def parse_number(text: str) -> float:
+    """Return the finite number that a text is; a ValueError says that it is none."""
+    number = float(text) if NUMBER.fullmatch(text) else math.inf
+    if not math.isfinite(number):
+        raise ValueError("expected `float`")
+    return number
+
+
+def parse_boolean(text: str) -> bool:
+    """Return the truth value that a text is; a ValueError says that it is none."""
+    value = BOOLEANS.get(text.lower())
+    if value is None:
+        raise ValueError("expected `bool`: true or false")
+    return value
+
+
+PARSERS: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    int: parse_integer,
+    float: parse_number,
+    bool: parse_boolean,
+}
+
+
+def read_one(annotation: Any) -> ReadOne | None:
+    """Return what makes a value of one text; None if the type isn't written as one text.
+
+    Of a union, the first member that fits counts.
+
+    Raises:
+        TypeError: It takes msgspec, which isn't installed, or msgspec refuses the type.
+    """
+    kinds = kinds_of(annotation)
+    found = [parser_of(kind) for kind in kinds]
+    parsers = [parser for parser in found if parser is not None]
+    if not parsers or len(parsers) < len(kinds):
+        return None
+    check = checker_of(annotation)
+
+    def read(text: str, place: str) -> Any:
+        reasons: list[str] = []
+        for parse in parsers:
+            try:
+                return check(parse(text))
+            except ValueError as error:
+                reasons.append(explain_mismatch(error)[1])
+        raise BindingError([(place, " or ".join(dict.fromkeys(reasons)))])
+
+    return read
+
+
+def read_many(annotation: Any) -> ReadMany | None:
+    """Return what makes a collection of texts; None if the type is no collection of such.
+
+    Raises:
+        TypeError: As of `read_one`.
+    """
+    kinds = kinds_of(annotation)
+    types = item_types(kinds[0]) if len(kinds) == 1 else None
+    if types is None:
+        return None
+    items = [read_one(str if each is Any else each) for each in types if each is not ...]
+    readers = [read for read in items if read is not None]
+    if len(readers) < len(items):
+        return None
+    count = len(items) if types[0] is not ... else None
+    build = class_of(kinds[0])
+    build = build if build in (list, tuple, set, frozenset) else tuple
+    check = checker_of(annotation)
+
+    def read(texts: list[str], place: str) -> Any:
+        if count is not None and len(texts) != count:
+            raise BindingError([(place, f"expected {count} values, got {len(texts)}")])
+        ways = readers if count is not None else readers * len(texts)
+        values: list[Any] = []
+        places: list[tuple[str, str]] = []
+        for index, (text, way) in enumerate(zip(texts, ways, strict=True)):
+            try:
+                values.append(way(text, f"{place}[{index}]"))
+            except BindingError as error:
+                places += error.places
+        if places:
+            raise BindingError(places)
+        try:
+            return check(build(values))
+        except ValueError as error:
+            raise BindingError([(place, explain_mismatch(error)[1])]) from None
+
+    return read
+
+
+def checker_of(annotation: Any) -> Callable[[Any], Any]:
+    """Return what checks a value against msgspec's constraints in an annotation, if it has some.
+
+    Raises:
+        TypeError: It has, and msgspec refuses them.
+    """
+    if any(type(each).__module__.partition(".")[0] == "msgspec" for each in extras_of(annotation)):
+        return typed_codec().converter(annotation)
+    return lambda value: value
+
+
+def parser_of(kind: Any) -> Callable[[str], Any] | None:
+    """Return what makes a value of a text, for a type that is no union and no collection."""
+    if kind is Any:
+        return str
+    if kind in PARSERS:
+        return PARSERS[kind]
+    if get_origin(kind) is Literal:
+        return choice_parser([(each, each) for each in get_args(kind)])
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return choice_parser([(each.value, each) for each in kind])
+    return typed_codec().converter(kind) if kind in WRITTEN else None
+
+
+def choice_parser(choices: list[tuple[Any, Any]]) -> Callable[[str], Any] | None:
+    """Return what finds one of several values by its text; None if they have no plain texts."""
+    values = {str(key): value for key, value in choices if type(key) in (str, int)}
+    if not values or len(values) < len(choices):
+        return None
+    names = ", ".join(values)
+
+    def parse(text: str) -> Any:
+        if text not in values:
+            raise ValueError(f"expected one of {names}")
+        return values[text]
+
+    return parse
+
+
+def reader_of(annotation: Any, default: Any, *, many: bool = True) -> Reader:
+    """Return what makes a value of the texts of a name.
+
+    Args:
+        annotation: The value's type.
+        default: Where there is no text; `EMPTY`: there has to be one.
+        many: Whether the name may come more than once, for a collection.
+
+    Raises:
+        TypeError: No text is of the type.
+    """
+    read_all = read_many(annotation) if many else None
+    if read_all is None:
+        read = read_one(annotation)
+        if read is None:
+            raise TypeError(
+                f"no text is read as {annotation!r:.80}; str, int, float, bool, Enum, Literal,"
+                " date, datetime, time, timedelta, UUID and Decimal are, and lists, sets and"
+                " tuples of them; for anything else take the Request"
+            )
+        read_all = partial(take_one, read)
+
+    def take(texts: list[str], place: str) -> Any:
+        if texts:
+            return read_all(texts, place)
+        if default is EMPTY:
+            raise BindingError([(place, "missing")])
+        return default
+
+    return take
+
+
+def take_one(read: ReadOne, texts: list[str], place: str) -> Any:
+    """Read the one text that there is to be; which of two is meant nobody knows."""
+    if len(texts) > 1:
+        raise BindingError([(place, "comes twice")])
+    return read(texts[0], place)
