@@ -57,7 +57,18 @@ FLOORS = [
         "statistics",
         "server",
     ],
-    ["app", "", "testing"],
+    [
+        "openapi",
+        "openapi.schemas",
+        "openapi.inputs",
+        "openapi.answers",
+        "openapi.document",
+        "openapi.page",
+        "openapi.documentation",
+        "app",
+        "",
+        "testing",
+    ],
 ]
 ORDER = [module for floor in FLOORS for module in floor]
 FLOOR_OF = {module: number for number, floor in enumerate(FLOORS) for module in floor}
@@ -181,4 +192,4 @@ def test_a_module_says_its_job(module: str) -> None:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    assert "__all__" in assigned or module == "http1"
+    assert "__all__" in assigned or module in ("http1", "openapi")
