@@ -29,6 +29,7 @@ __all__ = [
     "item_types",
     "kinds_of",
     "members",
+    "records_in",
 ]
 
 COLLECTIONS = (list, tuple, set, frozenset, Sequence, Collection, AbstractSet)
@@ -141,6 +142,20 @@ def fields_of(record: Any) -> list[Field]:
         )
         for each in fields(kind)
     ]
+
+
+def records_in(annotation: Any) -> set[Any]:
+    """Return the classes with fields that an annotation is made of, however deep."""
+    found: set[Any] = set()
+    left = [annotation]
+    while left:
+        for member in members(left.pop()):
+            left += [part for part in get_args(member) if part is not ...]
+            kind = class_of(member)
+            if is_record(member) and kind not in found:
+                found.add(kind)
+                left += [field.annotation for field in fields_of(member)]
+    return found
 
 
 def key_of(name: str, hint: Any, required: bool) -> Field:

@@ -3,24 +3,28 @@
 A getter returns its value or raises `BindingError`. What a handler doesn't ask for costs nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 from hump_trio.annotations import class_of, extras_of, kinds_of
-from hump_trio.body_values import body_reader
+from hump_trio.body_values import body_reader, file_reader, texts_reader
 from hump_trio.exceptions import BindingError, HttpException, RouteError
+from hump_trio.form import Form
 from hump_trio.request import Request
 from hump_trio.routing import Route, name_of
 from hump_trio.signature import Parameter
 from hump_trio.template import parse_template
 from hump_trio.text_values import EMPTY, read_many, reader_of
 
-__all__ = ["Getter", "getter_of", "join_errors"]
+__all__ = ["FormGetter", "Getter", "form_getter_of", "getter_of", "join_errors"]
 
 Getter: TypeAlias = Callable[[Request], Any]
+T = TypeVar("T")
+FormGetter: TypeAlias = Callable[[Form], Any]
 # What the values of a typed path parameter are, and what else they may be read as.
 PATH_KINDS: dict[str, tuple[Any, ...]] = {
     "int": (int, float, Decimal),
@@ -35,12 +39,31 @@ def getter_of(route: Route, parameter: Parameter) -> Getter | None:
     Raises:
         RouteError: There can be no value of its type there; with what to write instead.
     """
-    try:
+    with refused_for(route, parameter):
         if parameter.source == "path":
             return None if takes_as_it_is(route, parameter) else path_getter(parameter)
         if parameter.source == "body":
             return body_reader(parameter.annotation, parameter.default)
         return text_getter(parameter)
+
+
+def form_getter_of(route: Route, parameter: Parameter) -> FormGetter:
+    """Return what gets a file of a form, or, for a body, a value of its texts.
+
+    Raises:
+        RouteError: As of `getter_of`.
+    """
+    with refused_for(route, parameter):
+        if parameter.source == "body":
+            return texts_reader(parameter.annotation, parameter.default)
+        return file_reader(parameter.annotation, parameter.default, parameter.field)
+
+
+@contextmanager
+def refused_for(route: Route, parameter: Parameter) -> Iterator[None]:
+    """Raise a RouteError that names a parameter where there can be no value of its type."""
+    try:
+        yield
     except TypeError as error:
         raise RouteError(
             f"{name_of(route.handler)} has a parameter {parameter.name!r} that can't be had of the"
@@ -48,17 +71,17 @@ def getter_of(route: Route, parameter: Parameter) -> Getter | None:
         ) from error
 
 
-def join_errors(getters: Iterable[Getter], request: Request) -> BindingError:
-    """Return one error for all that is wrong with a request."""
-    errors: list[BindingError] = []
+def join_errors(getters: Iterable[Callable[[T], Any]], request: T) -> BindingError:
+    """Return one error for all that is wrong with a request, or with its form."""
+    places: list[tuple[str, str]] = []
+    statuses = {422}
     for get in getters:
         try:
             get(request)
-        except BindingError as error:
-            errors.append(error)
-    statuses = {error.status for error in errors}
-    status = next((each for each in (415, 400) if each in statuses), 422)
-    return BindingError([place for error in errors for place in error.places], status)
+        except BindingError as error:  # not kept: its traceback would hold what holds it
+            places += error.places
+            statuses.add(error.status)
+    return BindingError(places, next(each for each in (415, 400, 422) if each in statuses))
 
 
 def text_getter(parameter: Parameter) -> Getter:

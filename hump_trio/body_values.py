@@ -1,16 +1,20 @@
-"""From a body to a value of a type: of JSON, or of a urlencoded form, by its content type."""
+"""From a body to a value of a type: of JSON, or of a form, by its content type."""
 
 from collections.abc import Callable
 from typing import Any, get_args
 
-from hump_trio.annotations import class_of, fields_of, is_record, kinds_of
+from hump_trio.annotations import class_of, fields_of, is_record, kinds_of, records_in
 from hump_trio.exceptions import BindingError, HttpException
+from hump_trio.form import Form
 from hump_trio.json_text import explain_mismatch, json_codec, typed_codec
+from hump_trio.multimap import MultiMap
+from hump_trio.multipart import import_parser
 from hump_trio.places import find_places
 from hump_trio.request import Request
 from hump_trio.text_values import EMPTY, Reader, reader_of
+from hump_trio.upload import UploadFile
 
-__all__ = ["body_reader"]
+__all__ = ["body_reader", "file_reader", "form_reader", "texts_reader"]
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -29,6 +33,7 @@ def body_reader(annotation: Any, default: Any) -> Callable[[Request], Any]:
         TypeError: JSON can't become such a type, or msgspec isn't installed.
     """
     decode = typed_codec().decoder(annotation)
+    check_settable(annotation)
     read_form = form_reader(annotation)
     taken = f"{JSON_TYPE} or {FORM_TYPE}" if read_form else JSON_TYPE
 
@@ -42,12 +47,31 @@ def body_reader(annotation: Any, default: Any) -> Callable[[Request], Any]:
         if not body and default is not EMPTY:
             return default
         if kind == FORM_TYPE and read_form is not None:
-            return read_form(request)
+            try:
+                fields = request.form()
+            except HttpException as error:
+                raise BindingError([("form", "can't be decoded")], error.status) from error
+            return read_form(fields)
         if not body:
             raise BindingError([("body", "missing")])
         raise BindingError([("body", f"expected {taken}")], 415)
 
     return read
+
+
+def check_settable(annotation: Any) -> None:
+    """Refuse what a client could set, although no call of the class can.
+
+    Raises:
+        TypeError: With the field; msgspec reads those with ``init=False`` as any other.
+    """
+    for record in records_in(annotation):
+        for field in getattr(record, "__dataclass_fields__", {}).values():
+            if not field.init:
+                raise TypeError(
+                    f"clients could set {record.__name__}.{field.name}, for all its init=False:"
+                    " make it a property"
+                )
 
 
 def is_json(media_type: str) -> bool:
@@ -72,7 +96,60 @@ def explain(text: bytes, annotation: Any, error: Exception) -> BindingError:
     return BindingError(find_places(value, annotation, "body", error))
 
 
-def form_reader(annotation: Any) -> Callable[[Request], Any] | None:
+def texts_reader(annotation: Any, default: Any) -> Callable[[Form], Any]:
+    """Return what makes a value of the texts of a form with files.
+
+    Args:
+        annotation: The value's type.
+        default: Where the form has none; `EMPTY`: each is missed that the type asks for.
+
+    Raises:
+        TypeError: Texts can't become such a type, or msgspec isn't installed.
+    """
+    read_form = form_reader(annotation)
+    check_settable(annotation)
+    if read_form is None:
+        raise TypeError(f"the texts beside a form's files can't become {annotation!r:.80}")
+
+    def read(form: Form) -> Any:
+        return read_form(form.fields) if form.fields or default is EMPTY else default
+
+    return read
+
+
+def file_reader(annotation: Any, default: Any, name: str) -> Callable[[Form], Any]:
+    """Return what finds the file, or the files, of a name.
+
+    Args:
+        annotation: Says which.
+        default: Where there is none; `EMPTY`: there has to be one.
+        name: Of the field.
+
+    Raises:
+        TypeError: The annotation says something else, or python-multipart isn't installed.
+    """
+    import_parser()
+    kinds = kinds_of(annotation)
+    several = kinds == [list[UploadFile]]
+    if not several and kinds != [UploadFile]:
+        raise TypeError("write UploadFile, UploadFile | None or list[UploadFile]")
+
+    def read(form: Form) -> Any:
+        files = form.files.get_all(name)
+        if len(files) > 1 and not several:
+            raise BindingError([(f"form.{name}", "comes twice")])
+        if files:
+            return files if several else files[0]
+        if name in form.fields:
+            raise BindingError([(f"form.{name}", "expected a file, got text")])
+        if default is EMPTY:
+            raise BindingError([(f"form.{name}", "missing")])
+        return default
+
+    return read
+
+
+def form_reader(annotation: Any) -> Callable[[MultiMap], Any] | None:
     """Return what makes a value of a form; None if a form can't have what the type holds."""
     kinds = kinds_of(annotation)
     kind = kinds[0] if len(kinds) == 1 else None
@@ -93,11 +170,7 @@ def form_reader(annotation: Any) -> Callable[[Request], Any] | None:
         return None
     convert = typed_codec().converter(annotation)
 
-    def read(request: Request) -> Any:
-        try:
-            fields = request.form()
-        except HttpException as error:
-            raise BindingError([("form", "can't be decoded")], error.status) from error
+    def read(fields: MultiMap) -> Any:
         values: dict[str, Any] = dict(fields)
         places: list[tuple[str, str]] = []
         takers = readers if any_name is None else dict.fromkeys(fields, any_name)

@@ -2,10 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from hump_trio.binding import Getter, getter_of, join_errors
-from hump_trio.exceptions import BindingError
+from hump_trio.binding import FormGetter, Getter, form_getter_of, getter_of, join_errors
+from hump_trio.exceptions import BindingError, RouteError
 from hump_trio.request import Request
 from hump_trio.routing import Handler, Route, name_of, without_partial
 from hump_trio.signature import Parameter, parse_signature
@@ -13,6 +13,7 @@ from hump_trio.signature import Parameter, parse_signature
 __all__ = ["Call", "bind_handler", "check_async", "check_layer", "is_generator"]
 
 Call: TypeAlias = Callable[[Request], Any]
+T = TypeVar("T")
 
 
 def check_async(function: Handler, role: str) -> None:
@@ -73,6 +74,8 @@ def bind_handler(route: Route) -> Call:
     parameters = parse_signature(route).parameters
     asking = next((each for each in parameters if each.source == "request"), None)
     others = [each for each in parameters if each.source != "request"]
+    if any(each.source == "upload" for each in others):
+        return bind_form(route, others, asking)
     getters = {each.name: getter_of(route, each) for each in others}
     if len(getters) == 1 and others[0].first and (get := getters[others[0].name]) is not None:
         return lambda request: handler(get(request))
@@ -114,6 +117,50 @@ def bind_values(
         return handler(**values)
 
     return call
+
+
+def bind_form(route: Route, parameters: list[Parameter], asking: Parameter | None) -> Call:
+    """Return a function that calls a handler with files of a form, and with its texts as the body.
+
+    What the head says is read first: whoever gets that wrong has nothing uploaded. The files last
+    until the handler returns.
+
+    Raises:
+        RouteError: The handler is a generator, whose body would outlast the files.
+    """
+    handler = route.handler
+    if is_generator(handler):
+        raise RouteError(
+            f"{name_of(handler)} takes a file and has a yield: take the Request, and read the file"
+            " within `async with request.multipart() as form`"
+        )
+    of_form: dict[str, FormGetter] = {}
+    of_head: dict[str, Getter] = {}
+    for each in parameters:
+        if each.source in ("upload", "body"):
+            of_form[each.name] = form_getter_of(route, each)
+        else:
+            of_head[each.name] = getter_of(route, each) or path_value(each.name)
+
+    async def call(request: Request) -> Any:
+        values = read_values(of_head, request)
+        async with request.multipart() as form:
+            values |= read_values(of_form, form)
+            if asking is None:
+                return await handler(**values)
+            if asking.first:
+                return await handler(request, **values)
+            return await handler(**values, **{asking.name: request})
+
+    return call
+
+
+def read_values(getters: Mapping[str, Callable[[T], Any]], source: T) -> dict[str, Any]:
+    """Return the values that getters find, by name, or raise all that is wrong with them."""
+    try:
+        return {name: get(source) for name, get in getters.items()}
+    except BindingError:
+        raise join_errors(getters.values(), source) from None
 
 
 def path_value(name: str) -> Getter:

@@ -141,6 +141,11 @@ class Dispatcher:
 
     def _choice_of(self, route: Route) -> Choice:
         call = bind_handler(route)
+        body_limit, stream = route.body_limit, route.stream
+        if parse_signature(route).takes_files:
+            stream = True
+            if body_limit is ...:
+                body_limit = self.app.limits.upload_bytes
         caller = call_generator if is_generator(route.handler) else call_handler
         respond = self._guard(partial(caller, call), route.layers)
         if caller is call_generator or self._layer.middleware or route.layers:
@@ -148,12 +153,12 @@ class Dispatcher:
         return Choice(
             respond,
             call,
-            route.body_limit,
+            body_limit,
             route.timeout,
-            route.stream,
+            stream,
             disconnect_grace=route.disconnect_grace,
             route=route.template,
-            plain=route.timeout is ... and not route.stream,
+            plain=route.timeout is ... and not stream,
         )
 
     def _guard(self, endpoint: CallNext, layers: tuple[Layer, ...] = ()) -> CallNext:

@@ -1,27 +1,26 @@
 """A request as a handler sees it. How its bytes came is not known here."""
 
 import math
-import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, overload
 
 import trio
 
+from hump_trio.charset import decode_text
 from hump_trio.cookies import parse_cookies
 from hump_trio.exceptions import HttpException, Outcome
+from hump_trio.form import Form, receive_form
 from hump_trio.headers import Headers
 from hump_trio.json_text import json_codec
 from hump_trio.multimap import MultiMap, parse_urlencoded
+from hump_trio.settings import Limits
 
 __all__ = ["CancelReason", "Request"]
 
 T = TypeVar("T")
 CancelReason: TypeAlias = Literal["client-gone", "deadline", "shutdown", "server-failed"]
-
-CHARSET = re.compile(r";[ \t]*charset=\"?([^\s;\"]+)", re.IGNORECASE)
-# What forms and APIs send; codecs that can be made slow, or that aren't text, stay out.
-CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
 
 
 class NoStream:
@@ -157,7 +156,12 @@ class Request:
     @property
     def content_type(self) -> str:
         """The media type of the body, in lower case and without parameters; may be empty."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            fields = HEADERS.__get__(self).items()
+        except AttributeError:  # none made yet: a typed POST costs 3 % less if they stay so
+            fields = self.received_fields
+        values = [value for name, value in fields if name == "content-type"]
+        return ", ".join(values).partition(";")[0].strip().lower()
 
     @property
     def text(self) -> str:
@@ -166,14 +170,7 @@ class Request:
         Raises:
             HttpException: 415 for a charset not taken here, 400 for bytes that don't fit it.
         """
-        found = CHARSET.search(self.headers.get("content-type", ""))
-        charset = found[1].lower() if found else "utf-8"
-        if charset not in CHARSETS:
-            raise HttpException(415, "this charset is not taken here")
-        try:
-            return self.body.decode(charset)
-        except UnicodeDecodeError as error:
-            raise HttpException(400, f"the body is not {charset}") from error
+        return decode_text(self.body, self.headers.get("content-type", ""), "body")
 
     @overload
     def json(self) -> Any: ...
@@ -194,17 +191,40 @@ class Request:
         return json_codec.decode(self.body, expected)
 
     def form(self) -> MultiMap:
-        """Return the fields of a urlencoded form.
+        """Return the fields of a urlencoded form; `multipart` is for those with files.
 
         Raises:
-            HttpException: 415 for another content type, 400 for what can't be decoded.
+            HttpException: 415 for another content type, 400 for what can't be decoded, or has
+                more than `Limits.form_parts` fields.
         """
         if self.content_type != "application/x-www-form-urlencoded":
             raise HttpException(415, "a urlencoded form is needed")
         try:
-            return parse_urlencoded(self.body.decode("utf-8"))
+            return parse_urlencoded(self.body.decode("utf-8"), self._limits.form_parts)
         except ValueError as error:
             raise HttpException(400, "the form can't be decoded") from error
+
+    def multipart(self) -> AbstractAsyncContextManager[Form]:
+        """Return a form with files: ``async with request.multipart() as form``.
+
+        On a route with ``stream=True``, whose ``body_limit`` has to let the files through. The
+        body is read to its end when the ``async with`` is entered; files past 64 KiB are written
+        to an unnamed temporary file, in other threads, which is gone when it is left.
+
+        Raises:
+            TypeError: python-multipart isn't installed (extra ``multipart``).
+
+        Entering it raises `HttpException` 415 for another content type, 400 for a form that is
+        malformed, 413 past a limit (``form_parts``, ``form_field_bytes``, ``upload_bytes`` of
+        `Limits`, and ``body_bytes`` for all text together), and what `stream` raises.
+
+        Cancellation: a checkpoint; nothing is left open or on the disk.
+        """
+        return receive_form(self.headers.get("content-type", ""), self.stream, self._limits)
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits() if self.app is None else self.app.limits
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -212,6 +232,8 @@ class Request:
         return parse_cookies(self.headers.get_all("cookie"))
 
 
+# Read by this, headers that aren't there yet aren't made.
+HEADERS: Any = Request.__dict__["headers"]
 # What few handlers look at. The server leaves it out of the requests it makes: 6,000 instructions
 # less for each.
 LEFT_OUT: dict[str, Callable[[Request], Any]] = {

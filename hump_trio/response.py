@@ -7,8 +7,9 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass
 from http import HTTPStatus
 from inspect import isasyncgenfunction, isawaitable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, Unpack
 
+from hump_trio.cookies import CookieAttributes, encode_cookie, needs_secure
 from hump_trio.exceptions import BindingError, HttpException, HttpParserError, phrase_of
 from hump_trio.headers import Headers
 from hump_trio.json_text import json_codec
@@ -44,9 +45,11 @@ class Producer:
 
     Args:
         produce: ``async def produce(send)``.
+        aclose: Closes what it would have sent, if it is never called.
     """
 
     produce: Callable[[Send], Awaitable[None]]
+    aclose: Callable[[], Awaitable[None]] | None = None
 
 
 Body: TypeAlias = (
@@ -100,6 +103,32 @@ class Response:
                 "a body is str, bytes, an async iterable or None, "
                 f"not {type(body).__name__}; JsonResponse takes the rest"
             )
+
+    def set_cookie(self, name: str, value: str, **attributes: Unpack[CookieAttributes]) -> None:
+        """Add a cookie that scripts can't read and that no form of another site brings along.
+
+        Args:
+            name: Letters, digits, ``-`` and ``_`` (a token). With ``__Host-`` in front no other
+                host of the domain can set it.
+            value: ASCII without blanks, quotes, commas, semicolons and backslashes; anything else
+                goes through `urllib.parse.quote` first.
+            attributes: ``max_age``, ``expires``, ``path``, ``domain``, ``secure``, ``http_only``,
+                ``same_site`` and ``partitioned``, as of `CookieAttributes`.
+
+        Raises:
+            ValueError: User agents wouldn't keep the cookie as it is; with what to write instead.
+        """
+        self.headers.add("set-cookie", encode_cookie(name, value, **attributes))
+
+    def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
+        """Make user agents forget a cookie; path and domain are those that it was set with.
+
+        Raises:
+            ValueError: As of `set_cookie`.
+        """
+        # With a prefix that asks for it, a cookie is neither set nor ended without Secure.
+        secure = bool(needs_secure(name, None, partitioned=False))
+        self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure)
 
     async def resolve(self, request: Request) -> "Response":
         """Return the answer itself, where it depends on the request, as a file's does.

@@ -1,5 +1,6 @@
 """A group of routes with what they have in common: a prefix, options, middleware, handlers."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, Unpack
@@ -8,6 +9,7 @@ from hump_trio.calling import bind_handler, check_layer
 from hump_trio.exceptions import RouteError
 from hump_trio.layer import Layer
 from hump_trio.routing import Handler, Route, RouteOptions, RouterOptions, RouteTable
+from hump_trio.static_files import StaticFiles
 from hump_trio.template import parse_template
 
 __all__ = ["Router"]
@@ -77,12 +79,7 @@ class Router:
     """
 
     def __init__(self, prefix: str = "", **options: Unpack[RouterOptions]) -> None:
-        if not isinstance(prefix, str) or prefix.endswith("/"):
-            raise RouteError(
-                f"a prefix is a path without a slash at its end, such as '/shop', not {prefix!r}"
-            )
-        if prefix:
-            parse_template(prefix)
+        check_prefix(prefix)
         check_options(options, RouterOptions)
         self.prefix: str = prefix
         self.included: bool = False
@@ -177,6 +174,52 @@ class Router:
         for registration in router._registrations:
             self._add(registration.below(self.prefix, self._options, router.layer))
 
+    def static(
+        self,
+        prefix: str,
+        folder: str | os.PathLike[str],
+        *,
+        index: bool = False,
+        dot_files: bool = False,
+        precompressed: bool = False,
+        cache_control: str | None = None,
+        name: str = "",
+    ) -> None:
+        """Serve the files of a folder, and of those in it, to GET and HEAD.
+
+        Nothing outside of it is reached, by no spelling of a path and no symbolic link; links to
+        what is within it are followed. What isn't a readable regular file is a 404.
+
+        Args:
+            prefix: What their paths begin with, e.g. ``/assets``; empty for all paths that no
+                other route takes.
+            folder: Where they are. A link to it is followed at each request, so that it can be
+                set to the next version.
+            index: Whether a folder's path is answered with its ``index.html``; without the slash
+                at its end, with a redirect to that.
+            dot_files: Whether names that begin with a dot are served.
+            precompressed: Whether a client that takes it gets ``app.js.br``, ``.zst`` or ``.gz``
+                for ``app.js``, as far as they are there.
+            cache_control: The ``Cache-Control`` of the files.
+            name: As of `route`; the path parameter is ``rest``.
+
+        Raises:
+            RouteError: The folder isn't there, the prefix can't begin a path, or it is taken.
+            RuntimeError: The app is being served already.
+            ValueError: ``cache_control`` can't be sent.
+        """
+        check_prefix(prefix)
+        files = StaticFiles(
+            folder,
+            index=index,
+            dot_files=dot_files,
+            precompressed=precompressed,
+            cache_control=cache_control,
+        )
+        self.add_route(f"{prefix}/{{rest:path}}", files, methods=["GET"], name=name)
+        if index and self.prefix + prefix:
+            self.add_route(prefix, files.redirect, methods=["GET"])
+
     def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
         """Return a decorator for GET, and HEAD; options are those of `route`."""
         return self.route(path, methods=["GET"], **options)
@@ -241,6 +284,20 @@ class Router:
             return handler
 
         return register
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what no path of a route begins with.
+
+    Raises:
+        RouteError: With an example.
+    """
+    if not isinstance(prefix, str) or prefix.endswith("/"):
+        raise RouteError(
+            f"a prefix is a path without a slash at its end, such as '/shop', not {prefix!r}"
+        )
+    if prefix:
+        parse_template(prefix)
 
 
 def check_options(options: RouterOptions, kind: type[RouterOptions]) -> None:

@@ -8,6 +8,7 @@ from typing import cast
 import trio
 
 from hump_trio.connection import Connection, Phase
+from hump_trio.converted_body import part_bytes
 from hump_trio.dispatch import leaves_of
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import LAST_CHUNK, ResponseHead, encode_chunk, encode_head
@@ -108,7 +109,10 @@ class Sender:
         """Have a body sent by its function, which is over when that returns."""
         head = self.encode_head(None)
         if not head.body_follows:
-            await self.write(head.data)
+            try:
+                await self.write(head.data)
+            finally:
+                await close_unsent(self._response, self._connection.state)
             return head.keep_alive
         parts = Parts(self, head)
         turn = trio.Lock()
@@ -159,9 +163,10 @@ class Sender:
                         await self.write(head.data)
                     sent = True
                 finally:
-                    await close_body(iterator, self._connection.state, scope)
+                    deadline = self._connection.state.closing_deadline()
+                    await close_body(iterator, deadline, scope)
                     if iterator is not body:
-                        await close_body(body, self._connection.state, scope)
+                        await close_body(body, deadline, scope)
         except trio.Cancelled as error:
             cause = error
         except BaseExceptionGroup as error:
@@ -265,33 +270,20 @@ class Parts:
         await self._sender.write(rest + (LAST_CHUNK if self._head.chunked else b""))
 
 
-def part_bytes(part: bytes | str) -> bytes:
-    """Return a part of a streamed body as bytes.
-
-    Raises:
-        TypeError: It is neither text nor bytes.
-    """
-    if isinstance(part, str):
-        return part.encode()
-    if isinstance(part, bytes | bytearray | memoryview):
-        return bytes(part)
-    raise TypeError(f"a streamed body yields bytes or str, not {type(part).__name__}")
-
-
-async def close_body(body: object, state: ServerState, scope: trio.CancelScope) -> None:
+async def close_body(body: object, deadline: float, scope: trio.CancelScope) -> None:
     """Close an async iterator in the task that iterated it, within the time for clean-up.
 
     Args:
         body: The iterator.
-        state: Knows how long that may take.
+        deadline: When that has to be done.
         scope: Encloses every scope that the iterator has left open.
 
-    Cancellation: shielded for `Timeouts.cleanup` seconds, or what is left of them at shutdown.
+    Cancellation: shielded until the deadline.
     """
     aclose = getattr(body, "aclose", None)
     if aclose is None:
         return
-    scope.deadline = min(trio.current_time() + state.timeouts.cleanup, state.cleanup_deadline)
+    scope.deadline = deadline
     scope.shield = True
     cut = False
     try:
@@ -310,7 +302,7 @@ async def close_body(body: object, state: ServerState, scope: trio.CancelScope) 
 async def close_unsent(response: Response, state: ServerState) -> None:
     """Close the body of a response that nothing was sent of, as `close_body` would."""
     with trio.CancelScope() as scope:
-        await close_body(response.body, state, scope)
+        await close_body(response.body, state.closing_deadline(), scope)
 
 
 def unforeseen(error: BaseException) -> BaseException | None:

@@ -2,7 +2,6 @@
 
 import math
 import time
-from email.utils import formatdate
 from types import EllipsisType
 from typing import Any, TypeAlias, get_args
 
@@ -13,6 +12,7 @@ from hump_trio.dispatch import Choice, Dispatcher
 from hump_trio.exceptions import HttpParserError, Outcome
 from hump_trio.http1.head import RequestLine, parse_request_line
 from hump_trio.http1.response_head import begin_head
+from hump_trio.http_date import encode_http_date
 from hump_trio.response import JSON_TYPE, TEXT_TYPE
 from hump_trio.settings import Limits, Timeouts
 
@@ -96,6 +96,10 @@ class ServerState:
             self.cleanup_deadline = trio.current_time() + self.timeouts.cleanup
         return self.cleanup_deadline
 
+    def closing_deadline(self) -> float:
+        """Return when a body that is closed now must be: its own time, or that of all clean-up."""
+        return min(trio.current_time() + self.timeouts.cleanup, self.cleanup_deadline)
+
     def stamp_anew(self, now: float) -> None:
         """Make the stamps that are right for the rest of this second."""
         lines = f"{self.date_line()}{self.server_line}content-length: ".encode("latin-1")
@@ -107,5 +111,5 @@ class ServerState:
         second = int(time.time())
         if second != self._date_second:
             self._date_second = second
-            self._date_line = f"date: {formatdate(second, usegmt=True)}\r\n"
+            self._date_line = f"date: {encode_http_date(second)}\r\n"
         return self._date_line

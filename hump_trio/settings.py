@@ -26,6 +26,13 @@ class Limits:
         connections: Open connections. 10,000, and never more than the descriptors allow. At the
             limit the connection idle for longest makes room, or accepting waits.
         requests: Requests being handled at one time. None: no limit. Past it 503.
+        form_parts: Fields of a urlencoded form, or fields and files of one with files. 1,000:
+            more than any page has. Past it 400 or 413.
+        form_field_bytes: One text field of a form with files. 64 KiB: an essay of ten thousand
+            words. Past it 413; all of them together may have ``body_bytes``.
+        upload_bytes: All files of one form, which are kept in memory up to 64 KiB and on the
+            disk beyond; and the ``body_limit`` of routes whose handlers take an `UploadFile`.
+            32 MiB: a few photographs. Past it 413.
 
     Raises:
         ValueError: A limit isn't a positive number.
@@ -38,6 +45,9 @@ class Limits:
     buffered_bytes: int = 256 * 1024 * 1024
     connections: int = 10_000
     requests: int | None = None
+    form_parts: int = 1000
+    form_field_bytes: int = 64 * 1024
+    upload_bytes: int = 32 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -13,17 +13,18 @@ from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias, get_args, get_type_hints, is_typeddict
 from uuid import UUID
 
-from hump_trio.annotations import class_of, extras_of, is_body, is_record, members
+from hump_trio.annotations import class_of, extras_of, is_body, is_record, item_types, members
 from hump_trio.exceptions import RouteError
 from hump_trio.headers import check_field
 from hump_trio.request import Request
 from hump_trio.response import Response
 from hump_trio.routing import Handler, Route, name_of, without_partial
 from hump_trio.text_values import EMPTY
+from hump_trio.upload import UploadFile
 
 __all__ = ["Cookie", "Header", "Parameter", "Query", "Signature", "parse_signature", "result_kinds"]
 
-Source: TypeAlias = Literal["request", "path", "query", "header", "cookie", "body"]
+Source: TypeAlias = Literal["request", "path", "query", "header", "cookie", "body", "upload"]
 
 # Of these no answer can be made, unless they are those too.
 NO_ANSWERS = (int, float, complex, set, frozenset, date, time, timedelta, UUID, Decimal, Enum)
@@ -94,7 +95,8 @@ class Parameter:
     @property
     def place(self) -> str:
         """How a `BindingError` names it."""
-        return f"{self.source}.{self.field}" if self.field else self.source
+        source = "form" if self.source == "upload" else self.source
+        return f"{source}.{self.field}" if self.field else source
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,11 @@ class Signature:
 
     parameters: tuple[Parameter, ...]
     returns: Any = Any
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether it takes a form with files, which is read before the handler is called."""
+        return any(each.source == "upload" for each in self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +194,8 @@ class Rules:
             return MARKERS[type(marker)], field
         if annotation is Any or annotation is object or Request in members(annotation):
             return "request", ""
+        if any(UploadFile in (each, *(item_types(each) or ())) for each in members(annotation)):
+            return "upload", name
         return ("body", "") if is_body(annotation) else ("query", name)
 
 
@@ -256,9 +265,10 @@ def check_sources(rules: Rules, parameters: list[Parameter]) -> None:
             f" a query value, or write {{{name}}} in the path",
         )
     bodies = [each for each in parameters if each.source == "body"]
-    if not bodies:
+    files = [each for each in parameters if each.source == "upload"]
+    if not bodies and not files:
         return
-    name, route = bodies[-1].name, rules.route
+    name, route = (bodies or files)[-1].name, rules.route
     if len(bodies) > 1:
         raise rules.refuse(
             name, f"that is a second body beside {bodies[0].name!r}: make them fields of one class"
@@ -268,7 +278,7 @@ def check_sources(rules: Rules, parameters: list[Parameter]) -> None:
             raise rules.refuse(
                 name, f"that is a body, which a {method} has none of: take query values, or POST"
             )
-    if route.stream:
+    if route.stream and not files:
         raise rules.refuse(
             name, "that is the whole body: read request.stream, or leave out stream=True"
         )

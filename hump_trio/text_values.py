@@ -37,7 +37,7 @@ NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?(?:[eE][+-]?[0-9]{1,3})?"
 # A page's checked box sends ``on``, Python's clients may write ``True``.
 BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 # Written as in JSON, where they are text too.
-WRITTEN = (date, datetime, time, timedelta, UUID, Decimal)
+WRITTEN = (date, datetime, time, timedelta, UUID)
 
 
 def parse_integer(text: str) -> int:
@@ -56,6 +56,13 @@ def parse_number(text: str) -> float:
     return number
 
 
+def parse_decimal(text: str) -> Decimal:
+    """Return the finite number that a text is, as exact as it is written; or a ValueError."""
+    if not NUMBER.fullmatch(text):
+        raise ValueError("expected `decimal`")
+    return Decimal(text)
+
+
 def parse_boolean(text: str) -> bool:
     """Return the truth value that a text is; a ValueError says that it is none."""
     value = BOOLEANS.get(text.lower())
@@ -69,6 +76,7 @@ PARSERS: dict[Any, Callable[[str], Any]] = {
     int: parse_integer,
     float: parse_number,
     bool: parse_boolean,
+    Decimal: parse_decimal,
 }
 
 
@@ -193,10 +201,11 @@ def reader_of(annotation: Any, default: Any, *, many: bool = True) -> Reader:
     if read_all is None:
         read = read_one(annotation)
         if read is None:
+            lists = " and lists, sets and tuples of them," if many else ""
             raise TypeError(
                 f"no text is read as {annotation!r:.80}; str, int, float, bool, Enum, Literal,"
-                " date, datetime, time, timedelta, UUID and Decimal are, and lists, sets and"
-                " tuples of them; for anything else take the Request"
+                f" date, datetime, time, timedelta, UUID and Decimal are,{lists} and for anything"
+                " else there is the Request"
             )
         read_all = partial(take_one, read)
 

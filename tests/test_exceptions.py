@@ -9,6 +9,7 @@ import pytest
 
 from hump_trio.exceptions import (
     BindError,
+    BindingError,
     HttpException,
     HttpParserError,
     HumpError,
@@ -19,7 +20,9 @@ from hump_trio.exceptions import (
 from hump_trio.headers import Headers
 
 
-@pytest.mark.parametrize("kind", [BindError, HttpException, HttpParserError, RouteError])
+@pytest.mark.parametrize(
+    "kind", [BindError, BindingError, HttpException, HttpParserError, RouteError]
+)
 def test_one_tree(kind: type[Exception]) -> None:
     """A user can catch everything of ours by one name."""
     assert issubclass(kind, HumpError)
@@ -88,6 +91,7 @@ def test_a_bind_error_names_the_address() -> None:
     [
         HttpException(404, "x", headers={"a": "b"}),
         HttpParserError(400, "x"),
+        BindingError([("body.a", "missing"), ("body.b", "missing")], 400),
         BindError("a:1", "b"),
         RouteError("x"),
     ],
@@ -97,6 +101,17 @@ def test_errors_travel(error: HumpError) -> None:
     for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert type(twin) is type(error)
         assert (str(twin), vars(twin)) == (str(error), vars(error))
+
+
+def test_a_binding_error_tells_each_place_once() -> None:
+    """In order, no more than a hundred; the detail is the first."""
+    error = BindingError([("a", "missing"), ("b", "wrong"), ("a", "missing")])
+    assert error.places == (("a", "missing"), ("b", "wrong"))
+    assert (error.status, error.detail) == (422, "a: missing (and 1 more)")
+    assert str(error) == "422 a: missing (and 1 more)"
+    assert len(BindingError((str(number), "wrong") for number in range(200)).places) == 100
+    assert BindingError([("a" * 500, "b" * 200)]).places == ((f"{'a' * 197}...", "b" * 200),)
+    assert BindingError([]).detail == HTTPStatus.UNPROCESSABLE_ENTITY.phrase
 
 
 def test_a_detail_is_a_sentence() -> None:

@@ -1,10 +1,20 @@
 """What ``import hump_trio`` gives, and what it costs."""
 
+import ast
 import subprocess
 import sys
 from http import HTTPStatus
+from pathlib import Path
+
+import pytest
 
 import hump_trio
+
+
+def run(program: str) -> set[str]:
+    """Return the words that a program prints."""
+    command = [sys.executable, "-c", program]
+    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
 
 
 def test_public_names_are_sorted_and_there() -> None:
@@ -15,9 +25,9 @@ def test_public_names_are_sorted_and_there() -> None:
 
 
 def test_nothing_else_is_public() -> None:
-    """Every other name is a module of the package."""
+    """Every other name is a module of the package, or what loads them."""
     public = {name for name in vars(hump_trio) if not name.startswith("_")}
-    others = public - set(hump_trio.__all__)
+    others = public - {*hump_trio.__all__, "Any", "TYPE_CHECKING", "LOADED_LATER", "import_module"}
     assert {f"hump_trio.{name}" for name in others} <= set(sys.modules)
 
 
@@ -29,6 +39,29 @@ def test_public_names_say_where_they_come_from() -> None:
         assert value.__doc__, name
 
 
+def test_what_is_loaded_later_is_what_checkers_see() -> None:
+    """Each name comes from the module that type checkers are told, when it is first asked for."""
+    tree = ast.parse(Path(hump_trio.__file__).read_text())
+    told = {
+        alias.name: statement.module
+        for node in tree.body
+        if isinstance(node, ast.If)
+        for statement in node.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    later = {name: f"hump_trio.{module}" for name, module in hump_trio.LOADED_LATER.items()}
+    assert told == later
+    program = "import sys, hump_trio; print(*sys.modules); hump_trio.Cors, hump_trio.EventStream"
+    loaded = run(program)
+    assert not loaded & set(later.values())
+    assert run(f"{program}; print(*sys.modules)") >= {"hump_trio.middleware.cors"}
+    assert dir(hump_trio) == hump_trio.__all__
+    missing = "Corse"
+    with pytest.raises(AttributeError, match="has no attribute 'Corse'"):
+        getattr(hump_trio, missing)
+
+
 def test_statuses_are_the_standard_librarys() -> None:
     """A status is a number with a name, nothing of our own."""
     assert hump_trio.statuses is HTTPStatus
@@ -36,10 +69,6 @@ def test_statuses_are_the_standard_librarys() -> None:
 
 def test_the_facade_loads_no_extras() -> None:
     """Serving needs trio alone: httpx stays out, and so does the client that needs it."""
-    program = "import hump_trio, sys; print(*sys.modules)"
-    found = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    loaded = set(found.stdout.split())
+    loaded = run("import hump_trio, sys; print(*sys.modules)")
     assert "hump_trio.app" in loaded
     assert not loaded & {"httpx", "httpcore", "h11", "hump_trio.testing", "asyncio", "pytest"}

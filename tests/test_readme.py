@@ -73,6 +73,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The names that all of the README's blocks define, run one after the other."""
     runs: list[Callable[..., Any]] = []
     monkeypatch.setattr(trio, "run", runs.append)
+    monkeypatch.chdir(ROOT)
     names: dict[str, Any] = {}
     for block in PYTHON_BLOCKS:
         exec(compile(block, "README.md", "exec"), names)
@@ -118,7 +119,7 @@ def test_every_public_name_is_mentioned(name: str) -> None:
     assert re.search(rf"\b{name}s?\b", README)
 
 
-@pytest.mark.parametrize("extra", ["json", "testing", "all", "dev"])
+@pytest.mark.parametrize("extra", ["json", "multipart", "testing", "zstd", "all", "dev"])
 def test_extras_are_those_of_the_package(extra: str) -> None:
     """The table of extras names what pyproject.toml has."""
     assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -152,6 +153,8 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
         order = await http.post("/order")
         total = await http.get("/sum")
         letter = await http.post("/letters")
+        asset = await http.get("/assets/hello.py")
+        report = await http.get("/old", follow_redirects=True, headers={"range": "bytes=2-10"})
         unknown = await http.get("/unknown")
     assert (stranger.status_code, stranger.text) == (401, "who are you?")
     assert (member.status_code, member.text) == (409, "no tea left")
@@ -161,6 +164,23 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
     assert sorted(race.text.split()) == ["hare", "tortoise"]
     assert (order.status_code, total.text, letter.text) == (503, "4", "after 0 orders")
     assert (unknown.status_code, unknown.headers["x-greeting"]) == (404, "hello")
+    assert asset.text == (ROOT / "examples/hello.py").read_text(encoding="utf-8")
+    assert (report.text, report.url.path) == ("hump_trio", "/report")
+
+
+async def test_snippet_of_a_form_works(
+    program: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture is written as a file, and the cookie is set; an album has both texts and files."""
+    monkeypatch.chdir(tmp_path)
+    files = {"picture": ("a.png", bytes(100_000))}
+    async with client(program["app"]) as http:
+        answer = await http.post("/pictures", data={"title": "tea"}, files=files)
+        data = {"name": "tea", "price": "1.5"}
+        album = await http.post("/albums", data=data, files={"pictures": ("a.png", b"12")})
+    assert (answer.text, answer.cookies["last"]) == ("tea: 100000 bytes", "picture")
+    assert album.json() == {"name": "tea", "bytes": 2}
+    assert await trio.Path(tmp_path / "picture.png").read_bytes() == bytes(100_000)
 
 
 async def test_snippet_of_a_test_passes(program: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hump_trio.exceptions import HttpException, HttpParserError
+from hump_trio.exceptions import BindingError, HttpException, HttpParserError
 from hump_trio.headers import Headers
 from hump_trio.response import (
     HtmlResponse,
@@ -199,6 +199,17 @@ def test_an_error_as_text(kind: type[HttpException | HttpParserError]) -> None:
     response = error_response(kind(418, "short and stout"))
     assert (response.status, response.body) == (418, "short and stout")
     assert response.headers.items() == []
+
+
+def test_a_binding_error_is_always_json() -> None:
+    """Its places have no form as text, whatever the client prefers; without any it is as others."""
+    response = error_response(BindingError([("query.a", "missing")]), "text/plain")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.body == (
+        b'{"title":"Unprocessable Entity","status":422,"detail":"query.a: missing",'
+        b'"errors":[{"place":"query.a","reason":"missing"}]}'
+    )
+    assert error_response(BindingError([])).body == "Unprocessable Entity"
 
 
 def test_an_error_as_json() -> None:

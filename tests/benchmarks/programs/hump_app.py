@@ -68,9 +68,8 @@ class Bill:
 
 
 @app.post("/baskets")
-async def basket(request: Request) -> Bill:
+async def basket(posted: Basket) -> Bill:
     """Answer a model with a model."""
-    posted = request.json(Basket)
     total = sum([line.price * line.count for line in posted.lines])
     return Bill(posted.customer, total, [line.item for line in posted.lines])
 

@@ -1,0 +1,72 @@
+"""A streamed body whose parts are converted on their way."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from typing import Any, Generic, Self, TypeVar
+
+__all__ = ["ConvertedBody", "part_bytes"]
+
+T = TypeVar("T")
+
+
+class ConvertedBody(Generic[T]):
+    """What an async iterable yields, part by part, each converted to bytes.
+
+    It is no generator: closed before it was begun, it still closes what it is made of.
+
+    Args:
+        source: Iterated, and closed, in the task that does so with this.
+        convert: Makes bytes of a part.
+        finish: Makes what follows the last part.
+    """
+
+    def __init__(
+        self,
+        source: AsyncIterable[T],
+        convert: Callable[[T], Awaitable[bytes]],
+        finish: Callable[[], Awaitable[bytes]] | None = None,
+    ) -> None:
+        self._source = source
+        self._iterator: AsyncIterator[T] = aiter(source)
+        self._convert = convert
+        self._finish = finish
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            part = await anext(self._iterator)
+        except StopAsyncIteration:
+            if self._finish is None:
+                raise
+            finish, self._finish = self._finish, None
+            return await finish()
+        return await self._convert(part)
+
+    async def aclose(self) -> None:
+        """Close the source, and its iterator if that is another object."""
+        try:
+            await close(self._iterator)
+        finally:
+            if self._iterator is not self._source:
+                await close(self._source)
+
+
+async def close(body: Any) -> None:
+    """Close what can be closed."""
+    aclose = getattr(body, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+def part_bytes(part: bytes | str) -> bytes:
+    """Return a part of a streamed body as bytes.
+
+    Raises:
+        TypeError: It is neither text nor bytes.
+    """
+    if isinstance(part, str):
+        return part.encode()
+    if isinstance(part, bytes | bytearray | memoryview):
+        return bytes(part)
+    raise TypeError(f"a streamed body yields bytes or str, not {type(part).__name__}")

@@ -1,0 +1,275 @@
+"""An answer that is a file: all of it, a part, or that the client has it already."""
+
+import os
+import re
+import time
+from functools import cache
+from mimetypes import MimeTypes
+from os.path import basename, splitext
+from secrets import token_hex
+from typing import ClassVar
+from urllib.parse import quote
+
+from hump_trio.conditional import (
+    Span,
+    choose_spans,
+    content_range,
+    encode_multipart,
+    judge_preconditions,
+)
+from hump_trio.exceptions import HttpException
+from hump_trio.headers import Headers
+from hump_trio.http_date import encode_http_date
+from hump_trio.opened_file import OpenedFile, open_file
+from hump_trio.request import Request
+from hump_trio.response import BYTES_TYPE, Fields, Response
+
+__all__ = ["FileResponse", "content_type_of", "respond_with_file"]
+
+# Up to here a file is read at once and goes out as any other short answer.
+WHOLE_BYTES = 64 * 1024
+# A part of a longer one: more would be no faster and is held for each connection.
+PART_BYTES = 256 * 1024
+# What was changed this shortly ago may be changed again without a change of its time: some file
+# systems count in two seconds. Until then its entity tag is a weak one (RFC 9110 section 8.8.1).
+RECENT_SECONDS = 2.0
+# What makes a request's answer depend on what the client has.
+CONDITIONS = frozenset(
+    {"if-match", "if-unmodified-since", "if-none-match", "if-modified-since", "range"}
+)
+# Of what isn't sent with a 304 (RFC 9110 section 15.4.5).
+CONTENT_FIELDS = frozenset(
+    {"content-type", "content-encoding", "content-disposition", "content-language"}
+)
+
+# What older versions of Python don't know, or call otherwise.
+TYPES = {
+    ".7z": "application/x-7z-compressed",
+    ".avif": "image/avif",
+    ".br": BYTES_TYPE,
+    ".bz2": "application/x-bzip2",
+    ".gz": "application/gzip",
+    ".js": "text/javascript",
+    ".md": "text/markdown",
+    ".mjs": "text/javascript",
+    ".otf": "font/otf",
+    ".ttf": "font/ttf",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".xz": "application/x-xz",
+    ".zst": "application/zstd",
+}
+# RFC 6266 appendix D: escapes and quotes are read differently, and not every client reads them.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9 !#$&'()+,\-.;=@\[\]^_`{}~]+")
+
+
+class FileResponse(Response):
+    """An answer that is a file, found when the handler has returned.
+
+    Ranges, conditional requests and HEAD are answered for it; a file that isn't there, or isn't
+    a regular one, or can't be read is a 404. Its type is that of its name.
+
+    Args:
+        path: Of the file. Where a client has a say in it, see `Router.static`.
+        status: As of `Response`. With any but 200 the file is always sent, and whole.
+        headers: As of `Response`. An ``ETag`` or ``Last-Modified`` here counts.
+        filename: What a browser is to save it as, instead of showing it.
+
+    Raises:
+        TypeError: The path is none.
+    """
+
+    __slots__ = ("_path",)
+    depends_on_request: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        status: int = 200,
+        headers: Fields = (),
+        *,
+        filename: str | None = None,
+    ) -> None:
+        Response.__init__(self, None, status, headers)
+        self._path = os.fsdecode(path)
+        self.headers.setdefault("content-type", content_type_of(filename or self._path))
+        if filename is not None:
+            self.headers.setdefault("content-disposition", attachment(filename))
+
+    async def resolve(self, request: Request) -> Response:
+        """Return the answer for a request (see `respond_with_file`).
+
+        Raises:
+            HttpException: 404, there is no such file; 412 or 416, as the client has asked for.
+            OverloadError: 503, there are no descriptors left.
+        """
+        file = await open_file(self._path)
+        if file is None or not file.is_regular:
+            raise HttpException(404, "this file is not here")
+        return await respond_with_file(file, request, self.status, self.headers.items())
+
+
+class FileBody:
+    """A body that is made of parts of a file; it closes the file.
+
+    Args:
+        file: Its own from now on.
+        pieces: Parts of the file, and bytes between them.
+    """
+
+    __slots__ = ("_file", "_pieces")
+
+    def __init__(self, file: OpenedFile, pieces: list[bytes | Span]) -> None:
+        self._file = file
+        self._pieces = pieces
+
+    def __aiter__(self) -> "FileBody":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._pieces:
+            raise StopAsyncIteration
+        piece = self._pieces[0]
+        self._pieces[:1] = [piece[PART_BYTES:]] if len(piece) > PART_BYTES else []
+        return await read_piece(self._file, piece[:PART_BYTES])
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+async def respond_with_file(
+    file: OpenedFile,
+    request: Request,
+    status: int,
+    fields: list[tuple[str, str]],
+    *,
+    mark: str = "",
+) -> Response:
+    """Return the answer that an open file is to a request. A short one is read at once.
+
+    Args:
+        file: A regular one; the answer's from now on.
+        request: What is answered.
+        status: Of the whole file.
+        fields: Of the whole file, checked, names in lower case; they become the answer's.
+        mark: Tells the entity tags of two forms of one file apart.
+
+    Raises:
+        EOFError: The file has become shorter.
+        HttpException: 412, a precondition fails; 416, nothing of it is asked for.
+        OSError: It can't be read.
+
+    Cancellation: a checkpoint only if a disk has to be waited for; the file is closed then.
+    """
+    try:
+        etag, last_modified = describe(file.status, fields, mark)
+        response = Response(None, status)
+        response.headers = Headers.received(fields)
+        pieces = choose_pieces(file.status.st_size, request, response, etag, last_modified)
+        byte_count = sum(map(len, pieces))
+        if request.method == "HEAD":
+            response.headers["content-length"] = str(byte_count)
+        elif byte_count > WHOLE_BYTES:
+            response.headers["content-length"] = str(byte_count)
+            response.body = FileBody(file, pieces)
+            return response
+        else:
+            response.body = b"".join([await read_piece(file, piece) for piece in pieces])
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return response
+
+
+async def read_piece(file: OpenedFile, piece: bytes | Span) -> bytes:
+    """Return a piece of a body (see `OpenedFile.read`)."""
+    return piece if isinstance(piece, bytes) else await file.read(piece)
+
+
+def describe(status: os.stat_result, fields: list[tuple[str, str]], mark: str) -> tuple[str, str]:
+    """Say of a file what a client needs to ask for it again; return its tag and its date."""
+    given = dict(fields)
+    now = time.time()
+    etag, last_modified = given.get("etag"), given.get("last-modified")
+    if etag is None:
+        recent = now - status.st_mtime < RECENT_SECONDS
+        etag = f'{"W/" if recent else ""}"{status.st_mtime_ns:x}-{status.st_size:x}{mark}"'
+        fields.append(("etag", etag))
+    if last_modified is None:
+        # Never later than now (RFC 9110 section 8.8.2.1).
+        last_modified = encode_http_date(int(min(status.st_mtime, now)))
+        fields.append(("last-modified", last_modified))
+    if "accept-ranges" not in given:
+        fields.append(("accept-ranges", "bytes"))
+    return etag, last_modified
+
+
+def choose_pieces(
+    size_bytes: int, request: Request, response: Response, etag: str, last_modified: str
+) -> list[bytes | Span]:
+    """Return what is to be sent of so many bytes, and let the response say so."""
+    whole: list[bytes | Span] = [range(size_bytes)]
+    conditional = response.status == 200 and request.method in ("GET", "HEAD")
+    if not conditional or CONDITIONS.isdisjoint(request.headers):
+        return whole
+    judged = judge_preconditions(request.headers, etag, last_modified)
+    if judged == 412:
+        raise HttpException(412, "this is not what you have")
+    if judged == 304:
+        response.status = 304
+        for name in CONTENT_FIELDS.intersection(response.headers):
+            del response.headers[name]
+        return []
+    if request.method == "HEAD":
+        return whole
+    spans = choose_spans(request.headers, size_bytes, etag, last_modified)
+    if spans is None:
+        return whole
+    if not spans:
+        unsatisfied = {"content-range": f"bytes */{size_bytes}"}
+        raise HttpException(416, "nothing is there", headers=unsatisfied)
+    response.status = 206
+    return set_spans(spans, size_bytes, response.headers)
+
+
+def set_spans(spans: list[Span], size_bytes: int, headers: Headers) -> list[bytes | Span]:
+    """Return the body of an answer with parts of a file, and say so in its headers."""
+    if len(spans) == 1:
+        headers["content-range"] = content_range(spans[0], size_bytes)
+        return [spans[0]]
+    boundary = token_hex(16)
+    content_type = headers.get("content-type", BYTES_TYPE)
+    headers["content-type"] = f"multipart/byteranges; boundary={boundary}"
+    return encode_multipart(spans, size_bytes, content_type, boundary)
+
+
+@cache
+def known_types() -> dict[str, str]:
+    """Return types by the ends of names: the same on every machine, whatever it has in /etc.
+
+    Made when the first file is served: Python's own table takes 3 ms.
+    """
+    informal, standard = MimeTypes().types_map
+    return {**informal, **standard, **TYPES}
+
+
+def content_type_of(name: str) -> str:
+    """Return the type of a file by the end of its name; text is taken for UTF-8."""
+    kind = known_types().get(splitext(name)[1].lower(), BYTES_TYPE)
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+def attachment(filename: str) -> str:
+    """Return the ``Content-Disposition`` for saving something under a name.
+
+    Source: RFC 6266 sections 4.2 and 4.3, RFC 8187 section 3.2.
+    """
+    name = basename(filename)
+    if not name:
+        return "attachment"
+    if PLAIN_NAME.fullmatch(name):
+        return f'attachment; filename="{name}"'
+    return f"attachment; filename*=UTF-8''{quote(name, safe='!#$&+-.^_`|~', errors='replace')}"

@@ -1,0 +1,1 @@
+"""Middleware in the box: small classes, each used as ``app.middleware(Cors(...))``."""

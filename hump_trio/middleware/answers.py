@@ -1,0 +1,44 @@
+"""What several of the middleware do with the answers that they get."""
+
+from copy import copy
+
+from hump_trio.dispatch import answer_unexpected
+from hump_trio.headers import Headers
+from hump_trio.layer import CallNext
+from hump_trio.request import Request
+from hump_trio.response import Response
+
+__all__ = ["add_vary", "answer_to", "own_copy"]
+
+
+async def answer_to(request: Request, call_next: CallNext) -> Response:
+    """Return what is answered below, whatever that is, for the caller to change.
+
+    An error that nobody foresaw becomes the 500 that it would become further out, so that this
+    one has the caller's header fields too.
+    """
+    try:
+        response = await call_next(request)
+    except Exception as error:
+        response = answer_unexpected(request, error)
+    return own_copy(response)
+
+
+def own_copy(response: Response) -> Response:
+    """Return a copy with header fields of its own: a handler may return one answer many times."""
+    response = copy(response)
+    response.headers = Headers(response.headers)
+    return response
+
+
+def add_vary(headers: Headers, name: str) -> None:
+    """Say that an answer depends on a field of its request (RFC 9110 section 12.5.5).
+
+    Args:
+        headers: Of the answer.
+        name: Of the request's field.
+    """
+    present = headers.get("vary", "")
+    names = [each.strip().lower() for each in present.split(",")]
+    if "*" not in names and name.lower() not in names:
+        headers["vary"] = f"{present}, {name}" if present else name

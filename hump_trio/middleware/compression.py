@@ -1,0 +1,131 @@
+"""Smaller answers, for clients that take them."""
+
+import math
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+
+from hump_trio.headers import Headers
+from hump_trio.layer import CallNext
+from hump_trio.middleware.answers import add_vary, own_copy
+from hump_trio.middleware.coding import Coder, gzip_coder, load_zstd, zstd_coder
+from hump_trio.middleware.options import check_flag, check_number
+from hump_trio.request import Request
+from hump_trio.response import ACCEPT_ITEMS, Response, quality_of
+
+__all__ = ["Compression"]
+
+# What isn't compressed already, by content type.
+PLAIN_KINDS = re.compile(
+    r"text/.+|.+\+(?:json|xml|text)|image/(?:bmp|x-icon|vnd\.microsoft\.icon)|font/(?:otf|ttf)"
+    r"|application/(?:json|jsonl|x-ndjson|javascript|xml|wasm|x-javascript|yaml|toml|sql)"
+)
+# Fields that tell of bytes which others would take the place of.
+BYTE_FIELDS = ("content-encoding", "content-range", "content-digest", "repr-digest")
+
+
+class Compression:
+    """Compresses answers with zstd or gzip, whichever a client likes better; zstd if both alike.
+
+    zstd needs Python 3.14 or the extra ``zstd``. Text, JSON and their like are compressed, whole
+    or streamed; each part of a stream can be read by the client as soon as it was sent. Left alone
+    are answers that are small, partial, encoded already, of unknown type, or marked
+    ``Cache-Control: no-transform``. ETags become weak, since the bytes are others. Register it
+    first, so that it knows of cookies that others set.
+
+    Args:
+        minimum_bytes: Bodies below are left alone. 1024: they fit in a packet anyway.
+        level: Of gzip, 1 to 9. 4: each further one takes a quarter more time for 2 % less.
+        with_cookies: Whether answers that set cookies are compressed too. False: who can make a
+            visitor's browser ask, and sees the size of answers, could guess a secret that stands
+            beside what he has put there himself (the BREACH attack).
+
+    Raises:
+        TypeError: ``with_cookies`` isn't a bool.
+        ValueError: A number that makes no sense.
+
+    Cancellation: what is being compressed in a thread is waited for, 1 MiB at most.
+
+    Source: RFC 9110 sections 8.4 and 12.5.3.
+    """
+
+    def __init__(
+        self, *, minimum_bytes: int = 1024, level: int = 4, with_cookies: bool = False
+    ) -> None:
+        check_number("minimum_bytes", minimum_bytes, 0, math.inf)
+        check_number("level", level, 1, 9)
+        check_flag("with_cookies", with_cookies)
+        self._minimum_bytes = minimum_bytes
+        self._with_cookies = with_cookies
+        zstd = load_zstd()
+        self._codings: dict[str, Callable[[], Coder]] = {"gzip": partial(gzip_coder, level)}
+        if zstd is not None:
+            self._codings = {"zstd": partial(zstd_coder, zstd), **self._codings}
+
+    async def __call__(self, request: Request, call_next: CallNext) -> Response:
+        """Compress the answer, if both it and the client are made for it."""
+        response = own_copy(await call_next(request))
+        response.settle()
+        headers = response.headers
+        if response.status == 304:
+            self._agree(request, headers)  # as the answer said that it is still good
+        elif self._suits(request, response):
+            coding = self._agree(request, headers)
+            if coding is not None:
+                headers["content-encoding"] = coding
+                for name in ("content-length", "accept-ranges"):
+                    if name in headers:
+                        del headers[name]
+                if request.method == "HEAD" and isinstance(response.body, bytes):
+                    response.body = nothing()
+                response.body = await self._codings[coding]().convert(response.body)
+        return response
+
+    def _suits(self, request: Request, response: Response) -> bool:
+        """Tell whether an answer would be compressed for a client that takes all codings."""
+        headers, body = response.headers, response.body
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        length = headers.get("content-length", "")
+        if isinstance(body, bytes) and (body or request.method != "HEAD"):
+            length = str(len(body))
+        return (
+            response.status not in {204, 205, 206}
+            and PLAIN_KINDS.fullmatch(kind) is not None
+            and not any(name in headers for name in BYTE_FIELDS)
+            and "no-transform" not in headers.get("cache-control", "").lower()
+            and (self._with_cookies or "set-cookie" not in headers)
+            and not (length.isdecimal() and int(length) < self._minimum_bytes)
+        )
+
+    def _agree(self, request: Request, headers: Headers) -> str | None:
+        """Return the coding to use, if any, and tell caches that it depends on the client."""
+        add_vary(headers, "Accept-Encoding")
+        coding = choose_coding(request.headers.get("accept-encoding", ""), list(self._codings))
+        tag = headers.get("etag", "W/")
+        if coding is not None and not tag.startswith("W/"):
+            headers["etag"] = f"W/{tag}"
+        return coding
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    """Yield nothing: a body of unknown length for HEAD, which isn't worth compressing."""
+    return
+    yield
+
+
+def choose_coding(accept: str, codings: Sequence[str]) -> str | None:
+    """Return the coding that a client likes best, the first of several; None for none at all.
+
+    Args:
+        accept: Its ``Accept-Encoding`` field. An empty one, and none, ask for no coding.
+        codings: Ours; only ``gzip`` is taken to be meant by ``*``.
+    """
+    qualities: dict[str, float] = {}
+    for item in accept.lower().split(",", ACCEPT_ITEMS)[:ACCEPT_ITEMS]:
+        name, _, parameters = item.partition(";")
+        name = name.strip().removeprefix("x-")
+        qualities[name] = quality_of(parameters)
+    qualities.setdefault("gzip", qualities.get("*", 0.0))
+    best = max(codings, key=lambda coding: qualities.get(coding, 0.0))
+    quality = qualities.get(best, 0.0)
+    return best if quality > 0 and quality >= qualities.get("identity", 0.0) else None

@@ -1,0 +1,59 @@
+"""Which hosts an app answers for."""
+
+import re
+from collections.abc import Iterable
+
+from hump_trio.exceptions import HttpException
+from hump_trio.layer import CallNext
+from hump_trio.middleware.options import list_of_text
+from hump_trio.request import Request
+from hump_trio.response import Response
+
+__all__ = ["TrustedHosts"]
+
+PATTERN = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+
+HOST = re.compile(r"([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]*)?")
+
+
+class TrustedHosts:
+    """Refuses requests for other hosts than the app's own: 421.
+
+    A client can name any host it likes, and links or caches made of that name lead elsewhere.
+    Names are compared without port, in any case. 421 and not 400, since nothing is malformed.
+
+    Args:
+        hosts: Names and addresses without port (IPv6 in brackets); ``*.example.com`` is every
+            name below ``example.com``, but not itself.
+
+    Raises:
+        TypeError: The hosts are no list of str.
+        ValueError: There are none, or one isn't a host.
+
+    Source: RFC 9110 sections 7.4 and 15.5.20.
+    """
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        names = [name.lower() for name in list_of_text("hosts", hosts)]
+        for name in names:
+            if not PATTERN.fullmatch(name):
+                raise ValueError(
+                    f"a host is 'example.com', '*.example.com', '127.0.0.1' or '[::1]', without a"
+                    f" port, not {name!r:.80}"
+                )
+        if not names:
+            raise ValueError("hosts is empty: nobody would be answered")
+        self._names = frozenset(name for name in names if name[0] != "*")
+        self._suffixes = tuple(name[1:] for name in names if name[0] == "*")
+
+    async def __call__(self, request: Request, call_next: CallNext) -> Response:
+        """Let requests for the app's hosts pass.
+
+        Raises:
+            HttpException: 421, it is for another one.
+        """
+        found = HOST.fullmatch(request.host.lower())
+        host = "" if found is None else found[1]
+        if host not in self._names and not host.endswith(self._suffixes):
+            raise HttpException(421, "this host is not served here")
+        return await call_next(request)

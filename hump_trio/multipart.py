@@ -1,0 +1,253 @@
+"""The bytes of a ``multipart/form-data`` body to its parts, in whatever pieces they arrive.
+
+The grammar is python-multipart's (extra ``multipart``); what it leaves open is decided here: that
+nothing stands before the first boundary, that the last one is there, and what a part is called.
+Where the bytes come from and where a file's content goes isn't known here.
+"""
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from hump_trio.exceptions import HttpException
+
+__all__ = ["MultipartParser", "PartEvent", "PartHead", "import_parser"]
+
+# RFC 2046 section 5.1.1.
+BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
+# A parameter of a field: a token, or a quoted string. Clients don't always quote a boundary that
+# has to be, so whatever can't end a parameter is taken for a token.
+PARAMETER = re.compile(
+    r"[ \t]*;[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;\"]+))[ \t]*)?"
+)
+QUOTED_PAIR = re.compile(r"\\([\"\\])")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# A part has two fields, .NET and Java send four; a file's name has at most 255 characters.
+HEADER_COUNT = 8
+HEADER_BYTES = 4096
+# How a part may be encoded (RFC 7578 section 4.7): not at all.
+PLAIN_ENCODINGS = frozenset({"binary", "8bit", "7bit"})
+# Tells no one: a client's bad bytes are its own business.
+SILENT: logging.Logger = logging.Logger("multipart", logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class PartHead:
+    """The beginning of a part.
+
+    Args:
+        name: Of the field.
+        filename: Without folders, may be empty; None: the part is text.
+        content_type: As sent; may be empty.
+    """
+
+    name: str
+    filename: str | None
+    content_type: str
+
+
+# A part begins, goes on, or ends (None).
+PartEvent: TypeAlias = PartHead | bytes | None
+
+
+class MultipartParser:
+    """Turns pieces of a body into events: for each part its head, its bytes, its end.
+
+    Args:
+        content_type: Of the request; it has the boundary.
+        part_limit: The most parts that are taken.
+
+    Raises:
+        HttpException: 415 for another content type, 400 for a boundary that can't be one.
+        TypeError: python-multipart isn't installed.
+    """
+
+    def __init__(self, content_type: str, part_limit: int) -> None:
+        plain_parser, self._malformed = import_parser()
+        boundary = parse_boundary(content_type)
+        self._plain = plain_parser(
+            boundary.encode(),
+            {
+                "on_part_begin": self._begin_part,
+                "on_header_field": self._extend_name,
+                "on_header_value": self._extend_value,
+                "on_header_end": self._end_field,
+                "on_headers_finished": self._end_head,
+                "on_part_data": self._add_data,
+                "on_part_end": self._end_part,
+                "on_end": self._end,
+            },
+            max_header_count=HEADER_COUNT,
+            max_header_size=HEADER_BYTES,
+        )
+        self._plain.logger = SILENT
+        self._parts_left = self._part_limit = part_limit
+        self._begun = False
+        self._ended = False
+        self._name = b""
+        self._value = b""
+        self._fields: dict[str, str] = {}
+        self._events: list[PartEvent] = []
+
+    def parse(self, data: bytes) -> list[PartEvent]:
+        """Return what some more bytes of the body bring. What follows the last boundary is skipped.
+
+        Raises:
+            HttpException: 400 for what is malformed, 413 for too many parts.
+        """
+        if not self._begun and data:
+            self._begun = True
+            if not data.startswith(b"-"):  # the library skips line ends
+                raise malformed("something stands before its first boundary")
+        try:
+            self._plain.write(data)
+        except self._malformed as error:
+            raise malformed("a boundary or a part's header is malformed or too long") from error
+        events, self._events = self._events, []
+        return events
+
+    def close(self) -> None:
+        """Tell that the body has ended.
+
+        Raises:
+            HttpException: 400, the last boundary is missing.
+        """
+        if not self._ended:
+            raise malformed("its last boundary is missing")
+
+    def _begin_part(self) -> None:
+        if not self._parts_left:
+            raise HttpException(413, f"the form has more than {self._part_limit} parts")
+        self._parts_left -= 1
+        self._fields = {}
+
+    def _extend_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _extend_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_field(self) -> None:
+        name, self._name = self._name.decode().lower(), b""
+        value, self._value = self._value, b""
+        if name in self._fields:
+            raise malformed("a part's header is repeated")
+        try:
+            self._fields[name] = value.decode()
+        except UnicodeDecodeError as error:
+            raise malformed("a part's header is not utf-8") from error
+        if CONTROL.search(self._fields[name]):
+            raise malformed("a part's header has a control character")
+
+    def _end_head(self) -> None:
+        fields = self._fields
+        encoding = fields.get("content-transfer-encoding", "binary").strip().lower()
+        if encoding not in PLAIN_ENCODINGS:
+            raise malformed("a part is encoded, which no browser does")
+        name, filename = parse_disposition(fields.get("content-disposition", ""))
+        content_type = fields.get("content-type", "").strip()
+        if filename is None and content_type.lower().startswith("multipart/"):
+            raise malformed("a part has parts of its own")
+        self._events.append(PartHead(name, filename, content_type))
+
+    def _add_data(self, data: bytes, start: int, end: int) -> None:
+        self._events.append(data[start:end])
+
+    def _end_part(self) -> None:
+        self._events.append(None)
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def import_parser() -> tuple[Any, type[Exception]]:
+    """Return the library's parser, and what it raises.
+
+    Raises:
+        TypeError: It isn't installed.
+    """
+    try:
+        from python_multipart.exceptions import FormParserError
+        from python_multipart.multipart import MultipartParser as PlainParser
+    except ImportError as error:
+        raise TypeError(
+            "forms with files need python-multipart: pip install 'hump-trio[multipart]'"
+        ) from error
+    return PlainParser, FormParserError
+
+
+def parse_boundary(content_type: str) -> str:
+    """Return the boundary that a content type names.
+
+    Raises:
+        HttpException: 415 for another type than ``multipart/form-data``, 400 if the boundary is
+            missing or can't be one.
+
+    Source: RFC 2046 section 5.1.1; RFC 7578 section 4.1.
+    """
+    media_type, parameters = parse_parameters(content_type)
+    if media_type != "multipart/form-data":
+        raise HttpException(415, "a multipart form is needed")
+    boundary = parameters.get("boundary", "")
+    if not BOUNDARY.fullmatch(boundary):
+        raise malformed("its boundary is missing or malformed")
+    return boundary
+
+
+def parse_disposition(value: str) -> tuple[str, str | None]:
+    """Return the name of a part, and the name of its file if it is one.
+
+    ``filename*`` mustn't be sent; beside ``filename``, as .NET sends it, it is left alone. A
+    file's name loses its folders, which old browsers send and attackers make up.
+
+    Raises:
+        HttpException: 400 for what is malformed, or no part of a form.
+
+    Source: RFC 7578 section 4.2.
+    """
+    disposition, parameters = parse_parameters(value)
+    if disposition != "form-data" or "name" not in parameters:
+        raise malformed("a part doesn't say which field it is")
+    filename = parameters.get("filename")
+    if filename is None:
+        if "filename*" in parameters:
+            raise malformed("a part has a filename* without a filename")
+        return parameters["name"], None
+    filename = filename.replace("\\", "/").rpartition("/")[2]
+    return parameters["name"], "" if filename in (".", "..") else filename
+
+
+def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
+    r"""Return a field's value without its parameters in lower case, and them by name.
+
+    Browsers write a quote as ``%22`` in a quoted string, others ``\"``. Their ``%0D`` and ``%0A``
+    stay as they are, so that no name holds a line end. A backslash before anything else is one,
+    as in the paths that old browsers send.
+
+    Raises:
+        HttpException: 400, a parameter is malformed or repeated.
+
+    Source: WHATWG HTML, multipart/form-data encoding algorithm; RFC 9110 section 5.6.6.
+    """
+    first = value.partition(";")[0]
+    parameters: dict[str, str] = {}
+    at = len(first)
+    while at < len(value):
+        found = PARAMETER.match(value, at)
+        if found is None:
+            raise malformed("a parameter is malformed")
+        at = found.end()
+        if found[1] is None:  # a semicolon alone
+            continue
+        name, quoted, token = found[1].lower(), found[2], found[3]
+        if name in parameters:
+            raise malformed("a parameter is repeated")
+        unquoted = token if quoted is None else QUOTED_PAIR.sub(r"\1", quoted)
+        parameters[name] = unquoted.replace("%22", '"')
+    return first.strip().lower(), parameters
+
+
+def malformed(reason: str) -> HttpException:
+    """Return the error for a form that can't be read."""
+    return HttpException(400, f"the form can't be read: {reason}")

@@ -1,0 +1,53 @@
+"""What several of the middleware do with answers."""
+
+import pytest
+
+from hump_trio import Headers, JsonResponse, Request, Response
+from hump_trio.middleware.answers import add_vary, answer_to, own_copy
+from tests.middleware.onion import a_request
+
+
+@pytest.mark.parametrize(
+    ("present", "vary"),
+    [
+        ([], "Origin"),
+        (["Accept"], "Accept, Origin"),
+        (["Accept", "Cookie"], "Accept, Cookie, Origin"),
+        (["origin"], "origin"),
+        (["Accept,ORIGIN , Cookie"], "Accept,ORIGIN , Cookie"),
+        (["*"], "*"),
+        (["X-Origin"], "X-Origin, Origin"),
+    ],
+)
+def test_vary_names_a_field_once(present: list[str], vary: str) -> None:
+    """Beside those that are there, in any case; ``*`` says it all."""
+    headers = Headers([("vary", value) for value in present])
+    add_vary(headers, "Origin")
+    assert headers.get("vary") == vary
+
+
+def test_a_copy_has_headers_of_its_own() -> None:
+    """An answer that a handler returns again and again is not changed, whatever its class."""
+    shared = JsonResponse({"a": 1}, 201, {"x-a": "b"})
+    copy = own_copy(shared)
+    copy.headers["x-a"] = "c"
+    copy.body = b""
+    assert type(copy) is JsonResponse
+    assert (copy.status, shared.headers["x-a"], shared.body) == (201, "b", b'{"a":1}')
+
+
+async def test_an_error_is_answered_once(caplog: pytest.LogCaptureFixture) -> None:
+    """One that nobody foresaw is logged and a 500; what isn't an `Exception` passes."""
+    request = a_request()
+
+    async def fail(request: Request) -> Response:
+        raise LookupError("secret")
+
+    async def leave(request: Request) -> Response:
+        raise SystemExit
+
+    assert (await answer_to(request, fail)).status == 500
+    assert request.outcome == "crash"
+    assert [str(record.exc_info and record.exc_info[1]) for record in caplog.records] == ["secret"]
+    with pytest.raises(SystemExit):
+        await answer_to(request, leave)

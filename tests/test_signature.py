@@ -1,0 +1,362 @@
+"""What a signature says, and what can't be bound, told at registration."""
+
+import functools
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum, StrEnum
+from typing import Annotated, Any, Literal, NewType, TypedDict
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from hump_trio import (
+    Cookie,
+    Header,
+    Hump,
+    JsonResponse,
+    Query,
+    Request,
+    Response,
+    RouteError,
+    json_text,
+)
+from hump_trio.json_text import StandardJson
+from hump_trio.routing import Handler, Route
+from hump_trio.signature import Parameter, Signature, parse_signature, result_kinds
+from tests.typed_handlers import ask, taking
+
+
+@dataclass
+class Item:
+    """A body."""
+
+    name: str
+
+
+class Place(msgspec.Struct):
+    """A body too."""
+
+    name: str
+
+
+class Odd(Enum):
+    """Nothing that texts are told apart by."""
+
+    HALF = 0.5
+
+
+class Word(StrEnum):
+    """A result that is text."""
+
+    YES = "yes"
+
+
+class Key(TypedDict):
+    """A body that stays a dict."""
+
+    a: int
+
+
+class Foreign:
+    """Nothing that a text or JSON could be."""
+
+
+@dataclass
+class HoldsForeign:
+    """A body that JSON has nothing for."""
+
+    inner: list[Foreign]
+
+
+@dataclass
+class Guarded:
+    """A body with a field that its constructor doesn't take."""
+
+    name: str
+    admin: bool = field(default=False, init=False)
+
+
+@dataclass
+class HoldsGuarded:
+    """A body with such a body in it."""
+
+    inner: dict[str, list[Guarded]]
+
+
+def parse(handler: Handler, template: str = "/", *, method: str = "POST") -> Signature:
+    """Return the signature of a handler."""
+    return parse_signature(Route(template=template, methods=(method,), handler=handler))
+
+
+async def everything(
+    number: int,
+    request: Request,
+    item: Item,
+    page: Annotated[int, msgspec.Meta(ge=1), Query(alias="p")] = 1,
+    *,
+    x_token: Annotated[str, Header()],
+    session: Annotated[str | None, Cookie()] = None,
+    left: Any = None,
+) -> list[Item]:
+    """Ask for one of each."""
+    return []
+
+
+def test_a_signature_tells_all_that_a_handler_takes() -> None:
+    """For whoever binds or documents it."""
+    found = parse(everything, "/{number}")
+    assert [(each.name, each.source, each.field, each.place) for each in found.parameters] == [
+        ("number", "path", "number", "path.number"),
+        ("request", "request", "", "request"),
+        ("item", "body", "", "body"),
+        ("page", "query", "p", "query.p"),
+        ("x_token", "header", "x-token", "header.x-token"),
+        ("session", "cookie", "session", "cookie.session"),
+    ]
+    assert [each.required for each in found.parameters] == [True, True, True, False, True, False]
+    assert [each.default for each in found.parameters if not each.required] == [1, None]
+    assert found.parameters[2] == Parameter("item", "body", "", Item)
+    assert found.returns == list[Item]
+    assert parse(taking(None)).returns is Any
+
+
+WRITTEN = """
+from __future__ import annotations
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+import functools
+from hump_trio import timeout
+if TYPE_CHECKING:
+    from hump_trio import Request, Response
+
+@dataclass
+class Item:
+    name: str
+    inner: Item | None = None
+
+async def good(request: Request, item: Item, n: int = 1) -> Item: ...
+async def nested(item: list["Item"]) -> Response: ...
+async def bad(item: Itme) -> Item: ...
+async def worse(item: "not an annotation") -> Item: ...
+decorated = timeout(5)(good)
+
+class Shop:
+    async def __call__(self, item: Item) -> Item: ...
+
+def local():
+    @dataclass
+    class Inner:
+        name: str
+
+    @dataclass
+    class Outer:
+        inner: Inner
+
+    async def named(outer: Outer): ...
+    async def held(outer): ...
+    held.__annotations__["outer"] = Outer
+    return named, held
+"""
+
+
+def test_annotations_may_be_text() -> None:
+    """As after ``from __future__ import annotations``; the Request is known without an import."""
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(WRITTEN, names)
+    item = names["Item"]
+    for handler in (names["good"], names["decorated"], functools.partial(names["good"])):
+        found = parse(handler)
+        assert [each.annotation for each in found.parameters] == [Request, item, int]
+        assert found.returns is item
+    assert parse(names["nested"]).parameters[0].annotation == list.__class_getitem__(item)
+    assert parse(names["nested"]).returns is Any
+    assert parse(names["Shop"]()).parameters[0].annotation is item
+    assert parse(names["Shop"]().__call__).parameters[0].annotation is item
+
+
+@pytest.mark.parametrize("name", ["bad", "worse"])
+def test_a_name_that_is_not_found_is_named(name: str) -> None:
+    """With the parameter that it stands at."""
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(WRITTEN, names)
+    message = f"{name} has a parameter 'item' whose annotation .+ can't be resolved"
+    with pytest.raises(RouteError, match=message):
+        parse(names[name])
+
+
+def test_a_class_within_a_function_is_found_by_no_name() -> None:
+    """Neither by the handler's annotations nor by another class's."""
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(WRITTEN, names)
+    named, held = names["local"]()
+    told = ((named, "'Outer' can't be resolved"), (held, "name 'Inner' is not defined"))
+    for handler, what in told:
+        with pytest.raises(RouteError, match=f"a parameter 'outer' .*{what}"):
+            Hump().post("/")(handler)
+
+
+async def two_bodies(a: Item, b: Place) -> None:
+    """Ask for more than there is."""
+
+
+async def two_requests(a: Request, b: Request) -> None:
+    """Ask for one thing twice."""
+
+
+async def by_position(a: int, b: int = 1, /) -> None:
+    """Ask for what has no position."""
+
+
+async def request_behind(a: str = "", b: Request | None = None, /) -> None:
+    """Ask for the request where a value would have to go before it."""
+
+
+NO_TEXT = "no text is read as"
+# Handler, template, method, what the message has in it.
+REFUSED: list[tuple[Any, str, str, str]] = [
+    (two_bodies, "/", "POST", "'b' that is a second body beside 'a': make them fields of one"),
+    (two_requests, "/", "GET", "'b' that is neither the request nor in its path"),
+    (by_position, "/", "GET", "'a' that is passed by name: drop the /"),
+    (request_behind, "/", "GET", "'a' that is passed by name: drop the /"),
+    (taking(Item), "/", "GET", "that is a body, which a GET has none of"),
+    (taking(list[Item]), "/", "HEAD", "that is a body, which a HEAD has none of"),
+    (taking(Foreign), "/", "GET", NO_TEXT),
+    (taking(bytes), "/", "GET", NO_TEXT),
+    (taking(complex), "/", "GET", NO_TEXT),
+    (taking(Odd), "/", "GET", NO_TEXT),
+    (taking(Literal[True]), "/", "GET", NO_TEXT),
+    (taking(type(None)), "/", "GET", NO_TEXT),
+    (taking(list[list[int]]), "/", "GET", NO_TEXT),
+    (taking(list[int] | int), "/", "GET", NO_TEXT),
+    (taking(int | Foreign), "/", "GET", NO_TEXT),
+    (taking(Annotated[Item, Query()]), "/", "GET", NO_TEXT),
+    (taking(Annotated[list[int], Cookie()]), "/", "GET", NO_TEXT),
+    (taking(list[int]), "/{value}", "GET", NO_TEXT),
+    (taking(HoldsForeign), "/", "POST", "JSON has nothing for a Foreign"),
+    (taking(Item | Guarded), "/", "POST", "may not contain more than one dataclass"),
+    (taking(Guarded), "/", "POST", "clients could set Guarded.admin, for all its init=False"),
+    (taking(HoldsGuarded), "/", "POST", "clients could set Guarded.admin"),
+    (taking(Annotated[int, msgspec.Meta(min_length=1)]), "/", "GET", "min_length"),
+    (taking(UUID), "/{value:int}", "GET", "{value:int}, which is no <class 'uuid.UUID'>; write"),
+    (taking(str), "/{value:uuid}", "GET", "{value:uuid}, which is no"),
+    (taking(bool), "/{value:int}", "GET", "write {value}, or value: int"),
+    (taking(Annotated[int, Query()]), "/{value}", "GET", "is in the path: drop the Query()"),
+    (taking(Annotated[str, Header]), "/", "GET", "lacks its parentheses: write Header()"),
+    (taking(Annotated[str, Header("a b")]), "/", "GET", "alias can't be sent"),
+    (taking(Annotated[str, Cookie("a;b")]), "/", "GET", "alias can't be sent"),
+    (taking(int, None), "/", "GET", "doesn't take its default, None"),
+    (taking(int, "1"), "/", "GET", "doesn't take its default, '1'"),
+    (taking(str, Header()), "/", "GET", "`name: Annotated[str, Header()]`"),
+    (taking(Literal["a"], "b"), "/", "GET", "doesn't take its default"),
+    (taking(Item, None), "/", "POST", "doesn't take its default, None"),
+]
+
+
+@pytest.mark.parametrize(("handler", "template", "method", "message"), REFUSED)
+def test_what_can_not_be_bound_is_refused(
+    handler: Handler, template: str, method: str, message: str
+) -> None:
+    """At registration, by handler and parameter, with what to write instead."""
+    with pytest.raises(RouteError) as caught:
+        Hump().add_route(template, handler, methods=[method])
+    assert str(caught.value).startswith(f"{handler.__name__} has a parameter '")
+    assert message in str(caught.value)
+
+
+def test_a_stream_has_no_body_as_a_whole() -> None:
+    """It is read by the handler."""
+    with pytest.raises(RouteError, match="'value' that is the whole body"):
+        Hump().put("/", stream=True)(taking(Item))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        (int | None, None),
+        (float, 1),
+        (date, date(2030, 1, 2)),
+        (Literal["a", "b"], "a"),
+        (tuple[str, ...], ()),
+        (list[int] | None, None),
+        (NewType("UserId", int), 1),
+    ],
+)
+def test_a_default_of_the_right_kind_is_taken(annotation: Any, default: Any) -> None:
+    """None only where the annotation says so."""
+    Hump().get("/")(taking(annotation, default))
+
+
+def test_a_default_of_a_dict_with_keys_is_taken() -> None:
+    """Of a TypedDict there are no instances to look at."""
+    Hump().post("/")(taking(Key, {"a": 1}))
+
+
+def returning(annotation: Any) -> Handler:
+    """Return a handler with a return annotation."""
+
+    async def handler() -> Any: ...
+
+    handler.__annotations__["return"] = annotation
+    return handler
+
+
+@pytest.mark.parametrize(
+    "annotation", [int, bool, float | None, set[str], date, UUID, Odd, str | frozenset[int]]
+)
+def test_results_that_are_no_answers_are_refused(annotation: Any) -> None:
+    """Rather than each request answered with 500."""
+    with pytest.raises(RouteError, match=r"handler returns [A-Za-z]+, of which no answer"):
+        parse(returning(annotation))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kinds"),
+    [
+        (Item, {Item}),
+        (Item | Place | None, {Item, Place}),
+        (Annotated[Item, "a note"], {Item}),
+        (list[Item], set()),
+        (dict[str, Item], set()),
+        (str | bytes | None, set()),
+        (Word, set()),
+        (Response | JsonResponse, set()),
+        (AsyncIterator[str], set()),
+        (Mapping[str, int], set()),
+        (object, set()),
+        (None, set()),
+    ],
+)
+def test_results_that_are_written_as_they_are(annotation: Any, kinds: set[type]) -> None:
+    """Classes with fields; everything else has ways of its own, or is found out later."""
+    assert result_kinds(parse(returning(annotation)).returns) == kinds
+
+
+@pytest.mark.parametrize("annotation", [Item, None, Any])
+@pytest.mark.parametrize("kind", [Item, Place])
+async def test_results_with_fields_are_json(annotation: Any, kind: type) -> None:
+    """Whether their annotation was right or not."""
+
+    async def handler() -> Any:
+        return kind("a")
+
+    handler.__annotations__["return"] = annotation
+    answer = await ask(handler)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json() == {"name": "a"}
+
+
+async def test_plain_values_need_no_msgspec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text, numbers, truth values and choices; what else there is says what to install."""
+    monkeypatch.setattr(json_text, "json_codec", StandardJson())
+    taken: list[tuple[Any, str]] = [(str, "1"), (int, "1"), (bool, "1"), (Word, "yes")]
+    for annotation, text in taken:
+        assert (await ask(taking(annotation), f"/?value={text}")).status_code == 200
+        assert (await ask(taking(annotation), "/?value=%ff")).status_code == 400
+    assert (await ask(taking(UUID), f"/{UUID(int=1)}", template="/{value:uuid}")).status_code == 200
+    refused: list[Any] = [date, UUID, Item, dict]
+    for annotation in refused:
+        with pytest.raises(RouteError, match=r"msgspec: pip install 'hump-trio\[json\]'"):
+            Hump().post("/")(taking(annotation))

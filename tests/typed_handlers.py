@@ -1,0 +1,60 @@
+"""Handlers whose annotations are data, so that a table can hold them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from hump_trio import Hump
+from hump_trio.testing import client
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
+
+def taking(annotation: Any, default: Any = ..., *, name: str = "value") -> Callable[..., Any]:
+    """Return a handler with one parameter, which answers how its value is written in Python.
+
+    Args:
+        annotation: Of the parameter; None for no annotation.
+        default: Of the parameter; ``...`` for none.
+        name: Of the parameter.
+    """
+    names: dict[str, Any] = {"kind": annotation, "default": default}
+    annotated = "" if annotation is None else ": kind"
+    given = "" if default is ... else " = default"
+    exec(f"async def handler({name}{annotated}{given}): return repr({name})", names)
+    handler: Callable[..., Any] = names["handler"]
+    return handler
+
+
+async def ask(
+    handler: Callable[..., Any],
+    url: str = "/",
+    *,
+    template: str = "/",
+    content: bytes | str = b"",
+    content_type: str = "",
+    headers: dict[str, str] | None = None,
+) -> httpx.Response:
+    """Return what an app of one route answers; with a content it is asked by POST."""
+    app = Hump()
+    method = "POST" if content or content_type else "GET"
+    app.add_route(template, handler, methods=[method])
+    sent = dict(headers or {})
+    if content_type:
+        sent["content-type"] = content_type
+    async with client(app) as http:
+        return await http.request(method, url, content=content, headers=sent)
+
+
+def places_of(response: httpx.Response) -> dict[str, str]:
+    """Return the places and reasons of a binding error, whose form is checked."""
+    problem = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert problem["status"] == response.status_code
+    assert problem["title"] == response.reason_phrase
+    errors = {error["place"]: error["reason"] for error in problem["errors"]}
+    first = ": ".join(next(iter(errors.items())))
+    assert problem["detail"] in (first, f"{first} (and {len(errors) - 1} more)")
+    return errors
