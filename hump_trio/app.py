@@ -11,7 +11,6 @@ import trio
 
 from hump_trio.dispatch import Dispatcher
 from hump_trio.headers import check_field
-from hump_trio.openapi.documentation import Documentation
 from hump_trio.router import Router
 from hump_trio.routing import name_of
 from hump_trio.server import Server, owns_signals
@@ -179,6 +178,9 @@ class Hump(Router, Generic[S]):
             RouteError: A path is taken.
             TypeError: msgspec isn't installed, or a text is none.
         """
+        # Few programs ask for it, and it takes 5 ms to load.
+        from hump_trio.openapi.documentation import Documentation
+
         documentation = Documentation(self.table, title, version, description)
         self.get(path)(documentation.openapi_document)
         if docs is not None:
