@@ -73,15 +73,15 @@ def refused_for(route: Route, parameter: Parameter) -> Iterator[None]:
 
 def join_errors(getters: Iterable[Callable[[T], Any]], request: T) -> BindingError:
     """Return one error for all that is wrong with a request, or with its form."""
-    errors: list[BindingError] = []
+    places: list[tuple[str, str]] = []
+    statuses = {422}
     for get in getters:
         try:
             get(request)
-        except BindingError as error:
-            errors.append(error)
-    statuses = {error.status for error in errors}
-    status = next((each for each in (415, 400) if each in statuses), 422)
-    return BindingError([place for error in errors for place in error.places], status)
+        except BindingError as error:  # not kept: its traceback would hold what holds it
+            places += error.places
+            statuses.add(error.status)
+    return BindingError(places, next(each for each in (415, 400, 422) if each in statuses))
 
 
 def text_getter(parameter: Parameter) -> Getter:

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 
-from hump_trio.response import quality_of
+from hump_trio.response import ACCEPT_ITEMS, quality_of
 
 __all__ = ["rank_codings"]
-
-# No client sends more, and there are fewer codings.
-CODING_COUNT = 16
 
 
 def rank_codings(accept_encoding: str, available: Iterable[str]) -> list[str]:
@@ -15,14 +12,15 @@ def rank_codings(accept_encoding: str, available: Iterable[str]) -> list[str]:
 
     Args:
         accept_encoding: Its ``Accept-Encoding``; empty for none.
-        available: Codings to choose from. Of those it likes equally the first comes first.
+        available: Codings to choose from. Of those it likes equally the first comes first. By
+            ``*`` only gzip is taken to be meant, which every client can read that says so.
     """
     qualities: dict[str, float] = {}
-    for item in accept_encoding.lower().split(",", CODING_COUNT)[:CODING_COUNT]:
+    for item in accept_encoding.lower().split(",", ACCEPT_ITEMS)[:ACCEPT_ITEMS]:
         name, _, parameters = item.partition(";")
-        qualities[name.strip()] = quality_of(parameters)
+        qualities[name.strip().removeprefix("x-")] = quality_of(parameters)
     least = qualities.get("identity", 0.0)
-    others = qualities.get("*", 0.0)
-    ranked = [(qualities.get(coding, others), coding) for coding in available]
+    qualities.setdefault("gzip", qualities.get("*", 0.0))
+    ranked = [(qualities.get(coding, 0.0), coding) for coding in available]
     wanted = [(quality, coding) for quality, coding in ranked if quality and quality >= least]
     return [coding for _, coding in sorted(wanted, key=lambda pair: -pair[0])]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import islice
-from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
     "BindError",
@@ -119,7 +119,7 @@ class BindingError(HttpException):
         more = f" (and {len(self.places) - 1} more)" if len(self.places) > 1 else ""
         detail = ": ".join(self.places[0]) + more if self.places else None
         super().__init__(status, detail)
-        self.args = (self.places, self.status)  # which it can be made of again
+        self.args: tuple[Any, ...] = (self.places, self.status)  # which it can be made of again
 
 
 class DeadlineError(HttpException):

@@ -156,7 +156,12 @@ class Request:
     @property
     def content_type(self) -> str:
         """The media type of the body, in lower case and without parameters; may be empty."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            fields = HEADERS.__get__(self).items()
+        except AttributeError:  # none made yet: a typed POST costs 3 % less if they stay so
+            fields = self.received_fields
+        values = [value for name, value in fields if name == "content-type"]
+        return ", ".join(values).partition(";")[0].strip().lower()
 
     @property
     def text(self) -> str:
@@ -227,6 +232,8 @@ class Request:
         return parse_cookies(self.headers.get_all("cookie"))
 
 
+# Read by this, headers that aren't there yet aren't made.
+HEADERS: Any = Request.__dict__["headers"]
 # What few handlers look at. The server leaves it out of the requests it makes: 6,000 instructions
 # less for each.
 LEFT_OUT: dict[str, Callable[[Request], Any]] = {

@@ -38,12 +38,12 @@ class StaticFiles:
         self._index = index
         self._dot_files = dot_files
         self._precompressed = precompressed
-        self._fields: dict[str, str] = {}
+        headers = Headers()
         if cache_control is not None:
-            self._fields["cache-control"] = cache_control
+            headers["cache-control"] = cache_control
         if precompressed:
-            self._fields["vary"] = "accept-encoding"
-        Headers(self._fields)
+            headers["vary"] = "accept-encoding"
+        self._fields = headers.items()
         if not os.path.isdir(self._folder):
             raise RouteError(f"there is no folder {self._folder}")
 
@@ -80,11 +80,10 @@ class StaticFiles:
         self, request: Request, file: OpenedFile, name: str, coding: str = ""
     ) -> Response:
         """Return the answer that a file is, or its neighbour in a coding."""
-        headers = Headers(self._fields)
-        headers["content-type"] = content_type_of(name)
+        fields = [("content-type", content_type_of(name)), *self._fields]
         if coding:
-            headers["content-encoding"] = coding
-        return await respond_with_file(file, request, 200, headers, mark=coding and f"-{coding}")
+            fields.append(("content-encoding", coding))
+        return await respond_with_file(file, request, 200, fields, mark=coding and f"-{coding}")
 
     def _name_of(self, request: Request, rest: str) -> str | None:
         """Return the name within the folder that a path asks for; None if it can't be one."""

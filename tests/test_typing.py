@@ -7,11 +7,14 @@ check of this file fails.
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import assert_type
+from typing import Annotated, assert_type
 
 import httpx
 
 from hump_trio import (
+    BindingError,
+    Cookie,
+    Header,
     Headers,
     HtmlResponse,
     HttpException,
@@ -19,6 +22,7 @@ from hump_trio import (
     JsonResponse,
     Limits,
     MultiMap,
+    Query,
     Request,
     Response,
     Timeouts,
@@ -73,6 +77,29 @@ async def create_item(request: Request) -> Response:
     assert_type(item, Item)
     assert_type(request.json(list[Item]) if item.name == "" else [], list[Item])
     return JsonResponse(item, statuses.CREATED, {"location": "/items/1"})
+
+
+@app.put("/items/{number}")
+async def change_item(
+    number: int,
+    item: Item,
+    price: Annotated[float | None, Query(alias="new-price")] = None,
+    *,
+    x_user: Annotated[str, Header()],
+    theme: Annotated[str, Cookie()] = "light",
+) -> list[Item]:
+    """Take and give what annotations say."""
+    assert_type((number, price, x_user, theme), tuple[int, float | None, str, str])
+    if number > 9:
+        raise BindingError([("path.number", "there are nine")])
+    return [Item(f"{item.name} of {x_user} in {theme}", price or item.price)]
+
+
+@app.exception_handler(BindingError)
+async def on_binding_error(request: Request, error: BindingError) -> JsonResponse:
+    """Answer with the places alone."""
+    assert_type(error.places, tuple[tuple[str, str], ...])
+    return JsonResponse(error.places, error.status)
 
 
 @app.post("/form")
@@ -130,6 +157,13 @@ async def test_the_program_runs() -> None:
         made = await http.post("/items", json={"name": "cup"})
         assert (made.status_code, made.json()) == (201, {"name": "cup", "price": 0})
         assert (await http.post("/items", json={})).status_code == 422
+        for path, answer in {
+            "/items/1?new-price=2": [{"name": "cup of me in light", "price": 2}],
+            "/items/10": [["path.number", "there are nine"]],
+            "/items/x": [["path.number", "expected `int`"]],
+        }.items():
+            changed = await http.put(path, json={"name": "cup"}, headers={"x-user": "me"})
+            assert changed.json() == answer
         assert (await http.post("/form", data={"a": "b"})).text == "b"
         assert (await http.put("/stream", content=b"abc")).content == b"abc"
         assert (await http.get("/plain")).content == b"GET"

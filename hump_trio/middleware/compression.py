@@ -2,16 +2,17 @@
 
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
+from hump_trio.content_coding import rank_codings
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
 from hump_trio.middleware.answers import add_vary, own_copy
 from hump_trio.middleware.coding import Coder, gzip_coder, load_zstd, zstd_coder
 from hump_trio.middleware.options import check_flag, check_number
 from hump_trio.request import Request
-from hump_trio.response import ACCEPT_ITEMS, Response, quality_of
+from hump_trio.response import Response
 
 __all__ = ["Compression"]
 
@@ -100,7 +101,8 @@ class Compression:
     def _agree(self, request: Request, headers: Headers) -> str | None:
         """Return the coding to use, if any, and tell caches that it depends on the client."""
         add_vary(headers, "Accept-Encoding")
-        coding = choose_coding(request.headers.get("accept-encoding", ""), list(self._codings))
+        ranked = rank_codings(request.headers.get("accept-encoding", ""), self._codings)
+        coding = ranked[0] if ranked else None
         tag = headers.get("etag", "W/")
         if coding is not None and not tag.startswith("W/"):
             headers["etag"] = f"W/{tag}"
@@ -111,21 +113,3 @@ async def nothing() -> AsyncIterator[bytes]:
     """Yield nothing: a body of unknown length for HEAD, which isn't worth compressing."""
     return
     yield
-
-
-def choose_coding(accept: str, codings: Sequence[str]) -> str | None:
-    """Return the coding that a client likes best, the first of several; None for none at all.
-
-    Args:
-        accept: Its ``Accept-Encoding`` field. An empty one, and none, ask for no coding.
-        codings: Ours; only ``gzip`` is taken to be meant by ``*``.
-    """
-    qualities: dict[str, float] = {}
-    for item in accept.lower().split(",", ACCEPT_ITEMS)[:ACCEPT_ITEMS]:
-        name, _, parameters = item.partition(";")
-        name = name.strip().removeprefix("x-")
-        qualities[name] = quality_of(parameters)
-    qualities.setdefault("gzip", qualities.get("*", 0.0))
-    best = max(codings, key=lambda coding: qualities.get(coding, 0.0))
-    quality = qualities.get(best, 0.0)
-    return best if quality > 0 and quality >= qualities.get("identity", 0.0) else None

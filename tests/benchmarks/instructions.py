@@ -90,7 +90,8 @@ def run(options: argparse.Namespace) -> int:
     print("\n".join(lines_of_table(floor, table)))
     ratios = {name: round(count / floor, 3) for name, count in table[SELF].items()}
     if options.renew:
-        committed[MINOR] = committed.get(MINOR, {}) | ratios
+        known = committed.get(MINOR, {}) | ratios
+        committed[MINOR] = {name: known[name] for name in SCENARIOS if name in known}
         RATIOS.write_text(json.dumps(committed, indent=2) + "\n")
     if not options.check:
         return 0

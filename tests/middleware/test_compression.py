@@ -9,60 +9,11 @@ from trio.testing import MockClock
 
 from hump_trio import Compression, Hump, Response
 from hump_trio.middleware import coding
-from hump_trio.middleware.compression import choose_coding
 from hump_trio.testing import client
 from tests.middleware.onion import a_request, check_cancelled_handler, pass_through
 
 TEXT = "to and fro, " * 200
 GZIP = {"accept-encoding": "gzip"}
-BOTH = ["zstd", "gzip"]
-
-
-@pytest.mark.parametrize(
-    ("accept", "coding"),
-    [
-        ("gzip", "gzip"),
-        ("zstd", "zstd"),
-        ("GZip", "gzip"),
-        ("x-gzip", "gzip"),
-        ("gzip, deflate, br, zstd", "zstd"),
-        ("gzip,zstd", "zstd"),
-        ("gzip;q=1.0, zstd;q=0.5", "gzip"),
-        ("gzip;q=0.5, zstd;Q=0.9", "zstd"),
-        ("zstd;q=0, gzip;q=0.001", "gzip"),
-        ("gzip ; q=0.5", "gzip"),
-        ("*", "gzip"),
-        ("*;q=0.1", "gzip"),
-        ("br, *", "gzip"),
-        ("gzip;q=0, *", None),
-        ("*;q=0", None),
-        ("zstd, *;q=0", "zstd"),
-        ("identity", None),
-        ("identity;q=0, gzip;q=0.1", "gzip"),
-        ("identity;q=0.5, gzip;q=0.1", None),
-        ("identity, gzip", "gzip"),
-        ("gzip;q=0", None),
-        ("gzip;q=0.0", None),
-        ("gzip;q=nan", None),
-        ("gzip;q=", None),
-        ("gzip;q=x", None),
-        ("br, deflate", None),
-        ("", None),
-        (",", None),
-        (";q=1", None),
-        ("gzipped", None),
-        (", " * 40 + "gzip", None),
-    ],
-)
-def test_what_a_client_likes(accept: str, coding: str | None) -> None:
-    """The best of ours by its weights, zstd first; ``*`` is for gzip alone (RFC 9110, 12.5.3)."""
-    assert choose_coding(accept, BOTH) == coding
-
-
-def test_without_zstd() -> None:
-    """It is never chosen."""
-    assert choose_coding("gzip;q=0.1, zstd", ["gzip"]) == "gzip"
-    assert choose_coding("zstd", ["gzip"]) is None
 
 
 def answer_with(body: Any = TEXT, status: int = 200, **headers: str) -> Response:

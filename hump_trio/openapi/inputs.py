@@ -1,0 +1,98 @@
+"""What a document says of requests: parameters and bodies."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from hump_trio.annotations import item_types, kinds_of
+from hump_trio.body_values import FORM_TYPE, JSON_TYPE, form_reader
+from hump_trio.openapi.schemas import Schemas
+from hump_trio.response import BYTES_TYPE
+from hump_trio.routing import Route
+from hump_trio.signature import Parameter, Signature
+from hump_trio.template import parse_template
+
+__all__ = ["body_of", "parameters_of"]
+
+MULTIPART_TYPE = "multipart/form-data"
+FILE_SOURCES = frozenset({"upload"})
+# What a template makes of its parameters, where the handler doesn't say.
+PATH_TYPES = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
+
+
+def parameters_of(
+    route: Route, signature: Signature, names: Mapping[str, str], schemas: Schemas
+) -> list[dict[str, Any]]:
+    """Return what the document says of the path, the query, header fields and cookies.
+
+    Args:
+        route: The route.
+        signature: Of its handler.
+        names: What the parameters of its template are called in the document's path.
+        schemas: Takes their types.
+    """
+    others = [each for each in signature.parameters if each.source in ("query", "header", "cookie")]
+    return [
+        *path_parameters(route, signature, names, schemas),
+        *(parameter_of(each, schemas) for each in others),
+    ]
+
+
+def path_parameters(
+    route: Route, signature: Signature, names: Mapping[str, str], schemas: Schemas
+) -> Iterator[dict[str, Any]]:
+    """Yield what the document says of the parameters of a template."""
+    known = {each.field: each for each in signature.parameters if each.source == "path"}
+    for name, converter in parse_template(route.template):
+        if not name:
+            continue
+        annotation = known[name].annotation if name in known else Any
+        if Any in kinds_of(annotation):
+            annotation = PATH_TYPES[converter]
+        parameter = {"name": names[name], "in": "path", "required": True}
+        if converter == "path":  # OpenAPI has nothing that takes several segments
+            parameter["description"] = "All that is left of the path, its slashes included."
+        yield {**parameter, "schema": schemas.of(annotation, text=True)}
+
+
+def parameter_of(parameter: Parameter, schemas: Schemas) -> dict[str, Any]:
+    """Return what the document says of a value of the query, a header field or a cookie."""
+    schema = schemas.of(parameter.annotation, text=True)
+    if not parameter.required and parameter.default is not None:
+        schema["default"] = schemas.codec.plain(parameter.default)
+    described = {
+        "name": parameter.field,
+        "in": parameter.source,
+        "required": parameter.required,
+        "schema": schema,
+    }
+    kinds = kinds_of(parameter.annotation)
+    if parameter.source == "query" and item_types(kinds[0]) is not None:
+        described |= {"style": "form", "explode": True}
+    return described
+
+
+def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
+    """Return what the document says of a body; nothing if nothing is known of it."""
+    uploads = [each for each in signature.parameters if each.source in FILE_SOURCES]
+    if uploads:
+        properties = {each.field: upload_schema(each) for each in uploads}
+        required = [each.field for each in uploads if each.required]
+        form = {"type": "object", "properties": properties, "required": required}
+        return {"required": bool(required), "content": {MULTIPART_TYPE: {"schema": form}}}
+    for each in signature.parameters:
+        if each.source == "body":
+            content = {JSON_TYPE: {"schema": schemas.of(each.annotation)}}
+            if form_reader(each.annotation) is not None:
+                content[FORM_TYPE] = {"schema": schemas.of(each.annotation, text=True)}
+            return {"required": each.required, "content": content}
+    if route.stream and not {"POST", "PUT", "PATCH"}.isdisjoint(route.methods):
+        return {"content": {BYTES_TYPE: {}}}
+    return {}
+
+
+def upload_schema(parameter: Parameter) -> dict[str, Any]:
+    """Return the schema of a file, or of several, in a form."""
+    file = {"type": "string", "contentMediaType": BYTES_TYPE}
+    kinds = kinds_of(parameter.annotation)
+    return {"type": "array", "items": file} if item_types(kinds[0]) is not None else file
