@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from inspect import isasyncgen
 from typing import Any, ClassVar
 
 import trio
@@ -181,13 +182,18 @@ class Source:
                 await self._put((event if isinstance(event, Event) else Event(event)).encode())
         finally:
             self._waiting = False
-            # Cancelled at shutdown, they have left nothing open that this scope had to enclose.
-            cancelled = self._scope.cancel_called
             deadline = trio.current_time() + self._request.app.timeouts.cleanup
-            with trio.CancelScope() if cancelled else nullcontext(self._scope) as scope:
-                await close_body(iterator, deadline, scope)
-                if iterator is not self._events:
-                    await close_body(self._events, deadline, scope)
+            await self._close(iterator, deadline)
+            if iterator is not self._events:
+                await self._close(self._events, deadline)
+
+    async def _close(self, body: Any, deadline: float) -> None:
+        """Close events, within the scope around all that they have left open."""
+        # Cancelled at shutdown, they have left nothing open, and their closing has its time. But
+        # a generator may stand at an event that came at the same moment, in a nursery of its own.
+        apart = self._scope.cancel_called and not isasyncgen(body)
+        with trio.CancelScope() if apart else nullcontext(self._scope) as scope:
+            await close_body(body, deadline, scope)
 
     async def _fill_silence(self) -> None:
         """Send a comment whenever nothing was sent for long; end the events at shutdown."""
