@@ -71,6 +71,8 @@ class Search:
             typed_codec().convert(value, annotation)
         except RecursionError:
             return  # deeper than may be said
+        except TypeError:
+            self.places.append((place, "not valid"))  # a signaling NaN has no hash
         except ValueError as error:
             path, reason = explain_mismatch(error)
             self.places.append((place + path, reason))

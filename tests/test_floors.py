@@ -47,6 +47,7 @@ FLOORS = [
         "routing",
         "text_values",
         "places",
+        "costly_numbers",
         "body_values",
         "results",
         "signature",
