@@ -13,9 +13,9 @@ from functools import partial
 from types import EllipsisType
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from hump_trio.answers import parse_raises, parse_returns
 from hump_trio.exceptions import RouteError
 from hump_trio.layer import Layer
+from hump_trio.route_hints import parse_raises, parse_returns
 from hump_trio.template import CONVERTERS, TYPES, fill_template, parse_template
 
 __all__ = ["VERBS", "Match", "OnDisconnect", "Route", "RouteOptions", "RouteTable", "RouterOptions"]

@@ -40,7 +40,7 @@ FLOORS = [
         "content_coding",
     ],
     [
-        "answers",
+        "route_hints",
         "annotations",
         "layer",
         "template",

@@ -6,12 +6,12 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from hump_trio.annotations import class_of, kinds_of, members
-from hump_trio.answers import describe, parse_raises, parse_returns
 from hump_trio.binding import takes_as_it_is
 from hump_trio.body_values import JSON_TYPE
 from hump_trio.openapi.schemas import Schemas
 from hump_trio.redirect import RedirectResponse
 from hump_trio.response import BYTES_TYPE, Response
+from hump_trio.route_hints import describe, parse_raises, parse_returns
 from hump_trio.routing import Route
 from hump_trio.signature import Signature
 from hump_trio.template import parse_template

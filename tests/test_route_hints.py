@@ -7,8 +7,8 @@ from typing import Any, NewType
 
 import pytest
 
-from hump_trio.answers import parse_raises, parse_returns
 from hump_trio.exceptions import RouteError
+from hump_trio.route_hints import parse_raises, parse_returns
 from hump_trio.routing import Route
 
 ItemId = NewType("ItemId", int)
