@@ -14,16 +14,20 @@ from msgspec import Meta
 
 from hump_trio import (
     Cookie,
+    EventStream,
     Header,
     HtmlResponse,
     HttpException,
     Hump,
+    JsonLines,
     JsonResponse,
     Query,
+    RedirectResponse,
     Request,
     Response,
     Router,
     StreamResponse,
+    UploadFile,
 )
 
 T = TypeVar("T")
@@ -202,6 +206,18 @@ async def raw(request: Request) -> bytes:
     return b"".join([part async for part in request.stream]) or b"nothing"
 
 
+@app.post("/files")
+async def files(picture: UploadFile, others: list[UploadFile] | None = None) -> dict[str, int]:
+    """Take files."""
+    return {"bytes": picture.size_bytes + sum(each.size_bytes for each in others or ())}
+
+
+@app.post("/files-and-texts")
+async def files_and_texts(login: Login, picture: UploadFile | None = None) -> Login:
+    """Take a file, or none, and texts."""
+    return login
+
+
 @app.get("/page")
 async def page() -> HtmlResponse:
     """Answer with a page."""
@@ -228,6 +244,32 @@ async def stream() -> StreamResponse:
         await send("a")
 
     return StreamResponse(produce)
+
+
+@app.get("/events")
+async def events() -> EventStream:
+    """Answer with events."""
+
+    async def produce() -> AsyncIterator[str]:
+        yield "a"
+
+    return EventStream(produce())
+
+
+@app.get("/rows")
+async def rows() -> JsonLines:
+    """Answer with JSON lines."""
+
+    async def produce() -> AsyncIterator[int]:
+        yield 1
+
+    return JsonLines(produce())
+
+
+@app.get("/elsewhere")
+async def elsewhere() -> RedirectResponse:
+    """Send the client elsewhere."""
+    return RedirectResponse("/")
 
 
 @app.get("/literal")

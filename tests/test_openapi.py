@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,14 +16,17 @@ from msgspec import Meta
 
 from hump_trio import (
     Cookie,
+    EventStream,
     Header,
     HtmlResponse,
     Hump,
     JsonResponse,
     Query,
+    RedirectResponse,
     Request,
     Response,
     RouteError,
+    UploadFile,
 )
 from hump_trio.json_text import StandardJson
 from hump_trio.openapi.document import document_of
@@ -309,6 +313,37 @@ def test_bodies_may_be_left_out() -> None:
     assert said["content"]["application/json"]["schema"] == {"anyOf": [ITEM, {"type": "null"}]}
 
 
+FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
+
+
+def test_files_are_forms() -> None:
+    """With the texts beside them, and errors of the form as a whole."""
+
+    async def one(picture: UploadFile, others: list[UploadFile] | None = None) -> str:
+        """Take files."""
+        return "-"
+
+    async def both(flat: Flat, picture: UploadFile | None = None) -> str:
+        """Take texts and a file."""
+        return "-"
+
+    said = operation(one, method="POST")
+    files = {"picture": FILE, "others": {"type": "array", "items": FILE}}
+    form = {"type": "object", "properties": files, "required": ["picture"]}
+    content = {"multipart/form-data": {"schema": form}}
+    assert said["requestBody"] == {"required": True, "content": content}
+    assert list(said["responses"]) == ["200", "400", "413", "415", "422"]
+    assert said["responses"]["413"]["content"] == ERROR
+    content = operation(both, method="POST")["requestBody"]["content"]
+    form = content["multipart/form-data"]["schema"]
+    assert form["required"] == ["user"]
+    assert form["properties"] == {
+        "user": {"type": "string"},
+        "age": {"type": "integer"},
+        "picture": FILE,
+    }
+
+
 def test_streams_are_bytes() -> None:
     """A streamed body is bytes; a method that has none says nothing of it."""
     said = operation(silent, method="PUT", stream=True)
@@ -359,7 +394,8 @@ def test_classes_are_components_by_name() -> None:
         ),
         (AsyncIterator[str], {"text/plain": {"type": "string"}}),
         (AsyncIterator[bytes], {"application/octet-stream": {}}),
-        (HtmlResponse, {"text/html": {"type": "string"}}),
+        (HtmlResponse, {"text/html": {}}),
+        (EventStream, {"text/event-stream": {}}),
         (JsonResponse, {"application/json": {}}),
         (str | Item, {"text/plain": {"type": "string"}, "application/json": ITEM}),
         (
@@ -388,6 +424,12 @@ def test_none_is_no_content() -> None:
     assert list(answers(Item | None)) == ["200", "204"]
 
 
+def test_redirects_are_303() -> None:
+    """Unless the route says otherwise."""
+    assert answers(RedirectResponse) == {"303": {"description": "See Other"}}
+    assert list(answers(RedirectResponse, returns={308: None})) == ["308"]
+
+
 def test_returns_and_raises_say_more() -> None:
     """`returns` replaces the annotation, `raises` adds errors, as text or problem+json."""
     said = answers(Response, returns={201: Item, 204: None}, raises={409: "It is taken."})
@@ -410,6 +452,7 @@ async def test_app_publishes_its_document_and_a_page() -> None:
     app = Hump()
     app.openapi(title="Items", version="2", description="All of them.")
     app.get("/{name}")(other_text_by_name)
+    app.static("/files", Path(__file__).parent, index=True)
     async with client(app) as http:
         answer = await http.get("/openapi.json")
         page = await http.get("/docs")

@@ -10,7 +10,7 @@ import pytest
 import trio
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from hump_trio import Hump
+from hump_trio import Hump, JsonResponse, Response
 from tests import documented_app
 from tests.loopback import ask, connect_to, served
 
@@ -68,17 +68,17 @@ async def test_validator_finds_nothing(name: str) -> None:
     assert document["paths"]
 
 
-# Calls in a row find something only where calls have to do with each other.
-PHASES = {"documented_app": "coverage,fuzzing"}
+async def fuzz(app: Hump[Any], phases: str, folder: Path) -> tuple[int, str]:
+    """Return the fuzzer's exit status and report.
 
-
-@pytest.mark.parametrize("name", APPS)
-async def test_fuzzer_finds_nothing(name: str, tmp_path: Path) -> None:
-    """The fuzzer finds no server error and no answer that contradicts the document."""
-    settings = tmp_path / "schemathesis.toml"
+    Args:
+        app: Served on the loopback interface.
+        phases: Of the fuzzer.
+        folder: An empty one.
+    """
+    settings = folder / "schemathesis.toml"
     settings.write_text(SETTINGS)
-    phases = PHASES.get(name, "examples,coverage,fuzzing,stateful")
-    async with served(app_of(name)) as url:
+    async with served(app) as url:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(settings)),
             *("run", f"{url}/openapi.json", f"--phases={phases}", f"--checks={','.join(CHECKS)}"),
@@ -86,7 +86,32 @@ async def test_fuzzer_finds_nothing(name: str, tmp_path: Path) -> None:
         ]
         with trio.fail_after(FUZZING_SECONDS):
             fuzzer = await trio.run_process(
-                command, capture_stdout=True, capture_stderr=True, check=False, cwd=tmp_path
+                command, capture_stdout=True, capture_stderr=True, check=False, cwd=folder
             )
-        report = (fuzzer.stdout + fuzzer.stderr).decode()
-    assert fuzzer.returncode == 0, report
+    return fuzzer.returncode, (fuzzer.stdout + fuzzer.stderr).decode()
+
+
+# Calls in a row find something only where calls have to do with each other.
+PHASES = {"documented_app": "coverage,fuzzing"}
+
+
+@pytest.mark.parametrize("name", APPS)
+async def test_fuzzer_finds_nothing(name: str, tmp_path: Path) -> None:
+    """The fuzzer finds no server error and no answer that contradicts the document."""
+    phases = PHASES.get(name, "examples,coverage,fuzzing,stateful")
+    status, report = await fuzz(app_of(name), phases, tmp_path)
+    assert status == 0, report
+
+
+async def test_fuzzer_would_find_something(tmp_path: Path) -> None:
+    """A document that lies is found out."""
+    app = Hump("127.0.0.1", 0)
+    app.openapi(title="Lies", version="1")
+
+    @app.get("/", returns=dict[str, int])
+    async def lie() -> Response:
+        return JsonResponse(["no dict"])
+
+    status, report = await fuzz(app, "coverage", tmp_path)
+    assert status == 1, report
+    assert "Response violates schema: 1" in report

@@ -10,7 +10,8 @@ from hump_trio.answers import describe, parse_raises, parse_returns
 from hump_trio.binding import takes_as_it_is
 from hump_trio.body_values import JSON_TYPE
 from hump_trio.openapi.schemas import Schemas
-from hump_trio.response import BYTES_TYPE, HtmlResponse, JsonResponse, Response
+from hump_trio.redirect import RedirectResponse
+from hump_trio.response import BYTES_TYPE, Response
 from hump_trio.routing import Route
 from hump_trio.signature import Signature
 from hump_trio.template import parse_template
@@ -20,7 +21,6 @@ __all__ = ["responses_of"]
 PROBLEM_TYPE = "application/problem+json"
 TEXT_TYPE = "text/plain"
 BYTES = (bytes, bytearray, memoryview)
-BODY_SOURCES = frozenset({"body", "upload"})
 
 
 @dataclass
@@ -44,60 +44,60 @@ class Problem:
 def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
     """Return what the document says of the answers of a route, by their statuses."""
     responses: dict[int, dict[str, Any]] = {}
-    for status, annotation in returned_types(route, signature).items():
-        kinds: dict[str, list[Any]] = {}
-        for media_type, kind in media_of(annotation):
-            kinds.setdefault(media_type, []).append(kind)
+    for status, kinds in returned_kinds(route, signature).items():
+        contents: dict[str, list[Any]] = {}
+        for media_type, kind in media_of(kinds):
+            contents.setdefault(media_type, []).append(kind)
         responses[status] = {"description": describe(status)}
-        if kinds:
-            content = {each: {"schema": schemas.any_of(found)} for each, found in kinds.items()}
+        if contents:
+            content = {each: {"schema": schemas.any_of(found)} for each, found in contents.items()}
             responses[status]["content"] = content
-    said = parse_raises(route.raises)
-    if is_picky(route):
-        said.setdefault(404, describe(404))
+    said = dict.fromkeys(plain_statuses(route, signature), "") | parse_raises(route.raises)
     for status, description in said.items():
         content = {
             PROBLEM_TYPE: {"schema": schemas.of(Problem)},
             TEXT_TYPE: {"schema": schemas.of(str)},
         }
-        responses.setdefault(status, {"description": description, "content": content})
+        answer = {"description": description or describe(status), "content": content}
+        responses.setdefault(status, answer)
     for status in bound_statuses(route, signature):
         content = {PROBLEM_TYPE: {"schema": schemas.of(Problem)}}
         responses.setdefault(status, {"description": describe(status), "content": content})
     return {str(status): responses[status] for status in sorted(responses)}
 
 
-def returned_types(route: Route, signature: Signature) -> dict[int, Any]:
+def returned_kinds(route: Route, signature: Signature) -> dict[int, list[Any]]:
     """Return the types of a route's answers by status: as it says, or as its handler does."""
     said = parse_returns(route.returns)
     if said:
-        return said
-    kinds = kinds_of(signature.returns)
-    return {
-        **({200: signature.returns} if kinds else {}),
-        **({204: None} if NoneType in members(signature.returns) else {}),
-    }
+        return {status: kinds_of(annotation) for status, annotation in said.items()}
+    found: dict[int, list[Any]] = {}
+    for kind in members(signature.returns):
+        if kind is NoneType:
+            found[204] = []
+        elif kind is RedirectResponse:
+            found[303] = []
+        else:
+            found.setdefault(200, []).append(kind)
+    return found
 
 
-def media_of(annotation: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the content types of answers of a type, each with the type of its schema."""
-    for member in kinds_of(annotation):
+def media_of(kinds: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the content types of answers of some types, each with the type of its schema."""
+    for member in kinds:
         kind = class_of(member)
         kind = type(get_args(member)[0]) if kind is Literal else kind
         if not isinstance(kind, type) or kind is Any:
             continue
-        if issubclass(kind, HtmlResponse):
-            yield "text/html", str
-        elif issubclass(kind, JsonResponse):
-            yield JSON_TYPE, Any
-        elif issubclass(kind, Response):
-            continue  # only its status is known
+        if issubclass(kind, Response):
+            if kind.media_type:
+                yield kind.media_type, Any
         elif issubclass(kind, str):
             yield TEXT_TYPE, member
         elif issubclass(kind, BYTES):
             yield BYTES_TYPE, Any
         elif issubclass(kind, AsyncIterable):
-            yield from media_of(get_args(member)[0] if get_origin(member) else Any)
+            yield from media_of(kinds_of(get_args(member)[0]) if get_origin(member) else [])
         else:
             yield JSON_TYPE, member
 
@@ -110,12 +110,13 @@ def bound_statuses(route: Route, signature: Signature) -> set[int]:
             statuses.add(422)
         if each.source == "query":
             statuses.add(400)
-        elif each.source in BODY_SOURCES:
+        elif each.source == "body" and not signature.takes_files:
             statuses |= {400, 415}
     return statuses
 
 
-def is_picky(route: Route) -> bool:
-    """Tell whether a route's path takes some values of its parameters only: others are a 404."""
+def plain_statuses(route: Route, signature: Signature) -> set[int]:
+    """Return the statuses of errors that come before binding: as text, or as JSON if preferred."""
     kinds = {kind for name, kind in parse_template(route.template) if name}
-    return not kinds <= {"str", "path"}
+    unknown_path = set() if kinds <= {"str", "path"} else {404}
+    return unknown_path | ({400, 413, 415} if signature.takes_files else set())

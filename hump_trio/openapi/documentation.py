@@ -5,6 +5,7 @@ from hump_trio.openapi.document import document_of
 from hump_trio.openapi.page import PAGE_POLICY, render_page
 from hump_trio.response import JSON_TYPE, HtmlResponse, Response
 from hump_trio.routing import Route, RouteTable
+from hump_trio.static_files import StaticFiles
 
 __all__ = ["Documentation"]
 
@@ -13,7 +14,7 @@ class Documentation:
     """Answers with the document of a table's routes, and with its page; both are made once.
 
     Args:
-        table: The routes; those that this handles are left out.
+        table: The routes; its own and those of files in folders are left out.
         title: As of `Hump.openapi`.
         version: Likewise.
         description: Likewise.
@@ -49,11 +50,12 @@ class Documentation:
         if self._routes == self._table.routes:
             return
         self._routes = self._table.routes.copy()
-        others = [
-            route
-            for route in self._routes
-            if not isinstance(getattr(route.handler, "__self__", None), Documentation)
-        ]
-        document = document_of(others, self._info)
+        document = document_of(filter(is_api, self._routes), self._info)
         self._document = json_codec.encode(document)
         self._page = render_page(document)
+
+
+def is_api(route: Route) -> bool:
+    """Tell whether a route is listed: not this document's own, nor the files of a folder."""
+    owner = getattr(route.handler, "__self__", route.handler)
+    return not isinstance(owner, Documentation | StaticFiles)

@@ -15,7 +15,6 @@ from hump_trio.template import parse_template
 __all__ = ["body_of", "parameters_of"]
 
 MULTIPART_TYPE = "multipart/form-data"
-FILE_SOURCES = frozenset({"upload"})
 # What a template makes of its parameters, where the handler doesn't say.
 PATH_TYPES = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
 
@@ -74,25 +73,31 @@ def parameter_of(parameter: Parameter, schemas: Schemas) -> dict[str, Any]:
 
 def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
     """Return what the document says of a body; nothing if nothing is known of it."""
-    uploads = [each for each in signature.parameters if each.source in FILE_SOURCES]
-    if uploads:
-        properties = {each.field: upload_schema(each) for each in uploads}
-        required = [each.field for each in uploads if each.required]
-        form = {"type": "object", "properties": properties, "required": required}
-        return {"required": bool(required), "content": {MULTIPART_TYPE: {"schema": form}}}
-    for each in signature.parameters:
-        if each.source == "body":
-            content = {JSON_TYPE: {"schema": schemas.of(each.annotation)}}
-            if form_reader(each.annotation) is not None:
-                content[FORM_TYPE] = {"schema": schemas.of(each.annotation, text=True)}
-            return {"required": each.required, "content": content}
+    body = next((each for each in signature.parameters if each.source == "body"), None)
+    if signature.takes_files:
+        schema = form_with_files(signature, body, schemas)
+        return {"required": True, "content": {MULTIPART_TYPE: {"schema": schema}}}
+    if body is not None:
+        content = {JSON_TYPE: {"schema": schemas.of(body.annotation)}}
+        if form_reader(body.annotation) is not None:
+            content[FORM_TYPE] = {"schema": schemas.of(body.annotation, text=True)}
+        return {"required": body.required, "content": content}
     if route.stream and not {"POST", "PUT", "PATCH"}.isdisjoint(route.methods):
         return {"content": {BYTES_TYPE: {}}}
     return {}
 
 
-def upload_schema(parameter: Parameter) -> dict[str, Any]:
-    """Return the schema of a file, or of several, in a form."""
+def form_with_files(
+    signature: Signature, texts: Parameter | None, schemas: Schemas
+) -> dict[str, Any]:
+    """Return the schema of a form with files, and with the texts that are beside them."""
     file = {"type": "string", "contentMediaType": BYTES_TYPE}
-    kinds = kinds_of(parameter.annotation)
-    return {"type": "array", "items": file} if item_types(kinds[0]) is not None else file
+    files = [each for each in signature.parameters if each.source == "upload"]
+    lists = {each.field for each in files if item_types(kinds_of(each.annotation)[0]) is not None}
+    several = {"type": "array", "items": file}
+    schema = {
+        "type": "object",
+        "properties": {each.field: several if each.field in lists else file for each in files},
+        "required": [each.field for each in files if each.required],
+    }
+    return schema if texts is None else schemas.of(texts.annotation, text=True, files=schema)

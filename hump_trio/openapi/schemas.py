@@ -17,21 +17,24 @@ class Schemas:
 
     def __init__(self, codec: MsgspecJson) -> None:
         self.codec: MsgspecJson = codec
-        self._wanted: list[tuple[Any, dict[str, Any], bool]] = []
+        self._wanted: list[tuple[Any, dict[str, Any], bool, Mapping[str, Any]]] = []
 
-    def of(self, annotation: Any, *, text: bool = False) -> dict[str, Any]:
+    def of(
+        self, annotation: Any, *, text: bool = False, files: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return a dict that holds the schema of a type once `settle` was called.
 
         Args:
             annotation: The type; one that JSON has nothing for is anything.
             text: Whether the value, or each of its fields, is a text of its own, never null.
+            files: What stands beside such fields in a form, as the schema of an object.
         """
         try:
             self.codec.schemas([annotation])
         except TypeError:
             annotation = Any
         schema: dict[str, Any] = {}
-        self._wanted.append((annotation, schema, text))
+        self._wanted.append((annotation, schema, text, files or {}))
         return schema
 
     def any_of(self, annotations: list[Any]) -> dict[str, Any]:
@@ -42,9 +45,12 @@ class Schemas:
 
     def settle(self) -> dict[str, Any]:
         """Fill in every schema, and return those that have names."""
-        found, named = self.codec.schemas([annotation for annotation, _, _ in self._wanted])
-        for (_, schema, text), filled in zip(self._wanted, found, strict=True):
+        found, named = self.codec.schemas([annotation for annotation, *_ in self._wanted])
+        for (_, schema, text, files), filled in zip(self._wanted, found, strict=True):
             schema.update(as_text(filled, named) if text else filled)
+            if files:
+                schema["properties"] = {**schema.get("properties", {}), **files["properties"]}
+                schema["required"] = [*schema.get("required", ()), *files["required"]]
         return named
 
 
