@@ -20,8 +20,8 @@ from hump_trio.text_values import NUMBER
 __all__ = ["guard_numbers"]
 
 # Whose hashes anybody can choose: Python doesn't mix a secret into them, as it does for text.
-HASHED = (int, float, Decimal, UUID, Any, object)
-SETS = (set, frozenset, AbstractSet)
+HASHED: tuple[Any, ...] = (int, float, Decimal, UUID, Any, object)
+SETS: tuple[Any, ...] = (set, frozenset, AbstractSet)
 # As many with one hash take 20 ms, and a hundred times as many, in 1 MiB, a minute.
 VALUE_COUNT = 1000
 EQUAL_HASHES = 100
@@ -31,7 +31,7 @@ TOKEN = re.compile(
 )
 
 # Holds nothing.
-PLAIN = frozenset({str, int, float, bool, type(None), bytes})
+PLAIN: frozenset[type] = frozenset({str, int, float, bool, type(None), bytes})
 
 Decode: TypeAlias = Callable[[bytes], Any]
 

@@ -102,6 +102,8 @@ def fill_template(template: str, values: Mapping[str, Any]) -> str:
             if text != "path" and CONVERTERS[text](value) is None:
                 raise TypeError(f"{name}={values[name]!r:.80} doesn't fit {template}")
             text = quote(value, safe="/" * (text == "path") + SAFE)
+            if not path and text.startswith("/"):
+                text = f"%2F{text[1:]}"  # with two slashes it would begin with a host's name
         else:
             text = quote(text, safe=SAFE)
         path += f"/{text}"

@@ -31,6 +31,8 @@ async def a_handler() -> None:
         ("/orders/{order:uuid}/x", {"order": SOME_UUID}, f"/orders/{SOME_UUID}/x"),
         ("/files/{rest:path}", {"rest": "a/b c/€"}, "/files/a/b%20c/%E2%82%AC"),
         ("/files/{rest:path}", {"rest": ""}, "/files/"),
+        ("/files/{rest:path}", {"rest": "/a"}, "/files//a"),
+        ("/{rest:path}", {"rest": "/evil.example/a"}, "/%2Fevil.example/a"),
     ],
 )
 def test_templates_are_filled(template: str, values: dict[str, Any], path: str) -> None:
@@ -64,3 +66,14 @@ def test_a_path_leads_back(name: str, number: int) -> None:
     path = fill_template("/{name}/{number:int}", {"name": name, "number": number})
     match = table.match([unquote(text) for text in path.split("/")], "GET")
     assert match.path_params == {"name": name, "number": number}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_path_of_many_segments_leads_back_and_to_no_other_host(rest: str) -> None:
+    """Two slashes at its beginning would be the name of a host (RFC 3986 section 4.2)."""
+    table = RouteTable()
+    table.add(Route(template="/{rest:path}", methods=("GET",), handler=a_handler))
+    path = fill_template("/{rest:path}", {"rest": rest})
+    assert not path.startswith("//")
+    match = table.match([unquote(text) for text in path.split("/")], "GET")
+    assert match.path_params == {"rest": rest}
