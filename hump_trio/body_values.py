@@ -1,9 +1,11 @@
 """From a body to a value of a type: of JSON, or of a form, by its content type."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, get_args
 
 from hump_trio.annotations import class_of, fields_of, is_record, kinds_of, records_in
+from hump_trio.costly_numbers import guard_numbers
 from hump_trio.exceptions import BindingError, HttpException
 from hump_trio.form import Form
 from hump_trio.json_text import explain_mismatch, json_codec, typed_codec
@@ -32,7 +34,7 @@ def body_reader(annotation: Any, default: Any) -> Callable[[Request], Any]:
     Raises:
         TypeError: JSON can't become such a type, or msgspec isn't installed.
     """
-    decode = typed_codec().decoder(annotation)
+    decode = guard_numbers(typed_codec().decoder(annotation), annotation)
     check_settable(annotation)
     read_form = form_reader(annotation)
     taken = f"{JSON_TYPE} or {FORM_TYPE}" if read_form else JSON_TYPE
@@ -152,20 +154,8 @@ def file_reader(annotation: Any, default: Any, name: str) -> Callable[[Form], An
 def form_reader(annotation: Any) -> Callable[[MultiMap], Any] | None:
     """Return what makes a value of a form; None if a form can't have what the type holds."""
     kinds = kinds_of(annotation)
-    kind = kinds[0] if len(kinds) == 1 else None
-    readers: dict[str, Reader] = {}
-    optional: set[str] = set()
-    any_name: Reader | None = None
     try:
-        if is_record(kind):
-            for field in fields_of(kind):
-                default = EMPTY if field.required else LEFT_OUT
-                readers[field.name] = reader_of(field.annotation, default)
-            optional = {field.name for field in fields_of(kind) if not field.required}
-        elif class_of(kind) is dict:
-            any_name = reader_of((get_args(kind) or (str, str))[1], EMPTY)
-        else:
-            return None
+        readers_for = field_readers(kinds[0] if len(kinds) == 1 else None)
     except TypeError:
         return None
     convert = typed_codec().converter(annotation)
@@ -173,16 +163,11 @@ def form_reader(annotation: Any) -> Callable[[MultiMap], Any] | None:
     def read(fields: MultiMap) -> Any:
         values: dict[str, Any] = dict(fields)
         places: list[tuple[str, str]] = []
-        takers = readers if any_name is None else dict.fromkeys(fields, any_name)
-        for name, take in takers.items():
-            texts = fields.get_all(name)
+        for name, take in readers_for(fields).items():
             try:
-                values[name] = take(texts, f"form.{name}")
+                values[name] = take(fields.get_all(name), f"form.{name}")
             except BindingError as error:
-                values[name] = LEFT_OUT
-                # What wasn't filled in comes as an empty text.
-                if name not in optional or texts != [""]:
-                    places += error.places
+                places += error.places
         if places:
             raise BindingError(places)
         try:
@@ -192,3 +177,31 @@ def form_reader(annotation: Any) -> Callable[[MultiMap], Any] | None:
             raise BindingError([(f"form{path}", reason)]) from error
 
     return read
+
+
+def field_readers(kind: Any) -> Callable[[MultiMap], dict[str, Reader]]:
+    """Return what gives the readers of a form's fields: those of a class, or of any dict.
+
+    Raises:
+        TypeError: It is neither, or has a field that no text is read as.
+    """
+    if is_record(kind):
+        readers: dict[str, Reader] = {}
+        for field in fields_of(kind):
+            take = reader_of(field.annotation, EMPTY if field.required else LEFT_OUT)
+            readers[field.name] = take if field.required else partial(take_filled, take)
+        return lambda fields: readers
+    if class_of(kind) is dict:
+        reader = reader_of((get_args(kind) or (str, str))[1], EMPTY)
+        return lambda fields: dict.fromkeys(fields, reader)
+    raise TypeError("a form is a class with fields, or a dict")
+
+
+def take_filled(take: Reader, texts: list[str], place: str) -> Any:
+    """Read a field that may be left out: what wasn't filled in comes as an empty text."""
+    try:
+        return take(texts, place)
+    except BindingError:
+        if texts != [""]:
+            raise
+        return LEFT_OUT

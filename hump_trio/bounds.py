@@ -107,9 +107,9 @@ def enclose(handler: H, bound_of: Callable[[tuple[Any, ...]], Bound]) -> H:
         async with bound():
             result = await handler(*args, **kwargs)
         if isinstance(result, Response) and isinstance(result.body, Producer):
-            producer = Producer(partial(produce_within, bound, result.body.produce))
+            body = result.body
             result = copy(result)  # it may be returned again
-            result.body = producer
+            result.body = Producer(partial(produce_within, bound, body.produce), body.aclose)
         return result
 
     return cast("H", enclosed)

@@ -102,7 +102,7 @@ def encode_cookie(
                 "a cookie expires at a datetime with a time zone, as in"
                 f" datetime.now(UTC) + timedelta(days=1), not {expires!r:.80}"
             )
-        attributes.append(f"Expires={encode_http_date(expires.timestamp())}")
+        attributes.append(f"Expires={encode_http_date(int(expires.timestamp()))}")
     attributes.append(f"Path={path}")
     if domain is not None:
         attributes.append(f"Domain={domain}")

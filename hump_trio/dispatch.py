@@ -17,8 +17,9 @@ from hump_trio.http1.head import RequestLine, path_segments
 from hump_trio.layer import CallNext, ExceptionHandler, Layer, Middleware
 from hump_trio.request import Request
 from hump_trio.response import Response, error_response, to_response
+from hump_trio.results import result_kinds
 from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
-from hump_trio.signature import parse_signature, result_kinds
+from hump_trio.signature import parse_signature
 
 __all__ = ["Choice", "Dispatcher", "leaves_of"]
 

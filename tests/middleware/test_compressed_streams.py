@@ -156,6 +156,23 @@ async def test_several_tasks_may_send(autojump_clock: MockClock) -> None:
     assert all(part in text for part in parts)
 
 
+async def test_the_end_waits_for_a_part_under_way(autojump_clock: MockClock) -> None:
+    """Of a task that outlives the function."""
+    app: Hump
+
+    async def produce(send: Send) -> None:
+        app.start_soon(send, noise(900_000))
+        await trio.sleep(1)
+
+    app = app_of(lambda: stream_of(produce))
+    async with connect(app) as raw:
+        raw.pause_reading()
+        await raw.send(asking())
+        await trio.sleep(5)
+        [answer] = parse_answers(await read_to_end(raw))
+    assert zlib.decompress(answer.body, 31).decode() == noise(900_000)
+
+
 async def test_sending_waits_for_the_reader(autojump_clock: MockClock) -> None:
     """What is held for it isn't more than without compression."""
     made = 0
