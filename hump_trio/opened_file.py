@@ -12,14 +12,13 @@ import stat
 import struct
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import trio
 
 from hump_trio.exceptions import OverloadError
 
-__all__ = ["OpenedFile", "open_file", "open_within"]
+__all__ = ["OpenedFile", "open_file"]
 
 
 def flags_of(*names: str) -> int:
@@ -175,8 +174,12 @@ class OpenedFile:
     __del__ = _close  # of an answer that was thrown away, and of what was abandoned to a thread
 
 
-async def open_file(path: str) -> OpenedFile | None:
+async def open_file(path: str, folder: str | None = None) -> OpenedFile | None:
     """Open a file; None if there is none, or none that can be opened.
+
+    Args:
+        path: Where it is; from the folder, if there is one, and without ``..`` then.
+        folder: Where it has to be, whatever links there are on the way.
 
     Raises:
         OverloadError: 503, there are no descriptors left.
@@ -184,25 +187,6 @@ async def open_file(path: str) -> OpenedFile | None:
 
     Cancellation: a checkpoint only if a disk has to be waited for.
     """
-    return await open_soon(path, None, partial(os.open, path, READ_FLAGS))
-
-
-async def open_within(folder: str, path: str) -> OpenedFile | None:
-    """Open what a path leads to, if that is within a folder; links on the way are followed.
-
-    Args:
-        folder: Where it has to be.
-        path: From there, without ``..``.
-
-    Raises, Cancellation: As of `open_file`.
-    """
-    return await open_soon(path, folder, partial(open_real, folder, path))
-
-
-async def open_soon(
-    path: str, folder: str | None, open_waiting: Callable[[], int]
-) -> OpenedFile | None:
-    """Open a file at once if that is possible, else in a thread; None if there is none."""
     if not is_nameable(path):
         return None
     if open_cached is not None:
@@ -213,12 +197,15 @@ async def open_soon(
                 check_absent(error)
                 return None
     try:
-        return await trio.to_thread.run_sync(
-            lambda: OpenedFile(open_waiting()), abandon_on_cancel=True
-        )
+        return await trio.to_thread.run_sync(open_waiting, path, folder, abandon_on_cancel=True)
     except OSError as error:
         check_absent(error)
         return None
+
+
+def open_waiting(path: str, folder: str | None) -> OpenedFile:
+    """Open a file; called in a thread (see `open_file`)."""
+    return OpenedFile(os.open(path, READ_FLAGS) if folder is None else open_real(folder, path))
 
 
 def is_nameable(path: str) -> bool:

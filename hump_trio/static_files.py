@@ -1,12 +1,13 @@
 """A folder whose files are served: which names are taken, and what each of them leads to."""
 
 import os
+from collections.abc import Awaitable
 
 from hump_trio.content_coding import rank_codings
 from hump_trio.exceptions import HttpException, RouteError
 from hump_trio.file_response import content_type_of, respond_with_file
 from hump_trio.headers import Headers
-from hump_trio.opened_file import OpenedFile, open_within
+from hump_trio.opened_file import OpenedFile, open_file
 from hump_trio.redirect import RedirectResponse
 from hump_trio.request import Request
 from hump_trio.response import Response
@@ -59,10 +60,10 @@ class StaticFiles:
             if self._precompressed:
                 codings = rank_codings(request.headers.get("accept-encoding", ""), SUFFIXES)
                 for coding in codings:
-                    file = await open_within(self._folder, name + SUFFIXES[coding])
+                    file = await open_file(name + SUFFIXES[coding], self._folder)
                     if file is not None and file.is_regular:
                         return await self._respond(request, file, name, coding)
-            file = await open_within(self._folder, name)
+            file = await open_file(name, self._folder)
             if file is not None and file.is_regular:
                 return await self._respond(request, file, name)
             if file is not None and file.is_folder and self._index:
@@ -76,14 +77,14 @@ class StaticFiles:
         # Relative to what it has asked for, it leads nowhere else, whatever proxies there are.
         return RedirectResponse(f"./{name}/{question_mark}{query}", 307)
 
-    async def _respond(
+    def _respond(
         self, request: Request, file: OpenedFile, name: str, coding: str = ""
-    ) -> Response:
-        """Return the answer that a file is, or its neighbour in a coding."""
+    ) -> Awaitable[Response]:
+        """Begin the answer that a file is, or its neighbour in a coding."""
         fields = [("content-type", content_type_of(name)), *self._fields]
         if coding:
             fields.append(("content-encoding", coding))
-        return await respond_with_file(file, request, 200, fields, mark=coding and f"-{coding}")
+        return respond_with_file(file, request, 200, fields, mark=coding and f"-{coding}")
 
     def _name_of(self, request: Request, rest: str) -> str | None:
         """Return the name within the folder that a path asks for; None if it can't be one."""

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from hump_trio import opened_file as opened_file_module
-from hump_trio.opened_file import OpenedFile, open_file, open_within
+from hump_trio.opened_file import OpenedFile, open_file
 from tests.descriptors import descriptors_below, open_below
 from tests.loopback import PATIENCE_SECONDS, wait_until
 
@@ -77,7 +77,7 @@ async def test_what_is_cached_needs_no_thread(
         file = await opened(path)
         assert await file.read(range(len(CONTENT))) == CONTENT
         assert await file.read(range(5, 9)) == CONTENT[5:9]
-        within = await open_within(str(path.parent), path.name)
+        within = await open_file(path.name, str(path.parent))
     assert (file.is_regular, file.is_folder) == (True, False)
     assert within is not None
     file.close()
@@ -142,7 +142,7 @@ async def test_where_the_kernel_can_not_open(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(opened_file_module, "open_cached", fail)
-    file = await open_within(str(path.parent), path.name)
+    file = await open_file(path.name, str(path.parent))
     assert file is not None
     assert await file.read(range(9)) == CONTENT[:9]
     file.close()
