@@ -30,6 +30,7 @@ __all__ = [
     "kinds_of",
     "members",
     "records_in",
+    "types_in",
 ]
 
 COLLECTIONS = (list, tuple, set, frozenset, Sequence, Collection, AbstractSet)
@@ -144,18 +145,23 @@ def fields_of(record: Any) -> list[Field]:
     ]
 
 
-def records_in(annotation: Any) -> set[Any]:
-    """Return the classes with fields that an annotation is made of, however deep."""
-    found: set[Any] = set()
+def types_in(annotation: Any) -> Iterator[Any]:
+    """Yield all that an annotation is made of, each bare, however deep; some of it repeatedly."""
+    seen: set[Any] = set()
     left = [annotation]
     while left:
         for member in members(left.pop()):
+            yield member
             left += [part for part in get_args(member) if part is not ...]
             kind = class_of(member)
-            if is_record(member) and kind not in found:
-                found.add(kind)
+            if is_record(member) and kind not in seen:
+                seen.add(kind)
                 left += [field.annotation for field in fields_of(member)]
-    return found
+
+
+def records_in(annotation: Any) -> set[Any]:
+    """Return the classes with fields that an annotation is made of, however deep."""
+    return {class_of(each) for each in types_in(annotation) if is_record(each)}
 
 
 def key_of(name: str, hint: Any, required: bool) -> Field:

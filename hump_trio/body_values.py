@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, get_args
 
 from hump_trio.annotations import class_of, fields_of, is_record, kinds_of, records_in
+from hump_trio.costly_numbers import guard_numbers
 from hump_trio.exceptions import BindingError, HttpException
 from hump_trio.form import Form
 from hump_trio.json_text import explain_mismatch, json_codec, typed_codec
@@ -33,7 +34,7 @@ def body_reader(annotation: Any, default: Any) -> Callable[[Request], Any]:
     Raises:
         TypeError: JSON can't become such a type, or msgspec isn't installed.
     """
-    decode = typed_codec().decoder(annotation)
+    decode = guard_numbers(typed_codec().decoder(annotation), annotation)
     check_settable(annotation)
     read_form = form_reader(annotation)
     taken = f"{JSON_TYPE} or {FORM_TYPE}" if read_form else JSON_TYPE

@@ -92,6 +92,7 @@ class EventStream(Response):
 
     __slots__ = ("_keep_alive", "_retry")
     depends_on_request: ClassVar[bool] = True
+    media_type: ClassVar[str] = "text/event-stream"
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ class EventStream(Response):
             raise ValueError(f"keep_alive is a positive number of seconds, not {keep_alive!r:.80}")
         check_retry(retry)
         Response.__init__(self, events, 200, headers)
-        self.headers["content-type"] = "text/event-stream"
+        self.headers["content-type"] = self.media_type
         self.headers.setdefault("cache-control", "no-store")
         self.headers.setdefault("x-accel-buffering", "no")  # nginx would wait for more
         self._keep_alive = math.inf if keep_alive is None else keep_alive

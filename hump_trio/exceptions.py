@@ -22,6 +22,13 @@ __all__ = [
 Outcome: TypeAlias = Literal[
     "ok", "deadline", "client-gone", "stalled", "shed", "refused", "shutdown", "crash"
 ]
+# What Python calls otherwise up to 3.12.
+NEW_PHRASES: dict[int, str] = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 # For a client that was told 503; jitter is its own business.
 RETRY_AFTER = (("retry-after", "1"),)
 
@@ -193,8 +200,8 @@ def shorten(text: str) -> str:
 
 
 def phrase_of(status: int) -> str:
-    """Return the standard reason phrase of a status, or an empty string if it has none."""
+    """Return the reason phrase of a status (RFC 9110 section 15), or nothing if it has none."""
     try:
-        return HTTPStatus(status).phrase
+        return NEW_PHRASES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return ""

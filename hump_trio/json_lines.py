@@ -1,7 +1,7 @@
 """JSON lines: a stream of values, each as one line of JSON."""
 
 from collections.abc import AsyncIterable
-from typing import Any
+from typing import Any, ClassVar
 
 from hump_trio.converted_body import ConvertedBody
 from hump_trio.json_text import json_codec
@@ -27,11 +27,13 @@ class JsonLines(Response):
 
     __slots__ = ()
 
+    media_type: ClassVar[str] = "application/jsonl"
+
     def __init__(self, items: AsyncIterable[Any], status: int = 200, headers: Fields = ()) -> None:
         if not isinstance(items, AsyncIterable):
             raise TypeError(f"JsonLines takes an async iterable, not {items!r:.80}")
         Response.__init__(self, ConvertedBody(items, encode_line), status, headers)
-        self.headers.setdefault("content-type", "application/jsonl")
+        self.headers.setdefault("content-type", self.media_type)
 
 
 async def encode_line(item: Any) -> bytes:

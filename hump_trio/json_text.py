@@ -7,7 +7,7 @@ and sets, and write them alike. Only msgspec checks a text against a type.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -122,6 +122,21 @@ class MsgspecJson:
     def convert(self, value: Any, expected: Any) -> Any:
         """Return a value of a type that `check_type` has passed; else it raises ValueError."""
         return self._msgspec.convert(value, expected, str_keys=True)
+
+    def schemas(self, types: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return JSON schemas of types, and those they name, for a document's ``components``.
+
+        Raises:
+            TypeError: As of `check_type`.
+        """
+        found, named = self._msgspec.json.schema_components(
+            types, schema_hook=refuse_class, ref_template="#/components/schemas/{name}"
+        )
+        return found, named
+
+    def plain(self, value: Any) -> Any:
+        """Return a value as JSON has it, of dicts, lists, texts and numbers."""
+        return self._msgspec.to_builtins(value)
 
     def check_type(self, expected: Any) -> None:
         """Refuse a type that values of JSON can't become.

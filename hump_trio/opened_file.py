@@ -13,6 +13,7 @@ import struct
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import trio
 
@@ -52,7 +53,7 @@ if sys.platform == "linux":
     RESOLVE_NO_MAGICLINKS, RESOLVE_BENEATH, RESOLVE_CACHED = 0x02, 0x08, 0x20
     AT_FDCWD = -100
     HOW = struct.Struct("QQQ")
-    syscall = ctypes.CDLL(None, use_errno=True).syscall
+    syscall: Any = ctypes.CDLL(None, use_errno=True).syscall
     syscall.restype = ctypes.c_long
     syscall.argtypes = (
         ctypes.c_long,

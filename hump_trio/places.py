@@ -7,7 +7,7 @@ beside its type, each part checked by msgspec once more.
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from hump_trio.annotations import Field, fields_of, is_record, item_types, kinds_of
+from hump_trio.annotations import Field, fields_of, is_body, is_record, item_types, kinds_of
 from hump_trio.exceptions import PLACE_COUNT
 from hump_trio.json_text import explain_mismatch, typed_codec
 
@@ -71,6 +71,8 @@ class Search:
             typed_codec().convert(value, annotation)
         except RecursionError:
             return  # deeper than may be said
+        except TypeError:
+            self.places.append((place, "not valid"))  # a signaling NaN has no hash
         except ValueError as error:
             path, reason = explain_mismatch(error)
             self.places.append((place + path, reason))
@@ -87,7 +89,7 @@ class Search:
                     yield value[field.name], field.annotation, where
                 elif field.required:
                     self.places.append((where, "missing"))
-        elif isinstance(value, dict) and len(arguments) == 2:
+        elif isinstance(value, dict) and is_body(kind) and len(arguments) == 2:
             for key, part in value.items():
                 yield part, arguments[1], f"{place}.{key:.{KEY_LENGTH}}"
         elif isinstance(value, list) and types is not None:

@@ -80,6 +80,8 @@ class Response:
 
     # Whether `resolve` has to be asked for the answer itself.
     depends_on_request: ClassVar[bool] = False
+    # What `Hump.openapi` says of the body, by the class alone; empty if that doesn't tell.
+    media_type: ClassVar[str] = ""
 
     def __init__(self, body: Body = None, status: int = 200, headers: Fields = ()) -> None:
         self.body = body
@@ -176,6 +178,8 @@ class JsonResponse(Response):
 
     __slots__ = ()
 
+    media_type: ClassVar[str] = JSON_TYPE
+
     def __init__(self, body: Any = None, status: int = 200, headers: Fields = ()) -> None:
         Response.__init__(self, json_codec.encode(body), status, headers)
         self.headers.setdefault("content-type", JSON_TYPE)
@@ -185,6 +189,8 @@ class HtmlResponse(Response):
     """An answer with an HTML page as UTF-8; arguments are those of `Response`."""
 
     __slots__ = ()
+
+    media_type: ClassVar[str] = "text/html"
 
     def __init__(self, body: Body = "", status: int = 200, headers: Fields = ()) -> None:
         Response.__init__(self, body, status, headers)

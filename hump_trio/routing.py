@@ -7,7 +7,7 @@ node is visited at most once, so matching is bounded by the number of routes.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import EllipsisType
@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from hump_trio.exceptions import RouteError
 from hump_trio.layer import Layer
+from hump_trio.route_hints import parse_raises, parse_returns
 from hump_trio.template import CONVERTERS, TYPES, fill_template, parse_template
 
 __all__ = ["VERBS", "Match", "OnDisconnect", "Route", "RouteOptions", "RouteTable", "RouterOptions"]
@@ -49,7 +50,7 @@ class RouterOptions(TypedDict, total=False):
     body_limit: int | EllipsisType | None
     stream: bool
     on_disconnect: OnDisconnect
-    raises: Any
+    raises: Collection[int]
 
 
 class RouteOptions(RouterOptions, total=False):
@@ -73,7 +74,7 @@ class Route:
         on_disconnect: Whether to cancel or finish it when its client has gone, or the seconds
             it has left then.
         name: What `Hump.url_for` calls it; the handler's name if empty.
-        returns: What it answers, for `Hump.openapi`: a type, or types by status.
+        returns: What it answers, for `Hump.openapi`: a type, or types by status (None: no body).
         raises: The statuses of its errors, likewise: a list, or descriptions by status.
         layers: Of the routers that it came through, the outermost first.
 
@@ -94,7 +95,7 @@ class Route:
     on_disconnect: OnDisconnect = "cancel"
     name: str = ""
     returns: Any = None
-    raises: Any = ()
+    raises: Collection[int] = ()
     layers: tuple[Layer, ...] = ()
     parameters: tuple[str, ...] = field(init=False)
     disconnect_grace: float = field(init=False)
@@ -116,6 +117,8 @@ class Route:
             raise RouteError(f"stream must be True or False, not {self.stream!r}")
         if not isinstance(self.name, str):
             raise RouteError(f"a route's name is text, not {self.name!r}")
+        parse_returns(self.returns)
+        parse_raises(self.raises)
 
 
 def parse_grace(on_disconnect: Any) -> float:

@@ -37,7 +37,8 @@ def test_an_http_exception_says_what_it_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "detail"), [(404, "Not Found"), (HTTPStatus.GONE, "Gone"), (499, "")]
+    ("status", "detail"),
+    [(404, "Not Found"), (HTTPStatus.GONE, "Gone"), (499, ""), (422, "Unprocessable Content")],
 )
 def test_the_detail_is_the_phrase_by_default(status: int, detail: str) -> None:
     """A status without a standard phrase has an empty one."""
@@ -111,7 +112,7 @@ def test_a_binding_error_tells_each_place_once() -> None:
     assert str(error) == "422 a: missing (and 1 more)"
     assert len(BindingError((str(number), "wrong") for number in range(200)).places) == 100
     assert BindingError([("a" * 500, "b" * 200)]).places == ((f"{'a' * 197}...", "b" * 200),)
-    assert BindingError([]).detail == HTTPStatus.UNPROCESSABLE_ENTITY.phrase
+    assert BindingError([]).detail == "Unprocessable Content"
 
 
 def test_a_detail_is_a_sentence() -> None:

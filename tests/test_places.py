@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+import pytest
 
 from tests.typed_handlers import JSON, ask, places_of, taking
 
@@ -38,3 +40,18 @@ async def test_far_places_are_found_by_msgspec_alone() -> None:
     answer = await ask(taking(Node), content=json.dumps(deep), content_type=JSON)
     place = f"body{'.below' * 40}.name"
     assert places_of(answer) == {f"{place[:197]}...": "expected `str`, got `int`"}
+
+
+@dataclass
+class Choice:
+    """A body with two words to choose from."""
+
+    word: Literal["red", "blue"]
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, {}, [1, 2], ["red", "blue"]])
+async def test_a_choice_of_two_is_no_mapping(value: Any) -> None:
+    """The values of a Literal aren't taken for the types of keys and values."""
+    answer = await ask(taking(Choice), content=json.dumps({"word": value}), content_type=JSON)
+    assert answer.status_code == 422
+    assert list(places_of(answer)) == ["body.word"]

@@ -206,10 +206,10 @@ def test_a_binding_error_is_always_json() -> None:
     response = error_response(BindingError([("query.a", "missing")]), "text/plain")
     assert response.headers["content-type"] == "application/problem+json"
     assert response.body == (
-        b'{"title":"Unprocessable Entity","status":422,"detail":"query.a: missing",'
+        b'{"title":"Unprocessable Content","status":422,"detail":"query.a: missing",'
         b'"errors":[{"place":"query.a","reason":"missing"}]}'
     )
-    assert error_response(BindingError([])).body == "Unprocessable Entity"
+    assert error_response(BindingError([])).body == "Unprocessable Content"
 
 
 def test_an_error_as_json() -> None:

@@ -1,5 +1,6 @@
 """Texts that are no values: bad queries, paths and fields, and their exact answers."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -9,7 +10,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from hump_trio import Cookie, Header
+from hump_trio import BindingError, Cookie, Header
+from hump_trio.text_values import EMPTY, reader_of
 from tests.typed_handlers import ask, places_of, taking
 
 
@@ -129,3 +131,21 @@ async def test_bad_headers_and_cookies(
     """422, under the name that was sent."""
     answer = await ask(taking(annotation, name="x_token"), headers=headers)
     assert (answer.status_code, places_of(answer)) == (422, wrong)
+
+
+def test_no_more_is_read_than_is_told() -> None:
+    """After a hundred bad values the others aren't looked at: a header field has thousands."""
+    seen = 0
+
+    class Texts(list[str]):
+        def __iter__(self) -> Iterator[str]:
+            nonlocal seen
+            for text in super().__iter__():
+                seen += 1
+                yield text
+
+    read = reader_of(list[int], EMPTY)
+    with pytest.raises(BindingError) as caught:
+        read(Texts(["1"] + ["x"] * 15_000), "header.ids")
+    assert seen == 101
+    assert caught.value.places[-1] == ("header.ids[100]", INT)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from hump_trio.exceptions import phrase_of
 from hump_trio.http1.head import RequestLine, keeps_alive
 from hump_trio.http1.section import Fields
 
@@ -111,11 +112,7 @@ def begin_head(status: int, content_type: str) -> bytes:
 
 def status_line(status: int) -> str:
     """Return a status line; one without a standard phrase keeps its space (section 4)."""
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = ""
-    return f"HTTP/1.1 {status:d} {phrase}\r\n"
+    return f"HTTP/1.1 {status:d} {phrase_of(status)}\r\n"
 
 
 STATUS_LINES = {int(status): status_line(status) for status in HTTPStatus}

@@ -1,0 +1,122 @@
+"""What a document says of answers: those of a handler, its errors, and those of its binding."""
+
+from collections.abc import AsyncIterable, Iterator
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from hump_trio.annotations import class_of, kinds_of, members
+from hump_trio.binding import takes_as_it_is
+from hump_trio.body_values import JSON_TYPE
+from hump_trio.openapi.schemas import Schemas
+from hump_trio.redirect import RedirectResponse
+from hump_trio.response import BYTES_TYPE, Response
+from hump_trio.route_hints import describe, parse_raises, parse_returns
+from hump_trio.routing import Route
+from hump_trio.signature import Signature
+from hump_trio.template import parse_template
+
+__all__ = ["responses_of"]
+
+PROBLEM_TYPE = "application/problem+json"
+TEXT_TYPE = "text/plain"
+BYTES = (bytes, bytearray, memoryview)
+
+
+@dataclass
+class Place:
+    """Where a request doesn't fit, and why."""
+
+    place: str
+    reason: str
+
+
+@dataclass
+class Problem:
+    """An error, as of RFC 9457."""
+
+    title: str
+    status: int
+    detail: str
+    errors: list[Place] = field(default_factory=list)
+
+
+def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
+    """Return what the document says of the answers of a route, by their statuses."""
+    responses: dict[int, dict[str, Any]] = {}
+    for status, kinds in returned_kinds(route, signature).items():
+        contents: dict[str, list[Any]] = {}
+        for media_type, kind in media_of(kinds):
+            contents.setdefault(media_type, []).append(kind)
+        responses[status] = {"description": describe(status)}
+        if contents:
+            content = {each: {"schema": schemas.any_of(found)} for each, found in contents.items()}
+            responses[status]["content"] = content
+    said = dict.fromkeys(plain_statuses(route, signature), "") | parse_raises(route.raises)
+    for status, description in said.items():
+        content = {
+            PROBLEM_TYPE: {"schema": schemas.of(Problem)},
+            TEXT_TYPE: {"schema": schemas.of(str)},
+        }
+        answer = {"description": description or describe(status), "content": content}
+        responses.setdefault(status, answer)
+    for status in bound_statuses(route, signature):
+        content = {PROBLEM_TYPE: {"schema": schemas.of(Problem)}}
+        responses.setdefault(status, {"description": describe(status), "content": content})
+    return {str(status): responses[status] for status in sorted(responses)}
+
+
+def returned_kinds(route: Route, signature: Signature) -> dict[int, list[Any]]:
+    """Return the types of a route's answers by status: as it says, or as its handler does."""
+    said = parse_returns(route.returns)
+    if said:
+        return {status: kinds_of(annotation) for status, annotation in said.items()}
+    found: dict[int, list[Any]] = {}
+    for kind in members(signature.returns):
+        if kind is NoneType:
+            found[204] = []
+        elif kind is RedirectResponse:
+            found[303] = []
+        else:
+            found.setdefault(200, []).append(kind)
+    return found
+
+
+def media_of(kinds: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the content types of answers of some types, each with the type of its schema."""
+    for member in kinds:
+        kind = class_of(member)
+        kind = type(get_args(member)[0]) if kind is Literal else kind
+        if not isinstance(kind, type) or kind is Any:
+            continue
+        if issubclass(kind, Response):
+            if kind.media_type:
+                yield kind.media_type, Any
+        elif issubclass(kind, str):
+            yield TEXT_TYPE, member
+        elif issubclass(kind, BYTES):
+            yield BYTES_TYPE, Any
+        elif issubclass(kind, AsyncIterable):
+            yield from media_of(kinds_of(get_args(member)[0]) if get_origin(member) else [])
+        else:
+            yield JSON_TYPE, member
+
+
+def bound_statuses(route: Route, signature: Signature) -> set[int]:
+    """Return the statuses that answer a request which doesn't fit a signature."""
+    statuses: set[int] = set()
+    for each in signature.parameters:
+        if each.source != "request" and not (each.source == "path" and takes_as_it_is(route, each)):
+            statuses.add(422)
+        if each.source == "query":
+            statuses.add(400)
+        elif each.source == "body" and not signature.takes_files:
+            statuses |= {400, 415}
+    return statuses
+
+
+def plain_statuses(route: Route, signature: Signature) -> set[int]:
+    """Return the statuses of errors that come before binding: as text, or as JSON if preferred."""
+    kinds = {kind for name, kind in parse_template(route.template) if name}
+    unknown_path = set() if kinds <= {"str", "path"} else {404}
+    return unknown_path | ({400, 413, 415} if signature.takes_files else set())

@@ -1,0 +1,113 @@
+"""Routes to an OpenAPI document, of the same signatures that bind their requests.
+
+Source: OpenAPI 3.1.0, whose schemas are JSON Schema 2020-12.
+"""
+
+import inspect
+import logging
+from collections.abc import Iterable, Mapping
+from itertools import chain, count
+from typing import Any
+from urllib.parse import quote
+
+from hump_trio.json_text import typed_codec
+from hump_trio.openapi.answers import responses_of
+from hump_trio.openapi.inputs import body_of, parameters_of
+from hump_trio.openapi.schemas import Schemas
+from hump_trio.routing import Route, name_of, without_partial
+from hump_trio.signature import parse_signature
+from hump_trio.template import SAFE, parse_template
+
+__all__ = ["document_of"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
+
+# OpenAPI has no others; a route for another method is left out.
+METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
+
+
+def document_of(routes: Iterable[Route], info: Mapping[str, str]) -> dict[str, Any]:
+    """Return the OpenAPI document of routes.
+
+    Routes that it can't tell apart share their path's names; of two for the same method the
+    second is left out, and logged.
+
+    Args:
+        routes: In the order in which they are listed.
+        info: The document's ``title`` and ``version``, and what else its ``info`` may have.
+
+    Raises:
+        TypeError: msgspec isn't installed.
+    """
+    schemas = Schemas(typed_codec())
+    operation_ids: set[str] = set()
+    paths: dict[str, dict[str, Any]] = {}
+    listed: dict[str, Route] = {}
+    for route in routes:
+        methods = [method for method in route.methods if method in METHODS]
+        if not methods:
+            continue
+        first = listed.setdefault(shape_of(route), route)
+        item = paths.setdefault(path_of(first), {})
+        free = [method for method in methods if method.lower() not in item]
+        if free != methods:
+            logger.warning(
+                "the OpenAPI document can't tell %s from %s and leaves it out",
+                *(route.template, first.template),
+            )
+        if free:
+            path_names = dict(zip(route.parameters, first.parameters, strict=True))
+            operation = operation_of(route, path_names, schemas)
+        for method in free:
+            name = unique_name(route.name or name_of(route.handler), method, operation_ids)
+            item[method.lower()] = {"operationId": name, **operation}
+    document: dict[str, Any] = {"openapi": "3.1.0", "info": dict(info), "paths": paths}
+    components = schemas.settle()
+    if components:
+        document["components"] = {"schemas": components}
+    return document
+
+
+def path_of(route: Route) -> str:
+    """Return the path of a route as the document names it, without the types of parameters."""
+    segments = parse_template(route.template)
+    return "".join(f"/{{{name}}}" if name else "/" + quote(text, SAFE) for name, text in segments)
+
+
+def shape_of(route: Route) -> str:
+    """Return the path of a route without the names of its parameters."""
+    return "".join("/{}" if name else f"/{text}" for name, text in parse_template(route.template))
+
+
+def unique_name(name: str, method: str, taken: set[str]) -> str:
+    """Return a name for an operation, and take it."""
+    numbered = (f"{name}_{number}" for number in count(2))
+    choices = chain([name, f"{name}_{method.lower()}"], numbered)
+    unique = next(each for each in choices if each not in taken)
+    taken.add(unique)
+    return unique
+
+
+def operation_of(route: Route, path_names: dict[str, str], schemas: Schemas) -> dict[str, Any]:
+    """Return what the document says of a route.
+
+    Args:
+        route: The route.
+        path_names: What its parameters are called in the document's path.
+        schemas: Takes its types.
+    """
+    signature = parse_signature(route)
+    operation: dict[str, Any] = {}
+    summary, _, rest = (inspect.getdoc(without_partial(route.handler)) or "").partition("\n")
+    if summary:
+        operation["summary"] = summary
+    if rest.strip():
+        operation["description"] = rest.strip()
+    parameters = parameters_of(route, signature, path_names, schemas)
+    if parameters:
+        operation["parameters"] = parameters
+    body = body_of(route, signature, schemas)
+    if body:
+        operation["requestBody"] = body
+    operation["responses"] = responses_of(route, signature, schemas)
+    return operation

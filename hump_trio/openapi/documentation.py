@@ -1,0 +1,61 @@
+"""What serves the document of an app, and the page that shows it."""
+
+from hump_trio.json_text import json_codec, typed_codec
+from hump_trio.openapi.document import document_of
+from hump_trio.openapi.page import PAGE_POLICY, render_page
+from hump_trio.response import JSON_TYPE, HtmlResponse, Response
+from hump_trio.routing import Route, RouteTable
+from hump_trio.static_files import StaticFiles
+
+__all__ = ["Documentation"]
+
+
+class Documentation:
+    """Answers with the document of a table's routes, and with its page; both are made once.
+
+    Args:
+        table: The routes; its own and those of files in folders are left out.
+        title: As of `Hump.openapi`.
+        version: Likewise.
+        description: Likewise.
+
+    Raises:
+        TypeError: msgspec isn't installed, or a text is none.
+    """
+
+    def __init__(self, table: RouteTable, title: str, version: str, description: str) -> None:
+        typed_codec()
+        info = {"title": title, "version": version, "description": description}
+        for name, text in info.items():
+            if not isinstance(text, str):
+                raise TypeError(f"the {name} of an API is text, not {text!r:.80}")
+        self._table = table
+        self._info: dict[str, str] = {name: text for name, text in info.items() if text}
+        self._routes: list[Route] = []
+        self._document = b""
+        self._page = ""
+
+    async def openapi_document(self) -> Response:
+        """Answer with the document."""
+        self._build()
+        return Response(self._document, headers={"content-type": JSON_TYPE})
+
+    async def openapi_page(self) -> HtmlResponse:
+        """Answer with the page."""
+        self._build()
+        return HtmlResponse(self._page, headers={"content-security-policy": PAGE_POLICY})
+
+    def _build(self) -> None:
+        """Make both, unless they are of the routes that there are: a served app has no others."""
+        if self._routes == self._table.routes:
+            return
+        self._routes = self._table.routes.copy()
+        document = document_of(filter(is_api, self._routes), self._info)
+        self._document = json_codec.encode(document)
+        self._page = render_page(document)
+
+
+def is_api(route: Route) -> bool:
+    """Tell whether a route is listed: not this document's own, nor the files of a folder."""
+    owner = getattr(route.handler, "__self__", route.handler)
+    return not isinstance(owner, Documentation | StaticFiles)

@@ -1,0 +1,103 @@
+"""What a document says of requests: parameters and bodies."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from hump_trio.annotations import item_types, kinds_of
+from hump_trio.body_values import FORM_TYPE, JSON_TYPE, form_reader
+from hump_trio.openapi.schemas import Schemas
+from hump_trio.response import BYTES_TYPE
+from hump_trio.routing import Route
+from hump_trio.signature import Parameter, Signature
+from hump_trio.template import parse_template
+
+__all__ = ["body_of", "parameters_of"]
+
+MULTIPART_TYPE = "multipart/form-data"
+# What a template makes of its parameters, where the handler doesn't say.
+PATH_TYPES = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
+
+
+def parameters_of(
+    route: Route, signature: Signature, names: Mapping[str, str], schemas: Schemas
+) -> list[dict[str, Any]]:
+    """Return what the document says of the path, the query, header fields and cookies.
+
+    Args:
+        route: The route.
+        signature: Of its handler.
+        names: What the parameters of its template are called in the document's path.
+        schemas: Takes their types.
+    """
+    others = [each for each in signature.parameters if each.source in ("query", "header", "cookie")]
+    return [
+        *path_parameters(route, signature, names, schemas),
+        *(parameter_of(each, schemas) for each in others),
+    ]
+
+
+def path_parameters(
+    route: Route, signature: Signature, names: Mapping[str, str], schemas: Schemas
+) -> Iterator[dict[str, Any]]:
+    """Yield what the document says of the parameters of a template."""
+    known = {each.field: each for each in signature.parameters if each.source == "path"}
+    for name, converter in parse_template(route.template):
+        if not name:
+            continue
+        annotation = known[name].annotation if name in known else Any
+        if Any in kinds_of(annotation):
+            annotation = PATH_TYPES[converter]
+        parameter = {"name": names[name], "in": "path", "required": True}
+        if converter == "path":  # OpenAPI has nothing that takes several segments
+            parameter["description"] = "All that is left of the path, its slashes included."
+        yield {**parameter, "schema": schemas.of(annotation, text=True)}
+
+
+def parameter_of(parameter: Parameter, schemas: Schemas) -> dict[str, Any]:
+    """Return what the document says of a value of the query, a header field or a cookie."""
+    schema = schemas.of(parameter.annotation, text=True)
+    if not parameter.required and parameter.default is not None:
+        schema["default"] = schemas.codec.plain(parameter.default)
+    described = {
+        "name": parameter.field,
+        "in": parameter.source,
+        "required": parameter.required,
+        "schema": schema,
+    }
+    kinds = kinds_of(parameter.annotation)
+    if parameter.source == "query" and item_types(kinds[0]) is not None:
+        described |= {"style": "form", "explode": True}
+    return described
+
+
+def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
+    """Return what the document says of a body; nothing if nothing is known of it."""
+    body = next((each for each in signature.parameters if each.source == "body"), None)
+    if signature.takes_files:
+        schema = form_with_files(signature, body, schemas)
+        return {"required": True, "content": {MULTIPART_TYPE: {"schema": schema}}}
+    if body is not None:
+        content = {JSON_TYPE: {"schema": schemas.of(body.annotation)}}
+        if form_reader(body.annotation) is not None:
+            content[FORM_TYPE] = {"schema": schemas.of(body.annotation, text=True)}
+        return {"required": body.required, "content": content}
+    if route.stream and not {"POST", "PUT", "PATCH"}.isdisjoint(route.methods):
+        return {"content": {BYTES_TYPE: {}}}
+    return {}
+
+
+def form_with_files(
+    signature: Signature, texts: Parameter | None, schemas: Schemas
+) -> dict[str, Any]:
+    """Return the schema of a form with files, and with the texts that are beside them."""
+    file = {"type": "string", "contentMediaType": BYTES_TYPE}
+    files = [each for each in signature.parameters if each.source == "upload"]
+    lists = {each.field for each in files if item_types(kinds_of(each.annotation)[0]) is not None}
+    several = {"type": "array", "items": file}
+    schema = {
+        "type": "object",
+        "properties": {each.field: several if each.field in lists else file for each in files},
+        "required": [each.field for each in files if each.required],
+    }
+    return schema if texts is None else schemas.of(texts.annotation, text=True, files=schema)

@@ -1,0 +1,164 @@
+"""A page that shows a document: HTML and one style sheet, no script, nothing from elsewhere."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+__all__ = ["PAGE_POLICY", "render_page"]
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem }
+h1 small { font-weight: normal; opacity: .6 }
+h2, h3 { border-top: 1px solid #8886; padding-top: 1rem; margin: 2rem 0 .5rem }
+h4 { margin: 1rem 0 .25rem }
+p { white-space: pre-line; margin: .5rem 0 }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0 }
+td { border-top: 1px solid #8883 }
+code { font: .95em ui-monospace, monospace; overflow-wrap: anywhere }
+@media (prefers-color-scheme: dark) { body { background: #111; color: #eee } a { color: #8bf } }
+"""
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+# Nothing is loaded and nothing run: no word in a document can make the page do more.
+PAGE_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'"
+)
+# Of a schema, what isn't a bound on its values or is written in words.
+WRITTEN_OUT = {
+    *("$ref", "additionalProperties", "anyOf", "default", "description", "enum", "examples"),
+    *("items", "prefixItems", "properties", "required", "title", "type"),
+}
+
+
+def render_page(document: Mapping[str, Any]) -> str:
+    """Return the page of a document, with every word of that escaped."""
+    info = document["info"]
+    operations = [
+        (f"{method.upper()} {path}", operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+    named = document.get("components", {}).get("schemas", {})
+    links = "".join(
+        f'<li><a href="#{escape(each["operationId"])}"><code>{escape(line)}</code></a>'
+        f" {escape(each.get('summary', ''))}</li>"
+        for line, each in operations
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(info['title'])}</title><style>{STYLE}</style></head><body>"
+        f"<h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>"
+        f"{paragraph(info)}<ul>{links}</ul>"
+        f"{''.join(render_operation(line, each) for line, each in operations)}"
+        f"{''.join(render_type(name, schema) for name, schema in named.items())}"
+        "</body></html>\n"
+    )
+
+
+def render_operation(line: str, operation: Mapping[str, Any]) -> str:
+    """Return the part of the page for one method of a path."""
+    body = operation.get("requestBody", {})
+    return (
+        f'<h2 id="{escape(operation["operationId"])}"><code>{escape(line)}</code></h2>'
+        f"<p>{escape(operation.get('summary', ''))}</p>{paragraph(operation)}"
+        + table(
+            "Parameters",
+            (
+                [
+                    f"<code>{escape(each['name'])}</code>",
+                    each["in"],
+                    describe_type(each["schema"]),
+                    need_of(each["required"], each["schema"]),
+                    escape(each.get("description", each["schema"].get("description", ""))),
+                ]
+                for each in operation.get("parameters", ())
+            ),
+        )
+        + table("Body", describe_content(body))
+        + table(
+            "Answers",
+            (
+                [status, escape(answer["description"]), *cells]
+                for status, answer in operation["responses"].items()
+                for cells in describe_content(answer) or [["", ""]]
+            ),
+        )
+    )
+
+
+def render_type(name: str, schema: Mapping[str, Any]) -> str:
+    """Return the part of the page for a type that has a name."""
+    required = schema.get("required", ())
+    fields = (
+        [
+            f"<code>{escape(field)}</code>",
+            describe_type(each),
+            need_of(field in required, each),
+            escape(each.get("description", "")),
+        ]
+        for field, each in schema.get("properties", {}).items()
+    )
+    kind = "" if "properties" in schema else f"<p>{describe_type(schema)}</p>"
+    return f'<h3 id="type-{escape(name)}">{escape(name)}</h3>{paragraph(schema)}{kind}' + table(
+        "", fields
+    )
+
+
+def describe_content(content: Mapping[str, Any]) -> list[list[str]]:
+    """Return two cells for each content type of a body or an answer."""
+    return [
+        [f"<code>{escape(kind)}</code>", describe_type(each.get("schema", {}))]
+        for kind, each in content.get("content", {}).items()
+    ]
+
+
+def describe_type(schema: Mapping[str, Any]) -> str:
+    """Return a schema in words, as HTML."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rpartition("/")[2])
+        return f'<a href="#type-{name}">{name}</a>'
+    if "anyOf" in schema:
+        return " or ".join(map(describe_type, schema["anyOf"]))
+    if "enum" in schema:
+        return " or ".join(f"<code>{escape(written(each))}</code>" for each in schema["enum"])
+    text = escape(schema.get("type", "anything"))
+    if schema.get("items"):
+        text += f" of {describe_type(schema['items'])}"
+    elif schema.get("prefixItems"):
+        text += f" of {', '.join(map(describe_type, schema['prefixItems']))}"
+    elif schema.get("additionalProperties"):
+        text += f" of {describe_type(schema['additionalProperties'])}"
+    elif "properties" in schema:
+        each = schema["properties"].items()
+        text += f" of {', '.join(f'{escape(key)}: {describe_type(kind)}' for key, kind in each)}"
+    bounds = [f"{key} {written(value)}" for key, value in schema.items() if key not in WRITTEN_OUT]
+    return text + (f" ({escape(', '.join(bounds))})" if bounds else "")
+
+
+def need_of(required: bool, schema: Mapping[str, Any]) -> str:
+    """Return whether a value may be left out, and what it is then."""
+    if required:
+        return "required"
+    return f"<code>{escape(written(schema['default']))}</code>" if "default" in schema else ""
+
+
+def written(value: Any) -> str:
+    """Return a value as a client writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def paragraph(described: Mapping[str, Any]) -> str:
+    """Return the description of something."""
+    return f"<p>{escape(described['description'])}</p>" if described.get("description") else ""
+
+
+def table(heading: str, rows: Iterable[list[str]]) -> str:
+    """Return a table below a heading; nothing if it has no rows."""
+    lines = "".join(f"<tr><td>{'</td><td>'.join(cells)}</td></tr>" for cells in rows)
+    title = f"<h4>{heading}</h4>" if heading else ""
+    return f"{title}<table>{lines}</table>" if lines else ""

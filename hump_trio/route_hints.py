@@ -1,0 +1,81 @@
+"""What a route says of its answers: the types and statuses that a document tells of.
+
+They are hints for readers, and change no answer; they are checked where they are written.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, get_origin
+
+from hump_trio.exceptions import RouteError, phrase_of
+
+__all__ = ["parse_raises", "parse_returns"]
+
+# RFC 9110 sections 15.3.5 and 15.4.5.
+WITHOUT_BODY = (204, 304)
+
+
+def parse_returns(returns: Any) -> dict[int, Any]:
+    """Return the types of a route's answers by their statuses; nothing for None.
+
+    Args:
+        returns: A type, which is that of 200, or types by status. None is a status without a body.
+
+    Raises:
+        RouteError: It is something else.
+    """
+    if returns is None:
+        return {}
+    if not isinstance(returns, Mapping):
+        returns = {200: returns}
+    for status, kind in returns.items():
+        if not is_status(status, 200):
+            raise RouteError(f"returns has statuses from 200 to 599, not {status!r:.80}")
+        if not is_type(kind):
+            raise RouteError(
+                "returns is a type, or types by status such as {201: Item, 204: None},"
+                f" not {kind!r:.80}"
+            )
+        if kind is not None and status in WITHOUT_BODY:
+            raise RouteError(f"a {status} has no body: write {{{status:d}: None}}")
+    return {int(status): kind for status, kind in returns.items()}
+
+
+def parse_raises(raises: Any) -> dict[int, str]:
+    """Return descriptions of a route's errors by their statuses.
+
+    Args:
+        raises: Statuses, or descriptions by status.
+
+    Raises:
+        RouteError: It is something else.
+    """
+    if not isinstance(raises, Collection) or isinstance(raises, str):
+        raise RouteError(f"raises is a list of statuses, or descriptions by status, not {raises!r}")
+    words = raises if isinstance(raises, Mapping) else {}
+    errors: dict[int, str] = {}
+    for status in raises:
+        if not is_status(status, 300):
+            raise RouteError(f"raises has statuses from 300 to 599, not {status!r:.80}")
+        description = words.get(status, describe(status))
+        if not isinstance(description, str):
+            raise RouteError(f"raises describes {status} in words, not with {description!r:.80}")
+        errors[int(status)] = description
+    return errors
+
+
+def describe(status: int) -> str:
+    """Return a description of an answer that says no more than its status."""
+    return phrase_of(status) or f"Status {status}"
+
+
+def is_status(value: Any, least: int) -> bool:
+    """Tell whether something is a status of an answer, from the least one on."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= 599
+
+
+def is_type(value: Any) -> bool:
+    """Tell whether something is a type as an annotation may have it, and no text or value."""
+    named = hasattr(value, "__value__") or hasattr(value, "__supertype__")
+    return (
+        value is None or value is Any or named or isinstance(value, type) or bool(get_origin(value))
+    )
