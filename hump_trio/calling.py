@@ -129,7 +129,7 @@ def bind_form(route: Route, parameters: list[Parameter], asking: Parameter | Non
         RouteError: The handler is a generator, whose body would outlast the files.
     """
     handler = route.handler
-    if is_generator(handler):
+    if is_generator(inspect.unwrap(handler)):  # a bound around it only starts it
         raise RouteError(
             f"{name_of(handler)} takes a file and has a yield: take the Request, and read the file"
             " within `async with request.multipart() as form`"

@@ -17,6 +17,7 @@ from hump_trio import (
     Router,
     StreamResponse,
     UploadFile,
+    timeout,
 )
 from hump_trio.testing import client
 from tests.forms import TYPE, SentPart, encode_form
@@ -273,6 +274,7 @@ async def two_bodies(a: UploadFile, note: Note, other: Note) -> None:
     ("handler", "method", "said"),
     [
         (generate, "POST", r"generate takes a file and has a yield: take the Request"),
+        (timeout(5)(generate), "POST", r"generate takes a file and has a yield"),
         (set_of, "POST", r"'a' that can't be had of the upload: write UploadFile"),
         (file_or_text, "POST", r"'a' that can't be had of the upload: write UploadFile"),
         (nested, "POST", r"'note' that can't be had of the body: the texts beside"),

@@ -1,0 +1,154 @@
+"""Streams, files and forms of the box, cut at every wait, in each way there is.
+
+As in `test_cancellation`: whatever is cut where, the transport is closed once, no cut answer looks
+whole, what was begun is left in its own order, and nothing stays open.
+"""
+
+import tempfile
+from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from hump_trio import (
+    EventStream,
+    FileResponse,
+    JsonLines,
+    Limits,
+    Timeouts,
+    UploadFile,
+)
+from hump_trio.connection import Connection
+from hump_trio.dispatch import Dispatcher
+from hump_trio.layer import Layer
+from hump_trio.memory import MemoryTransport
+from hump_trio.middleware.compression import Compression
+from hump_trio.routing import Route, RouteTable
+from hump_trio.server_state import ServerState
+from tests.forms import TYPE, encode_form, open_files
+from tests.struck import Countdown, Strike, break_off, cancel, check, expire, serve_struck
+from tests.wire import parse_answers, request
+
+FORM = encode_form([("text", None, "", b"words"), ("file", "name", "", b"x" * 150_000)])
+CLOSE = "Connection: close"
+ZIP = "Accept-Encoding: gzip"
+SCENARIOS: dict[str, tuple[bytes, str]] = {
+    "events": (request("GET", "/events", CLOSE), "GET"),
+    "events-zip": (request("GET", "/events", CLOSE, ZIP), "GET"),
+    "events-head": (request("HEAD", "/events", CLOSE), "HEAD"),
+    "lines": (request("GET", "/lines", CLOSE), "GET"),
+    "lines-zip": (request("GET", "/lines", CLOSE, ZIP), "GET"),
+    "file": (request("GET", "/file", CLOSE), "GET"),
+    "file-zip": (request("GET", "/file", CLOSE, ZIP), "GET"),
+    "file-ranges": (request("GET", "/file", CLOSE, "Range: bytes=0-99999,200000-300000"), "GET"),
+    "form": (request("POST", "/form", CLOSE, f"Content-Type: {TYPE}", body=FORM), "POST"),
+}
+
+
+class Web:
+    """Handlers of each kind.
+
+    Args:
+        folder: Has a file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.held = 0
+        self.drain = trio.Event()
+        self.path = folder / "file.txt"
+        table = RouteTable()
+        for route in (
+            Route(template="/events", methods=("GET",), handler=self.events),
+            Route(template="/lines", methods=("GET",), handler=self.lines),
+            Route(template="/file", methods=("GET",), handler=self.file),
+            Route(template="/form", methods=("POST",), handler=self.form),
+        ):
+            table.add(route)
+        self.timeouts = Timeouts(handler=3000, stall_grace=1, send_grace=3)
+        self.limits = Limits()
+        dispatcher = Dispatcher(self, table, Layer([Compression(minimum_bytes=0)]))
+        self.state = ServerState(dispatcher, self.limits, self.timeouts, "test")
+
+    async def wait_draining(self) -> None:
+        """Be the app that the requests carry."""
+        await self.drain.wait()
+
+    async def values(self) -> AsyncIterator[Any]:
+        """Yield out of a nursery."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            self.held += 1
+            try:
+                for each in range(3):
+                    yield str(each) * 100_000
+                    await trio.sleep(0.01)
+                    yield each
+            finally:
+                nursery.cancel_scope.cancel()
+                self.held -= 1
+
+    async def events(self) -> EventStream:
+        """Answer with comments between."""
+        return EventStream(self.values(), keep_alive=0.005)
+
+    async def lines(self) -> JsonLines:
+        """Answer with converted parts."""
+        return JsonLines(self.values())
+
+    async def file(self) -> FileResponse:
+        """Answer with a file that worker threads open and read."""
+        return FileResponse(self.path)
+
+    async def form(self, file: UploadFile) -> str:
+        """Read it twice."""
+        size = 0
+        async for part in file:
+            size += len(part)
+        return f"{size} {len(await file.read())}"
+
+
+def drain(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
+    """Begin a shutdown, as an event stream hears of it."""
+    connection.state.dispatcher.app.drain.set()
+
+
+@pytest.mark.parametrize("strike", [cancel, expire, break_off, drain])
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_cut_anywhere(
+    name: str,
+    strike: Strike,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: MockClock,
+) -> None:
+    """See this module."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("hump_trio.opened_file.read_cached", None)
+    monkeypatch.setattr("hump_trio.opened_file.open_cached", None)
+    (tmp_path / "file.txt").write_bytes(b"some text\n" * 40_000)
+    autojump_clock.autojump_threshold = 0.003  # threads have so long
+    data, method = SCENARIOS[name]
+    for nth in count(1):
+        web = Web(tmp_path)
+        countdown = Countdown(nth)
+        tapped = await serve_struck(web.state, [data], "step", countdown, strike, None)
+        check(tapped, (method,))
+        for _ in range(1000):  # what was abandoned to a thread is closed by it
+            if not open_files(tmp_path):
+                break
+            await trio.sleep(0.01)
+        assert open_files(tmp_path) == 0
+        assert web.held == 0
+        assert (web.state.request_count, web.state.buffered_bytes) == (0, 0)
+        if countdown.left > 0:
+            [answer] = parse_answers(bytes(tapped.sent), method)
+            assert answer.status in (200, 206)
+            assert answer.whole
+            assert nth > 2
+            break
+    assert "ERROR" not in caplog.text
