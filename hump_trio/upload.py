@@ -1,8 +1,12 @@
 """Files of a form: where their bytes are kept while the form is open, and how they are read."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import FileIO
 from tempfile import TemporaryFile
+from threading import Lock
 from typing import Self
 
 import trio
@@ -12,6 +16,57 @@ __all__ = ["Spool", "UploadFile"]
 # What a form's files may have in memory, and what is written or read in one go: a switch of
 # threads costs as much as copying it. More would add up, with thousands of forms at a time.
 SPOOL_BYTES = 64 * 1024
+# Freeing gigabytes takes time, and a stuck disk takes forever: then the thread is left alone. No
+# more than what `serve` may take beyond its timeouts.
+CLOSE_SECONDS = 1.0
+CLOSED = "a file is read inside `async with` of its form"
+
+
+class UnnamedFile:
+    """A file without a name, opened when there is something to write.
+
+    Its methods are called in threads, which are left alone when their task is cancelled: a disk
+    may be stuck. So it is closed by whoever lets go of it last, and never while it is in use.
+    """
+
+    __slots__ = ("_file", "_holders", "_lock")
+
+    def __init__(self) -> None:
+        self._file: FileIO | None = None
+        self._holders = 1  # who made it, and the threads that use it
+        self._lock = Lock()  # of the count alone: nobody waits for a disk here
+
+    def write(self, data: bytearray) -> None:
+        """Write at the end of what is there."""
+        with self._held() as file:
+            write_all(file, data)
+
+    def read(self, start: int, byte_count: int) -> bytes:
+        """Read at a place what was written there."""
+        with self._held() as file:
+            return read_at(file, start, byte_count)
+
+    @contextmanager
+    def _held(self) -> Iterator[FileIO]:
+        with self._lock:
+            if not self._holders:  # the thread has begun too late
+                raise trio.ClosedResourceError(CLOSED)
+            self._holders += 1
+        try:
+            if self._file is None:
+                self._file = open_unnamed()
+            yield self._file
+        finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close it, unless a thread still uses it, which does so then. To be called once."""
+        with self._lock:
+            self._holders -= 1
+            is_last = not self._holders
+        if is_last and self._file is not None:
+            with suppress(OSError):  # of writing what nobody wants any more
+                self._file.close()
 
 
 class Spool:
@@ -21,12 +76,11 @@ class Spool:
     open (``O_TMPFILE``), so nothing is left when the process is killed.
     """
 
-    __slots__ = ("_closed", "_file", "_lock", "_memory", "size_bytes")
+    __slots__ = ("_closed", "_file", "_memory", "size_bytes")
 
     def __init__(self) -> None:
         self._memory = bytearray()
-        self._file: FileIO | None = None
-        self._lock = trio.Lock()  # a file has one position
+        self._file: UnnamedFile | None = None
         self._closed = False
         self.size_bytes: int = 0
 
@@ -36,7 +90,7 @@ class Spool:
         Raises:
             OSError: The disk is full, or there is none.
 
-        Cancellation: it is heeded when the bytes have been written.
+        Cancellation: the thread that writes is left alone, and nothing can be added any more.
         """
         self._memory += data
         self.size_bytes += len(data)
@@ -50,8 +104,8 @@ class Spool:
 
     async def _flush(self) -> None:
         if self._file is None:
-            self._file = await trio.to_thread.run_sync(open_unnamed)
-        await trio.to_thread.run_sync(write_all, self._file, self._memory)
+            self._file = UnnamedFile()
+        await trio.to_thread.run_sync(self._file.write, self._memory, abandon_on_cancel=True)
         self._memory = bytearray()
 
     async def read(self, start: int, byte_count: int) -> bytes:
@@ -59,29 +113,31 @@ class Spool:
 
         Raises:
             trio.ClosedResourceError: The form is closed.
+
+        Cancellation: the thread that reads is left alone.
         """
         await trio.lowlevel.checkpoint()
-        async with self._lock:
-            if self._closed:
-                raise trio.ClosedResourceError("a file is read inside `async with` of its form")
-            if self._file is None:
-                return bytes(memoryview(self._memory)[start : start + byte_count])
-            return await trio.to_thread.run_sync(read_at, self._file, start, byte_count)
+        if self._closed:
+            raise trio.ClosedResourceError(CLOSED)
+        if self._file is None:
+            return bytes(memoryview(self._memory)[start : start + byte_count])
+        return await trio.to_thread.run_sync(
+            self._file.read, start, byte_count, abandon_on_cancel=True
+        )
 
     async def aclose(self) -> None:
-        """Forget everything. Not a checkpoint that could be cancelled.
+        """Forget everything; any number of times is once. Not a checkpoint that can be cancelled.
 
-        The shield has no deadline: it waits for this process's own disk alone.
+        Whoever reads at this moment in another task gets its bytes, and isn't waited for.
         """
-        with trio.CancelScope(shield=True):
-            async with self._lock:  # who reads at this moment in another task comes first
-                self._closed = True
-                self._memory = bytearray()
-                if self._file is not None:
-                    # Freeing gigabytes takes time. A limiter of its own: no other thread is
-                    # waited for.
-                    limiter = trio.CapacityLimiter(1)
-                    await trio.to_thread.run_sync(self._file.close, limiter=limiter)
+        self._closed = True
+        self._memory = bytearray()
+        file, self._file = self._file, None
+        if file is not None:
+            # A limiter of its own: no other thread is waited for.
+            limiter = trio.CapacityLimiter(1)
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                await trio.to_thread.run_sync(file.let_go, limiter=limiter, abandon_on_cancel=True)
 
 
 def open_unnamed() -> FileIO:
@@ -98,11 +154,10 @@ def write_all(file: FileIO, data: bytearray) -> None:
 
 
 def read_at(file: FileIO, start: int, byte_count: int) -> bytes:
-    """Read at a place."""
-    file.seek(start)
-    data = file.read(byte_count)
+    """Read at a place; the file's own position is where it is written, and stays."""
+    data = b""
     while len(data) < byte_count:
-        data += file.read(byte_count - len(data))
+        data += os.pread(file.fileno(), byte_count - len(data), start + len(data))
     return data
 
 
