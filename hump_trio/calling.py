@@ -77,7 +77,7 @@ def bind_handler(route: Route) -> Call:
     if any(each.source == "upload" for each in others):
         return bind_form(route, others, asking)
     getters = {each.name: getter_of(route, each) for each in others}
-    if len(getters) == 1 and others[0].first and (get := getters[others[0].name]) is not None:
+    if len(parameters) == 1 and others and others[0].first and (get := getters[others[0].name]):
         return lambda request: handler(get(request))
     if any(getters.values()):
         return bind_values(handler, getters, asking)
