@@ -66,7 +66,7 @@ def refused_for(route: Route, parameter: Parameter) -> Iterator[None]:
         yield
     except TypeError as error:
         raise RouteError(
-            f"{name_of(route.handler)} has a parameter {parameter.name!r} that can't be had of the"
+            f"{name_of(route.handler)} has a parameter {parameter.name!r} that can't be taken from the"
             f" {parameter.source}: {error}"
         ) from error
 

@@ -151,7 +151,7 @@ def test_a_route_is_refused_where_it_is_written() -> None:
         app.get("/")(index)
     with pytest.raises(RouteError, match="starts with a slash"):
         app.get("a")(index)
-    with pytest.raises(RouteError, match="'call_next' that can't be had of the query"):
+    with pytest.raises(RouteError, match="'call_next' that can't be taken from the query"):
         app.get("/x")(layer)
     with pytest.raises(RouteError, match="timeout must be a positive number"):
         app.get("/x", timeout=0)(index)

@@ -31,7 +31,7 @@ CONTENT = bytes(range(256)) * (SIZE_BYTES // 256) + bytes(range(11))
 @pytest.fixture
 def patient_clock() -> MockClock:
     """A clock that leaves threads, which wait for a disk now and then, some time."""
-    return MockClock(autojump_threshold=0.02)
+    return MockClock(autojump_threshold=0.005)
 
 
 @pytest.fixture
