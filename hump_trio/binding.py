@@ -66,8 +66,8 @@ def refused_for(route: Route, parameter: Parameter) -> Iterator[None]:
         yield
     except TypeError as error:
         raise RouteError(
-            f"{name_of(route.handler)} has a parameter {parameter.name!r} that can't be had of the"
-            f" {parameter.source}: {error}"
+            f"{name_of(route.handler)} has a parameter {parameter.name!r} that can't be taken from"
+            f" the {parameter.source}: {error}"
         ) from error
 
 

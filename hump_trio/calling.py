@@ -27,6 +27,8 @@ def check_async(function: Handler, role: str) -> None:
     if is_generator(function) or any(map(inspect.iscoroutinefunction, called_by(function))):
         return
     name = name_of(function)
+    if isinstance(function, type) and inspect.iscoroutinefunction(vars(function).get("__call__")):
+        raise TypeError(f"the {role} {name} is a class: write an object of it, as in {name}(...)")
     raise TypeError(
         f"the {role} {name} must be async: write `async def {name}(...)`, and call blocking"
         " code in it with `await trio.to_thread.run_sync(...)`"
@@ -77,7 +79,7 @@ def bind_handler(route: Route) -> Call:
     if any(each.source == "upload" for each in others):
         return bind_form(route, others, asking)
     getters = {each.name: getter_of(route, each) for each in others}
-    if len(getters) == 1 and others[0].first and (get := getters[others[0].name]) is not None:
+    if len(parameters) == 1 and others and others[0].first and (get := getters[others[0].name]):
         return lambda request: handler(get(request))
     if any(getters.values()):
         return bind_values(handler, getters, asking)

@@ -234,7 +234,10 @@ def open_real(folder: str, path: str) -> int:
         OSError: It can't be opened, or isn't within the folder.
     """
     root = os.path.realpath(folder)
-    real = os.path.realpath(os.path.join(root, path))
+    try:
+        real = os.path.realpath(os.path.join(root, path))
+    except OSError as error:  # what was a link is none any more
+        raise FileNotFoundError(errno.ENOENT, "changed meanwhile", path) from error
     if os.path.commonpath([root, real]) != root:
         raise FileNotFoundError(errno.ENOENT, "outside of the folder", path)
     *outer, name = os.path.relpath(real, root).split(os.sep)

@@ -274,7 +274,7 @@ class Router:
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             raise TypeError(
                 f"an exception handler is for a subclass of Exception, not {kind!r}:"
-                " write @app.exception_handler(LookupError)"
+                " write @app.exception_handler(LookupError), or HttpException for 404 and the like"
             )
 
         def register(handler: H) -> H:
@@ -294,7 +294,8 @@ def check_prefix(prefix: str) -> None:
     """
     if not isinstance(prefix, str) or prefix.endswith("/"):
         raise RouteError(
-            f"a prefix is a path without a slash at its end, such as '/shop', not {prefix!r}"
+            "a prefix is a path without a slash at its end, such as '/shop', or '' for all paths,"
+            f" not {prefix!r}"
         )
     if prefix:
         parse_template(prefix)

@@ -176,6 +176,8 @@ class Rules:
                 raise self.refuse(name, f"that is in the path: drop the {type(marker).__name__}()")
             return "path", name
         if marker is not None:
+            if not isinstance(marker.alias, str):
+                raise self.refuse(name, f"whose alias is no name: {marker.alias!r:.80}")
             field = marker.alias or name
             if isinstance(marker, Header):
                 field = marker.alias.lower() or name.replace("_", "-")

@@ -94,7 +94,9 @@ def fill_template(template: str, values: Mapping[str, Any]) -> str:
     names = {name for name, _ in segments if name}
     if names != values.keys():
         expected = ", ".join(sorted(names)) or "no values"
-        raise TypeError(f"{template} takes {expected}, not {', '.join(sorted(values)) or 'none'}")
+        raise TypeError(
+            f"{template} takes {expected}, not {', '.join(sorted(values)) or 'nothing'}"
+        )
     path = ""
     for name, text in segments:
         if name:

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Limits, Request, Response, RouteError, Timeouts
+from hump_trio import Hump, Limits, Request, RequestId, Response, RouteError, Timeouts
 from hump_trio.testing import client, connect
 
 VERBS = ["get", "head", "options", "post", "put", "patch", "delete"]
@@ -151,7 +151,7 @@ def test_a_route_is_refused_where_it_is_written() -> None:
         app.get("/")(index)
     with pytest.raises(RouteError, match="starts with a slash"):
         app.get("a")(index)
-    with pytest.raises(RouteError, match="'call_next' that can't be had of the query"):
+    with pytest.raises(RouteError, match="'call_next' that can't be taken from the query"):
         app.get("/x")(layer)
     with pytest.raises(RouteError, match="timeout must be a positive number"):
         app.get("/x", timeout=0)(index)
@@ -178,6 +178,8 @@ def test_layers_are_refused_where_they_are_written() -> None:
         app.middleware(ordinary)
     with pytest.raises(TypeError, match=r"the middleware index must take \(request, call_next\)"):
         app.middleware(index)
+    with pytest.raises(TypeError, match=r"RequestId is a class: .* as in RequestId\(\.\.\.\)"):
+        app.middleware(RequestId)
     with pytest.raises(TypeError, match="the exception handler ordinary must be async"):
         app.exception_handler(ValueError)(ordinary)
     with pytest.raises(TypeError, match=r"exception handler index must take \(request, error\)"):

@@ -56,6 +56,11 @@ async def read_first(request: Request, item: Point, number: int) -> dict[str, An
     return {"number": number, "item": item, "path": request.path}
 
 
+async def read_item_first(item: Point, request: Request) -> dict[str, Any]:
+    """Take one value, and the request after it."""
+    return {"number": 7, "item": item, "path": request.path}
+
+
 async def read_plain(name: str, number: int, item: Point) -> dict[str, Any]:
     """Take a value of the path as it is beside others."""
     return {"number": number, "item": item, "name": name}
@@ -79,6 +84,7 @@ class Reader:
         (read_all, "/{number}/x", {"q": True, "token": "t", "path": "/7/x"}),
         (read_first, "/{number}/x", {"path": "/7/x"}),
         (read_plain, "/{number:int}/{name}", {"name": "x"}),
+        (read_item_first, "/7/x", {"path": "/7/x"}),
         (Reader(), "/{number}/x", {"path": "/7/x"}),
         (Reader().read, "/{number}/x", {"path": "/7/x"}),
         (

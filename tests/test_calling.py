@@ -243,7 +243,7 @@ class OrdinaryObject:
         (functools.partial(ordinary), "ordinary"),
         (lambda: "x", "<lambda>"),
         (OrdinaryObject(), "OrdinaryObject"),
-        (CallableObject, "CallableObject"),
+        (OrdinaryObject, "OrdinaryObject"),
         (print, "print"),
     ],
 )

@@ -255,3 +255,16 @@ async def test_no_descriptor_is_inherited(path: Path, monkeypatch: pytest.Monkey
         assert not os.get_inheritable(descriptor)
         file.close()
         forget(monkeypatch, "open_cached")
+
+
+async def test_a_link_that_is_none_any_more(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that changes while it is looked at is not there."""
+    forget(monkeypatch, "open_cached")
+
+    def change(*args: Any, **options: Any) -> str:
+        raise OSError(errno.EINVAL, "not a link")
+
+    monkeypatch.setattr(os, "readlink", change)
+    (path.parent / "link").symlink_to(path)
+    assert await open_file("link", str(path.parent)) is None
+    assert await open_file("file", str(path.parent)) is not None

@@ -260,7 +260,7 @@ def test_url_for() -> None:
     app.include(router)
     assert app.url_for("show", item=3) == "/shop/items/3"
     assert app.url_for("first") == "/shop/first"
-    with pytest.raises(TypeError, match="takes item, not none"):
+    with pytest.raises(TypeError, match="takes item, not nothing"):
         app.url_for("show")
     with pytest.raises(RouteError, match="no route is named 'nobody'"):
         app.url_for("nobody")

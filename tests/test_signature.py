@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, StrEnum
-from typing import Annotated, Any, Literal, NewType, TypedDict
+from typing import Annotated, Any, Literal, NewType, TypedDict, cast
 from uuid import UUID
 
 import msgspec
@@ -244,6 +244,7 @@ REFUSED: list[tuple[Any, str, str, str]] = [
     (taking(Annotated[str, Header]), "/", "GET", "lacks its parentheses: write Header()"),
     (taking(Annotated[str, Header("a b")]), "/", "GET", "alias can't be sent"),
     (taking(Annotated[str, Cookie("a;b")]), "/", "GET", "alias can't be sent"),
+    (taking(Annotated[int, Query(cast("str", 5))]), "/", "GET", "alias is no name: 5"),
     (taking(int, None), "/", "GET", "doesn't take its default, None"),
     (taking(int, "1"), "/", "GET", "doesn't take its default, '1'"),
     (taking(str, Header()), "/", "GET", "`name: Annotated[str, Header()]`"),

@@ -43,7 +43,7 @@ def test_templates_are_filled(template: str, values: dict[str, Any], path: str) 
 @pytest.mark.parametrize(
     ("template", "values", "message"),
     [
-        ("/users/{user}", {}, "/users/{user} takes user, not none"),
+        ("/users/{user}", {}, "/users/{user} takes user, not nothing"),
         ("/users", {"user": 1}, "/users takes no values, not user"),
         ("/{a}/{b}", {"b": 1, "c": 2}, "/{a}/{b} takes a, b, not b, c"),
         ("/users/{user:int}", {"user": "me"}, "user='me' doesn't fit /users/{user:int}"),

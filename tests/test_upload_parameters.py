@@ -275,9 +275,9 @@ async def two_bodies(a: UploadFile, note: Note, other: Note) -> None:
     [
         (generate, "POST", r"generate takes a file and has a yield: take the Request"),
         (timeout(5)(generate), "POST", r"generate takes a file and has a yield"),
-        (set_of, "POST", r"'a' that can't be had of the upload: write UploadFile"),
-        (file_or_text, "POST", r"'a' that can't be had of the upload: write UploadFile"),
-        (nested, "POST", r"'note' that can't be had of the body: the texts beside"),
+        (set_of, "POST", r"'a' that can't be taken from the upload: write UploadFile"),
+        (file_or_text, "POST", r"'a' that can't be taken from the upload: write UploadFile"),
+        (nested, "POST", r"'note' that can't be taken from the body: the texts beside"),
         (rated, "POST", r"clients could set Rated\.stars"),
         (two_bodies, "POST", r"'other' that is a second body beside 'note'"),
         (one, "GET", r"'a' that is a body, which a GET has none of"),

@@ -62,7 +62,8 @@ class Cors:
             if not ORIGIN.fullmatch(origin):
                 raise ValueError(
                     f"an origin is written as browsers do, as in 'https://shop.example', {origin!r}"
-                    " isn't: lower case, no path, no default port, no pattern, not null"
+                    " isn't: lower case, no path, no default port, no pattern, not null; any page"
+                    " is origins='*', without a list"
                 )
         if self._origins == ():
             raise ValueError("origins is empty: list some, or write '*' for any page")
