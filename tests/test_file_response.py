@@ -23,12 +23,6 @@ DATE = formatdate(MODIFIED, usegmt=True)
 SIZES = [0, 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES + 7]
 
 
-@pytest.fixture
-def patient_clock() -> MockClock:
-    """A clock that leaves threads, which wait for a disk now and then, some time."""
-    return MockClock(autojump_threshold=0.02)
-
-
 def content_of(size_bytes: int) -> bytes:
     """Return bytes that look different everywhere."""
     return b"".join(b"%08x" % number for number in range(size_bytes // 8 + 1))[:size_bytes]
@@ -268,7 +262,7 @@ async def test_a_middleware_may_throw_it_away(size_bytes: int, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-async def test_two_requests_at_once(version: str, path: Path, patient_clock: MockClock) -> None:
+async def test_two_requests_at_once(version: str, path: Path, autojump_clock: MockClock) -> None:
     """One after the other on a connection, as h11 reads them, for either version."""
     app = app_of(path)
     lines = ("Connection: keep-alive", "Range: bytes=1-2")

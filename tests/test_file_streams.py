@@ -29,12 +29,6 @@ CONTENT = bytes(range(256)) * (SIZE_BYTES // 256) + bytes(range(11))
 
 
 @pytest.fixture
-def patient_clock() -> MockClock:
-    """A clock that leaves threads, which wait for a disk now and then, some time."""
-    return MockClock(autojump_threshold=0.005)
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
     """A long file, which nobody has open at the end."""
     path = tmp_path / "long"
@@ -69,7 +63,7 @@ async def begin(app: Hump, raw: RawConnection, path: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [0, 30])
 async def test_who_reads_slowly_gets_all(
-    seconds: float, path: Path, patient_clock: MockClock
+    seconds: float, path: Path, autojump_clock: MockClock
 ) -> None:
     """At whatever speed, as long as it isn't a stop; the next request follows."""
     app = app_of(path)
@@ -83,7 +77,7 @@ async def test_who_reads_slowly_gets_all(
     assert (long.body, word.text) == (CONTENT, "word")
 
 
-async def test_who_stops_reading_is_cut(path: Path, patient_clock: MockClock) -> None:
+async def test_who_stops_reading_is_cut(path: Path, autojump_clock: MockClock) -> None:
     """After `send_grace`, as in any stream, and the file is closed then."""
     app = app_of(path)
     async with connect(app) as raw:
@@ -96,7 +90,7 @@ async def test_who_stops_reading_is_cut(path: Path, patient_clock: MockClock) ->
 
 @pytest.mark.parametrize("leave", [RawConnection.reset, RawConnection.half_close])
 async def test_who_leaves_is_noticed(
-    leave: Callable[[RawConnection], Any], path: Path, patient_clock: MockClock
+    leave: Callable[[RawConnection], Any], path: Path, autojump_clock: MockClock
 ) -> None:
     """In the midst of a file, which is closed soon."""
     app = app_of(path)
@@ -111,7 +105,7 @@ async def test_who_leaves_is_noticed(
 
 
 async def test_a_shutdown_waits_no_longer_than_it_says(
-    path: Path, patient_clock: MockClock
+    path: Path, autojump_clock: MockClock
 ) -> None:
     """A download that doesn't go on is reset, and its file closed."""
     app = app_of(path, shutdown=5)
@@ -126,7 +120,7 @@ async def test_a_shutdown_waits_no_longer_than_it_says(
 
 @pytest.mark.parametrize("size_bytes", [0, PART_BYTES, SIZE_BYTES - 1])
 async def test_a_file_that_becomes_shorter(
-    size_bytes: int, path: Path, patient_clock: MockClock, caplog: pytest.LogCaptureFixture
+    size_bytes: int, path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The connection is reset: what has come never looks whole."""
     app = app_of(path)
@@ -139,7 +133,7 @@ async def test_a_file_that_becomes_shorter(
     assert "a file has become shorter" in caplog.text
 
 
-async def test_a_file_that_grows(path: Path, patient_clock: MockClock) -> None:
+async def test_a_file_that_grows(path: Path, autojump_clock: MockClock) -> None:
     """What was promised is sent, and nothing more; the next answer is where it should be."""
     app = app_of(path)
     async with connect(app) as raw:
@@ -157,7 +151,7 @@ def replace(path: Path) -> None:
     path.write_bytes(b"another one")
 
 
-async def test_a_file_that_is_replaced(path: Path, patient_clock: MockClock) -> None:
+async def test_a_file_that_is_replaced(path: Path, autojump_clock: MockClock) -> None:
     """The one that was opened is sent to its end."""
     app = app_of(path)
     async with connect(app) as raw:
@@ -197,7 +191,7 @@ async def test_a_cold_disk_keeps_nobody_waiting(
     await wait_until(lambda: not open_below(path.parent))
 
 
-async def test_a_middleware_may_read_a_little_of_it(path: Path, patient_clock: MockClock) -> None:
+async def test_a_middleware_may_read_a_little_of_it(path: Path, autojump_clock: MockClock) -> None:
     """And answer with something else: the file is closed when nobody holds it."""
     app = app_of(path)
 
