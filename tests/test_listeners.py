@@ -3,7 +3,7 @@
 import os
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -124,11 +124,13 @@ class Resolver(trio.abc.HostnameResolver):
 
 
 @pytest.fixture
-async def resolver() -> Resolver:
+async def resolver() -> AsyncIterator[Resolver]:
     """Stand in for the system's name resolution in this Trio run."""
     resolver = Resolver()
     trio.socket.set_custom_hostname_resolver(resolver)
-    return resolver
+    yield resolver
+    for obstacle in resolver.obstacles:
+        obstacle.close()
 
 
 async def test_a_port_in_use_is_named() -> None:
@@ -198,10 +200,9 @@ async def test_a_port_that_is_half_taken_is_given_up(resolver: Resolver) -> None
     resolver.taken = 2
     first, second = await open_all("both.test", 0)
     async with first, second:
-        assert resolver.attempts == 3
+        # Other programs of the machine may have been in the way as well.
+        assert 2 < resolver.attempts <= PORT_ATTEMPTS
         assert address_of(first.url)[1] == address_of(second.url)[1]
-    for obstacle in resolver.obstacles:
-        obstacle.close()
 
 
 async def test_the_search_for_a_port_ends(resolver: Resolver) -> None:
@@ -210,8 +211,6 @@ async def test_the_search_for_a_port_ends(resolver: Resolver) -> None:
     with pytest.raises(BindError, match=r"both\.test:0: .*in use"):
         await open_all("both.test", 0)
     assert resolver.attempts == PORT_ATTEMPTS
-    for obstacle in resolver.obstacles:
-        obstacle.close()
 
 
 async def test_clients_that_left_are_passed_over() -> None:
