@@ -71,6 +71,8 @@ class Timeouts:
     limit.
 
     Args:
+        handshake: PROXY header and TLS handshake, where a connection begins with them. 10: two
+            round trips, and one lost packet is forgiven.
         keep_alive: First byte of the next request. 75: longer than the 60 of common load
             balancers, so that it is they who close an idle connection.
         head: The whole head, from the accept or from its first byte. 10: one lost packet on a
@@ -103,6 +105,7 @@ class Timeouts:
             ``drain_idle`` and ``cleanup`` may be zero), or the header's name can't be one.
     """
 
+    handshake: float = 10.0
     keep_alive: float = 75.0
     head: float = 10.0
     stall_grace: float = 5.0

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from operator import index
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import trio
 
@@ -74,15 +74,31 @@ class Transport(trio.abc.HalfCloseableStream):
     Attributes:
         reader: Whom a readiness wakes when there is something to receive; None: nobody.
         tells_acked: Whether it knows what the peer has acknowledged; else it takes all for it.
+        needs_handshake: Whether `handshake` has to come before anything else.
+        secure: Whether nobody on the way can read what is sent.
+        client_certificate: Of a peer that has proven who it is, as of `ssl.SSLSocket.getpeercert`.
     """
 
     reader: Reader | None = None
     tells_acked: bool = True
+    needs_handshake: bool = False
+    secure: bool = False
+    client_certificate: dict[str, Any] | None = None
 
     @property
     @abstractmethod
     def client(self) -> tuple[str, int] | None:
         """The peer's address and port, or None where there is none."""
+
+    async def handshake(self) -> None:
+        """Settle with the peer what comes before the first request.
+
+        Raises:
+            trio.BrokenResourceError: It can't be talked to; what could be said was said.
+
+        Cancellation: a checkpoint; good for nothing but to be closed if cancelled here.
+        """
+        await trio.lowlevel.checkpoint()
 
     @abstractmethod
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
