@@ -1,18 +1,16 @@
-"""Listening sockets: opened for both families, accepting only while there is room."""
+"""Listening sockets at work: accepting only while there is room."""
 
-import errno
 import logging
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import trio
 
-from hump_trio.exceptions import BindError
+from hump_trio.bound_socket import BoundSocket
 from hump_trio.readiness import Readiness
-from hump_trio.transport import RECEIVE_BYTES, SocketTransport, Transport
+from hump_trio.transport import RECEIVE_BYTES, SocketTransport, Transport, UnixTransport
 
-__all__ = ["SocketListener", "open_listeners", "raise_descriptor_limit"]
+__all__ = ["SocketListener", "raise_descriptor_limit"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -21,7 +19,6 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 STARVED_PAUSE_SECONDS = 0.1
 # Descriptors for files, logs and the like, beside those of connections.
 SPARE_DESCRIPTORS = 64
-PORT_ATTEMPTS = 10
 # How many are accepted before others have their turn. With 64 those who are connected wait five
 # times as long in a flood of connections, and one costs 3 % less.
 TURN_ACCEPTS = 8
@@ -33,7 +30,7 @@ class SocketListener(trio.abc.Listener[Transport]):
     """Accepts from one listening socket, which it owns.
 
     Args:
-        sock: The socket, non-blocking and listening.
+        bound: The socket, non-blocking and listening.
         wait_room: Waits until one more connection is welcome; returns how many are.
         adopt: Takes the connections that came together with one that is accepted, and those that
             are in the backlog when the listener closes: closing the socket would reset them.
@@ -42,12 +39,14 @@ class SocketListener(trio.abc.Listener[Transport]):
 
     def __init__(
         self,
-        sock: socket.socket,
+        bound: BoundSocket,
         wait_room: Callable[[], Awaitable[int]],
         adopt: Callable[[Transport], None],
         readiness: Readiness | None = None,
     ) -> None:
-        self.socket = sock
+        self.socket = bound.socket
+        self._bound = bound
+        self._over_tcp = bound.over_tcp
         self._wait_room = wait_room
         self._adopt = adopt
         self._readiness = readiness
@@ -57,8 +56,7 @@ class SocketListener(trio.abc.Listener[Transport]):
     @property
     def url(self) -> str:
         """Where it can be reached."""
-        host, port = self.socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return self._bound.url()
 
     async def accept(self) -> Transport:
         """Wait for a connection and for room for it.
@@ -105,6 +103,8 @@ class SocketListener(trio.abc.Listener[Transport]):
             except ConnectionAbortedError:
                 continue
             try:
+                if not self._over_tcp:
+                    return UnixTransport(sock, readiness=self._readiness, buffer=self._buffer)
                 return SocketTransport(
                     sock,
                     (address[0], address[1]),
@@ -116,6 +116,7 @@ class SocketListener(trio.abc.Listener[Transport]):
 
     async def aclose(self) -> None:
         """Hand over what the backlog holds, then close. A checkpoint; closed if cancelled here."""
+        self._bound.remove_file()  # nobody comes any more, and what has come is taken in
         try:
             for _ in range(LAST_ACCEPTS):
                 transport = self._accept_nowait()
@@ -127,63 +128,6 @@ class SocketListener(trio.abc.Listener[Transport]):
         trio.lowlevel.notify_closing(self.socket)
         self.socket.close()
         await trio.lowlevel.checkpoint()
-
-
-async def open_listeners(
-    host: str,
-    port: int,
-    *,
-    wait_room: Callable[[], Awaitable[int]],
-    adopt: Callable[[Transport], None],
-    readiness: Readiness | None = None,
-) -> list[SocketListener]:
-    """Open listening sockets for every address of a host.
-
-    Args:
-        host: A name or address; empty for every interface, IPv4 and IPv6.
-        port: 0 for an ephemeral one, the same for each address.
-        wait_room: As of `SocketListener`.
-        adopt: As of `SocketListener`.
-        readiness: As of `SocketListener`.
-
-    Raises:
-        BindError: The address can't be listened on.
-    """
-    address = f"[{host}]:{port}" if ":" in host else f"{host or '*'}:{port}"
-    attempts = PORT_ATTEMPTS if port == 0 else 1
-    while True:
-        attempts -= 1
-        try:
-            sockets = await open_sockets(host, port)
-        except (OSError, UnicodeError) as error:
-            if attempts and isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-                continue  # the port that one family was given is taken in the other
-            reason = error.strerror if isinstance(error, OSError) else None
-            raise BindError(address, reason or str(error)) from error
-        return [SocketListener(sock, wait_room, adopt, readiness) for sock in sockets]
-
-
-async def open_sockets(host: str, port: int) -> list[socket.socket]:
-    """Open one socket for each address, all on the same port.
-
-    Raises:
-        OSError: The name is unknown, or an address or the port is taken.
-        UnicodeError: The name can't be one.
-    """
-    listeners = await trio.open_tcp_listeners(port, host=host or None)
-    ports = [listener.socket.getsockname()[1] for listener in listeners]
-    if len(set(ports)) > 1:  # each family was given an ephemeral one of its own
-        for listener in listeners:
-            listener.socket.close()
-        listeners = await trio.open_tcp_listeners(ports[0], host=host or None)
-    return [detach(listener) for listener in listeners]
-
-
-def detach(listener: trio.SocketListener) -> socket.socket:
-    """Return a listener's socket as one of the standard library, non-blocking."""
-    sock = socket.socket(fileno=listener.socket.detach())
-    sock.setblocking(False)
-    return sock
 
 
 def raise_descriptor_limit(connections: int) -> int:

@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 
 import trio
 
+from hump_trio.bound_socket import BoundSocket
 from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
-from hump_trio.listeners import SocketListener, open_listeners, raise_descriptor_limit
+from hump_trio.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
 from hump_trio.server_state import ServerState
@@ -69,16 +70,10 @@ class Server:
         """Wait until requests under way are to end. A checkpoint."""
         await self._drain.wait()
 
-    async def open(self, host: str, port: int) -> list[SocketListener]:
-        """Open the listeners of an address.
-
-        Raises:
-            BindError: It can't be listened on.
-        """
+    def listen(self, bound: Iterable[BoundSocket]) -> list[SocketListener]:
+        """Return listeners on some sockets, which they own."""
         wait_room = partial(self._watchdog.wait_room, self._limit)
-        return await open_listeners(
-            host, port, wait_room=wait_room, adopt=self._adopt, readiness=self._readiness
-        )
+        return [SocketListener(each, wait_room, self._adopt, self._readiness) for each in bound]
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run a function in the background, until it ends or a shutdown has waited long enough.

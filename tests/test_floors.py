@@ -14,6 +14,7 @@ ROOT = Path(hump_trio.__file__).parent
 FLOORS = [
     ["settings", "exceptions"],
     [
+        "bind",
         "headers",
         "http_date",
         "multimap",
@@ -84,6 +85,10 @@ FLOORS = [
         "serving",
         "watchdog",
         "compartment",
+        "port_owner",
+        "service_manager",
+        "unix_socket",
+        "bound_socket",
         "listeners",
         "statistics",
         "server",
