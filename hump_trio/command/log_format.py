@@ -26,6 +26,7 @@ RESET, RED, GREEN, YELLOW, CYAN = (f"\x1b[{code}m" for code in (0, 31, 32, 33, 3
 STATUS_COLOURS: Mapping[int, str] = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LEVEL_COLOURS: Mapping[str, str] = {"WARNING": YELLOW, "ERROR": RED, "CRITICAL": RED}
 
+ACCESS_FIELDS = tuple(AccessRecord.__annotations__)
 encode_json = JSONEncoder(default=str).encode
 
 
@@ -93,7 +94,7 @@ class JsonFormatter(logging.Formatter):
         }
         access = access_of(record)
         if access is not None:
-            values |= access._asdict()
+            values |= zip(ACCESS_FIELDS, access, strict=True)
             values["client"] = access.client[0] if access.client else ""
         if record.exc_info:
             values["exception"] = self.formatException(record.exc_info)
@@ -111,8 +112,12 @@ def access_of(record: logging.LogRecord) -> AccessRecord | None:
 def escape(match: re.Match[str]) -> str:
     """Return a character as Python writes it in a string."""
     code = ord(match[0])
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else (
-        f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}"
+        if code <= 0xFF
+        else f"\\u{code:04x}"
+        if code <= 0xFFFF
+        else (f"\\U{code:08x}")
     )
 
 

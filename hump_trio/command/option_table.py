@@ -59,6 +59,7 @@ def row(name: str, text: str, metavar: str = "", *, key: str = "", **more: Any) 
 
 
 TIMEOUT_TEXTS = {
+    "handshake": "for what comes before HTTP: TLS, PROXY",
     "keep_alive": "for the next request of a connection",
     "head": "for a request's head",
     "stall_grace": "of silence within a body",
@@ -90,44 +91,49 @@ SOCKET_TEXTS = {
     "unix_mode": "of Unix sockets",
     "proxy_protocol": "whose PROXY header is needed; or unix",
 }
-SOCKET_METAVARS = {"backlog": "N", "unix_mode": "MODE", "proxy_protocol": "NETWORK"}
+METAVARS = {
+    "deadline_header": "NAME",
+    "reuse_port": "",
+    "unix_mode": "MODE",
+    "proxy_protocol": "NETWORK",
+}
 
 
 def setting_rows(
-    settings: type[Any], group: str, prefix: str, texts: Mapping[str, str], metavars: Any
+    settings: type[Any], group: str, prefix: str, texts: Mapping[str, str]
 ) -> Iterator[Option]:
     """Yield an option for each field of a class of settings."""
     hints = get_type_hints(settings)
     for field in fields(settings):
-        name, many = field.name, hints[field.name] == tuple[str, ...]
-        default = f"{field.default:o}" if name == "unix_mode" else readable(field.default)
-        metavar = metavars.get(name, "") if group == "sockets" else "N"
+        name, default = field.name, readable(field.name, field.default)
         yield row(
             prefix + name.replace("_", "-"),
-            f"{texts[name]}{default and f' ({default})'}",
-            "NAME" if name == "deadline_header" else metavar,
+            f"{texts[name]} ({default})" if default else texts[name],
+            METAVARS.get(name, "N"),
             key=name,
             group=group,
-            many=many,
+            many=hints[name] == tuple[str, ...],
             parse=parse_setting(settings, name),
         )
 
 
-def readable(value: Any) -> str:
+def readable(name: str, value: Any) -> str:
     """Return a default as the help shows it; empty for what goes without saying."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:.12g}"
-    return "none" if value is None else ""
+    if name == "unix_mode":
+        return f"{value:o}"
+    if value is None:
+        return "none"
+    return "" if isinstance(value, bool | tuple) else f"{value:.12g}"
 
 
 GROUPS: dict[str, list[Option]] = {
     "where": [
         row("bind", "host:port, unix:/path, fd://3, systemd", "ADDRESS", many=True,
             parse=parse_address),
-        *setting_rows(Sockets, "sockets", "", SOCKET_TEXTS, SOCKET_METAVARS),
+        *setting_rows(Sockets, "sockets", "", SOCKET_TEXTS),
         row("tls-cert", "certificate chain, PEM: serve https", "FILE"),
         row("tls-key", "its key, if that isn't in the same file", "FILE"),
-        row("tls-client-ca", "ask clients for certificates of these", "FILE"),
+        row("tls-client-ca", "require client certificates of these", "FILE"),
     ],
     "processes": [
         row("workers", "processes (1); auto: one a processor", "N", parse=parse_workers),
@@ -137,7 +143,7 @@ GROUPS: dict[str, list[Option]] = {
     ],
     "development": [
         row("reload", "start anew when a file changes"),
-        row("reload-dir", "what is watched (.); repeatable", "FOLDER", many=True),
+        row("reload-dir", "what is watched (.)", "FOLDER", many=True),
         row("warn-blocking", "show code that blocks (reload: 0.1)", "SECONDS",
             parse=parse_seconds),
         row("check", "import the app, say if it is fine, end"),
@@ -153,9 +159,9 @@ GROUPS: dict[str, list[Option]] = {
             parse=parse_word(LOG_LEVELS)),
     ],
     "times, in seconds; inf is no limit": list(
-        setting_rows(Timeouts, "timeouts", "timeout-", TIMEOUT_TEXTS, {})
+        setting_rows(Timeouts, "timeouts", "timeout-", TIMEOUT_TEXTS)
     ),
-    "limits": list(setting_rows(Limits, "limits", "limit-", LIMIT_TEXTS, {})),
+    "limits": list(setting_rows(Limits, "limits", "limit-", LIMIT_TEXTS)),
 }  # fmt: skip
 OPTIONS: list[Option] = [option for options in GROUPS.values() for option in options]
 
