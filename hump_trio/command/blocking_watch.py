@@ -5,12 +5,12 @@ stack after the step would show the next `await` instead of what has blocked.
 """
 
 import logging
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import dropwhile, takewhile
+from sys import _current_frames as current_frames
 from types import FrameType, TracebackType
 from typing import NamedTuple, Self
 
@@ -92,7 +92,7 @@ class BlockingWatch(trio.abc.Instrument):
         step, now = self._step, self._clock()
         if step is None or step is self._warned or not is_late(step.since, now, self._seconds):
             return
-        frames = list(frames_of(sys._current_frames().get(self._watched)))
+        frames = list(frames_of(current_frames().get(self._watched)))
         if self._step is not step:
             return  # it has ended meanwhile: these frames are another's
         self._warned = step
