@@ -302,7 +302,7 @@ class Hump(Router, Generic[S]):
         async def open_listeners() -> list[Any]:
             if listeners is None and sockets is None:
                 handed.extend(await open_binds(self.binds, self.sockets))
-            opened = server.listen(handed)
+            opened = server.listen(handed, self.sockets)
             self.addresses = tuple(listener.url for listener in opened)
             taken = [*given, *opened]
             given.clear()

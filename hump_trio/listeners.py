@@ -1,8 +1,11 @@
 """Listening sockets at work: accepting only while there is room."""
 
 import logging
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
 
 import trio
 
@@ -35,6 +38,7 @@ class SocketListener(trio.abc.Listener[Transport]):
         adopt: Takes the connections that came together with one that is accepted, and those that
             are in the backlog when the listener closes: closing the socket would reset them.
         readiness: Watches the connections, where the system has such a thing.
+        proxies: As of `Sockets.proxy_protocol`: whose connections begin with a PROXY header.
     """
 
     def __init__(
@@ -43,10 +47,13 @@ class SocketListener(trio.abc.Listener[Transport]):
         wait_room: Callable[[], Awaitable[int]],
         adopt: Callable[[Transport], None],
         readiness: Readiness | None = None,
+        proxies: Sequence[str] = (),
     ) -> None:
         self.socket = bound.socket
         self._bound = bound
         self._over_tcp = bound.over_tcp
+        self._proxies = [ip_network(each) for each in proxies if each != "unix"]
+        self._unix_proxy = "unix" in proxies
         self._wait_room = wait_room
         self._adopt = adopt
         self._readiness = readiness
@@ -103,16 +110,27 @@ class SocketListener(trio.abc.Listener[Transport]):
             except ConnectionAbortedError:
                 continue
             try:
-                if not self._over_tcp:
-                    return UnixTransport(sock, readiness=self._readiness, buffer=self._buffer)
-                return SocketTransport(
-                    sock,
-                    (address[0], address[1]),
-                    readiness=self._readiness,
-                    buffer=self._buffer,
-                )
+                return self._wrap(sock, address)
             except OSError:  # some systems refuse options on a connection that was reset
                 sock.close()
+
+    def _wrap(self, sock: socket.socket, address: Any) -> Transport:
+        """Return the transport of a connection.
+
+        Raises:
+            OSError: It was reset.
+        """
+        readiness, buffer = self._readiness, self._buffer
+        if not self._over_tcp:
+            transport: SocketTransport = UnixTransport(sock, readiness=readiness, buffer=buffer)
+            proxied = self._unix_proxy
+        else:
+            client = address[0], address[1]
+            transport = SocketTransport(sock, client, readiness=readiness, buffer=buffer)
+            proxied = bool(self._proxies) and is_within(address[0], self._proxies)
+        if proxied:
+            transport.expect_proxy_header()
+        return transport
 
     async def aclose(self) -> None:
         """Hand over what the backlog holds, then close. A checkpoint; closed if cancelled here."""
@@ -128,6 +146,13 @@ class SocketListener(trio.abc.Listener[Transport]):
         trio.lowlevel.notify_closing(self.socket)
         self.socket.close()
         await trio.lowlevel.checkpoint()
+
+
+def is_within(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Tell whether a peer is in one of some networks; IPv4 may come through an IPv6 socket."""
+    address = ip_address(host)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in networks)
 
 
 def raise_descriptor_limit(connections: int) -> int:

@@ -4,9 +4,12 @@ Source: sd_listen_fds(3), sd_notify(3).
 """
 
 import os
-from collections.abc import MutableMapping
+import socket
+import time
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 
-__all__ = ["take_activated"]
+__all__ = ["notify", "reloading", "take_activated"]
 
 FIRST_DESCRIPTOR = 3  # SD_LISTEN_FDS_START
 # More than any unit has; a number beyond it is a mistake, and not gone through.
@@ -34,3 +37,24 @@ def take_activated(environment: MutableMapping[str, str]) -> list[int]:
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         environment.pop(name, None)
     return list(range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + int(count)))
+
+
+def notify(text: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Tell the service manager something, if there is one; never waits and never fails.
+
+    Args:
+        text: E.g. ``READY=1``.
+        environment: As `os.environ`, where ``NOTIFY_SOCKET`` is a path, or a name after ``@``.
+    """
+    address = environment.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return  # none, or of a kind for virtual machines
+    with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        name = f"\0{address[1:]}" if address.startswith("@") else address
+        sock.sendto(text.encode(), os.fsencode(name))
+
+
+def reloading() -> str:
+    """Return what a service manager is told when a reload begins, which ends with ``READY=1``."""
+    return f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"

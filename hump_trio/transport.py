@@ -4,6 +4,7 @@ A transport adds to `trio.abc.HalfCloseableStream` what time keeping needs: how 
 acknowledged, reads and writes that never wait, and a close that never waits.
 """
 
+import logging
 import select
 import socket
 import struct
@@ -16,9 +17,12 @@ from typing import Any, Literal, TypeAlias
 
 import trio
 
+from hump_trio.proxy_header import receive_proxy_header
 from hump_trio.readiness import Reader, Readiness
 
 __all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport", "UnixTransport"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
 
 # What one read asks for: a head and most bodies. As much can be held behind a slow handler for each
 # connection, so no more than a body of 64 KiB needs: with 128 KiB it isn't read any faster.
@@ -200,8 +204,25 @@ class SocketTransport(Transport):
 
     @property
     def client(self) -> tuple[str, int] | None:
-        """The peer's address and port."""
+        """The peer's address and port, or those of the client that its PROXY header names."""
         return self._client
+
+    def expect_proxy_header(self) -> None:
+        """Let the connection begin with a PROXY header, which `handshake` receives."""
+        self.needs_handshake = True
+
+    async def handshake(self) -> None:
+        """Receive the PROXY header, if one is expected (see `Transport.handshake`)."""
+        if not self.needs_handshake:
+            return await super().handshake()
+        try:
+            self._client = await receive_proxy_header(self.receive_some, self._client)
+        except EOFError:  # a proxy that has looked whether somebody listens
+            raise trio.BrokenResourceError("the connection ended before its PROXY header") from None
+        except ValueError as error:
+            peer = "a Unix socket" if self._client is None else self._client[0]
+            logger.info("refused a connection from %s for its PROXY header: %s", peer, error)
+            raise trio.BrokenResourceError(f"the PROXY header is malformed: {error}") from error
 
     def receive_nowait(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """Return what is there (see `Transport.receive_nowait`)."""

@@ -37,6 +37,7 @@ FLOORS = [
         "http1.parser",
         "http1.response_head",
         "http1.whole_head",
+        "proxy_header",
         "conditional",
         "content_coding",
     ],

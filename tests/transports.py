@@ -178,7 +178,8 @@ class LoopbackServer(Server):
             listeners = await open_listeners()
             for each in listeners:
                 if isinstance(each, LoopbackListener):
-                    each.serve_by(*self.listen(await open_binds(["127.0.0.1:0"], Sockets())))
+                    opened = await open_binds(["127.0.0.1:0"], Sockets())
+                    each.serve_by(*self.listen(opened, Sockets()))
             return listeners
 
         await super().serve(open_loopback, **options)
