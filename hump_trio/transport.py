@@ -18,7 +18,7 @@ import trio
 
 from hump_trio.readiness import Reader, Readiness
 
-__all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport"]
+__all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport", "Turn"]
 
 # What one read asks for: a head and most bodies. As much can be held behind a slow handler for each
 # connection, so no more than a body of 64 KiB needs: with 128 KiB it isn't read any faster.
@@ -153,6 +153,21 @@ class Transport(trio.abc.HalfCloseableStream):
         """Close. A checkpoint; the transport is closed even if cancelled here."""
         self.close()
         await trio.lowlevel.checkpoint()
+
+
+class Turn:
+    """Lets one task at a time through, as every Trio stream does."""
+
+    def __init__(self) -> None:
+        self._taken: bool = False
+
+    def __enter__(self) -> None:
+        if self._taken:
+            raise trio.BusyResourceError("another task is using this direction")
+        self._taken = True
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._taken = False
 
 
 class SocketTransport(Transport):
