@@ -1,5 +1,6 @@
 """TLS in tests: an authority that nobody else trusts, its certificates, and a client in memory."""
 
+import math
 import ssl
 from functools import cache
 from typing import Any
@@ -72,13 +73,17 @@ class TlsClient(TlsTransport):
         self.inner: Any = inner
         self._greeting = trio.Lock()
         self._greeted = False
+        self._window_bytes: float | None = None
 
     async def greet(self) -> None:
         """Shake hands, unless that is done. A checkpoint."""
         async with self._greeting:
             if not self._greeted:
+                self.inner.set_window(math.inf)
                 await self.handshake()
                 self._greeted = True
+                if self._window_bytes is not None:
+                    self.inner.set_window(self._window_bytes)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Receive, after the handshake."""
@@ -96,8 +101,10 @@ class TlsClient(TlsTransport):
         await super().send_eof()
 
     def set_window(self, window_bytes: float) -> None:
-        """Change how much is acknowledged before it is read."""
-        self.inner.set_window(window_bytes)
+        """Change how much is acknowledged before it is read; once hands are shaken."""
+        self._window_bytes = window_bytes
+        if self._greeted:
+            self.inner.set_window(window_bytes)
 
     def readable(self) -> bool:
         """Tell whether a read would return or raise at once."""
