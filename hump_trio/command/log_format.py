@@ -96,6 +96,7 @@ class JsonFormatter(logging.Formatter):
         if access is not None:
             values |= zip(ACCESS_FIELDS, access, strict=True)
             values["client"] = access.client[0] if access.client else ""
+            values["seconds"] = round(access.seconds, 6)
         if record.exc_info:
             values["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
