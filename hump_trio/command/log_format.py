@@ -6,7 +6,7 @@ record is indented. Where lines are written to is not known here.
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from json import JSONEncoder
@@ -26,7 +26,7 @@ RESET, RED, GREEN, YELLOW, CYAN = (f"\x1b[{code}m" for code in (0, 31, 32, 33, 3
 STATUS_COLOURS: Mapping[int, str] = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LEVEL_COLOURS: Mapping[str, str] = {"WARNING": YELLOW, "ERROR": RED, "CRITICAL": RED}
 
-encode_json = JSONEncoder(default=str).encode
+encode_json: Callable[[object], str] = JSONEncoder(default=str).encode
 
 
 class TextFormatter(logging.Formatter):
