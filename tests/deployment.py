@@ -1,0 +1,275 @@
+"""A service in two processes with a proxy in front, and a load that counts what comes back."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from subprocess import PIPE
+
+import trio
+
+from tests.loopback import PATIENCE_SECONDS, receive_answer
+
+ROOT = Path(__file__).parent.parent
+DEPLOY = ROOT / "examples/deploy"
+# Serves the service at an address, with times that a test can wait for.
+INSTANCE = """
+import sys
+from dataclasses import replace
+from functools import partial
+import trio
+from examples.deploy.service import app
+
+app.host, app.port = sys.argv[1], int(sys.argv[2])
+app.timeouts = replace(app.timeouts, shutdown_delay=float(sys.argv[3]))
+
+@app.route("/slow", methods=["GET", "POST"])
+async def slow():
+    await trio.sleep(0.1)
+    return "slow"
+
+async def main():
+    async with trio.open_nursery() as nursery:
+        print(*await nursery.start(partial(app.serve, signals=True)), flush=True)
+
+trio.run(main)
+"""
+
+
+# What stands around a site's configuration, with all files in one folder.
+NGINX = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+worker_processes 1;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/site.conf;
+}}
+"""
+
+
+class Instance:
+    """A process that serves the service, and can be started again at the same address.
+
+    Args:
+        host: Its address; each instance has one of its own in 127.0.0.0/8, where nobody else takes
+            its port between two starts.
+        delay: Its `shutdown_delay`.
+    """
+
+    def __init__(self, host: str, delay: float) -> None:
+        self.host = host
+        self.port = 0
+        self.delay = delay
+        self.process: trio.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    async def start(self) -> None:
+        """Start it, and wait until it accepts connections."""
+        assert self.process is None
+        command = [sys.executable, "-c", INSTANCE, self.host, str(self.port), str(self.delay)]
+        self.process = await trio.lowlevel.open_process(command, cwd=ROOT, stdout=PIPE)
+        assert self.process.stdout is not None
+        line = b""
+        while not line.endswith(b"\n"):
+            part = await self.process.stdout.receive_some()
+            assert part, "the instance has not started"
+            line += part
+        self.port = int(line.decode().rsplit(":", 1)[1])
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send it a signal and wait for its end; returns the exit status."""
+        process, self.process = self.process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        try:
+            return await process.wait()
+        finally:
+            process.kill()
+            assert process.stdout is not None
+            await process.stdout.aclose()
+
+
+@asynccontextmanager
+async def instances(*, delay: float) -> AsyncIterator[tuple[Instance, Instance]]:
+    """Run two instances; they have ended afterwards."""
+    pair = Instance("127.0.0.11", delay), Instance("127.0.0.12", delay)
+    try:
+        for instance in pair:
+            await instance.start()
+        yield pair
+    finally:
+        with trio.CancelScope(shield=True):
+            for instance in pair:
+                await instance.stop(signal.SIGKILL)
+
+
+def adapted(name: str, changes: Mapping[str, str]) -> str:
+    """Return a configuration of examples/deploy with some texts replaced, each of which it has."""
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+@asynccontextmanager
+async def running(
+    command: list[str], log: Path, listening: socket.socket, environment: Mapping[str, str]
+) -> AsyncIterator[tuple[str, int]]:
+    """Run a proxy that inherits the socket it listens at, and has ended afterwards.
+
+    Yields:
+        The socket's address: who connects before the proxy is ready waits in the backlog.
+    """
+    descriptors = [listening.fileno()]
+    with log.open("wb") as output:
+        process = await trio.lowlevel.open_process(
+            command,
+            stdout=output,
+            stderr=output,
+            pass_fds=descriptors,
+            env={**os.environ, **environment},
+        )
+    address: tuple[str, int] = listening.getsockname()
+    try:
+        yield address
+    finally:
+        process.terminate()
+        with trio.move_on_after(PATIENCE_SECONDS, shield=True):
+            await process.wait()
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+
+
+@asynccontextmanager
+async def nginx(folder: Path, servers: Mapping[str, str]) -> AsyncIterator[tuple[str, int]]:
+    """Run nginx with the example's configuration.
+
+    Args:
+        folder: Where all its files are.
+        servers: The addresses that stand for those of the example.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host, port = listening.getsockname()
+        changes = {"listen 80;": f"listen {host}:{port};", "fail_timeout=2s": "fail_timeout=1s"}
+        (folder / "site.conf").write_text(adapted("nginx.conf", {**servers, **changes}))
+        (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
+        command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        # So nginx hands its sockets to a new version of itself.
+        inherited = {"NGINX": f"{listening.fileno()};"}
+        async with running(command, folder / "nginx.log", listening, inherited) as address:
+            yield address
+
+
+@asynccontextmanager
+async def haproxy(
+    folder: Path, servers: Mapping[str, str], *, frontend: str = "bind :80"
+) -> AsyncIterator[tuple[str, int]]:
+    """Run HAProxy with the example's configuration.
+
+    Args:
+        folder: Where all its files are.
+        servers: The addresses that stand for those of the example.
+        frontend: The line of the frontend that is wanted.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        changes = {
+            "log /dev/log local0": "log stdout format raw local0",
+            "inter 1s": "inter 100ms",
+            "timeout check 1s": "timeout check 100ms",
+        }
+        text = adapted("haproxy.cfg", {**changes, **servers})
+        for line in ("bind :80\n", "bind :8443\n"):
+            unused = f"bind unix@{folder}/unused{len(line)}.sock\n"
+            mine = f"bind fd@{listening.fileno()}\n"
+            assert line in text
+            text = text.replace(line, mine if line.strip() == frontend else unused)
+        (folder / "haproxy.cfg").write_text(text)
+        command = [program("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
+        async with running(command, folder / "haproxy.log", listening, {}) as address:
+            yield address
+
+
+def program(name: str) -> str:
+    """Return where a program is; a user's PATH needn't lead to those of administrators."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    assert path is not None
+    return path
+
+
+class Load:
+    """Clients that ask one request after the other and forgive nothing.
+
+    Args:
+        address: Where they ask.
+
+    Attributes:
+        answers: How many requests of which method got which status.
+        processes: How many were answered by which process.
+        broken: What went wrong on connections.
+    """
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.address = address
+        self.answers: Counter[tuple[str, int]] = Counter()
+        self.processes: Counter[int] = Counter()
+        self.broken: list[str] = []
+        self._over = False
+        self._answered = trio.lowlevel.ParkingLot()
+
+    @asynccontextmanager
+    async def of(self, clients: int) -> AsyncIterator[None]:
+        """Ask while the body runs, and then have what was begun answered."""
+        async with trio.open_nursery() as nursery:
+            for number in range(clients):
+                nursery.start_soon(self._ask_on, number)
+            yield
+            self._over = True
+
+    async def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait for what the answers tell."""
+        with trio.fail_after(PATIENCE_SECONDS):
+            while not condition():
+                await self._answered.park()
+
+    async def _ask_on(self, number: int) -> None:
+        while not self._over:
+            try:
+                await self._ask_on_one_connection(number)
+            except (AssertionError, OSError, trio.BrokenResourceError) as error:
+                self.broken.append(repr(error))
+
+    async def _ask_on_one_connection(self, number: int) -> None:
+        async with await trio.open_tcp_stream(*self.address) as stream:
+            closing = False
+            while not (closing or self._over):
+                number += 1
+                method = ("GET", "POST")[number % 2]
+                length = "content-length: 3\r\n\r\ntea" if method == "POST" else "\r\n"
+                await stream.send_all(f"{method} / HTTP/1.1\r\nhost: a\r\n{length}".encode())
+                head, _, body = (await receive_answer(stream)).partition(b"\r\n\r\n")
+                self.answers[method, int(head.split()[1])] += 1
+                if head.startswith(b"HTTP/1.1 200 "):
+                    self.processes[json.loads(body)["process"]] += 1
+                closing = b"\r\nconnection: close" in head.lower()
+                self._answered.unpark_all()
