@@ -26,7 +26,7 @@ from hump_trio.redirect import RedirectResponse
 from hump_trio.request import Request
 from hump_trio.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
 from hump_trio.router import Router
-from hump_trio.settings import Limits, Timeouts
+from hump_trio.settings import Limits, Sockets, Timeouts
 from hump_trio.signature import Cookie, Header, Query
 from hump_trio.upload import UploadFile
 
@@ -72,6 +72,7 @@ __all__ = [
     "Router",
     "SecurityHeaders",
     "Send",
+    "Sockets",
     "StreamResponse",
     "Timeouts",
     "TrustedHosts",

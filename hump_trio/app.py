@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, TypeVa
 
 import trio
 
+from hump_trio.bind import check_binds, join_bind
+from hump_trio.bound_socket import BoundSocket, open_binds
 from hump_trio.dispatch import Dispatcher
 from hump_trio.headers import check_field
 from hump_trio.router import Router
 from hump_trio.routing import name_of
 from hump_trio.server import Server, owns_signals
 from hump_trio.server_state import ServerState
-from hump_trio.settings import Limits, Timeouts
+from hump_trio.settings import Limits, Sockets, Timeouts
 from hump_trio.statistics import ServerStatistics
 from hump_trio.transport import Transport
 
@@ -49,6 +51,10 @@ class Hump(Router, Generic[S]):
     Args:
         host: A name or address; empty for every interface, IPv4 and IPv6.
         port: 0 for an ephemeral one (see `addresses`).
+        binds: What to listen on instead of a host and a port, e.g. ``["127.0.0.1:8000",
+            "[::1]:8000", "unix:/run/app.sock"]``; also ``fd://3``, a descriptor that listens, and
+            ``systemd``, all that a service manager has opened.
+        sockets: How they are opened.
         limits: How much is taken from clients.
         timeouts: How long is waited for them.
         server: The value of the ``Server`` field; None for no such field.
@@ -64,6 +70,8 @@ class Hump(Router, Generic[S]):
         host: str = "",
         port: int = 8000,
         *,
+        binds: Sequence[str] | None = None,
+        sockets: Sockets | None = None,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         server: str | None = "hump_trio",
@@ -72,13 +80,19 @@ class Hump(Router, Generic[S]):
             raise ValueError(f"a host is a str and comes first, as in Hump('', 8342), not {host!r}")
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 0xFFFF:
             raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
+        if binds is not None and (host, port) != ("", 8000):
+            raise TypeError("an app has either a host and a port, or binds")
         if server is not None:
             check_field("server", server)
         super().__init__()
         self.host = host
         self.port = port
+        self._binds: tuple[str, ...] | None = None if binds is None else check_binds(binds)
         if not isinstance(limits, Limits | None) or not isinstance(timeouts, Timeouts | None):
             raise TypeError("write limits=Limits(...) and timeouts=Timeouts(...)")
+        if not isinstance(sockets, Sockets | None):
+            raise TypeError("write sockets=Sockets(...)")
+        self.sockets: Sockets = sockets or Sockets()
         self.limits: Limits = limits or Limits()
         self.timeouts: Timeouts = timeouts or Timeouts()
         self.addresses: tuple[str, ...] = ()
@@ -86,6 +100,15 @@ class Hump(Router, Generic[S]):
         self._server_field = server
         self._lifespan: Callable[[Any], AbstractAsyncContextManager[S | None]] | None = None
         self._server: Server | None = None
+
+    @property
+    def binds(self) -> tuple[str, ...]:
+        """What it listens on, as given; a host and a port are one bind."""
+        return self._binds or (join_bind(self.host, self.port),)
+
+    @binds.setter
+    def binds(self, binds: Sequence[str]) -> None:
+        self._binds = check_binds(binds)
 
     def lifespan(self, function: Lifespan[Self, S]) -> Lifespan[Self, S]:
         """Register what encloses the life of the server: ``async def`` with the app and one yield.
@@ -246,6 +269,7 @@ class Hump(Router, Generic[S]):
         self,
         *,
         listeners: Sequence[trio.abc.Listener[Transport]] | None = None,
+        sockets: Sequence[BoundSocket] | None = None,
         signals: bool | None = None,
         task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -257,6 +281,7 @@ class Hump(Router, Generic[S]):
 
         Args:
             listeners: Where connections come from, instead of the app's address.
+            sockets: Likewise, opened elsewhere; closed at the end, and their files left alone.
             signals: Whether to obey signals; by default, if this is the main task of `trio.run`.
             task_status: Reports the bound URLs.
 
@@ -272,14 +297,16 @@ class Hump(Router, Generic[S]):
         state = ServerState(dispatcher, self.limits, self.timeouts, self._server_field)
         server = self._server = Server(state)
         given = list(listeners or ())
+        handed = [BoundSocket(each.socket, each.bind) for each in sockets or ()]
 
         async def open_listeners() -> list[Any]:
-            if listeners is None:
-                opened = await server.open(self.host, self.port)
-                self.addresses = tuple(listener.url for listener in opened)
-                return list(opened)
-            taken = given.copy()
+            if listeners is None and sockets is None:
+                handed.extend(await open_binds(self.binds, self.sockets))
+            opened = server.listen(handed, self.sockets)
+            self.addresses = tuple(listener.url for listener in opened)
+            taken = [*given, *opened]
             given.clear()
+            handed.clear()
             return taken
 
         def started() -> None:
@@ -296,7 +323,9 @@ class Hump(Router, Generic[S]):
         finally:
             self._server = None
             self.addresses = ()
-            for listener in given:  # the start has failed before they were needed
+            for bound in handed:  # the start has failed before they were needed
+                bound.close()
+            for listener in given:
                 await trio.aclose_forcefully(listener)
 
 

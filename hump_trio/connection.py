@@ -31,6 +31,7 @@ OUTCOMES: dict[CancelReason, Outcome] = {
 class Phase(Enum):
     """What a connection is waiting for, and so what happens when it has waited too long."""
 
+    HANDSHAKE = auto()  # what comes before the first byte of HTTP
     OPENED = auto()  # the first byte after the accept
     IDLE = auto()  # the first byte of the next request
     HEAD = auto()  # the rest of a head
@@ -125,6 +126,27 @@ class Connection:
         self.head_deadline: float = now + timeouts.head
         self.phase: Phase = Phase.OPENED
         self.deadline: float = now + timeouts.drain_idle if state.closing else self.head_deadline
+        if transport.needs_handshake:
+            self.enter(Phase.HANDSHAKE, timeouts.handshake)
+
+    async def shake_hands(self) -> None:
+        """Do what comes before the first request, whose time begins then.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone, or can't be talked to.
+
+        Cancellation: a checkpoint; the transport is good for nothing but to be closed then.
+        """
+        try:
+            await self.transport.handshake()
+        except trio.BrokenResourceError:
+            self.broken = True
+            raise
+        timeouts = self.state.timeouts
+        self.enter(Phase.OPENED, timeouts.head)
+        self.silent_since, self.head_deadline = trio.current_time(), self.deadline
+        if self.state.closing:
+            self.deadline = self.silent_since + timeouts.drain_idle
 
     def enter(self, phase: Phase, seconds: float) -> None:
         """Go to a phase that may last for some seconds."""
@@ -144,7 +166,7 @@ class Connection:
 
     def is_silent(self, now: float) -> bool:
         """Tell whether nothing is asked: idle, or accepted for longer than a request's way."""
-        if self.phase is Phase.OPENED:
+        if self.phase is Phase.OPENED or self.phase is Phase.HANDSHAKE:
             return now - self.silent_since >= self.state.timeouts.drain_idle
         return self.phase is Phase.IDLE
 

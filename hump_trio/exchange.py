@@ -72,7 +72,10 @@ class Exchange:
         self.connection: Connection = connection
         self.head: RequestHead = head
         if request is None:
-            request = build_request(head.line, head.host, head.fields, connection.transport.client)
+            transport = connection.transport
+            request = build_request(head.line, head.host, head.fields, transport.client)
+            if transport.secure:
+                request.scheme, request.client_certificate = "https", transport.client_certificate
         self.request: Request = request
         connection.request = request
         self.body_ended: bool = not head.has_body

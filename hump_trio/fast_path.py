@@ -57,6 +57,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     """
     state, transport = connection.state, connection.transport
     lines, limits, client = state.whole_lines, state.limits, transport.client
+    secure = transport.secure
     app, handler_seconds = state.dispatcher.app, state.timeouts.handler
     json_kinds = state.dispatcher.json_kinds
     reader, task = transport.reader, trio.lowlevel.current_task()
@@ -102,6 +103,8 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         text, host, fields, body, keep_alive = whole
         line, choice, path_params = chosen
         request = connection.request = build_request(line, host, fields, client)
+        if secure:
+            request.scheme, request.client_certificate = "https", transport.client_certificate
         request.app = app
         request.route = choice.route
         if path_params:

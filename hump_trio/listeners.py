@@ -1,18 +1,19 @@
-"""Listening sockets: opened for both families, accepting only while there is room."""
+"""Listening sockets at work: accepting only while there is room."""
 
-import errno
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
 
 import trio
 
-from hump_trio.exceptions import BindError
+from hump_trio.bound_socket import BoundSocket
 from hump_trio.readiness import Readiness
-from hump_trio.transport import RECEIVE_BYTES, SocketTransport, Transport
+from hump_trio.transport import RECEIVE_BYTES, SocketTransport, Transport, UnixTransport
 
-__all__ = ["SocketListener", "open_listeners", "raise_descriptor_limit"]
+__all__ = ["SocketListener", "raise_descriptor_limit"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -21,7 +22,6 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 STARVED_PAUSE_SECONDS = 0.1
 # Descriptors for files, logs and the like, beside those of connections.
 SPARE_DESCRIPTORS = 64
-PORT_ATTEMPTS = 10
 # How many are accepted before others have their turn. With 64 those who are connected wait five
 # times as long in a flood of connections, and one costs 3 % less.
 TURN_ACCEPTS = 8
@@ -33,21 +33,27 @@ class SocketListener(trio.abc.Listener[Transport]):
     """Accepts from one listening socket, which it owns.
 
     Args:
-        sock: The socket, non-blocking and listening.
+        bound: The socket, non-blocking and listening.
         wait_room: Waits until one more connection is welcome; returns how many are.
         adopt: Takes the connections that came together with one that is accepted, and those that
             are in the backlog when the listener closes: closing the socket would reset them.
         readiness: Watches the connections, where the system has such a thing.
+        proxies: As of `Sockets.proxy_protocol`: whose connections begin with a PROXY header.
     """
 
     def __init__(
         self,
-        sock: socket.socket,
+        bound: BoundSocket,
         wait_room: Callable[[], Awaitable[int]],
         adopt: Callable[[Transport], None],
         readiness: Readiness | None = None,
+        proxies: Sequence[str] = (),
     ) -> None:
-        self.socket = sock
+        self.socket = bound.socket
+        self._bound = bound
+        self._over_tcp = bound.over_tcp
+        self._proxies = [ip_network(each) for each in proxies if each != "unix"]
+        self._unix_proxy = "unix" in proxies
         self._wait_room = wait_room
         self._adopt = adopt
         self._readiness = readiness
@@ -57,8 +63,7 @@ class SocketListener(trio.abc.Listener[Transport]):
     @property
     def url(self) -> str:
         """Where it can be reached."""
-        host, port = self.socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return self._bound.url()
 
     async def accept(self) -> Transport:
         """Wait for a connection and for room for it.
@@ -105,17 +110,31 @@ class SocketListener(trio.abc.Listener[Transport]):
             except ConnectionAbortedError:
                 continue
             try:
-                return SocketTransport(
-                    sock,
-                    (address[0], address[1]),
-                    readiness=self._readiness,
-                    buffer=self._buffer,
-                )
+                return self._wrap(sock, address)
             except OSError:  # some systems refuse options on a connection that was reset
                 sock.close()
 
+    def _wrap(self, sock: socket.socket, address: Any) -> Transport:
+        """Return the transport of a connection.
+
+        Raises:
+            OSError: It was reset.
+        """
+        readiness, buffer = self._readiness, self._buffer
+        if not self._over_tcp:
+            transport: SocketTransport = UnixTransport(sock, readiness=readiness, buffer=buffer)
+            proxied = self._unix_proxy
+        else:
+            client = address[0], address[1]
+            transport = SocketTransport(sock, client, readiness=readiness, buffer=buffer)
+            proxied = bool(self._proxies) and is_within(address[0], self._proxies)
+        if proxied:
+            transport.expect_proxy_header()
+        return transport
+
     async def aclose(self) -> None:
         """Hand over what the backlog holds, then close. A checkpoint; closed if cancelled here."""
+        self._bound.remove_file()  # nobody comes any more, and what has come is taken in
         try:
             for _ in range(LAST_ACCEPTS):
                 transport = self._accept_nowait()
@@ -129,61 +148,11 @@ class SocketListener(trio.abc.Listener[Transport]):
         await trio.lowlevel.checkpoint()
 
 
-async def open_listeners(
-    host: str,
-    port: int,
-    *,
-    wait_room: Callable[[], Awaitable[int]],
-    adopt: Callable[[Transport], None],
-    readiness: Readiness | None = None,
-) -> list[SocketListener]:
-    """Open listening sockets for every address of a host.
-
-    Args:
-        host: A name or address; empty for every interface, IPv4 and IPv6.
-        port: 0 for an ephemeral one, the same for each address.
-        wait_room: As of `SocketListener`.
-        adopt: As of `SocketListener`.
-        readiness: As of `SocketListener`.
-
-    Raises:
-        BindError: The address can't be listened on.
-    """
-    address = f"[{host}]:{port}" if ":" in host else f"{host or '*'}:{port}"
-    attempts = PORT_ATTEMPTS if port == 0 else 1
-    while True:
-        attempts -= 1
-        try:
-            sockets = await open_sockets(host, port)
-        except (OSError, UnicodeError) as error:
-            if attempts and isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-                continue  # the port that one family was given is taken in the other
-            reason = error.strerror if isinstance(error, OSError) else None
-            raise BindError(address, reason or str(error)) from error
-        return [SocketListener(sock, wait_room, adopt, readiness) for sock in sockets]
-
-
-async def open_sockets(host: str, port: int) -> list[socket.socket]:
-    """Open one socket for each address, all on the same port.
-
-    Raises:
-        OSError: The name is unknown, or an address or the port is taken.
-        UnicodeError: The name can't be one.
-    """
-    listeners = await trio.open_tcp_listeners(port, host=host or None)
-    ports = [listener.socket.getsockname()[1] for listener in listeners]
-    if len(set(ports)) > 1:  # each family was given an ephemeral one of its own
-        for listener in listeners:
-            listener.socket.close()
-        listeners = await trio.open_tcp_listeners(ports[0], host=host or None)
-    return [detach(listener) for listener in listeners]
-
-
-def detach(listener: trio.SocketListener) -> socket.socket:
-    """Return a listener's socket as one of the standard library, non-blocking."""
-    sock = socket.socket(fileno=listener.socket.detach())
-    sock.setblocking(False)
-    return sock
+def is_within(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Tell whether a peer is in one of some networks; IPv4 may come through an IPv6 socket."""
+    address = ip_address(host)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in networks)
 
 
 def raise_descriptor_limit(connections: int) -> int:

@@ -52,6 +52,8 @@ class Request:
         scheme: ``"http"``, or ``"https"`` over TLS.
         host: The authority asked for: of an absolute target, else the ``Host`` field.
         client: The peer's address and port; None where there is none (a memory stream).
+        client_certificate: The one that the peer has proven over TLS to own, as of
+            `ssl.SSLSocket.getpeercert`; None if it wasn't asked for, or has none.
         path_params: The values of the path template, converted.
         body: The whole body. On a route with ``stream=True`` it raises RuntimeError, and so
             do `text`, `json` and `form`.
@@ -80,6 +82,7 @@ class Request:
     scheme: str = "http"
     host: str = ""
     client: tuple[str, int] | None = None
+    client_certificate: dict[str, Any] | None = field(default=None, repr=False)
     path_params: dict[str, Any] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
     trailers: Headers = field(default_factory=Headers, repr=False)
@@ -243,6 +246,7 @@ LEFT_OUT: dict[str, Callable[[Request], Any]] = {
     "state": lambda request: {},
     "stream": lambda request: NO_STREAM,
     "scheme": lambda request: "http",
+    "client_certificate": lambda request: None,
     "route": lambda request: "",
     "app": lambda request: None,
     "own_deadlines": lambda request: (),

@@ -12,12 +12,15 @@ from typing import Any, TypeAlias
 
 import trio
 
+from hump_trio.bound_socket import BoundSocket
 from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
-from hump_trio.listeners import SocketListener, open_listeners, raise_descriptor_limit
+from hump_trio.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
 from hump_trio.server_state import ServerState
+from hump_trio.service_manager import notify
+from hump_trio.settings import Sockets
 from hump_trio.statistics import ServerStatistics, collect_statistics, report
 from hump_trio.task_tree import innermost_tasks, place_of
 from hump_trio.transport import Transport
@@ -52,6 +55,7 @@ class Server:
         self._readiness = open_readiness()
         self._drain = trio.Event()
         self._alive = False  # whether the lifespan was entered
+        self._notifies = False  # whether the service manager hears of this process from here
         self._serving = trio.Event()
         self._limit = raise_descriptor_limit(state.limits.connections)
         self._accepting: trio.CancelScope | None = None
@@ -69,16 +73,13 @@ class Server:
         """Wait until requests under way are to end. A checkpoint."""
         await self._drain.wait()
 
-    async def open(self, host: str, port: int) -> list[SocketListener]:
-        """Open the listeners of an address.
-
-        Raises:
-            BindError: It can't be listened on.
-        """
+    def listen(self, bound: Iterable[BoundSocket], sockets: Sockets) -> list[SocketListener]:
+        """Return listeners on some sockets, which they own."""
         wait_room = partial(self._watchdog.wait_room, self._limit)
-        return await open_listeners(
-            host, port, wait_room=wait_room, adopt=self._adopt, readiness=self._readiness
-        )
+        proxies = sockets.proxy_protocol
+        return [
+            SocketListener(each, wait_room, self._adopt, self._readiness, proxies) for each in bound
+        ]
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run a function in the background, until it ends or a shutdown has waited long enough.
@@ -106,12 +107,14 @@ class Server:
         Args:
             open_listeners: Called within the lifespan; the server closes what it returns.
             lifespan: Encloses every connection; entered in this task.
-            signals: Whether SIGTERM and SIGINT ask for a shutdown, and SIGUSR1 for a report.
+            signals: Whether SIGTERM and SIGINT ask for a shutdown, and SIGUSR1 for a report; and
+                whether a service manager is told of the start and the end.
             started: Called once connections are accepted.
 
         Cancellation: handlers are cancelled, connections reset, everything is closed.
         """
         failure: Exception | None = None
+        self._notifies = signals
         async with trio.open_nursery() as attendants:
             if signals:
                 await attendants.start(self._obey_signals)
@@ -162,6 +165,7 @@ class Server:
                         acceptors.start_soon(self._accept, listener)
                     await trio.lowlevel.checkpoint()
                     started()
+                    self._notify("READY=1")
                     self._serving.set()
                 await self._watchdog.wait_none()
                 self._connections.cancel_scope.cancel()
@@ -193,6 +197,7 @@ class Server:
         timeouts = self.state.timeouts
         await self._asked.wait()
         logger.info("shutting down")
+        self._notify("STOPPING=1")
         if not self._alive:
             starting.cancel()
         await self._serving.wait()
@@ -217,6 +222,10 @@ class Server:
         for task in stuck or [self._task]:
             stack = StackSummary.extract(task.iter_await_frames())
             logger.error("can't be cancelled; it waits in\n%s", "".join(stack.format()))
+
+    def _notify(self, text: str) -> None:
+        if self._notifies:
+            notify(text)
 
     def _nurseries(self) -> list[trio.Nursery]:
         """Return the nurseries that have to empty before the lifespan can be left."""

@@ -21,7 +21,7 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 # Where a connection that is cut here must not look whole to its peer.
 CUT_PHASES = frozenset({Phase.BODY, Phase.HANDLER, Phase.SEND})
 # Where a connection that has waited too long is closed without a word.
-SILENT_PHASES = frozenset({Phase.OPENED, Phase.IDLE})
+SILENT_PHASES = frozenset({Phase.HANDSHAKE, Phase.OPENED, Phase.IDLE})
 # What a request gets whose deadline has passed.
 EXPIRED_ERRORS = {
     Phase.HEAD: (408, "the request took too long to arrive"),
@@ -129,6 +129,8 @@ class Serving:
 
     async def _run(self) -> None:
         connection = self.connection
+        if connection.phase is Phase.HANDSHAKE:
+            await connection.shake_hands()
         while not self.over:
             if self.sent:
                 await self._go_on()
@@ -392,6 +394,9 @@ class Serving:
 
     def _look_again(self) -> None:
         """Close a silent connection, unless a request has come at the last moment."""
+        if self.connection.phase is Phase.HANDSHAKE:
+            self.over = True
+            return
         try:
             data = self.connection.transport.receive_nowait()
         except trio.BrokenResourceError:

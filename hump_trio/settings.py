@@ -1,4 +1,4 @@
-"""The numbers of a server: how long it waits and how much it holds.
+"""The numbers of a server: how long it waits, how much it holds, how its sockets are opened.
 
 Facts only: nothing here knows what a request or a connection is.
 """
@@ -6,8 +6,9 @@ Facts only: nothing here knows what a request or a connection is.
 import math
 import re
 from dataclasses import dataclass, fields
+from ipaddress import ip_network
 
-__all__ = ["Limits", "Timeouts"]
+__all__ = ["Limits", "Sockets", "Timeouts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,8 @@ class Timeouts:
     limit.
 
     Args:
+        handshake: PROXY header and TLS handshake, where a connection begins with them. 10: two
+            round trips, and one lost packet is forgiven.
         keep_alive: First byte of the next request. 75: longer than the 60 of common load
             balancers, so that it is they who close an idle connection.
         head: The whole head, from the accept or from its first byte. 10: one lost packet on a
@@ -102,6 +105,7 @@ class Timeouts:
             ``drain_idle`` and ``cleanup`` may be zero), or the header's name can't be one.
     """
 
+    handshake: float = 10.0
     keep_alive: float = 75.0
     head: float = 10.0
     stall_grace: float = 5.0
@@ -134,3 +138,50 @@ def check_name(value: object) -> None:
     """Refuse what is neither None nor a field's name (RFC 9110 section 5.1)."""
     if value is not None and not (isinstance(value, str) and FIELD_NAME.fullmatch(value)):
         raise ValueError(f"Timeouts.deadline_header must be a header's name or None, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sockets:
+    """How the sockets of a server are opened, and what their connections begin with.
+
+    Args:
+        backlog: Connections that wait to be accepted, of each socket. 4,096: what Linux allows
+            by default (``net.core.somaxconn``, which caps it).
+        reuse_port: Whether other processes of the same user may listen on the same ports, if
+            they ask for it too (SO_REUSEPORT); the system shares connections out among them.
+            False: a port that is in use is an error.
+        unix_mode: Of Unix sockets' files. 0o660: for the user and the group.
+        proxy_protocol: Networks, such as ``10.0.0.0/8``, and ``unix`` for Unix sockets, whose
+            connections must begin with a PROXY header (version 1 or 2); ``request.client`` is
+            what it says. Empty: none does.
+
+    Raises:
+        TypeError: ``proxy_protocol`` is no list of str, or ``reuse_port`` no bool.
+        ValueError: A number can't be one, or a network is none.
+    """
+
+    backlog: int = 4096
+    reuse_port: bool = False
+    unix_mode: int = 0o660
+    proxy_protocol: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        backlog, mode, networks = self.backlog, self.unix_mode, self.proxy_protocol
+        if isinstance(backlog, bool) or not isinstance(backlog, int) or backlog < 1:
+            raise ValueError(f"Sockets.backlog must be a positive integer, not {backlog!r}")
+        if isinstance(mode, bool) or not isinstance(mode, int) or not 0 <= mode <= 0o777:
+            raise ValueError(f"Sockets.unix_mode must be such as 0o660, not {mode!r}")
+        if not isinstance(self.reuse_port, bool):
+            raise TypeError(f"Sockets.reuse_port must be True or False, not {self.reuse_port!r}")
+        if not isinstance(networks, tuple | list) or not all(
+            isinstance(each, str) for each in networks
+        ):
+            raise TypeError(f"Sockets.proxy_protocol lists networks, not {networks!r}")
+        for each in networks:
+            if each != "unix":
+                try:
+                    ip_network(each)
+                except ValueError as error:
+                    text = "Sockets.proxy_protocol lists networks, as in '10.0.0.0/8', or 'unix'"
+                    raise ValueError(f"{text}: {error}") from None
+        object.__setattr__(self, "proxy_protocol", tuple(networks))

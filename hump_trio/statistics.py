@@ -42,8 +42,8 @@ class ServerStatistics:
     """What a server does now, and has done since it was started.
 
     Args:
-        connections: How many are in which phase: ``"opened"``, ``"idle"``, ``"head"``,
-            ``"body"``, ``"handler"``, ``"send"``, ``"drain"``, ``"linger"``.
+        connections: How many are in which phase: ``"handshake"``, ``"opened"``, ``"idle"``,
+            ``"head"``, ``"body"``, ``"handler"``, ``"send"``, ``"drain"``, ``"linger"``.
         requests: Those in flight, the oldest first.
         buffered_bytes: Of request bodies held for handlers.
         connection_count: Connections accepted in all.

@@ -1,9 +1,10 @@
-"""The seam between the server and the bytes: one interface, and it over a TCP socket.
+"""The seam between the server and the bytes: one interface, and it over TCP and Unix sockets.
 
 A transport adds to `trio.abc.HalfCloseableStream` what time keeping needs: how much the peer has
 acknowledged, reads and writes that never wait, and a close that never waits.
 """
 
+import logging
 import select
 import socket
 import struct
@@ -12,13 +13,16 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from operator import index
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import trio
 
+from hump_trio.proxy_header import receive_proxy_header
 from hump_trio.readiness import Reader, Readiness
 
-__all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport"]
+__all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport", "UnixTransport"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
 
 # What one read asks for: a head and most bodies. As much can be held behind a slow handler for each
 # connection, so no more than a body of 64 KiB needs: with 128 KiB it isn't read any faster.
@@ -74,15 +78,31 @@ class Transport(trio.abc.HalfCloseableStream):
     Attributes:
         reader: Whom a readiness wakes when there is something to receive; None: nobody.
         tells_acked: Whether it knows what the peer has acknowledged; else it takes all for it.
+        needs_handshake: Whether `handshake` has to come before anything else.
+        secure: Whether nobody on the way can read what is sent.
+        client_certificate: Of a peer that has proven who it is, as of `ssl.SSLSocket.getpeercert`.
     """
 
     reader: Reader | None = None
     tells_acked: bool = True
+    needs_handshake: bool = False
+    secure: bool = False
+    client_certificate: dict[str, Any] | None = None
 
     @property
     @abstractmethod
     def client(self) -> tuple[str, int] | None:
         """The peer's address and port, or None where there is none."""
+
+    async def handshake(self) -> None:
+        """Settle with the peer what comes before the first request.
+
+        Raises:
+            trio.BrokenResourceError: It can't be talked to; what could be said was said.
+
+        Cancellation: a checkpoint; good for nothing but to be closed if cancelled here.
+        """
+        await trio.lowlevel.checkpoint()
 
     @abstractmethod
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
@@ -175,14 +195,34 @@ class SocketTransport(Transport):
         self._broken = False  # a system may tell of a reset only once, to whoever asks first
         self._readiness = readiness
         sock.setblocking(False)
+        self._set_options(sock)
+
+    def _set_options(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-        if query_unacked is None:
+        if self._query_unacked is None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_SEND_BUFFER_BYTES)
 
     @property
     def client(self) -> tuple[str, int] | None:
-        """The peer's address and port."""
+        """The peer's address and port, or those of the client that its PROXY header names."""
         return self._client
+
+    def expect_proxy_header(self) -> None:
+        """Let the connection begin with a PROXY header, which `handshake` receives."""
+        self.needs_handshake = True
+
+    async def handshake(self) -> None:
+        """Receive the PROXY header, if one is expected (see `Transport.handshake`)."""
+        if not self.needs_handshake:
+            return await super().handshake()
+        try:
+            self._client = await receive_proxy_header(self.receive_some, self._client)
+        except EOFError:  # a proxy that has looked whether somebody listens
+            raise trio.BrokenResourceError("the connection ended before its PROXY header") from None
+        except ValueError as error:
+            peer = "a Unix socket" if self._client is None else self._client[0]
+            logger.info("refused a connection from %s for its PROXY header: %s", peer, error)
+            raise trio.BrokenResourceError(f"the PROXY header is malformed: {error}") from error
 
     def receive_nowait(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """Return what is there (see `Transport.receive_nowait`)."""
@@ -345,3 +385,27 @@ class SocketTransport(Transport):
             return trio.ClosedResourceError("this transport is closed")
         self._broken = True
         return trio.BrokenResourceError(f"the connection broke: {error}")
+
+
+class UnixTransport(SocketTransport):
+    """A transport over a connected, non-blocking Unix socket, which it owns.
+
+    What the socket has taken stands in the peer's own queue: that is what TCP calls acknowledged,
+    and it stays to be read when this end is closed. (SIOCOUTQ counts the memory of the buffers
+    here, not bytes.) A peer that has closed its socket is seen as ``"reset"`` at once, since it
+    can't be written to. But there is no RST: after `reset` the peer reads the end, and only the
+    framing of HTTP/1.1 tells it that a message is cut.
+    """
+
+    def _set_options(self, sock: socket.socket) -> None:
+        self.tells_acked = True
+        # A system lets more be written only when most of its buffer is free.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_SEND_BUFFER_BYTES)
+
+    def acked_bytes(self) -> int:
+        """Return the bytes that the peer's queue has taken."""
+        return self._sent_bytes
+
+    def fully_acked(self) -> bool:
+        """Tell whether nothing waits for room in the peer's queue."""
+        return not self._sending

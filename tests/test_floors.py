@@ -14,6 +14,7 @@ ROOT = Path(hump_trio.__file__).parent
 FLOORS = [
     ["settings", "exceptions"],
     [
+        "bind",
         "headers",
         "http_date",
         "multimap",
@@ -36,6 +37,7 @@ FLOORS = [
         "http1.parser",
         "http1.response_head",
         "http1.whole_head",
+        "proxy_header",
         "conditional",
         "content_coding",
     ],
@@ -84,6 +86,10 @@ FLOORS = [
         "serving",
         "watchdog",
         "compartment",
+        "port_owner",
+        "service_manager",
+        "unix_socket",
+        "bound_socket",
         "listeners",
         "statistics",
         "server",

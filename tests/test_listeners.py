@@ -11,12 +11,10 @@ import pytest
 import trio
 import trio.testing
 
-from hump_trio import BindError, Hump, Limits, listeners
-from hump_trio.listeners import (
-    PORT_ATTEMPTS,
-    SocketListener,
-    open_listeners,
-)
+from hump_trio import BindError, Hump, Limits, Sockets, listeners
+from hump_trio.bind import Bind, join_bind
+from hump_trio.bound_socket import PORT_ATTEMPTS, BoundSocket, open_binds
+from hump_trio.listeners import SocketListener
 from hump_trio.transport import Transport
 from tests.loopback import PATIENCE_SECONDS, address_of, ask, connect_to, receive_rest, served
 
@@ -33,7 +31,8 @@ def ignore(transport: Transport) -> None:
 
 async def open_all(host: str, port: int) -> list[SocketListener]:
     """Return the listeners of an address, which let every connection in."""
-    return await open_listeners(host, port, wait_room=no_wait, adopt=ignore)
+    opened = await open_binds([join_bind(host, port)], Sockets())
+    return [SocketListener(bound, no_wait, ignore) for bound in opened]
 
 
 class Mishaps(socket.socket):
@@ -58,14 +57,14 @@ class Mishaps(socket.socket):
         return gone, ("192.0.2.1", 1)
 
 
-def listen(*mishaps: OSError | None) -> Mishaps:
+def listen(*mishaps: OSError | None) -> BoundSocket:
     """Return a listening socket that has some mishaps before it."""
     sock = Mishaps()
     sock.mishaps = list(mishaps)
     sock.bind(("127.0.0.1", 0))
     sock.listen()
     sock.setblocking(False)
-    return sock
+    return BoundSocket(sock, Bind(text="127.0.0.1:0"))
 
 
 @contextmanager
@@ -215,21 +214,21 @@ async def test_the_search_for_a_port_ends(resolver: Resolver) -> None:
 
 async def test_clients_that_left_are_passed_over() -> None:
     """A connection that was reset before it was accepted doesn't keep the next one waiting."""
-    sock = listen(ConnectionAbortedError(), None, ConnectionAbortedError())
-    async with SocketListener(sock, no_wait, ignore) as listener:
+    bound = listen(ConnectionAbortedError(), None, ConnectionAbortedError())
+    async with SocketListener(bound, no_wait, ignore) as listener:
         client = await trio.open_tcp_stream(*address_of(listener.url))
         with trio.fail_after(PATIENCE_SECONDS):
             transport = await listener.accept()
         assert transport.client == client.socket.getsockname()
         await transport.aclose()
         await client.aclose()
-    assert not sock.mishaps
+    assert isinstance(bound.socket, Mishaps)
+    assert not bound.socket.mishaps
 
 
 async def test_accepting_when_nothing_is_there_any_more() -> None:
     """A connection that vanished between the system's report and the call is waited out."""
-    sock = listen(BlockingIOError())
-    async with SocketListener(sock, no_wait, ignore) as listener:
+    async with SocketListener(listen(BlockingIOError()), no_wait, ignore) as listener:
         client = await trio.open_tcp_stream(*address_of(listener.url))
         with trio.fail_after(PATIENCE_SECONDS):
             transport = await listener.accept()

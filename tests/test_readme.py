@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 import hump_trio
-from hump_trio import Hump, Limits, Timeouts
+from hump_trio import Hump, Limits, Sockets, Timeouts
 from hump_trio.testing import client, connect
 
 ROOT = Path(__file__).parent.parent
@@ -89,8 +89,14 @@ def table_after(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def readable(name: str, value: float | str | None) -> str:
+def readable(name: str, value: float | str | tuple[str, ...] | None) -> str:
     """Return a setting's value as the README writes it."""
+    if isinstance(value, bool):
+        return f"`{value}`"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    if name.endswith("_mode"):
+        return f"`0o{value:o}`"
     if value is None:
         return "none" if name == "deadline_header" else "no limit"
     if not name.endswith("_bytes"):
@@ -99,8 +105,13 @@ def readable(name: str, value: float | str | None) -> str:
     return f"{kibibytes} KiB" if kibibytes < 1024 else f"{kibibytes // 1024} MiB"
 
 
-@pytest.mark.parametrize(("heading", "settings"), [("Timeouts", Timeouts()), ("Limits", Limits())])
-def test_tables_of_settings_are_complete(heading: str, settings: Timeouts | Limits) -> None:
+@pytest.mark.parametrize(
+    ("heading", "settings"),
+    [("Timeouts", Timeouts()), ("Limits", Limits()), ("Sockets", Sockets())],
+)
+def test_tables_of_settings_are_complete(
+    heading: str, settings: Timeouts | Limits | Sockets
+) -> None:
     """Every field has a row with its default, in the order in which the class has them."""
     written = [row[:2] for row in table_after(heading)]
     names = [field.name for field in fields(settings)]

@@ -24,10 +24,12 @@ import hump_trio.listeners
 import hump_trio.server
 import hump_trio.testing
 import hump_trio.transport
+from hump_trio.bound_socket import open_binds
 from hump_trio.listeners import SocketListener
 from hump_trio.memory import WINDOW_BYTES, memory_transport_pair
 from hump_trio.readiness import Readiness, open_readiness
 from hump_trio.server import Listeners, Server
+from hump_trio.settings import Sockets
 from hump_trio.testing import MemoryListener
 from hump_trio.transport import (
     SMALL_SEND_BUFFER_BYTES,
@@ -176,7 +178,8 @@ class LoopbackServer(Server):
             listeners = await open_listeners()
             for each in listeners:
                 if isinstance(each, LoopbackListener):
-                    each.serve_by(*await self.open("127.0.0.1", 0))
+                    opened = await open_binds(["127.0.0.1:0"], Sockets())
+                    each.serve_by(*self.listen(opened, Sockets()))
             return listeners
 
         await super().serve(open_loopback, **options)

@@ -1,0 +1,102 @@
+"""What is to be listened on, as a user writes it.
+
+Texts and values only: whether an address can be had is known by who opens it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Bind", "check_binds", "join_bind", "parse_bind"]
+
+FORMS = (
+    "'127.0.0.1:8000', '[::]:80', ':80', 'http://host:port', 'https://host:port',"
+    " 'unix:/run/app.sock', 'fd://3' or 'systemd'"
+)
+NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bind:
+    """One thing to listen on; of `host`, `path`, `descriptor` and `activated`, one is set.
+
+    Args:
+        text: As it was written.
+        scheme: ``http`` or ``https``, if that was said; else empty.
+        host: A name or address; empty for every interface, IPv4 and IPv6.
+        port: 0 for an ephemeral one, the same for each address.
+        path: Of a Unix socket.
+        descriptor: Of a socket that listens already.
+        activated: Whether the service manager has opened what is meant.
+    """
+
+    text: str
+    scheme: str = ""
+    host: str | None = None
+    port: int = 0
+    path: str | None = None
+    descriptor: int | None = None
+    activated: bool = False
+
+
+def parse_bind(text: str) -> Bind:
+    """Return what a text asks to listen on.
+
+    Raises:
+        ValueError: It has none of the forms, or its port is none.
+    """
+    kind, _, rest = text.partition("://")
+    if text == "systemd":
+        return Bind(text=text, activated=True)
+    if kind == "fd":
+        if not NUMBER.fullmatch(rest):
+            raise ValueError(f"fd:// is followed by a descriptor's number, as in fd://3: {text!r}")
+        return Bind(text=text, descriptor=int(rest))
+    if text.startswith("unix:"):
+        return Bind(text=text, path=check_path(text.removeprefix("unix:"), text))
+    scheme = kind if kind in {"http", "https"} else ""
+    host, colon, port = (rest if scheme else text).rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(f"a bind is {FORMS} (IPv6 in brackets), not {text!r}")
+    if not colon or not NUMBER.fullmatch(port) or int(port) > 0xFFFF:
+        raise ValueError(f"a bind ends in a port from 0 to 65535, or is {FORMS}, not {text!r}")
+    return Bind(text=text, scheme=scheme, host="" if host == "*" else host, port=int(port))
+
+
+def check_path(path: str, text: str) -> str:
+    """Return the path of a Unix socket.
+
+    Raises:
+        ValueError: It can't be one.
+    """
+    if path.startswith("@"):
+        raise ValueError(f"an abstract socket has no mode, so anybody could connect: {text!r}")
+    if not path or "\0" in path:
+        raise ValueError(f"unix: is followed by a path, as in unix:/run/app.sock: {text!r}")
+    return path
+
+
+def join_bind(host: str, port: int) -> str:
+    """Return the text for a host and a port."""
+    bracketed = ":" in host or host == "unix"
+    return f"[{host}]:{port}" if bracketed else f"{host or '*'}:{port}"
+
+
+def check_binds(binds: object) -> tuple[str, ...]:
+    """Return the texts of several binds.
+
+    Raises:
+        TypeError: It is no list of str.
+        ValueError: It is empty, or one of them has none of the forms.
+    """
+    if not isinstance(binds, Sequence) or isinstance(binds, str | bytes):
+        raise TypeError(f"binds is a list of texts, as in ['127.0.0.1:8000'], not {binds!r}")
+    for text in binds:
+        if not isinstance(text, str):
+            raise TypeError(f"a bind is a text, such as {FORMS}, not {text!r}")
+        parse_bind(text)
+    if not binds:
+        raise ValueError("binds names at least one thing to listen on")
+    return tuple(binds)
