@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import PIPE
@@ -25,14 +25,20 @@ from dataclasses import replace
 from functools import partial
 import trio
 from examples.deploy.service import app
+from hump_trio import Sockets
 
-app.host, app.port = sys.argv[1], int(sys.argv[2])
-app.timeouts = replace(app.timeouts, shutdown_delay=float(sys.argv[3]))
+bind, delay, *proxies = sys.argv[1:]
+app.binds = (bind,)
+app.sockets = Sockets(proxy_protocol=proxies)
+app.timeouts = replace(app.timeouts, shutdown_delay=float(delay))
 
-@app.route("/slow", methods=["GET", "POST"])
-async def slow():
-    await trio.sleep(0.1)
-    return "slow"
+@app.get("/cancelled")
+async def wait_for_leaving():
+    print("waiting", flush=True)
+    try:
+        await trio.sleep_forever()
+    finally:
+        print("cancelled", flush=True)
 
 async def main():
     async with trio.open_nursery() as nursery:
@@ -65,38 +71,44 @@ class Instance:
     """A process that serves the service, and can be started again at the same address.
 
     Args:
-        host: Its address; each instance has one of its own in 127.0.0.0/8, where nobody else takes
-            its port between two starts.
+        bind: Where. A port 0 is replaced by the one that was had; with a host of its own in
+            127.0.0.0/8, nobody else takes that port between two starts.
         delay: Its `shutdown_delay`.
+        proxies: Whose connections begin with a PROXY header.
     """
 
-    def __init__(self, host: str, delay: float) -> None:
-        self.host = host
-        self.port = 0
-        self.delay = delay
-        self.process: trio.Process | None = None
+    def __init__(self, bind: str, *, delay: float, proxies: Sequence[str] = ()) -> None:
+        self.bind = bind
+        self._options = [str(delay), *proxies]
+        self._process: trio.Process | None = None
 
     @property
     def pid(self) -> int:
-        assert self.process is not None
-        return self.process.pid
+        """The number of the process."""
+        assert self._process is not None
+        return self._process.pid
 
     async def start(self) -> None:
         """Start it, and wait until it accepts connections."""
-        assert self.process is None
-        command = [sys.executable, "-c", INSTANCE, self.host, str(self.port), str(self.delay)]
-        self.process = await trio.lowlevel.open_process(command, cwd=ROOT, stdout=PIPE)
-        assert self.process.stdout is not None
+        command = [sys.executable, "-c", INSTANCE, self.bind, *self._options]
+        self._process = await trio.lowlevel.open_process(command, cwd=ROOT, stdout=PIPE)
+        self.bind = (await self.read_line()).removeprefix("http://")
+
+    async def read_line(self) -> str:
+        """Return the next line that it writes."""
+        assert self._process is not None
+        assert self._process.stdout is not None
         line = b""
-        while not line.endswith(b"\n"):
-            part = await self.process.stdout.receive_some()
-            assert part, "the instance has not started"
-            line += part
-        self.port = int(line.decode().rsplit(":", 1)[1])
+        with trio.fail_after(PATIENCE_SECONDS):
+            while not line.endswith(b"\n"):
+                part = await self._process.stdout.receive_some(1)
+                assert part, "the instance has ended"
+                line += part
+        return line.decode().strip()
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send it a signal and wait for its end; returns the exit status."""
-        process, self.process = self.process, None
+        process, self._process = self._process, None
         if process is None:
             return 0
         process.send_signal(number)
@@ -109,16 +121,16 @@ class Instance:
 
 
 @asynccontextmanager
-async def instances(*, delay: float) -> AsyncIterator[tuple[Instance, Instance]]:
-    """Run two instances; they have ended afterwards."""
-    pair = Instance("127.0.0.11", delay), Instance("127.0.0.12", delay)
+async def started(*instances: Instance) -> AsyncIterator[None]:
+    """Run instances; they have ended afterwards."""
     try:
-        for instance in pair:
-            await instance.start()
-        yield pair
+        async with trio.open_nursery() as nursery:
+            for instance in instances:
+                nursery.start_soon(instance.start)
+        yield
     finally:
         with trio.CancelScope(shield=True):
-            for instance in pair:
+            for instance in instances:
                 await instance.stop(signal.SIGKILL)
 
 
@@ -162,17 +174,17 @@ async def running(
 
 
 @asynccontextmanager
-async def nginx(folder: Path, servers: Mapping[str, str]) -> AsyncIterator[tuple[str, int]]:
-    """Run nginx with the example's configuration.
-
-    Args:
-        folder: Where all its files are.
-        servers: The addresses that stand for those of the example.
-    """
+async def nginx(folder: Path, one: Instance, two: Instance) -> AsyncIterator[tuple[str, int]]:
+    """Run nginx with the example's configuration, all files of it in a folder."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host, port = listening.getsockname()
-        changes = {"listen 80;": f"listen {host}:{port};", "fail_timeout=2s": "fail_timeout=1s"}
-        (folder / "site.conf").write_text(adapted("nginx.conf", {**servers, **changes}))
+        changes = {
+            "unix:/run/hump-trio/service.sock": one.bind,
+            "10.0.0.12:8342": two.bind,
+            "listen 80;": f"listen {host}:{port};",
+            "fail_timeout=2s": "fail_timeout=1s",
+        }
+        (folder / "site.conf").write_text(adapted("nginx.conf", changes))
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
         command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
         # So nginx hands its sockets to a new version of itself.
@@ -183,28 +195,33 @@ async def nginx(folder: Path, servers: Mapping[str, str]) -> AsyncIterator[tuple
 
 @asynccontextmanager
 async def haproxy(
-    folder: Path, servers: Mapping[str, str], *, frontend: str = "bind :80"
+    folder: Path, one: Instance, two: Instance, *, passed_on: bool = False
 ) -> AsyncIterator[tuple[str, int]]:
-    """Run HAProxy with the example's configuration.
+    """Run HAProxy with the example's configuration, all files of it in a folder.
 
     Args:
-        folder: Where all its files are.
-        servers: The addresses that stand for those of the example.
-        frontend: The line of the frontend that is wanted.
+        folder: Where.
+        one: The instance on this machine, or with ``passed_on`` the first one.
+        two: The other one.
+        passed_on: Whether to use the frontend that reads no requests, and without TLS.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        binds = ["bind :80\n", "bind :8443\n"]
+        servers = ["unix@/run/hump-trio/service.sock", "10.0.0.12:8342"]
+        if passed_on:
+            binds.reverse()
+            servers = ["10.0.0.11:8443", "10.0.0.12:8443"]
         changes = {
-            "log /dev/log local0": "log stdout format raw local0",
+            binds[0]: f"bind fd@{listening.fileno()}\n",
+            binds[1]: f"bind unix@{folder}/unused.sock\n",
+            servers[0]: one.bind.replace("unix:", "unix@"),
+            servers[1]: two.bind,
+            "/dev/log": "stdout format raw",
             "inter 1s": "inter 100ms",
-            "timeout check 1s": "timeout check 100ms",
+            "timeout check 1s": "timeout check 500ms",
+            " check-ssl verify none": "",
         }
-        text = adapted("haproxy.cfg", {**changes, **servers})
-        for line in ("bind :80\n", "bind :8443\n"):
-            unused = f"bind unix@{folder}/unused{len(line)}.sock\n"
-            mine = f"bind fd@{listening.fileno()}\n"
-            assert line in text
-            text = text.replace(line, mine if line.strip() == frontend else unused)
-        (folder / "haproxy.cfg").write_text(text)
+        (folder / "haproxy.cfg").write_text(adapted("haproxy.cfg", changes))
         command = [program("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
         async with running(command, folder / "haproxy.log", listening, {}) as address:
             yield address
