@@ -18,38 +18,10 @@ from tests.loopback import PATIENCE_SECONDS, receive_answer
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "examples/deploy"
-# Serves the service at an address, with times that a test can wait for.
-INSTANCE = """
-import sys
-from dataclasses import replace
-from functools import partial
-import trio
-from examples.deploy.service import app
-from hump_trio import Sockets
-
-bind, delay, *proxies = sys.argv[1:]
-app.binds = (bind,)
-app.sockets = Sockets(proxy_protocol=proxies)
-app.timeouts = replace(app.timeouts, shutdown_delay=float(delay))
-
-@app.get("/cancelled")
-async def wait_for_leaving():
-    print("waiting", flush=True)
-    try:
-        await trio.sleep_forever()
-    finally:
-        print("cancelled", flush=True)
-
-async def main():
-    async with trio.open_nursery() as nursery:
-        print(*await nursery.start(partial(app.serve, signals=True)), flush=True)
-
-trio.run(main)
-"""
-
-
+APP = "examples.deploy.service:app"
 # What stands around a site's configuration, with all files in one folder.
 NGINX = """
+{user}
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.log;
@@ -67,6 +39,11 @@ http {{
 """
 
 
+# On one connection, before a client opens a new one: a proxy that knows of no requests chooses an
+# instance for a connection.
+REQUEST_COUNT = 25
+
+
 class Instance:
     """A process that serves the service, and can be started again at the same address.
 
@@ -79,7 +56,8 @@ class Instance:
 
     def __init__(self, bind: str, *, delay: float, proxies: Sequence[str] = ()) -> None:
         self.bind = bind
-        self._options = [str(delay), *proxies]
+        self._options = [f"--timeout-shutdown-delay={delay}", "--no-access-log"]
+        self._options += [f"--proxy-protocol={network}" for network in proxies]
         self._process: trio.Process | None = None
 
     @property
@@ -90,18 +68,20 @@ class Instance:
 
     async def start(self) -> None:
         """Start it, and wait until it accepts connections."""
-        command = [sys.executable, "-c", INSTANCE, self.bind, *self._options]
-        self._process = await trio.lowlevel.open_process(command, cwd=ROOT, stdout=PIPE)
-        self.bind = (await self.read_line()).removeprefix("http://")
+        command = [sys.executable, "-m", "hump_trio", APP, f"--bind={self.bind}", *self._options]
+        self._process = await trio.lowlevel.open_process(command, cwd=ROOT, stderr=PIPE)
+        line = await self.read_line("serving at")
+        self.bind = line.rsplit(" ", 1)[1].removeprefix("http://")
 
-    async def read_line(self) -> str:
-        """Return the next line that it writes."""
+    async def read_line(self, text: str) -> str:
+        """Return the next line of its log that has a text."""
         assert self._process is not None
-        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         line = b""
         with trio.fail_after(PATIENCE_SECONDS):
-            while not line.endswith(b"\n"):
-                part = await self._process.stdout.receive_some(1)
+            while not (line.endswith(b"\n") and text.encode() in line):
+                line = b"" if line.endswith(b"\n") else line
+                part = await self._process.stderr.receive_some(1)
                 assert part, "the instance has ended"
                 line += part
         return line.decode().strip()
@@ -116,8 +96,8 @@ class Instance:
             return await process.wait()
         finally:
             process.kill()
-            assert process.stdout is not None
-            await process.stdout.aclose()
+            assert process.stderr is not None
+            await process.stderr.aclose()
 
 
 @asynccontextmanager
@@ -184,8 +164,10 @@ async def nginx(folder: Path, one: Instance, two: Instance) -> AsyncIterator[tup
             "listen 80;": f"listen {host}:{port};",
             "fail_timeout=2s": "fail_timeout=1s",
         }
+        # Its worker processes stay who they are, since the folder is nobody else's.
+        user = "user root;" if os.geteuid() == 0 else ""
         (folder / "site.conf").write_text(adapted("nginx.conf", changes))
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
+        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, user=user))
         command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
         # So nginx hands its sockets to a new version of itself.
         inherited = {"NGINX": f"{listening.fileno()};"}
@@ -271,22 +253,23 @@ class Load:
 
     async def _ask_on(self, number: int) -> None:
         while not self._over:
-            try:
-                await self._ask_on_one_connection(number)
-            except (AssertionError, OSError, trio.BrokenResourceError) as error:
-                self.broken.append(repr(error))
+            async with await trio.open_tcp_stream(*self.address) as stream:
+                for _ in range(REQUEST_COUNT):
+                    number += 1
+                    if self._over or not await self._ask(stream, ("GET", "POST")[number % 2]):
+                        break
 
-    async def _ask_on_one_connection(self, number: int) -> None:
-        async with await trio.open_tcp_stream(*self.address) as stream:
-            closing = False
-            while not (closing or self._over):
-                number += 1
-                method = ("GET", "POST")[number % 2]
-                length = "content-length: 3\r\n\r\ntea" if method == "POST" else "\r\n"
-                await stream.send_all(f"{method} / HTTP/1.1\r\nhost: a\r\n{length}".encode())
-                head, _, body = (await receive_answer(stream)).partition(b"\r\n\r\n")
-                self.answers[method, int(head.split()[1])] += 1
-                if head.startswith(b"HTTP/1.1 200 "):
-                    self.processes[json.loads(body)["process"]] += 1
-                closing = b"\r\nconnection: close" in head.lower()
-                self._answered.unpark_all()
+    async def _ask(self, stream: trio.SocketStream, method: str) -> bool:
+        """Ask once; returns whether the connection goes on."""
+        length = "content-length: 3\r\n\r\ntea" if method == "POST" else "\r\n"
+        try:
+            await stream.send_all(f"{method} / HTTP/1.1\r\nhost: a\r\n{length}".encode())
+            head, _, body = (await receive_answer(stream)).partition(b"\r\n\r\n")
+        except (AssertionError, trio.BrokenResourceError) as error:
+            self.broken.append(f"{method}: {error}")
+            return False
+        self.answers[method, int(head.split()[1])] += 1
+        if head.startswith(b"HTTP/1.1 200 "):
+            self.processes[json.loads(body)["process"]] += 1
+        self._answered.unpark_all()
+        return b"\r\nconnection: close" not in head.lower()

@@ -72,7 +72,7 @@ async def test_no_request_is_lost_by_restarts(proxy: str, tmp_path: Path) -> Non
 async def test_crash_is_seen_by_few(proxy: str, tmp_path: Path) -> None:
     """When an instance is killed, each client loses at most the POST that it had under way.
 
-    Every GET is answered, by the other instance if need be; nobody's connection breaks off.
+    Every GET is answered, by the other instance if need be.
     """
     async with deployed(proxy, tmp_path) as ((one, two), address):
         load = Load(address)
@@ -83,8 +83,7 @@ async def test_crash_is_seen_by_few(proxy: str, tmp_path: Path) -> None:
             await load.wait(lambda: load.processes[two.pid] > before + 10 * CLIENT_COUNT)
             await one.start()
             await wait_at_work(one, load)
-    print(load.answers)
-    assert not load.broken
-    assert {status for method, status in load.answers if method == "GET"} == {200}
-    assert {status for method, status in load.answers} <= {200, 502}
-    assert load.answers["POST", 502] <= CLIENT_COUNT
+    print(load.answers, load.broken)
+    assert set(load.answers) <= {("GET", 200), ("POST", 200), ("POST", 502)}
+    assert all(text.startswith("POST") for text in load.broken)  # HAProxy closes without a 502
+    assert load.answers["POST", 502] + len(load.broken) <= CLIENT_COUNT
