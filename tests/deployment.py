@@ -8,10 +8,11 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from subprocess import PIPE
 
+import pytest
 import trio
 
 from tests.loopback import PATIENCE_SECONDS, receive_answer
@@ -39,6 +40,11 @@ http {{
 """
 
 
+PROXIES = [
+    pytest.param("nginx", marks=pytest.mark.program("nginx")),
+    pytest.param("haproxy", marks=pytest.mark.program("haproxy")),
+    pytest.param("passed_on", marks=pytest.mark.program("haproxy")),
+]
 # On one connection, before a client opens a new one: a proxy that knows of no requests chooses an
 # instance for a connection.
 REQUEST_COUNT = 25
@@ -207,6 +213,32 @@ async def haproxy(
         command = [program("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
         async with running(command, folder / "haproxy.log", listening, {}) as address:
             yield address
+
+
+@asynccontextmanager
+async def deployed(
+    proxy: str, folder: Path
+) -> AsyncIterator[tuple[tuple[Instance, Instance], tuple[str, int]]]:
+    """Run two instances and a proxy in front of them.
+
+    Yields:
+        The instances, one of them on a Unix socket where the proxy speaks HTTP; its address.
+    """
+    passed_on = proxy == "passed_on"
+    headers = ["127.0.0.1"] if passed_on else []
+    # Of nginx the delay is unseen; HAProxy needs 2 checks here, which take 0.1 s each.
+    delay = 0.0 if proxy == "nginx" else 0.5
+    bind = "127.0.0.11:0" if passed_on else f"unix:{folder}/service.sock"
+    one = Instance(bind, delay=delay, proxies=headers)
+    two = Instance("127.0.0.12:0", delay=delay, proxies=headers)
+    async with started(one, two):
+        front: AbstractAsyncContextManager[tuple[str, int]]
+        if proxy == "nginx":
+            front = nginx(folder, one, two)
+        else:
+            front = haproxy(folder, one, two, passed_on=passed_on)
+        async with front as address:
+            yield (one, two), address
 
 
 def program(name: str) -> str:

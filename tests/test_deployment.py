@@ -1,47 +1,13 @@
 """Behind nginx and HAProxy, as the examples configure them, instances come and go unnoticed."""
 
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
-from tests import deployment
-from tests.deployment import Instance, Load, started
+from tests.deployment import PROXIES, Instance, Load, deployed
 
 CLIENT_COUNT = 16
-PROXIES = [
-    pytest.param("nginx", marks=pytest.mark.program("nginx")),
-    pytest.param("haproxy", marks=pytest.mark.program("haproxy")),
-    pytest.param("passed_on", marks=pytest.mark.program("haproxy")),
-]
-Pair: TypeAlias = tuple[Instance, Instance]
-
-
-@asynccontextmanager
-async def deployed(proxy: str, folder: Path) -> AsyncIterator[tuple[Pair, tuple[str, int]]]:
-    """Run two instances and a proxy in front of them.
-
-    Yields:
-        The instances, one of them on a Unix socket where the proxy speaks HTTP; its address.
-    """
-    passed_on = proxy == "passed_on"
-    headers = ["127.0.0.1"] if passed_on else []
-    # Of nginx the delay is unseen; HAProxy needs 2 checks here, which take 0.1 s each.
-    delay = 0.0 if proxy == "nginx" else 0.5
-    bind = "127.0.0.11:0" if passed_on else f"unix:{folder}/service.sock"
-    one = Instance(bind, delay=delay, proxies=headers)
-    two = Instance("127.0.0.12:0", delay=delay, proxies=headers)
-    async with started(one, two):
-        front: AbstractAsyncContextManager[tuple[str, int]]
-        if proxy == "nginx":
-            front = deployment.nginx(folder, one, two)
-        else:
-            front = deployment.haproxy(folder, one, two, passed_on=passed_on)
-        async with front as address:
-            yield (one, two), address
 
 
 async def wait_at_work(instance: Instance, load: Load) -> None:
