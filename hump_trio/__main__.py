@@ -6,5 +6,4 @@ from hump_trio.command.main import main
 
 __all__ = ["main"]
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

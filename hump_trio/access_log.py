@@ -1,6 +1,7 @@
 """One line for each request, by the logger ``hump_trio.access`` at the level INFO."""
 
 import logging
+from logging import INFO
 from typing import NamedTuple
 
 from hump_trio.exceptions import Outcome
@@ -45,10 +46,22 @@ class AccessRecord(NamedTuple):
     user_agent: str
     referrer: str
 
+    def __str__(self) -> str:
+        """Return the message, which a handler may never ask for."""
+        address = f"{self.client[0]}:{self.client[1]}" if self.client else "-"
+        # A quote would end the field for whoever reads the line, and a backslash would hide its
+        # end; escaped, it is the same target.
+        target = self.target.replace('"', "%22").replace("\\", "%5C")
+        line = f"{self.method} {target}" if self.method else "-"
+        return (
+            f'{address} "{line}" {self.status or "-"} {self.byte_count}'
+            f" {self.seconds:.4f} {self.outcome}"
+        )
+
 
 def is_access_logged() -> bool:
     """Tell whether anyone wants the lines; asked once when a server starts."""
-    return logger.isEnabledFor(logging.INFO)
+    return logger.isEnabledFor(INFO)
 
 
 def log_request(
@@ -68,13 +81,11 @@ def log_request(
         byte_count: As of `AccessRecord`.
         seconds: As of `AccessRecord`.
     """
-    client, line = None, "-"
     if request is None:
         access = AccessRecord(
             None, "", "", "", "", status, byte_count, seconds, outcome, "", "", ""
         )
     else:
-        client, method, target = request.client, request.method, request.url
         agent = referrer = ""
         for name, value in request.received_fields:
             if name == "user-agent":
@@ -82,9 +93,9 @@ def log_request(
             elif name == "referer":
                 referrer = value
         access = AccessRecord(
-            client,
-            method,
-            target,
+            request.client,
+            request.method,
+            request.url,
             request.http_version,
             request.route,
             status,
@@ -95,26 +106,12 @@ def log_request(
             agent,
             referrer,
         )
-        # A quote would end the field for whoever reads the line, and a backslash would hide its
-        # end; escaped, it is the same target.
-        if '"' in target or "\\" in target:
-            target = target.replace('"', "%22").replace("\\", "%5C")
-        line = f"{method} {target}"
-    address = "-" if client is None else f"{client[0]}:{client[1]}"
-    arguments = (address, line, status or "-", byte_count, seconds, outcome)
     # `logger.info` would look through the stack for this line, which is the same each time.
-    record = logger.makeRecord(
-        logger.name,
-        logging.INFO,
-        __file__,
-        0,
-        '%s "%s" %s %d %.4f %s',
-        arguments,
-        None,
-        "log_request",
-        {"access": access},
+    logger.handle(
+        logger.makeRecord(
+            logger.name, INFO, __file__, 0, access, (), None, "log_request", {"access": access}
+        )
     )
-    logger.handle(record)
 
 
 # Read by this, the state of a request that no middleware has looked at isn't made.

@@ -15,6 +15,7 @@ import trio
 from hump_trio.bound_socket import BoundSocket
 from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
+from hump_trio.exceptions import BindError
 from hump_trio.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
@@ -73,8 +74,15 @@ class Server:
         """Wait until requests under way are to end. A checkpoint."""
         await self._drain.wait()
 
-    def listen(self, bound: Iterable[BoundSocket], sockets: Sockets) -> list[SocketListener]:
-        """Return listeners on some sockets, which they own."""
+    def listen(self, bound: Sequence[BoundSocket], sockets: Sockets) -> list[SocketListener]:
+        """Return listeners on some sockets, which they own.
+
+        Raises:
+            BindError: One of them is to speak TLS, and the app has no certificate.
+        """
+        for each in bound:
+            if each.bind.scheme == "https":
+                raise BindError(each.bind.text, "there is no TLS here: write http://")
         wait_room = partial(self._watchdog.wait_room, self._limit)
         proxies = sockets.proxy_protocol
         return [

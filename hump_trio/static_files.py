@@ -35,7 +35,7 @@ class StaticFiles:
         cache_control: str | None,
     ) -> None:
         # Links in it are followed anew each time: one may be set to the next version.
-        self.folder = os.path.abspath(folder)
+        self.folder: str = os.path.abspath(folder)
         self._index = index
         self._dot_files = dot_files
         self._precompressed = precompressed

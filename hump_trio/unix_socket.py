@@ -4,7 +4,6 @@ import errno
 import os
 import socket
 import stat
-import sys
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -29,8 +28,8 @@ def open_unix_socket(path: str, mode: int, backlog: int) -> tuple[socket.socket,
     Raises:
         OSError: Somebody listens there, it is a file of another kind, or the system refuses it.
     """
-    if sys.platform == "win32":
-        raise OSError("this system has no Unix sockets for Python")
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("Python has no Unix sockets on this system")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         remove_stale(path)

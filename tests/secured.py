@@ -2,15 +2,15 @@
 
 import math
 import ssl
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import trio
 import trustme
 
-from hump_trio.memory import WINDOW_BYTES, memory_transport_pair
+from hump_trio.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair
 from hump_trio.tls_transport import TlsTransport
-from hump_trio.transport import Transport
 
 __all__ = [
     "ClientContext",
@@ -66,24 +66,33 @@ def client_context(**attributes: Any) -> ClientContext:
 
 
 class TlsClient(TlsTransport):
-    """The client's end, which shakes hands when it first has to."""
+    """The client's end, which shakes hands at once.
 
-    def __init__(self, inner: Transport, context: ssl.SSLContext | None = None) -> None:
-        super().__init__(inner, client_context() if context is None else context)
-        self.inner: Any = inner
+    Args:
+        inner: Its end of a connection in memory.
+        window_bytes: How much it acknowledges before it is read, once hands are shaken.
+    """
+
+    def __init__(self, inner: MemoryTransport, window_bytes: float) -> None:
+        super().__init__(inner, client_context())
+        self._memory = inner
+        self._window_bytes = window_bytes
         self._greeting = trio.Lock()
         self._greeted = False
-        self._window_bytes: float | None = None
+        trio.lowlevel.spawn_system_task(self._begin)
+
+    async def _begin(self) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await self.greet()
 
     async def greet(self) -> None:
         """Shake hands, unless that is done. A checkpoint."""
         async with self._greeting:
             if not self._greeted:
-                self.inner.set_window(math.inf)
+                self._memory.set_window(math.inf)
                 await self.handshake()
                 self._greeted = True
-                if self._window_bytes is not None:
-                    self.inner.set_window(self._window_bytes)
+                self._memory.set_window(self._window_bytes)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Receive, after the handshake."""
@@ -95,20 +104,28 @@ class TlsClient(TlsTransport):
         await self.greet()
         await super().send_all(data)
 
+    def send_nowait(self, data: bytes | memoryview) -> int:
+        """Send what is taken at once; before the handshake all is taken, to be sent after it."""
+        if self._greeted:
+            return super().send_nowait(data)
+        trio.lowlevel.spawn_system_task(self.send_all, bytes(data))
+        return len(data)
+
     async def send_eof(self) -> None:
-        """End, after the handshake."""
+        """End, after the handshake; who has left already needn't hear of it."""
         await self.greet()
-        await super().send_eof()
+        with suppress(trio.BrokenResourceError):
+            await super().send_eof()
 
     def set_window(self, window_bytes: float) -> None:
         """Change how much is acknowledged before it is read; once hands are shaken."""
         self._window_bytes = window_bytes
         if self._greeted:
-            self.inner.set_window(window_bytes)
+            self._memory.set_window(window_bytes)
 
     def readable(self) -> bool:
         """Tell whether a read would return or raise at once."""
-        return bool(self.inner.readable())
+        return self._memory.readable()
 
 
 def secure_ends(window_bytes: float = WINDOW_BYTES) -> tuple[TlsClient, TlsTransport]:
@@ -118,7 +135,7 @@ def secure_ends(window_bytes: float = WINDOW_BYTES) -> tuple[TlsClient, TlsTrans
         window_bytes: As of `memory_transport_pair`.
     """
     ours, theirs = memory_transport_pair(window_bytes)
-    return TlsClient(ours), TlsTransport(theirs, server_context())
+    return TlsClient(ours, window_bytes), TlsTransport(theirs, server_context())
 
 
 async def secure_pair(

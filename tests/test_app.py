@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Limits, Request, RequestId, Response, RouteError, Timeouts
+from hump_trio import Hump, Limits, Request, RequestId, Response, RouteError, Sockets, Timeouts
 from hump_trio.testing import client, connect
 
 VERBS = ["get", "head", "options", "post", "put", "patch", "delete"]
@@ -126,7 +126,7 @@ def test_creating_an_app_does_nothing() -> None:
     """No address is bound, none is known, and the settings have defaults."""
     app = Hump("192.0.2.1", 1)
     assert (app.host, app.port, app.addresses, app.draining) == ("192.0.2.1", 1, (), False)
-    assert (app.limits, app.timeouts) == (Limits(), Timeouts())
+    assert (app.limits, app.timeouts, app.sockets) == (Limits(), Timeouts(), Sockets())
 
 
 def test_methods_are_a_list() -> None:
@@ -270,6 +270,32 @@ def test_a_host_comes_first() -> None:
     host: Any = 8342
     with pytest.raises(ValueError, match=r"a host is a str and comes first.* not 8342"):
         Hump(host)
+
+
+@pytest.mark.parametrize(("host", "port"), [("localhost", 8000), ("", 80), ("localhost", 80)])
+def test_an_address_or_binds(host: str, port: int) -> None:
+    """Not both: one of them would be ignored."""
+    with pytest.raises(TypeError, match="either a host and a port, or binds"):
+        Hump(host, port, binds=["127.0.0.1:8000"])
+
+
+def test_binds_may_be_set_later() -> None:
+    """As a command line does; a host and a port are one bind as well."""
+    app = Hump()
+    app.host, app.port = "::1", 80
+    assert app.binds == ("[::1]:80",)
+    app.binds = ["127.0.0.1:8000", "unix:app.sock"]
+    assert app.binds == ("127.0.0.1:8000", "unix:app.sock")
+    with pytest.raises(ValueError, match="a bind ends in a port"):
+        app.binds = ["localhost"]
+    assert Hump(binds=(":80",)).binds == (":80",)
+
+
+def test_sockets_of_another_type_are_refused() -> None:
+    """When the app is made, not when it is served."""
+    options: dict[str, Any] = {"sockets": ["127.0.0.1:80"]}
+    with pytest.raises(TypeError, match=r"write sockets=Sockets\(\.\.\.\)"):
+        Hump(**options)
 
 
 @pytest.mark.parametrize("options", [{"timeouts": 5}, {"limits": {"requests": 1}}])

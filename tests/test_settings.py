@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hump_trio.settings import MAY_BE_ZERO, Limits, Timeouts
+from hump_trio.settings import MAY_BE_ZERO, Limits, Sockets, Timeouts
 
 LIMITS = [field.name for field in fields(Limits)]
 TIMEOUTS = [field.name for field in fields(Timeouts) if field.name != "deadline_header"]
@@ -75,6 +75,39 @@ def test_a_deadline_header_is_a_name(value: Any) -> None:
     assert Timeouts(deadline_header="X-Deadline-Ms").deadline_header == "X-Deadline-Ms"
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"backlog": 0}, ValueError, "backlog must be a positive integer, not 0"),
+        ({"backlog": True}, ValueError, "backlog must be a positive integer, not True"),
+        ({"backlog": 1.5}, ValueError, r"backlog must be a positive integer, not 1\.5"),
+        ({"unix_mode": -1}, ValueError, "unix_mode must be such as 0o660, not -1"),
+        ({"unix_mode": 0o1777}, ValueError, "unix_mode must be such as 0o660, not 1023"),
+        ({"unix_mode": "660"}, ValueError, "unix_mode must be such as 0o660, not '660'"),
+        ({"unix_mode": True}, ValueError, "unix_mode must be such as 0o660, not True"),
+        ({"reuse_port": 1}, TypeError, "reuse_port must be True or False, not 1"),
+        ({"proxy_protocol": "unix"}, TypeError, "proxy_protocol lists networks, not 'unix'"),
+        ({"proxy_protocol": (10,)}, TypeError, r"proxy_protocol lists networks, not \(10,\)"),
+        ({"proxy_protocol": ("10.0.0.1/8",)}, ValueError, "10.0.0.1/8 has host bits set"),
+        ({"proxy_protocol": ("all",)}, ValueError, "or 'unix': 'all' does not appear to be"),
+    ],
+)
+def test_how_sockets_cannot_be_opened(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Refused at once, and the message names the field and the value."""
+    with pytest.raises(error, match=rf"Sockets\..*{message}"):
+        Sockets(**options)
+
+
+def test_proxies_may_be_a_list() -> None:
+    """It is kept as a tuple, so that it doesn't change, and names networks or Unix sockets."""
+    proxies: Any = ["10.0.0.0/8", "fd00::1", "unix"]
+    sockets = Sockets(proxy_protocol=proxies)
+    proxies.clear()
+    assert sockets.proxy_protocol == ("10.0.0.0/8", "fd00::1", "unix")
+
+
 def test_the_defaults_pass_their_own_checks() -> None:
     """The numbers that the documentation promises."""
     assert (Limits().head_bytes, Limits().body_bytes) == (32 * 1024, 1024 * 1024)
@@ -89,6 +122,6 @@ def test_the_defaults_pass_their_own_checks() -> None:
 
 def test_settings_do_not_change() -> None:
     """A running server relies on them."""
-    for settings, name in ((Limits(), "head_bytes"), (Timeouts(), "head")):
+    for settings, name in ((Limits(), "head_bytes"), (Timeouts(), "head"), (Sockets(), "backlog")):
         with pytest.raises(FrozenInstanceError):
             setattr(settings, name, 1)

@@ -53,7 +53,7 @@ def load_app(specification: str) -> Hump[Any]:
         raise LoadError(explain_form(specification))
     name, path = match[1], match[2] or DEFAULT_ATTRIBUTE
     folder = os.getcwd()
-    if sys.path[0] != folder:
+    if sys.path[:1] != [folder]:
         sys.path.insert(0, folder)
     module = import_program(name)
     value: Any = module

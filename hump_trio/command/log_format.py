@@ -6,7 +6,7 @@ record is indented. Where lines are written to is not known here.
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from json import JSONEncoder
@@ -26,8 +26,7 @@ RESET, RED, GREEN, YELLOW, CYAN = (f"\x1b[{code}m" for code in (0, 31, 32, 33, 3
 STATUS_COLOURS: Mapping[int, str] = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LEVEL_COLOURS: Mapping[str, str] = {"WARNING": YELLOW, "ERROR": RED, "CRITICAL": RED}
 
-ACCESS_FIELDS = tuple(AccessRecord.__annotations__)
-encode_json = JSONEncoder(default=str).encode
+encode_json: Callable[[object], str] = JSONEncoder(default=str).encode
 
 
 class TextFormatter(logging.Formatter):
@@ -94,8 +93,20 @@ class JsonFormatter(logging.Formatter):
         }
         access = access_of(record)
         if access is not None:
-            values |= zip(ACCESS_FIELDS, access, strict=True)
-            values["client"] = access.client[0] if access.client else ""
+            values |= {
+                "client": access.client[0] if access.client else "",
+                "method": access.method,
+                "target": access.target,
+                "http_version": access.http_version,
+                "route": access.route,
+                "status": access.status,
+                "byte_count": access.byte_count,
+                "seconds": round(access.seconds, 6),
+                "outcome": access.outcome,
+                "request_id": access.request_id,
+                "user_agent": access.user_agent,
+                "referrer": access.referrer,
+            }
         if record.exc_info:
             values["exception"] = self.formatException(record.exc_info)
         if record.stack_info:

@@ -84,8 +84,6 @@ def parse_setting(settings: type[Any], name: str) -> Callable[[str], Any]:
 
 def convert(text: str, annotation: Any, *, base: int) -> Any:
     """Return the value of a type that a text stands for."""
-    if annotation is bool:
-        return parse_boolean(text)
     if text == "none" and annotation in (int | None, str | None):
         return None
     try:

@@ -116,11 +116,13 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     if app:
         values["app"] = app
     for option in OPTIONS:
-        value = read_given(option, given[option.name.replace("-", "_")])
-        if value is None:
-            value = read_variable(option, environment.get(option.variable, ""))
-        if value is None:
+        text = given[option.name.replace("-", "_")]
+        name = f"--{option.name}"
+        if text is None:
+            text, name = environment.get(option.variable, "").strip(), option.variable
+        if text == "":
             continue
+        value = text if isinstance(text, bool) else read(option, name, text)
         if option.group:
             values.setdefault(option.group, {})[option.key] = value
         else:
@@ -128,29 +130,22 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     return Options(**values)
 
 
-def read_given(option: Option, given: Any) -> Any:
-    """Return the value of an option on the command line; None if it isn't there."""
-    if given is None or isinstance(given, bool):
-        return given
-    return read(option, f"--{option.name}", given)
-
-
-def read_variable(option: Option, text: str) -> Any:
-    """Return the value of an option in the environment; None if it isn't there, or is empty."""
-    if not text.strip():
-        return None
-    return read(option, option.variable, text.replace(",", " ").split() if option.many else text)
-
-
 def read(option: Option, name: str, given: str | list[str]) -> Any:
     """Return the value of what was given.
+
+    Args:
+        option: What it was given for.
+        name: Where.
+        given: A list from a command line; of a variable, a text.
 
     Raises:
         UsageError: It can't be one.
     """
     try:
-        if isinstance(given, list):
-            return tuple(map(option.parse, given))
+        if option.many:
+            texts = given.replace(",", " ").split() if isinstance(given, str) else given
+            return tuple(map(option.parse, texts))
+        assert isinstance(given, str)
         return option.parse(given)
     except ValueError as error:
         raise UsageError(f"{name}: {error}") from None
