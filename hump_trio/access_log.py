@@ -1,13 +1,49 @@
 """One line for each request, by the logger ``hump_trio.access`` at the level INFO."""
 
 import logging
+from typing import NamedTuple
 
 from hump_trio.exceptions import Outcome
 from hump_trio.request import Request
 
-__all__ = ["is_access_logged", "log_request"]
+__all__ = ["AccessRecord", "is_access_logged", "log_request"]
 
 logger: logging.Logger = logging.getLogger("hump_trio.access")
+
+
+class AccessRecord(NamedTuple):
+    """What is known of a request that is over: ``record.access`` of its line.
+
+    A formatter or a handler needs no parsing, and may keep it: it holds nothing of the request.
+    What the client has sent is as it was received.
+
+    Args:
+        client: Its address and port; None where there is none (a Unix socket).
+        method: Empty for bytes that weren't a request; so are the texts that follow from it.
+        target: The request target.
+        http_version: ``"1.1"`` or ``"1.0"``.
+        route: The template of the route; empty if there is none.
+        status: Of the answer; 0 if none was begun.
+        byte_count: Of the answer, its head included, as given to the system.
+        seconds: From the request's head to the answer's end.
+        outcome: How it ended.
+        request_id: What `RequestId` has named it; else empty.
+        user_agent: The field of the request; else empty.
+        referrer: The field ``Referer``; else empty.
+    """
+
+    client: tuple[str, int] | None
+    method: str
+    target: str
+    http_version: str
+    route: str
+    status: int
+    byte_count: int
+    seconds: float
+    outcome: Outcome
+    request_id: str
+    user_agent: str
+    referrer: str
 
 
 def is_access_logged() -> bool:
@@ -27,16 +63,68 @@ def log_request(
 
     Args:
         request: None for bytes that weren't one.
-        status: Of the answer; 0 if none was begun.
-        outcome: How it ended.
-        byte_count: Of the answer, its head included, as given to the system.
-        seconds: From the request's head to the answer's end.
+        status: As of `AccessRecord`.
+        outcome: As of `AccessRecord`.
+        byte_count: As of `AccessRecord`.
+        seconds: As of `AccessRecord`.
     """
     client, line = None, "-"
-    if request is not None:
+    if request is None:
+        access = AccessRecord(
+            None, "", "", "", "", status, byte_count, seconds, outcome, "", "", ""
+        )
+    else:
+        client, method, target = request.client, request.method, request.url
+        agent = referrer = ""
+        for name, value in request.received_fields:
+            if name == "user-agent":
+                agent = value
+            elif name == "referer":
+                referrer = value
+        access = AccessRecord(
+            client,
+            method,
+            target,
+            request.http_version,
+            request.route,
+            status,
+            byte_count,
+            seconds,
+            outcome,
+            request_id_of(request),
+            agent,
+            referrer,
+        )
         # A quote would end the field for whoever reads the line, and a backslash would hide its
         # end; escaped, it is the same target.
-        target = request.url.replace('"', "%22").replace("\\", "%5C")
-        client, line = request.client, f"{request.method} {target}"
+        if '"' in target or "\\" in target:
+            target = target.replace('"', "%22").replace("\\", "%5C")
+        line = f"{method} {target}"
     address = "-" if client is None else f"{client[0]}:{client[1]}"
-    logger.info('%s "%s" %s %d %.4f %s', address, line, status or "-", byte_count, seconds, outcome)
+    arguments = (address, line, status or "-", byte_count, seconds, outcome)
+    # `logger.info` would look through the stack for this line, which is the same each time.
+    record = logger.makeRecord(
+        logger.name,
+        logging.INFO,
+        __file__,
+        0,
+        '%s "%s" %s %d %.4f %s',
+        arguments,
+        None,
+        "log_request",
+        {"access": access},
+    )
+    logger.handle(record)
+
+
+# Read by this, the state of a request that no middleware has looked at isn't made.
+STATE = Request.__dict__["state"]
+
+
+def request_id_of(request: Request) -> str:
+    """Return what `RequestId` has named a request; empty if nothing has."""
+    try:
+        state = STATE.__get__(request)
+    except AttributeError:
+        return ""
+    return str(state.get("request_id", ""))

@@ -1,0 +1,10 @@
+"""``python -m hump_trio``: the same as ``hump-trio``."""
+
+import sys
+
+from hump_trio.command.main import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    sys.exit(main())
