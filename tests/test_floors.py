@@ -121,6 +121,12 @@ FLOORS = [
         "command.pid_file",
         "command.blocking_watch",
         "command.greeting",
+        "command.control",
+        "command.worker",
+        "command.worker_process",
+        "command.supervised_worker",
+        "command.reload",
+        "command.supervisor",
         "command.main",
         "__main__",
     ],
@@ -136,6 +142,7 @@ OPTIONAL = {
     ("json_text", "msgspec"),
     ("multipart", "python_multipart"),
     ("listeners", "resource"),
+    ("command.reload", "watchfiles"),
 }
 
 
