@@ -8,27 +8,12 @@ from operator import index
 
 import trio
 
-from hump_trio.transport import RECEIVE_BYTES, PeerState, Transport
+from hump_trio.transport import RECEIVE_BYTES, PeerState, Transport, Turn
 
 __all__ = ["WINDOW_BYTES", "MemoryTransport", "memory_transport_pair"]
 
 # As much as a socket's buffers hold before anyone reads; tests of back-pressure stay small.
 WINDOW_BYTES = 64 * 1024
-
-
-class Turn:
-    """Lets one task at a time through, as every Trio stream does."""
-
-    def __init__(self) -> None:
-        self._taken: bool = False
-
-    def __enter__(self) -> None:
-        if self._taken:
-            raise trio.BusyResourceError("another task is using this direction")
-        self._taken = True
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._taken = False
 
 
 class Pipe:

@@ -20,7 +20,7 @@ import trio
 from hump_trio.proxy_header import receive_proxy_header
 from hump_trio.readiness import Reader, Readiness
 
-__all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport", "UnixTransport"]
+__all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport", "Turn", "UnixTransport"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -157,6 +157,21 @@ class Transport(trio.abc.HalfCloseableStream):
         """Close. A checkpoint; the transport is closed even if cancelled here."""
         self.close()
         await trio.lowlevel.checkpoint()
+
+
+class Turn:
+    """Lets one task at a time through, as every Trio stream does."""
+
+    def __init__(self) -> None:
+        self._taken: bool = False
+
+    def __enter__(self) -> None:
+        if self._taken:
+            raise trio.BusyResourceError("another task is using this direction")
+        self._taken = True
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._taken = False
 
 
 class SocketTransport(Transport):

@@ -68,6 +68,7 @@ class TappedTransport(Transport):
         receive_bytes: int | None,
     ) -> None:
         self.inner = inner
+        self.needs_handshake: bool = inner.needs_handshake
         self.receive_bytes = receive_bytes
         self.sent = bytearray()
         self.closings: list[str] = []
@@ -78,6 +79,12 @@ class TappedTransport(Transport):
     def client(self) -> tuple[str, int] | None:
         """The inner one's."""
         return self.inner.client
+
+    async def handshake(self) -> None:
+        """Shake hands by the inner one."""
+        self._pass("before")
+        await self.inner.handshake()
+        self._pass("after")
 
     def _pass(self, moment: Moment) -> None:
         if moment == self._moment:

@@ -26,8 +26,10 @@ async def test_it_is_the_one_that_was_asked_for(
 
     @app.get("/")
     async def index(request: Request) -> str:
+        if request.scheme == "https":
+            return "https"
         return "memory" if request.client is None else request.client[0]
 
     [answer] = await ask(app, request())
-    assert answer.text == ("memory" if asked_for == "memory" else "127.0.0.1")
+    assert answer.text == {"memory": "memory", "tls": "https"}.get(asked_for, "127.0.0.1")
     assert len(watched) == (asked_for == "socket" and sys.platform == "linux")

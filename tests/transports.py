@@ -1,4 +1,4 @@
-"""Lets the tests run over TCP: the same clients and apps, on a real loopback connection.
+"""Lets the tests run over TCP, or TLS: the same clients and apps, on a real connection.
 
 A test that doesn't need a port is served by a `MemoryListener`, whichever helper it uses, and
 connects by its `connect`. With ``--transport=socket`` or ``plain`` that class is one that listens
@@ -37,6 +37,7 @@ from hump_trio.transport import (
     Transport,
     peek_at_peer,
 )
+from tests.secured import secure_ends
 
 __all__ = ["TRANSPORTS", "close_loopback", "make_pair", "use_transport", "watching"]
 
@@ -44,6 +45,7 @@ TRANSPORTS = {
     "memory": "in memory",
     "socket": "TCP, with what this system knows of its sockets",
     "plain": "TCP, with what every system knows",
+    "tls": "TLS, in memory",
 }
 
 # Linux doubles what is asked for. One read takes all of it: a system frees its buffer in pieces
@@ -166,6 +168,20 @@ class LoopbackListener(MemoryListener):
         return LoopbackClient(sock)
 
 
+class TlsListener(MemoryListener):
+    """Accepts connections that are made in memory and secured."""
+
+    def connect(self, window_bytes: float) -> Any:
+        """Return the client's end of a new connection, which shakes hands when it has to.
+
+        Raises:
+            trio.BrokenResourceError: The app is no longer listening.
+        """
+        client, server = secure_ends(window_bytes)
+        self._ends.send_nowait(server)
+        return client
+
+
 class LoopbackServer(Server):
     """A server that opens a loopback listener as it opens its own."""
 
@@ -193,6 +209,8 @@ def make_pair(readiness: Readiness | None = None) -> tuple[Any, Transport]:
     """
     if in_use[-1] == "memory":
         return memory_transport_pair()
+    if in_use[-1] == "tls":
+        return secure_ends()
     listener = LoopbackListener()
     client = listener.connect(0)
     sock, _ = listener.socket.accept()
@@ -221,6 +239,9 @@ def use_transport(name: str) -> None:
         return
     in_use.append(name)
     patch = pytest.MonkeyPatch()
+    if name == "tls":
+        patch.setattr(hump_trio.testing, "MemoryListener", TlsListener)
+        return
     patch.setattr(hump_trio.testing, "MemoryListener", LoopbackListener)
     patch.setattr(hump_trio.app, "Server", LoopbackServer)
     if name == "plain":
