@@ -51,7 +51,7 @@ class SocketListener(trio.abc.Listener[Transport]):
         proxies: Sequence[str] = (),
         secure: Callable[[Transport], Transport] | None = None,
     ) -> None:
-        self.socket = bound.socket
+        self.socket: socket.socket = bound.socket
         self._bound = bound
         self._over_tcp = bound.over_tcp
         self._proxies = [ip_network(each) for each in proxies if each != "unix"]

@@ -35,7 +35,7 @@ class StaticFiles:
         cache_control: str | None,
     ) -> None:
         # Links in it are followed anew each time: one may be set to the next version.
-        self._folder = os.path.abspath(folder)
+        self.folder: str = os.path.abspath(folder)
         self._index = index
         self._dot_files = dot_files
         self._precompressed = precompressed
@@ -45,8 +45,8 @@ class StaticFiles:
         if precompressed:
             headers["vary"] = "accept-encoding"
         self._fields = headers.items()
-        if not os.path.isdir(self._folder):
-            raise RouteError(f"there is no folder {self._folder}")
+        if not os.path.isdir(self.folder):
+            raise RouteError(f"there is no folder {self.folder}")
 
     async def __call__(self, request: Request, rest: str) -> Response:
         """Return the answer for a path below the prefix.
@@ -60,10 +60,10 @@ class StaticFiles:
             if self._precompressed:
                 codings = rank_codings(request.headers.get("accept-encoding", ""), SUFFIXES)
                 for coding in codings:
-                    file = await open_file(name + SUFFIXES[coding], self._folder)
+                    file = await open_file(name + SUFFIXES[coding], self.folder)
                     if file is not None and file.is_regular:
                         return await self._respond(request, file, name, coding)
-            file = await open_file(name, self._folder)
+            file = await open_file(name, self.folder)
             if file is not None and file.is_regular:
                 return await self._respond(request, file, name)
             if file is not None and file.is_folder and self._index:

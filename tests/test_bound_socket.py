@@ -287,6 +287,13 @@ async def test_sockets_that_were_opened_elsewhere(app: Hump, tmp_path: Path) -> 
     assert os.listdir(tmp_path) == []
 
 
+async def test_https_without_a_certificate() -> None:
+    """Is an error, not plain text at a place that was meant to be secure."""
+    app = Hump(binds=["https://127.0.0.1:0"])
+    with pytest.raises(BindError, match=r"cannot listen on https://127.0.0.1:0: there is no TLS"):
+        await app.serve()
+
+
 async def test_sockets_of_a_start_that_fails_are_closed(app: Hump) -> None:
     """They were handed over."""
     opened = await open_binds(["127.0.0.1:0"], Sockets())

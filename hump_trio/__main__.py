@@ -1,0 +1,9 @@
+"""``python -m hump_trio``: the same as ``hump-trio``."""
+
+import sys
+
+from hump_trio.command.main import main
+
+__all__ = ["main"]
+
+sys.exit(main())

@@ -1,0 +1,146 @@
+"""A warning, with its stack, when a task keeps all others waiting: for development.
+
+Trio tells when a task's step begins and ends; a thread looks at how long it takes, since the
+stack after the step would show the next `await` instead of what has blocked.
+"""
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import dropwhile, takewhile
+from sys import _current_frames as current_frames
+from types import FrameType, TracebackType
+from typing import NamedTuple, Self
+
+import trio
+
+from hump_trio.request import Request
+from hump_trio.task_tree import MACHINERY
+
+__all__ = ["BlockingWatch"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
+
+# How often a step is looked at within the time that it may take.
+LOOKS = 4
+# The function of Trio that takes the steps.
+SCHEDULER = "unrolled_run"
+
+
+class Step(NamedTuple):
+    """A task's turn.
+
+    Args:
+        task: Whose it is.
+        since: When it began.
+    """
+
+    task: trio.lowlevel.Task
+    since: float
+
+
+class BlockingWatch(trio.abc.Instrument):
+    """Warns of each step of a task that takes too long, once, while it still does.
+
+    An instrument for `trio.run`, in whose thread it is entered before; the thread that looks ends
+    when it is left.
+
+    Args:
+        seconds: That a step may take.
+        clock: Another one for tests.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._step: Step | None = None
+        self._warned: Step | None = None
+        self._left = threading.Event()
+        self._watched = threading.get_ident()
+        self._thread = threading.Thread(target=self._watch, name="blocking watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._left.set()
+        self._thread.join()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Note that a task's turn begins."""
+        self._step = Step(task, self._clock())
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Note that it ends."""
+        self._step = None
+
+    def _watch(self) -> None:
+        while not self._left.wait(self._seconds / LOOKS):
+            self.look()
+
+    def look(self) -> None:
+        """Warn if a step takes too long by now."""
+        step, now = self._step, self._clock()
+        if step is None or step is self._warned or not is_late(step.since, now, self._seconds):
+            return
+        frames = list(frames_of(current_frames().get(self._watched)))
+        if self._step is not step:
+            return  # it has ended meanwhile: these frames are another's
+        self._warned = step
+        logger.warning(
+            "%s keeps all others waiting, for %.2f s so far; it is in\n%s",
+            describe(step.task, frames),
+            now - step.since,
+            "".join(stack_of(frames).format()).rstrip(),
+        )
+
+
+def is_late(since: float, now: float, seconds: float) -> bool:
+    """Tell whether a step takes too long."""
+    return now - since >= seconds
+
+
+def frames_of(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and those it was called by, the innermost first."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def stack_of(frames: Sequence[FrameType]) -> traceback.StackSummary:
+    """Return the part of a stack that is the program's: below the scheduler and the server.
+
+    Args:
+        frames: The innermost first.
+    """
+    step = takewhile(lambda frame: frame.f_code.co_name != SCHEDULER, frames)
+    outermost_first = list(step)[::-1]
+    own = list(dropwhile(lambda frame: package_of(frame) in MACHINERY, outermost_first))
+    return traceback.StackSummary.extract(
+        (frame, frame.f_lineno) for frame in own or outermost_first
+    )
+
+
+def describe(task: trio.lowlevel.Task, frames: Iterable[FrameType]) -> str:
+    """Return the request that a task serves; else its name."""
+    for frame in frames:
+        if package_of(frame) == "hump_trio":
+            request = frame.f_locals.get("request")
+            if isinstance(request, Request):
+                return f"{request.method} {request.url}"
+    return f"the task {task.name}"
+
+
+def package_of(frame: FrameType) -> str:
+    """Return the package whose code a frame runs."""
+    module: str = frame.f_globals.get("__name__", "")
+    return module.partition(".")[0]

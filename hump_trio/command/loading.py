@@ -1,0 +1,129 @@
+"""The app that is meant by ``module:attribute``, or one clear message why there is none."""
+
+import importlib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType, TracebackType
+from typing import Any
+
+from hump_trio.app import Hump
+from hump_trio.dispatch import leaves_of
+from hump_trio.exceptions import HumpError, RouteError
+
+__all__ = ["LoadError", "load_app"]
+
+SPECIFICATION = re.compile(r"(\w+(?:\.\w+)*)(?::(\w+(?:\.\w+)*))?")
+DEFAULT_ATTRIBUTE = "app"
+# What imports a program, before its own first line.
+IMPORTERS = ("hump_trio.command", "importlib")
+
+
+class LoadError(HumpError):
+    """An app that can't be had.
+
+    Args:
+        text: One line.
+        traceback: Of the program's own error; empty if that says nothing more.
+    """
+
+    def __init__(self, text: str, traceback: str = "") -> None:
+        self.traceback: str = traceback
+        super().__init__(text)
+
+
+class ServedError(HumpError):
+    """An app that is served while it is imported."""
+
+
+def load_app(specification: str) -> Hump[Any]:
+    """Import a module, the current directory's before others, and return its app.
+
+    Args:
+        specification: ``module:attribute``; without an attribute, ``app`` is meant.
+
+    Raises:
+        LoadError: The module can't be imported, or has no such app.
+    """
+    match = SPECIFICATION.fullmatch(specification)
+    if match is None or specification.endswith(".py"):
+        raise LoadError(explain_form(specification))
+    name, path = match[1], match[2] or DEFAULT_ATTRIBUTE
+    folder = os.getcwd()
+    if sys.path[:1] != [folder]:
+        sys.path.insert(0, folder)
+    module = import_program(name)
+    value: Any = module
+    for attribute in path.split("."):
+        try:
+            value = getattr(value, attribute)
+        except AttributeError:
+            raise LoadError(f"{name} has no {path!r}{suggest(name, module)}") from None
+    if not isinstance(value, Hump):
+        kind = type(value).__name__
+        raise LoadError(f"{name}:{path} is a {kind}, not a Hump app{suggest(name, module)}")
+    return value
+
+
+def explain_form(specification: str) -> str:
+    """Return what to write instead of what is none; a file is what it is mostly tried with."""
+    path, _, attribute = specification.partition(":")
+    if path.endswith(".py"):
+        module = re.sub(r"^\./", "", path).removesuffix(".py").replace("/", ".").strip(".")
+        return f"give a module, not a file: {module}:{attribute or DEFAULT_ATTRIBUTE}"
+    return f"an app is given as module:attribute, not {specification!r}"
+
+
+def suggest(name: str, module: ModuleType) -> str:
+    """Return which apps a module has."""
+    found = [key for key, value in vars(module).items() if isinstance(value, Hump)]
+    return f"; there is {', '.join(f'{name}:{each}' for each in found)}" if found else ""
+
+
+def import_program(name: str) -> ModuleType:
+    """Import a module.
+
+    Raises:
+        LoadError: It isn't there, or raises something.
+    """
+    try:
+        with refusing_to_serve():
+            return importlib.import_module(name)
+    except Exception as error:
+        frames = own_frames(error.__traceback__)
+        if any(isinstance(leaf, ServedError) for leaf in leaves_of(error)):
+            advice = 'write `if __name__ == "__main__":` above that line'
+            raise LoadError(f"{name} serves its app while it is imported: {advice}") from None
+        if isinstance(error, ModuleNotFoundError) and frames is None:
+            raise LoadError(f"there is {str(error).replace('No', 'no', 1)}") from None
+        reason = f": {error}" if isinstance(error, RouteError) else ""
+        lines = traceback.format_exception(type(error), error, frames)
+        raise LoadError(f"{name} can't be imported{reason}", "".join(lines)) from None
+
+
+def own_frames(frames: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the program's own first line on; None if there is none."""
+    while frames is not None:
+        module = frames.tb_frame.f_globals.get("__name__", "")
+        if not module.startswith(IMPORTERS):
+            break
+        frames = frames.tb_next
+    return frames
+
+
+@contextmanager
+def refusing_to_serve() -> Iterator[None]:
+    """Let a program fail that serves its app while it is imported, instead of hanging there."""
+    name, serve = "serve", Hump.serve
+
+    async def refuse(app: Hump[Any], **options: Any) -> None:
+        raise ServedError
+
+    setattr(Hump, name, refuse)
+    try:
+        yield
+    finally:
+        setattr(Hump, name, serve)

@@ -1,0 +1,51 @@
+"""Logs as the command line has them: standard `logging`, with one handler at the root."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from hump_trio.command.log_format import JsonFormatter, TextFormatter
+from hump_trio.command.log_writer import LogWriter
+from hump_trio.command.options import Options
+
+__all__ = ["is_coloured", "logging_to"]
+
+
+@contextmanager
+def logging_to(descriptor: int, options: Options, environment: Mapping[str, str]) -> Iterator[None]:
+    """Write what is logged to a descriptor, while something is done.
+
+    A program that sets its own logs up when it is imported has the last word.
+
+    Args:
+        descriptor: Of stderr.
+        options: Which records, and how.
+        environment: ``NO_COLOR`` and ``TERM``.
+    """
+    root, access = logging.getLogger(), logging.getLogger("hump_trio.access")
+    before = root.level, access.level
+    root.setLevel(options.log_level.upper())
+    if not options.access_log:
+        access.setLevel(logging.WARNING)
+    handler: logging.Handler = logging.NullHandler()
+    if sys.stderr is not None:  # else its number may be another file's
+        handler = LogWriter(descriptor)
+    coloured = is_coloured(descriptor, environment)
+    handler.setFormatter(
+        JsonFormatter() if options.log_format == "json" else TextFormatter(coloured=coloured)
+    )
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before[0])
+        access.setLevel(before[1])
+
+
+def is_coloured(descriptor: int, environment: Mapping[str, str]) -> bool:
+    """Tell whether a descriptor is a terminal that takes colours, and its user does (NO_COLOR)."""
+    wanted = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    return wanted and os.isatty(descriptor)

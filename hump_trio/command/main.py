@@ -1,0 +1,144 @@
+"""What `hump-trio` does, from its arguments to its exit status."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+import trio
+
+from hump_trio.app import Hump
+from hump_trio.command.blocking_watch import BlockingWatch
+from hump_trio.command.greeting import Greeting
+from hump_trio.command.loading import LoadError, load_app
+from hump_trio.command.logs import is_coloured, logging_to
+from hump_trio.command.option_table import HELP
+from hump_trio.command.options import Options, UsageError, parse_options
+from hump_trio.command.pid_file import PidFileError, pid_file
+from hump_trio.command.routes_table import render_routes
+from hump_trio.dispatch import Dispatcher, leaves_of
+from hump_trio.exceptions import BindError, TlsError
+from hump_trio.tls import TLS, Credentials
+
+__all__ = ["main"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
+
+STDERR = 2
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+# What needs no traceback: it isn't the server that is wrong.
+PLAIN_ERRORS = (BindError, LoadError, PidFileError, TlsError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for, and return the exit status.
+
+    Args:
+        arguments: Those of the process, if left out.
+
+    Returns:
+        0 after a graceful end, 1 for a failure to load, to listen or to serve, 2 for a mistake
+        on the command line, 130 for Ctrl-C before anything is served.
+    """
+    try:
+        options = parse_options(sys.argv[1:] if arguments is None else arguments, os.environ)
+    except UsageError as error:
+        return fail(str(error), USAGE)
+    if options.help or options.version:
+        print(HELP if options.help else describe_version())
+        return 0
+    try:
+        with logging_to(STDERR, options, os.environ):
+            return run(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def run(options: Options) -> int:
+    """Do what the options ask for, and say what goes wrong."""
+    try:
+        app = load_app(options.app)
+        override(app, options, os.environ)
+        if options.check or options.routes:
+            print(describe_app(app, options), end="")
+        else:
+            serve(app, options)
+    except Exception as error:
+        failures = list(leaves_of(error))
+        if all(isinstance(each, PLAIN_ERRORS) for each in failures):
+            return complain(failures[0], options)
+        logger.critical("the server has crashed", exc_info=error)
+        return FAILURE
+    except BaseExceptionGroup as group:
+        # `sys.exit()` in a handler ends the process as it would anywhere.
+        raise next(each for each in leaves_of(group) if not isinstance(each, Exception)) from group
+    return 0
+
+
+def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -> None:
+    """Let the options have the last word over what an app says of itself."""
+    if options.bind:
+        app.binds = options.bind
+    elif environment.get("LISTEN_PID") == str(os.getpid()):
+        app.binds = ("systemd",)
+    app.sockets = replace(app.sockets, **options.sockets)
+    app.limits = replace(app.limits, **options.limits)
+    app.timeouts = replace(app.timeouts, **options.timeouts)
+    if options.tls_cert:
+        app.tls = TLS(
+            options.tls_cert,
+            options.tls_key or None,
+            client_ca=options.tls_client_ca or None,
+            client_certificate="required" if options.tls_client_ca else "none",
+        )
+
+
+def serve(app: Hump[Any], options: Options) -> None:
+    """Serve an app in this process, until it has ended gracefully."""
+    coloured = is_coloured(STDERR, os.environ)
+    person = os.isatty(STDERR) and options.log_format == "text"
+    greeting = Greeting(sys.stderr if person else None, coloured=coloured)
+    keeping = pid_file(Path(options.pid_file)) if options.pid_file else nullcontext()
+    seconds = options.blocking_seconds
+    with keeping, BlockingWatch(seconds) if seconds else nullcontext() as watch:
+        instruments = [] if watch is None else [watch]
+        trio.run(partial(app.serve, task_status=greeting), instruments=instruments)
+
+
+def describe_app(app: Hump[Any], options: Options) -> str:
+    """Return what `--routes` and `--check` tell."""
+    lines = render_routes(app.table) if options.routes else ""
+    if options.check:
+        Dispatcher(app, app.table, app.layer)  # as `serve` does
+        if app.tls is not None:
+            Credentials(app.tls)
+        count = len(app.table.routes)
+        lines += f"{options.app} is fine: {count} route{'s' * (count != 1)}\n"
+    return lines
+
+
+def describe_version() -> str:
+    """Return the versions that a report of a fault should name."""
+    return f"hump-trio {version('hump-trio')}, Trio {trio.__version__}, Python {python_version()}"
+
+
+def complain(error: BaseException, options: Options) -> int:
+    """Say what is wrong in a line, after the traceback of a program that is wrong itself."""
+    details = error.traceback if isinstance(error, LoadError) else ""
+    if options.log_format == "json":
+        logger.critical("%s%s", details, error)
+        return FAILURE
+    return fail(str(error), FAILURE, details)
+
+
+def fail(text: str, status: int, details: str = "") -> int:
+    """Write a line for a person, and return the exit status."""
+    print(f"{details}hump-trio: {text}", file=sys.stderr)
+    return status

@@ -1,0 +1,94 @@
+"""Values of what is written on a command line or in the environment.
+
+What can't be one is a ValueError that says what is taken; which option it is for is not known here.
+"""
+
+import os
+import re
+from collections.abc import Callable, Collection
+from typing import Any, get_type_hints
+
+from hump_trio.bind import parse_bind
+
+__all__ = [
+    "parse_address",
+    "parse_boolean",
+    "parse_seconds",
+    "parse_setting",
+    "parse_word",
+    "parse_workers",
+]
+
+BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+
+
+def parse_boolean(text: str) -> bool:
+    """Return what a variable says of an option that is yes or no."""
+    if text.lower() not in BOOLEANS:
+        raise ValueError(f"1, 0, true or false, not {text!r}")
+    return BOOLEANS[text.lower()]
+
+
+def parse_workers(text: str) -> int:
+    """Return a number of processes; ``auto``: one for each processor that may be used."""
+    if text == "auto":
+        every = os.cpu_count() or 1
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else every
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise ValueError(f"a number of processes, or auto, not {text!r}")
+    return int(text)
+
+
+def parse_seconds(text: str) -> float:
+    """Return a time."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise ValueError(f"a number of seconds, not {text!r}")
+    return seconds
+
+
+def parse_word(words: Collection[str]) -> Callable[[str], str]:
+    """Return what takes one of some words."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"{' or '.join(words)}, not {text!r}")
+        return text.lower()
+
+    return parse
+
+
+def parse_address(text: str) -> str:
+    """Return what can be listened on."""
+    parse_bind(text)
+    return text
+
+
+def parse_setting(settings: type[Any], name: str) -> Callable[[str], Any]:
+    """Return what makes the value of a field, by its annotation, and lets its class check it."""
+    annotation = get_type_hints(settings)[name]
+
+    def parse(text: str) -> Any:
+        value = convert(text, annotation, base=8 if name == "unix_mode" else 10)
+        try:
+            settings(**{name: (value,) if annotation == tuple[str, ...] else value})
+        except (TypeError, ValueError) as error:
+            raise ValueError(str(error).removeprefix(f"{settings.__name__}.{name} ")) from None
+        return value
+
+    return parse
+
+
+def convert(text: str, annotation: Any, *, base: int) -> Any:
+    """Return the value of a type that a text stands for."""
+    if text == "none" and annotation in (int | None, str | None):
+        return None
+    try:
+        if annotation in (int, int | None):
+            return int(text, base)
+        return float(text) if annotation is float else text
+    except ValueError:
+        raise ValueError(f"a number, not {text!r}") from None

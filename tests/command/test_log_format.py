@@ -1,0 +1,159 @@
+"""Lines of logs: what they say, and that nobody forges one."""
+
+import json
+import logging
+import re
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hump_trio.access_log import AccessRecord
+from hump_trio.command.log_format import JsonFormatter, TextFormatter
+
+WHEN = 1795341600.25  # 2026-11-22T10:00:00.25Z
+ACCESS = AccessRecord(
+    ("127.0.0.1", 50000), "GET", "/tea?x=1", "1.1", "/tea", 200, 151, 0.0004, "ok", "id-1",
+    "curl/8", "http://here/",
+)  # fmt: skip
+NOBODY = AccessRecord(None, "", "", "", "", 0, 0, 1.5, "stalled", "", "", "")
+LINE = re.compile(
+    r'(?P<client>\S+) - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "(?P<line>[^"]*)"'
+    r' (?P<status>\d{3}|-) \d+ "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)" \d+\.\d{4} [a-z-]+'
+    r' "(?P<route>[^"]*)" "(?P<name>[^"]*)"',
+    re.ASCII,
+)
+
+
+def record_of(message: str, *args: Any, **more: Any) -> logging.LogRecord:
+    """Return a record of a fixed moment."""
+    values = {"name": "tea", "msg": message, "args": args, "levelname": "INFO", "levelno": 20}
+    return logging.makeLogRecord({**values, "created": WHEN, "msecs": 250.0, **more})
+
+
+def raised() -> Any:
+    """Return what `logging` takes of an exception."""
+    try:
+        raise LookupError("no tea\nleft")
+    except LookupError:
+        return sys.exc_info()
+
+
+@pytest.mark.parametrize(
+    ("access", "line"),
+    [
+        (
+            ACCESS,
+            '127.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET /tea?x=1 HTTP/1.1" 200 151'
+            ' "http://here/" "curl/8" 0.0004 ok "/tea" "id-1"',
+        ),
+        (
+            NOBODY,
+            '- - - [22/Nov/2026:10:00:00 +0000] "-" - 0 "-" "-" 1.5000 stalled "-" "-"',
+        ),
+        (
+            ACCESS._replace(user_agent='a"b\\c\té', route="/tée", request_id="\u2028\U0001f375"),
+            '127.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET /tea?x=1 HTTP/1.1" 200 151'
+            ' "http://here/" "a\\x22b\\x5cc\\x09\\xe9" 0.0004 ok "/t\\xe9e" "\\u2028\\U0001f375"',
+        ),
+    ],
+)
+def test_a_request_as_text(access: AccessRecord, line: str) -> None:
+    """In the combined form with four fields more; a dash stands for what there isn't."""
+    assert TextFormatter().format(record_of("not shown", access=access)) == line
+
+
+def test_other_records_as_text() -> None:
+    """Time, level, logger and message; further lines and tracebacks are indented."""
+    format_text = TextFormatter().format
+    assert format_text(record_of("%d teas", 2)) == "2026-11-22T10:00:00Z INFO tea: 2 teas"
+    lines = format_text(record_of("a\nb", exc_info=raised(), stack_info="the stack")).splitlines()
+    assert lines[:3] == [
+        "2026-11-22T10:00:00Z INFO tea: a",
+        "    b",
+        "    Traceback (most recent call last):",
+    ]
+    assert lines[-3:] == ["    LookupError: no tea", "    left", "    the stack"]
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [(204, "\x1b[32m204\x1b[0m"), (301, "\x1b[36m301\x1b[0m"), (404, "\x1b[33m404\x1b[0m"),
+     (500, "\x1b[31m500\x1b[0m"), (0, "-")],
+)  # fmt: skip
+def test_colours_of_a_status(status: int, shown: str) -> None:
+    """On a terminal one sees at a glance what went wrong."""
+    line = TextFormatter(coloured=True).format(record_of("", access=ACCESS._replace(status=status)))
+    assert f'HTTP/1.1" {shown} 151' in line
+
+
+def test_colours_of_a_level() -> None:
+    """Warnings and errors stand out, what is as it should be doesn't."""
+    for level, shown in [("INFO", "INFO"), ("ERROR", "\x1b[31mERROR\x1b[0m")]:
+        line = TextFormatter(coloured=True).format(record_of("x", levelname=level))
+        assert line == f"2026-11-22T10:00:00Z {shown} tea: x"
+
+
+def test_a_request_as_json() -> None:
+    """Its facts stand flat beside the message."""
+    assert json.loads(JsonFormatter().format(record_of("the line", access=ACCESS))) == {
+        "time": "2026-11-22T10:00:00.250Z",
+        "level": "INFO",
+        "logger": "tea",
+        "message": "the line",
+        "client": "127.0.0.1",
+        "method": "GET",
+        "target": "/tea?x=1",
+        "http_version": "1.1",
+        "route": "/tea",
+        "status": 200,
+        "byte_count": 151,
+        "seconds": 0.0004,
+        "outcome": "ok",
+        "request_id": "id-1",
+        "user_agent": "curl/8",
+        "referrer": "http://here/",
+    }
+    assert json.loads(JsonFormatter().format(record_of("", access=NOBODY)))["client"] == ""
+
+
+def test_other_records_as_json() -> None:
+    """A traceback is a text of its own; what only looks like a request's facts isn't taken."""
+    record = record_of("%s", "x", exc_info=raised(), stack_info="the stack", access="mine")
+    values = json.loads(JsonFormatter().format(record))
+    assert list(values) == ["time", "level", "logger", "message", "exception", "stack"]
+    assert values["exception"].endswith("LookupError: no tea\nleft")
+    assert values["stack"] == "the stack"
+
+
+@given(st.tuples(*[st.text()] * 7))
+def test_no_request_forges_a_line(texts: tuple[str, ...]) -> None:
+    """Whatever it is made of: one line, plain characters, the fields where they belong."""
+    method, target, version, route, name, agent, referrer = texts
+    access = ACCESS._replace(
+        method=f"G{method}", target=target, http_version=version, route=route, request_id=name,
+        user_agent=agent, referrer=referrer,
+    )  # fmt: skip
+    for coloured in (False, True):
+        line = TextFormatter(coloured=coloured).format(record_of("", access=access))
+        plain = re.sub(r"\x1b\[(32|0)m", "", line) if coloured else line
+        assert LINE.fullmatch(plain), line
+    line = JsonFormatter().format(record_of("", access=access))
+    assert re.fullmatch(r"[ -~\x7f]+", line)
+    assert json.loads(line)["user_agent"] == agent.encode("utf-16", "surrogatepass").decode(
+        "utf-16", "surrogatepass"
+    )
+
+
+@given(st.text())
+def test_no_message_forges_a_line(text: str) -> None:
+    """A program may log what it was sent: further lines are indented, all else escaped."""
+    line = TextFormatter().format(record_of("said: %s", text))
+    first, *others = line.splitlines()
+    assert first.startswith("2026-11-22T10:00:00Z INFO tea: said: ")
+    assert all(other.startswith("    ") for other in others)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", line)
+    line.encode()
+    assert re.fullmatch(r"[ -~\x7f]+", JsonFormatter().format(record_of("said: %s", text)))

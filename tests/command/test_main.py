@@ -1,0 +1,239 @@
+"""What the command line does, in this process: its effects, its words, its exit statuses."""
+
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from hump_trio import TLS, BindError, Hump
+from hump_trio.command import main as main_module
+from hump_trio.command.main import main, override
+from hump_trio.command.options import parse_options
+from tests.command.test_options import GROUPS, SAMPLES
+
+HELLO = "examples.hello:app"
+Make = Callable[[str], str]
+
+
+@pytest.fixture(autouse=True)
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The repository is the current directory, and no variable of the caller's counts."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    for name in [*os.environ]:
+        if name.startswith("HUMP_TRIO_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Makes a program of an app's lines in a folder of its own, and says how it is called."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(lines: str) -> str:
+        (tmp_path / "made_app.py").write_text(
+            "import pathlib, sys, trio\nfrom hump_trio import HttpException, Hump\n"
+            f"app = Hump('127.0.0.1', 0)\n{lines}\n"
+        )
+        return "made_app"
+
+    return make
+
+
+def app_with(*arguments: str, **environment: str) -> Hump[Any]:
+    """Return an app with some options applied."""
+    app = Hump("127.0.0.1", 8342)
+    override(app, parse_options([HELLO, *arguments], {}), environment)
+    return app
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_settings_are_overridden(group: str) -> None:
+    """Each by its option, and no other."""
+    settings, texts = GROUPS[group]
+    prefix = {"timeouts": "timeout-", "limits": "limit-", "sockets": ""}[group]
+    for name in texts:
+        option = prefix + name.replace("_", "-")
+        text, value = SAMPLES[option]
+        given = [f"--{option}"] if name == "reuse_port" else [f"--{option}", text]
+        assert getattr(app_with(*given), group) == settings(**{name: value})
+
+
+def test_binds_are_overridden() -> None:
+    """By the options; else by the sockets that a service manager has for this process."""
+    own = str(os.getpid())
+    assert app_with().binds == ("127.0.0.1:8342",)
+    assert app_with("--bind", ":1", "--bind", ":2").binds == (":1", ":2")
+    assert app_with(LISTEN_PID=own, LISTEN_FDS="1").binds == ("systemd",)
+    assert app_with("--bind", ":1", LISTEN_PID=own, LISTEN_FDS="1").binds == (":1",)
+    assert app_with(LISTEN_PID="1", LISTEN_FDS="1").binds == ("127.0.0.1:8342",)
+
+
+def test_tls_is_overridden() -> None:
+    """By a certificate, with its key and with those of clients, if they are given."""
+    assert app_with("--tls-cert", "a").tls == TLS("a")
+    arguments = ("--tls-cert", "a", "--tls-key", "b", "--tls-client-ca", "c")
+    expected = TLS("a", "b", client_ca="c", client_certificate="required")
+    assert app_with(*arguments).tls == expected
+
+
+def test_check_reads_the_certificate(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One that can't be used is one line; one that can is fine."""
+    path = tmp_path / "server.pem"
+    arguments = [HELLO, "--check", "--tls-cert", str(path)]
+    assert main(arguments) == 1
+    assert capfd.readouterr().err.startswith(f"hump-trio: cannot use {path} for TLS: ")
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(path))
+    assert main(arguments) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "out", "error"),
+    [
+        (["--help"], 0, "usage: hump-trio [options] MODULE:APP\n", ""),
+        (["--version"], 0, "hump-trio 0.1.0, Trio ", ""),
+        ([HELLO, "--check"], 0, "examples.hello:app is fine: 2 routes\n", ""),
+        (["examples.streaming", "--check"], 0, "examples.streaming is fine: ", ""),
+        ([HELLO, "--routes"], 0, "GET  /        examples.hello.index\n", ""),
+        ([HELLO, "--routes", "--check"], 0, "GET  /        examples.hello.index\n", ""),
+        ([], 2, "", "hump-trio: which app?"),
+        ([HELLO, "--workers", "x"], 2, "", "hump-trio: --workers: a number of processes, or auto"),
+        (["nothing_here", "--check"], 1, "", "hump-trio: there is no module named 'nothing_here'"),
+        (["examples/hello.py"], 1, "", "hump-trio: give a module, not a file: examples.hello:app"),
+        ([HELLO, "--bind", "unix:/nowhere/a.sock"], 1, "", "hump-trio: cannot listen on unix:/no"),
+        ([HELLO, "--pid-file", "/nowhere/a.pid"], 1, "", "hump-trio: cannot write /nowhere/a.pid"),
+    ],
+)
+def test_words_and_statuses(
+    arguments: list[str], status: int, out: str, error: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What was asked for goes to stdout; what is wrong, in one line, to stderr."""
+    assert main(arguments) == status
+    said = capfd.readouterr()
+    assert said.out.startswith(out)
+    assert said.err.startswith(error)
+    assert said.err.count("\n") == bool(error)
+
+
+def test_the_module_is_the_command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """``python -m hump_trio`` ends with its exit status."""
+    monkeypatch.setattr(sys, "argv", ["hump_trio", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("hump_trio", run_name="__main__")
+    assert caught.value.code == 0
+    assert capfd.readouterr().out.startswith("hump-trio ")
+
+
+def test_check_sees_one_route(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
+    """And says so in English."""
+    assert main([make("@app.get('/')\nasync def index(): ..."), "--check"]) == 0
+    assert capfd.readouterr().out == "made_app is fine: 1 route\n"
+
+
+def test_a_program_that_is_wrong(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its own traceback, then one line; as JSON it is one line altogether."""
+    program = make("1 / 0")
+    assert main([program]) == 1
+    error = capfd.readouterr().err
+    assert error.startswith("Traceback (most recent call last):\n  File")
+    assert error.endswith("\nhump-trio: made_app can't be imported\n")
+    assert main([program, "--log-format", "json"]) == 1
+    message = json.loads(capfd.readouterr().err)["message"]
+    assert message.startswith("Traceback")
+    assert message.endswith("made_app can't be imported")
+
+
+def test_a_port_in_use(capfd: pytest.CaptureFixture[str]) -> None:
+    """One line names it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main([HELLO, "--bind", f"127.0.0.1:{port}"]) == 1
+    error = capfd.readouterr().err
+    assert error.startswith(f"hump-trio: cannot listen on 127.0.0.1:{port}: ")
+    assert error.count("\n") == 1
+
+
+SERVING = """
+@app.lifespan
+async def live(app):
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end)
+        yield
+        nursery.cancel_scope.cancel()
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "said"),
+    [
+        ("trio.lowlevel.spawn_system_task(stop)", 0, "shutting down"),
+        ("raise ValueError('broke')", 1, "the server has crashed"),
+        ("raise HttpException(503)", 1, "the server has crashed"),
+    ],
+)
+def test_ends_of_a_server(
+    end: str, status: int, said: str, make: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A graceful one is a success; a crash is logged with its traceback."""
+    stop = "async def stop():\n    while not app.addresses: await trio.sleep(0)\n    app.shutdown()"
+    program = make(f"{stop}\nasync def end():\n    {end}\n{SERVING}")
+    assert main([program]) == status
+    error = capfd.readouterr().err
+    assert said in error
+    assert ("Traceback" in error) == (status == 1)
+
+
+def test_an_exit_within_the_server(make: Make) -> None:
+    """Is the process's, from whatever nursery it comes."""
+    program = make(f"async def end():\n    sys.exit(5)\n{SERVING}")
+    with pytest.raises(SystemExit) as caught:
+        main([program])
+    assert caught.value.code == 5
+
+
+def test_two_addresses_that_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In a group, too, an error that is clear by itself is one line."""
+
+    def fail(app: Hump[Any], options: Any) -> None:
+        raise ExceptionGroup("", [BindError("here", "taken"), BindError("there", "taken")])
+
+    monkeypatch.setattr(main_module, "serve", fail)
+    assert main([HELLO]) == 1
+    assert capfd.readouterr().err == "hump-trio: cannot listen on here: taken\n"
+
+
+def test_ctrl_c_while_it_is_imported(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
+    """Ends it quietly."""
+    assert main([make("raise KeyboardInterrupt")]) == 130
+    assert capfd.readouterr().err == ""
+
+
+def test_what_is_served(
+    make: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file with our number, a watch for code that blocks, and the arguments of the process."""
+    block = "import os, signal, time; time.sleep(0.2); os.kill(os.getpid(), signal.SIGTERM)"
+    program = make(
+        f"async def end():\n    print(pathlib.Path('a.pid').read_text())\n    {block}\n{SERVING}"
+    )
+    arguments = [program, "--pid-file", "a.pid", "--warn-blocking", "0.05"]
+    monkeypatch.setattr(sys, "argv", ["hump-trio", *arguments])
+    assert main() == 0
+    said = capfd.readouterr()
+    assert said.out == f"{os.getpid()}\n\n"
+    assert "keeps all others waiting" in said.err
+    assert not (tmp_path / "a.pid").exists()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

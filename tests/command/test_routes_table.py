@@ -1,0 +1,54 @@
+"""The table of routes."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+from hump_trio import Hump, Router, timeout
+from hump_trio.command.routes_table import render_routes
+
+OPTIONS = "timeout=5 stream=True on_disconnect='finish'"
+
+
+async def index() -> str:
+    """Answer."""
+    return "hello"
+
+
+async def show(tea: int, kind: str) -> str:
+    """Answer with both."""
+    return f"{tea} {kind}"
+
+
+class Endpoint:
+    """A handler that is an object."""
+
+    async def __call__(self) -> str:
+        """Answer."""
+        return "object"
+
+
+def test_each_route_has_a_line(tmp_path: Path) -> None:
+    """Methods, path, handler and what was said of it; routers' prefixes and folders too."""
+    app, shop = Hump(), Router("/shop", timeout=5)
+    app.get("/", name="start")(index)
+    app.add_route("/teas", timeout(2)(index), methods=["GET", "POST"], body_limit=10)
+    shop.get("/{tea:int}", stream=True, on_disconnect="finish")(partial(show, kind="green"))
+    app.include(shop)
+    app.get("/object")(Endpoint())
+    app.static("/assets", tmp_path, index=True)
+    table = render_routes(app.table)
+    assert [re.split(" {2,}", line) for line in table.splitlines()] == [
+        ["GET", "/", f"{__name__}.index", "name='start'"],
+        ["GET POST", "/teas", f"{__name__}.index", "body_limit=10"],
+        ["GET", "/shop/{tea:int}", f"{__name__}.show", OPTIONS],
+        ["GET", "/object", f"{__name__}.Endpoint"],
+        ["GET", "/assets/{rest:path}", f"files of {tmp_path}"],
+        ["GET", "/assets", f"files of {tmp_path}"],
+    ]
+    assert len({line.index(" /") for line in table.splitlines()}) == 1
+
+
+def test_no_routes() -> None:
+    """An app without any has an empty table."""
+    assert render_routes(Hump().table) == ""
