@@ -124,6 +124,12 @@ FLOORS = [
         "command.pid_file",
         "command.blocking_watch",
         "command.greeting",
+        "command.control",
+        "command.worker",
+        "command.worker_process",
+        "command.supervised_worker",
+        "command.reload",
+        "command.supervisor",
         "command.main",
         "__main__",
     ],
@@ -139,6 +145,7 @@ OPTIONAL = {
     ("json_text", "msgspec"),
     ("multipart", "python_multipart"),
     ("listeners", "resource"),
+    ("command.reload", "watchfiles"),
 }
 
 
