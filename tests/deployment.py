@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -16,6 +15,7 @@ import pytest
 import trio
 
 from tests.loopback import PATIENCE_SECONDS, receive_answer
+from tests.programs import find_program
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "examples/deploy"
@@ -58,10 +58,19 @@ class Instance:
             127.0.0.0/8, nobody else takes that port between two starts.
         delay: Its `shutdown_delay`.
         proxies: Whose connections begin with a PROXY header.
+        listening: A socket that it is started with, as systemd does it.
     """
 
-    def __init__(self, bind: str, *, delay: float, proxies: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        bind: str,
+        *,
+        delay: float,
+        proxies: Sequence[str] = (),
+        listening: socket.socket | None = None,
+    ) -> None:
         self.bind = bind
+        self._listening = listening
         self._options = [f"--timeout-shutdown-delay={delay}", "--no-access-log"]
         self._options += [f"--proxy-protocol={network}" for network in proxies]
         self._process: trio.Process | None = None
@@ -75,9 +84,17 @@ class Instance:
     async def start(self) -> None:
         """Start it, and wait until it accepts connections."""
         command = [sys.executable, "-m", "hump_trio", APP, f"--bind={self.bind}", *self._options]
-        self._process = await trio.lowlevel.open_process(command, cwd=ROOT, stderr=PIPE)
+        descriptors = []
+        if self._listening is not None:
+            descriptors.append(number := self._listening.fileno())
+            activate = f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{number}'
+            command = ["bash", "-c", activate, "bash", *command]
+        self._process = await trio.lowlevel.open_process(
+            command, cwd=ROOT, stderr=PIPE, pass_fds=descriptors
+        )
         line = await self.read_line("serving at")
-        self.bind = line.rsplit(" ", 1)[1].removeprefix("http://")
+        if self.bind.endswith(":0"):
+            self.bind = line.rsplit(" ", 1)[1].removeprefix("http://")
 
     async def read_line(self, text: str) -> str:
         """Return the next line of its log that has a text."""
@@ -242,8 +259,8 @@ async def deployed(
 
 
 def program(name: str) -> str:
-    """Return where a program is; a user's PATH needn't lead to those of administrators."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    """Return where a program is that a test is marked with."""
+    path = find_program(name)
     assert path is not None
     return path
 

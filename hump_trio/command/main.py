@@ -2,9 +2,11 @@
 
 import logging
 import os
+import signal
+import socket
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -22,7 +24,10 @@ from hump_trio.command.logs import is_coloured, logging_to
 from hump_trio.command.option_table import HELP
 from hump_trio.command.options import Options, UsageError, parse_options
 from hump_trio.command.pid_file import PidFileError, pid_file
+from hump_trio.command.reload import ReloadError
 from hump_trio.command.routes_table import render_routes
+from hump_trio.command.supervisor import supervise
+from hump_trio.command.worker import serve_as_worker, take_control
 from hump_trio.dispatch import Dispatcher, leaves_of
 from hump_trio.exceptions import BindError, TlsError
 from hump_trio.tls import TLS, Credentials
@@ -34,7 +39,7 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 STDERR = 2
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 # What needs no traceback: it isn't the server that is wrong.
-PLAIN_ERRORS = (BindError, LoadError, PidFileError, TlsError)
+PLAIN_ERRORS = (BindError, LoadError, PidFileError, ReloadError, TlsError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 after a graceful end, 1 for a failure to load, to listen or to serve, 2 for a mistake
         on the command line, 130 for Ctrl-C before anything is served.
     """
+    control = take_control(os.environ)
+    if arguments is None:
+        arguments = sys.argv[1:]
     try:
-        options = parse_options(sys.argv[1:] if arguments is None else arguments, os.environ)
+        options = parse_options(arguments, os.environ)
     except UsageError as error:
         return fail(str(error), USAGE)
     if options.help or options.version:
@@ -56,20 +64,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         with logging_to(STDERR, options, os.environ):
-            return run(options)
+            return run(options, arguments, control)
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def run(options: Options) -> int:
-    """Do what the options ask for, and say what goes wrong."""
+def run(options: Options, arguments: Sequence[str], control: socket.socket | None) -> int:
+    """Do what the options ask for, and say what goes wrong.
+
+    Args:
+        options: What the arguments and the environment say.
+        arguments: As they were given.
+        control: As of `take_control`.
+    """
+    alone = options.workers == 1 and not options.reload
     try:
+        if not (alone or control or options.check or options.routes):
+            return serve_by_workers(options, arguments)
         app = load_app(options.app)
         override(app, options, os.environ)
         if options.check or options.routes:
             print(describe_app(app, options), end="")
         else:
-            serve(app, options)
+            serve(app, options, control)
     except Exception as error:
         failures = list(leaves_of(error))
         if all(isinstance(each, PLAIN_ERRORS) for each in failures):
@@ -86,7 +103,7 @@ def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -
     """Let the options have the last word over what an app says of itself."""
     if options.bind:
         app.binds = options.bind
-    elif environment.get("LISTEN_PID") == str(os.getpid()):
+    elif is_activated(environment):
         app.binds = ("systemd",)
     app.sockets = replace(app.sockets, **options.sockets)
     app.limits = replace(app.limits, **options.limits)
@@ -100,16 +117,55 @@ def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -
         )
 
 
-def serve(app: Hump[Any], options: Options) -> None:
+def serve(app: Hump[Any], options: Options, control: socket.socket | None) -> None:
     """Serve an app in this process, until it has ended gracefully."""
-    coloured = is_coloured(STDERR, os.environ)
-    person = os.isatty(STDERR) and options.log_format == "text"
-    greeting = Greeting(sys.stderr if person else None, coloured=coloured)
-    keeping = pid_file(Path(options.pid_file)) if options.pid_file else nullcontext()
     seconds = options.blocking_seconds
-    with keeping, BlockingWatch(seconds) if seconds else nullcontext() as watch:
-        instruments = [] if watch is None else [watch]
-        trio.run(partial(app.serve, task_status=greeting), instruments=instruments)
+    with (
+        keep_pid_file(options if control is None else Options(app=options.app)),
+        BlockingWatch(seconds) if seconds else nullcontext() as watch,
+    ):
+        serving = partial(app.serve, task_status=greeting_of(options))
+        if control is not None:
+            serving = partial(serve_as_worker, app, control)
+        trio.run(serving, instruments=[] if watch is None else [watch])
+
+
+def serve_by_workers(options: Options, arguments: Sequence[str]) -> int:
+    """Serve by other processes, which do what `serve` does, and return the exit status."""
+    command = [sys.executable, "-m", "hump_trio", *arguments]
+    if not options.bind and is_activated(os.environ):
+        command += ["--bind", "systemd"]  # of the sockets they are given, the variables say nothing
+    with keep_pid_file(options):
+        status = trio.run(
+            partial(
+                supervise,
+                command,
+                workers=options.workers,
+                worker_timeout=options.worker_timeout,
+                reload=[Path(each) for each in options.reload_dir] if options.reload else (),
+                task_status=greeting_of(options),
+            )
+        )
+    if status < 0:  # whoever waits for this process is to see what has ended it
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    return status
+
+
+def is_activated(environment: Mapping[str, str]) -> bool:
+    """Tell whether a service manager has opened sockets for this process."""
+    return environment.get("LISTEN_PID") == str(os.getpid())
+
+
+def keep_pid_file(options: Options) -> AbstractContextManager[None]:
+    """Return what keeps the file that was asked for, if one was."""
+    return pid_file(Path(options.pid_file)) if options.pid_file else nullcontext()
+
+
+def greeting_of(options: Options) -> Greeting:
+    """Return what tells a person where to look; programs have the log."""
+    person = os.isatty(STDERR) and options.log_format == "text"
+    return Greeting(sys.stderr if person else None, coloured=is_coloured(STDERR, os.environ))
 
 
 def describe_app(app: Hump[Any], options: Options) -> str:
