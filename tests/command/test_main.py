@@ -207,7 +207,7 @@ def test_two_addresses_that_cannot_be_had(
 ) -> None:
     """In a group, too, an error that is clear by itself is one line."""
 
-    def fail(app: Hump[Any], options: Any) -> None:
+    def fail(app: Hump[Any], options: Any, control: Any) -> None:
         raise ExceptionGroup("", [BindError("here", "taken"), BindError("there", "taken")])
 
     monkeypatch.setattr(main_module, "serve", fail)
