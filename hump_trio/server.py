@@ -87,13 +87,7 @@ class Server:
             bound: The sockets.
             sockets: How they are used.
             secure: As of `SocketListener`, for those where TLS is spoken.
-
-        Raises:
-            BindError: One of them is to speak TLS, and the app has no certificate.
         """
-        for each in bound:
-            if each.bind.scheme == "https" and secure is None:
-                raise BindError(each.bind.text, "there is no TLS here: write http://")
         return [
             SocketListener(
                 each,
