@@ -15,7 +15,7 @@ import trio
 from hump_trio.bound_socket import BoundSocket
 from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
-from hump_trio.exceptions import BindError, HumpError
+from hump_trio.exceptions import HumpError
 from hump_trio.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
