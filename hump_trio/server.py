@@ -15,7 +15,7 @@ import trio
 from hump_trio.bound_socket import BoundSocket
 from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
-from hump_trio.exceptions import BindError, HumpError
+from hump_trio.exceptions import HumpError
 from hump_trio.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
@@ -77,7 +77,7 @@ class Server:
 
     def listen(
         self,
-        bound: Sequence[BoundSocket],
+        bound: Iterable[BoundSocket],
         sockets: Sockets,
         secure: Callable[[Transport], Transport] | None = None,
     ) -> list[SocketListener]:
@@ -87,13 +87,7 @@ class Server:
             bound: The sockets.
             sockets: How they are used.
             secure: As of `SocketListener`, for those where TLS is spoken.
-
-        Raises:
-            BindError: One of them is to speak TLS, and the app has no certificate.
         """
-        for each in bound:
-            if each.bind.scheme == "https" and secure is None:
-                raise BindError(each.bind.text, "there is no TLS here: write http://")
         return [
             SocketListener(
                 each,

@@ -138,9 +138,27 @@ def secure_ends(window_bytes: float = WINDOW_BYTES) -> tuple[TlsClient, TlsTrans
     return TlsClient(ours, window_bytes), TlsTransport(theirs, server_context())
 
 
-async def secure_pair(
-    window_bytes: float = WINDOW_BYTES, **attributes: Any
-) -> tuple[TlsTransport, TlsTransport]:
+class End(TlsTransport):
+    """One end, and what it is over.
+
+    Args:
+        inner: Carries it.
+        context: A server's, or a `ClientContext`.
+    """
+
+    def __init__(self, inner: MemoryTransport, context: ssl.SSLContext) -> None:
+        super().__init__(inner, context)
+        self.inner: MemoryTransport = inner
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether the peer's ``close_notify`` was received."""
+        with suppress(ssl.SSLWantReadError):
+            return not self._tls.read(1)
+        return False
+
+
+async def secure_pair(window_bytes: float = WINDOW_BYTES, **attributes: Any) -> tuple[End, End]:
     """Return the client's and the server's end of a connection in memory that is agreed on.
 
     Args:
@@ -148,8 +166,8 @@ async def secure_pair(
         attributes: Of the client's context.
     """
     ours, theirs = memory_transport_pair(window_bytes)
-    client = TlsTransport(ours, client_context(**attributes))
-    server = TlsTransport(theirs, server_context())
+    client = End(ours, client_context(**attributes))
+    server = End(theirs, server_context())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.handshake)
         nursery.start_soon(server.handshake)
