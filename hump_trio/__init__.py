@@ -16,6 +16,7 @@ from hump_trio.exceptions import (
     HttpParserError,
     HumpError,
     RouteError,
+    TlsError,
 )
 from hump_trio.file_response import FileResponse
 from hump_trio.form import Form
@@ -36,11 +37,14 @@ if TYPE_CHECKING:
     from hump_trio.middleware.compression import Compression
     from hump_trio.middleware.cors import Cors
     from hump_trio.middleware.forwarded import Forwarded
+    from hump_trio.middleware.https_redirect import HttpsRedirect
     from hump_trio.middleware.request_id import RequestId
     from hump_trio.middleware.security_headers import SecurityHeaders
     from hump_trio.middleware.trusted_hosts import TrustedHosts
+    from hump_trio.tls import TLS
 
 __all__ = [
+    "TLS",
     "BindError",
     "BindingError",
     "CallNext",
@@ -57,6 +61,7 @@ __all__ = [
     "HtmlResponse",
     "HttpException",
     "HttpParserError",
+    "HttpsRedirect",
     "Hump",
     "HumpError",
     "JsonLines",
@@ -75,6 +80,7 @@ __all__ = [
     "Sockets",
     "StreamResponse",
     "Timeouts",
+    "TlsError",
     "TrustedHosts",
     "UploadFile",
     "limit",
@@ -89,9 +95,11 @@ LOADED_LATER = {
     "Event": "event_stream",
     "EventStream": "event_stream",
     "Forwarded": "middleware.forwarded",
+    "HttpsRedirect": "middleware.https_redirect",
     "JsonLines": "json_lines",
     "RequestId": "middleware.request_id",
     "SecurityHeaders": "middleware.security_headers",
+    "TLS": "tls",
     "TrustedHosts": "middleware.trusted_hosts",
 }
 

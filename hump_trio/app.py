@@ -1,17 +1,31 @@
 """The app: routes, middleware and exception handlers registered by decorators, and `serve`."""
 
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from inspect import isasyncgenfunction, iscoroutinefunction, signature
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    TypeVarTuple,
+    Unpack,
+    cast,
+    runtime_checkable,
+)
 
 import trio
 
 from hump_trio.bind import check_binds, join_bind
 from hump_trio.bound_socket import BoundSocket, open_binds
 from hump_trio.dispatch import Dispatcher
+from hump_trio.exceptions import BindError
 from hump_trio.headers import check_field
 from hump_trio.router import Router
 from hump_trio.routing import name_of
@@ -41,6 +55,14 @@ Lifespan: TypeAlias = (
 )
 
 
+@runtime_checkable
+class ContextSource(Protocol):
+    """What makes contexts for the connections to come, such as `TLS`."""
+
+    def create_context(self) -> ssl.SSLContext:
+        """Return a context for a server."""
+
+
 class Hump(Router, Generic[S]):
     """A web app and the address it is served at: a router that can be served.
 
@@ -55,6 +77,8 @@ class Hump(Router, Generic[S]):
             "[::1]:8000", "unix:/run/app.sock"]``; also ``fd://3``, a descriptor that listens, and
             ``systemd``, all that a service manager has opened.
         sockets: How they are opened.
+        tls: The certificate that connections over TCP are secured with, or a context that is ready;
+            None: plain text. Binds that begin with ``http://`` stay in plain text.
         limits: How much is taken from clients.
         timeouts: How long is waited for them.
         server: The value of the ``Server`` field; None for no such field.
@@ -72,6 +96,7 @@ class Hump(Router, Generic[S]):
         *,
         binds: Sequence[str] | None = None,
         sockets: Sockets | None = None,
+        tls: ContextSource | ssl.SSLContext | None = None,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         server: str | None = "hump_trio",
@@ -92,6 +117,12 @@ class Hump(Router, Generic[S]):
             raise TypeError("write limits=Limits(...) and timeouts=Timeouts(...)")
         if not isinstance(sockets, Sockets | None):
             raise TypeError("write sockets=Sockets(...)")
+        if not isinstance(tls, ContextSource | ssl.SSLContext | None):
+            raise TypeError(f"write tls=TLS(certificate, key), or a context, not {tls!r:.80}")
+        if isinstance(tls, ssl.SSLContext) and tls.protocol == ssl.PROTOCOL_TLS_CLIENT:
+            raise ValueError("tls takes a server's context, and this one is a client's")
+        self.tls: ContextSource | ssl.SSLContext | None = tls
+        self._credentials: Any = None
         self.sockets: Sockets = sockets or Sockets()
         self.limits: Limits = limits or Limits()
         self.timeouts: Timeouts = timeouts or Timeouts()
@@ -265,6 +296,36 @@ class Hump(Router, Generic[S]):
         """
         self._running().shutdown()
 
+    def reload_tls(self) -> None:
+        """Read the certificate and the key anew, for the connections to come.
+
+        SIGHUP does the same, where signals are obeyed. Open connections stay as they are.
+
+        Raises:
+            RuntimeError: The app isn't being served over TLS, or was given a context.
+            TlsError: A file can't be used; the old certificate stays.
+        """
+        if self._credentials is None:
+            raise RuntimeError("this app is not being served over TLS")
+        self._credentials.reload()
+
+    def _load_credentials(self) -> Any:
+        """Return what connections are secured with, if they are.
+
+        Raises:
+            BindError: One of them has to be, and there is nothing for it.
+            TlsError: The certificate or its key can't be used.
+        """
+        if self.tls is None:
+            for bind in self.binds:
+                if bind.startswith("https://"):
+                    raise BindError(bind, "HTTPS takes tls=TLS(certificate, key)")
+            return None
+        # Few programs need it.
+        from hump_trio.tls import Credentials
+
+        return Credentials(self.tls)
+
     async def serve(
         self,
         *,
@@ -288,6 +349,7 @@ class Hump(Router, Generic[S]):
         Raises:
             BindError: The address can't be listened on.
             RuntimeError: The app is being served already.
+            TlsError: The certificate or its key can't be used.
 
         Cancellation: handlers are cancelled, connections reset, listeners closed.
         """
@@ -302,7 +364,8 @@ class Hump(Router, Generic[S]):
         async def open_listeners() -> list[Any]:
             if listeners is None and sockets is None:
                 handed.extend(await open_binds(self.binds, self.sockets))
-            opened = server.listen(handed, self.sockets)
+            secure = None if self._credentials is None else self._credentials.secure
+            opened = server.listen(handed, self.sockets, secure)
             self.addresses = tuple(listener.url for listener in opened)
             taken = [*given, *opened]
             given.clear()
@@ -314,14 +377,16 @@ class Hump(Router, Generic[S]):
             task_status.started(self.addresses)
 
         try:
+            self._credentials = self._load_credentials()
             await server.serve(
                 open_listeners,
                 lifespan=self._live(),
                 signals=owns_signals() if signals is None else signals,
                 started=started,
+                reload=None if self.tls is None else self.reload_tls,
             )
         finally:
-            self._server = None
+            self._server = self._credentials = None
             self.addresses = ()
             for bound in handed:  # the start has failed before they were needed
                 bound.close()

@@ -16,6 +16,7 @@ __all__ = [
     "Outcome",
     "OverloadError",
     "RouteError",
+    "TlsError",
 ]
 
 # How a request ends, as logs and statistics count it.
@@ -192,6 +193,23 @@ class BindError(HumpError):
 
     def __str__(self) -> str:
         return f"cannot listen on {self.address}: {self.reason}"
+
+
+class TlsError(HumpError):
+    """A certificate or a key that can't be used.
+
+    Args:
+        path: The file.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(self.path, reason)
+
+    def __str__(self) -> str:
+        return f"cannot use {self.path} for TLS: {self.reason}"
 
 
 def shorten(text: str) -> str:

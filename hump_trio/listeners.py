@@ -39,6 +39,7 @@ class SocketListener(trio.abc.Listener[Transport]):
             are in the backlog when the listener closes: closing the socket would reset them.
         readiness: Watches the connections, where the system has such a thing.
         proxies: As of `Sockets.proxy_protocol`: whose connections begin with a PROXY header.
+        secure: Returns the server's end of TLS over a transport; None: it isn't spoken here.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class SocketListener(trio.abc.Listener[Transport]):
         adopt: Callable[[Transport], None],
         readiness: Readiness | None = None,
         proxies: Sequence[str] = (),
+        secure: Callable[[Transport], Transport] | None = None,
     ) -> None:
         self.socket: socket.socket = bound.socket
         self._bound = bound
         self._over_tcp = bound.over_tcp
         self._proxies = [ip_network(each) for each in proxies if each != "unix"]
         self._unix_proxy = "unix" in proxies
+        self._secure = secure
         self._wait_room = wait_room
         self._adopt = adopt
         self._readiness = readiness
@@ -63,7 +66,7 @@ class SocketListener(trio.abc.Listener[Transport]):
     @property
     def url(self) -> str:
         """Where it can be reached."""
-        return self._bound.url()
+        return self._bound.url("http" if self._secure is None else "https")
 
     async def accept(self) -> Transport:
         """Wait for a connection and for room for it.
@@ -130,7 +133,7 @@ class SocketListener(trio.abc.Listener[Transport]):
             proxied = bool(self._proxies) and is_within(address[0], self._proxies)
         if proxied:
             transport.expect_proxy_header()
-        return transport
+        return transport if self._secure is None else self._secure(transport)
 
     async def aclose(self) -> None:
         """Hand over what the backlog holds, then close. A checkpoint; closed if cancelled here."""

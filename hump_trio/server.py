@@ -15,12 +15,12 @@ import trio
 from hump_trio.bound_socket import BoundSocket
 from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
-from hump_trio.exceptions import BindError
+from hump_trio.exceptions import HumpError
 from hump_trio.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
 from hump_trio.server_state import ServerState
-from hump_trio.service_manager import notify
+from hump_trio.service_manager import notify, reloading
 from hump_trio.settings import Sockets
 from hump_trio.statistics import ServerStatistics, collect_statistics, report
 from hump_trio.task_tree import innermost_tasks, place_of
@@ -36,6 +36,7 @@ Listeners: TypeAlias = Sequence[trio.abc.Listener[Transport]]
 SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # What there is of them: not every system has it.
 REPORT_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGUSR1")
+RELOAD_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGHUP")
 
 
 class Server:
@@ -74,19 +75,29 @@ class Server:
         """Wait until requests under way are to end. A checkpoint."""
         await self._drain.wait()
 
-    def listen(self, bound: Sequence[BoundSocket], sockets: Sockets) -> list[SocketListener]:
+    def listen(
+        self,
+        bound: Iterable[BoundSocket],
+        sockets: Sockets,
+        secure: Callable[[Transport], Transport] | None = None,
+    ) -> list[SocketListener]:
         """Return listeners on some sockets, which they own.
 
-        Raises:
-            BindError: One of them is to speak TLS, and the app has no certificate.
+        Args:
+            bound: The sockets.
+            sockets: How they are used.
+            secure: As of `SocketListener`, for those where TLS is spoken.
         """
-        for each in bound:
-            if each.bind.scheme == "https":
-                raise BindError(each.bind.text, "there is no TLS here: write http://")
-        wait_room = partial(self._watchdog.wait_room, self._limit)
-        proxies = sockets.proxy_protocol
         return [
-            SocketListener(each, wait_room, self._adopt, self._readiness, proxies) for each in bound
+            SocketListener(
+                each,
+                partial(self._watchdog.wait_room, self._limit),
+                self._adopt,
+                self._readiness,
+                sockets.proxy_protocol,
+                secure if each.over_tcp and each.bind.scheme != "http" else None,
+            )
+            for each in bound
         ]
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
@@ -109,6 +120,7 @@ class Server:
         lifespan: AbstractAsyncContextManager[None],
         signals: bool,
         started: Callable[[], None],
+        reload: Callable[[], None] | None = None,
     ) -> None:
         """Serve until a shutdown is complete.
 
@@ -118,6 +130,7 @@ class Server:
             signals: Whether SIGTERM and SIGINT ask for a shutdown, and SIGUSR1 for a report; and
                 whether a service manager is told of the start and the end.
             started: Called once connections are accepted.
+            reload: Called at SIGHUP, if signals are obeyed; None: that is left alone.
 
         Cancellation: handlers are cancelled, connections reset, everything is closed.
         """
@@ -125,7 +138,7 @@ class Server:
         self._notifies = signals
         async with trio.open_nursery() as attendants:
             if signals:
-                await attendants.start(self._obey_signals)
+                await attendants.start(self._obey_signals, reload)
             try:
                 with trio.CancelScope() as leaving:
                     attendants.start_soon(self._shut_down, leaving)
@@ -239,14 +252,20 @@ class Server:
         """Return the nurseries that have to empty before the lifespan can be left."""
         return [each for each in (self._connections, self._background) if each is not None]
 
-    async def _obey_signals(self, task_status: trio.TaskStatus[None]) -> None:
+    async def _obey_signals(
+        self, reload: Callable[[], None] | None, task_status: trio.TaskStatus[None]
+    ) -> None:
         """Shut down at the first signal, after which a second one ends the process at once.
 
-        SIGUSR1 writes a report to stderr.
+        SIGUSR1 writes a report to stderr, SIGHUP reloads what can be.
         """
-        with trio.open_signal_receiver(*SHUTDOWN_SIGNALS, *REPORT_SIGNALS) as received:
+        numbers = SHUTDOWN_SIGNALS + REPORT_SIGNALS + (() if reload is None else RELOAD_SIGNALS)
+        with trio.open_signal_receiver(*numbers) as received:
             task_status.started()
             async for number in received:
+                if number in RELOAD_SIGNALS and reload is not None:
+                    self._reload(reload)
+                    continue
                 if number in REPORT_SIGNALS:
                     text = report(self._watchdog.connections, self._background)
                     if sys.stderr is not None:  # as for a program without a console
@@ -256,6 +275,15 @@ class Server:
                 for each in SHUTDOWN_SIGNALS:
                     signal.signal(each, signal.SIG_DFL)
                 self.shutdown()
+
+    def _reload(self, reload: Callable[[], None]) -> None:
+        """Reload, or log why nothing has changed."""
+        self._notify(reloading())
+        try:
+            reload()
+        except (HumpError, RuntimeError) as error:
+            logger.error("nothing was reloaded: %s", error)
+        self._notify("READY=1")
 
 
 def log_cut(text: str, tasks: Iterable[trio.lowlevel.Task]) -> None:

@@ -4,6 +4,7 @@ import math
 import ssl
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -11,15 +12,6 @@ import trustme
 
 from hump_trio.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair
 from hump_trio.tls_transport import TlsTransport
-
-__all__ = [
-    "ClientContext",
-    "TlsClient",
-    "authority",
-    "client_context",
-    "secure_pair",
-    "server_context",
-]
 
 
 @cache
@@ -35,6 +27,13 @@ def server_context() -> ssl.SSLContext:
     authority().issue_cert("localhost").configure_cert(context)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def write_certificate(folder: Path, name: str = "localhost") -> None:
+    """Write ``certificate.pem`` and ``key.pem``, for a certificate that was never there before."""
+    certificate = authority().issue_cert(name)
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
 
 
 class ClientContext(ssl.SSLContext):
@@ -79,6 +78,8 @@ class TlsClient(TlsTransport):
         self._window_bytes = window_bytes
         self._greeting = trio.Lock()
         self._greeted = False
+        self._early = b""
+        self._ends_early = False
         trio.lowlevel.spawn_system_task(self._begin)
 
     async def _begin(self) -> None:
@@ -86,13 +87,19 @@ class TlsClient(TlsTransport):
             await self.greet()
 
     async def greet(self) -> None:
-        """Shake hands, unless that is done. A checkpoint."""
+        """Shake hands, then send what had to wait for that, unless it is done. A checkpoint."""
         async with self._greeting:
-            if not self._greeted:
-                self._memory.set_window(math.inf)
-                await self.handshake()
-                self._greeted = True
-                self._memory.set_window(self._window_bytes)
+            if self._greeted:
+                return
+            self._memory.set_window(math.inf)
+            await self.handshake()
+            while self._early:
+                data, self._early = self._early, b""
+                await super().send_all(data)
+            self._greeted = True
+            self._memory.set_window(self._window_bytes)
+            if self._ends_early:
+                await super().send_eof()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Receive, after the handshake."""
@@ -100,20 +107,26 @@ class TlsClient(TlsTransport):
         return await super().receive_some(max_bytes)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send, after the handshake."""
-        await self.greet()
-        await super().send_all(data)
+        """Send; what comes before the handshake goes out after it."""
+        if self._greeted:
+            await super().send_all(data)
+        else:
+            self._early += data
+            await trio.lowlevel.checkpoint()
 
     def send_nowait(self, data: bytes | memoryview) -> int:
-        """Send what is taken at once; before the handshake all is taken, to be sent after it."""
-        if self._greeted:
+        """Send what is taken at once, likewise."""
+        if self._established:
             return super().send_nowait(data)
-        trio.lowlevel.spawn_system_task(self.send_all, bytes(data))
+        self._early += data
         return len(data)
 
     async def send_eof(self) -> None:
-        """End, after the handshake; who has left already needn't hear of it."""
-        await self.greet()
+        """End, likewise; who has left already needn't hear of it."""
+        if not self._greeted:
+            self._ends_early = True
+            await trio.lowlevel.checkpoint()
+            return
         with suppress(trio.BrokenResourceError):
             await super().send_eof()
 
@@ -138,9 +151,27 @@ def secure_ends(window_bytes: float = WINDOW_BYTES) -> tuple[TlsClient, TlsTrans
     return TlsClient(ours, window_bytes), TlsTransport(theirs, server_context())
 
 
-async def secure_pair(
-    window_bytes: float = WINDOW_BYTES, **attributes: Any
-) -> tuple[TlsTransport, TlsTransport]:
+class End(TlsTransport):
+    """One end, and what it is over.
+
+    Args:
+        inner: Carries it.
+        context: A server's, or a `ClientContext`.
+    """
+
+    def __init__(self, inner: MemoryTransport, context: ssl.SSLContext) -> None:
+        super().__init__(inner, context)
+        self.inner: MemoryTransport = inner
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether the peer's ``close_notify`` was received."""
+        with suppress(ssl.SSLWantReadError):
+            return not self._tls.read(1)
+        return False
+
+
+async def secure_pair(window_bytes: float = WINDOW_BYTES, **attributes: Any) -> tuple[End, End]:
     """Return the client's and the server's end of a connection in memory that is agreed on.
 
     Args:
@@ -148,8 +179,8 @@ async def secure_pair(
         attributes: Of the client's context.
     """
     ours, theirs = memory_transport_pair(window_bytes)
-    client = TlsTransport(ours, client_context(**attributes))
-    server = TlsTransport(theirs, server_context())
+    client = End(ours, client_context(**attributes))
+    server = End(theirs, server_context())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.handshake)
         nursery.start_soon(server.handshake)

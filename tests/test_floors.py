@@ -69,6 +69,7 @@ FLOORS = [
         "middleware.compression",
         "middleware.cors",
         "middleware.forwarded",
+        "middleware.https_redirect",
         "middleware.request_id",
         "middleware.security_headers",
         "middleware.trusted_hosts",
@@ -77,6 +78,8 @@ FLOORS = [
         "readiness",
         "transport",
         "memory",
+        "tls_transport",
+        "tls",
         "access_log",
         "server_state",
         "connection",
@@ -121,6 +124,12 @@ FLOORS = [
         "command.pid_file",
         "command.blocking_watch",
         "command.greeting",
+        "command.control",
+        "command.worker",
+        "command.worker_process",
+        "command.supervised_worker",
+        "command.reload",
+        "command.supervisor",
         "command.main",
         "__main__",
     ],
@@ -136,6 +145,7 @@ OPTIONAL = {
     ("json_text", "msgspec"),
     ("multipart", "python_multipart"),
     ("listeners", "resource"),
+    ("command.reload", "watchfiles"),
 }
 
 

@@ -2,8 +2,8 @@
 
 The configurations beside this file run it; a test holds their numbers against these.
 
-Try: hump-trio examples.deploy.service:app --bind :8342, which logs each request; then
-     curl http://localhost:8342/ready, again just after Ctrl-C: 503, for 5 s in which all else goes on
+Try: hump-trio examples.deploy.service:app --bind :8342
+     curl http://localhost:8342/ready (once more after Ctrl-C: 503, and for 5 s the rest goes on)
 """
 
 import os

@@ -24,7 +24,8 @@ from hump_trio.command.options import Options, UsageError, parse_options
 from hump_trio.command.pid_file import PidFileError, pid_file
 from hump_trio.command.routes_table import render_routes
 from hump_trio.dispatch import Dispatcher, leaves_of
-from hump_trio.exceptions import BindError
+from hump_trio.exceptions import BindError, TlsError
+from hump_trio.tls import TLS, Credentials
 
 __all__ = ["main"]
 
@@ -33,7 +34,7 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 STDERR = 2
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 # What needs no traceback: it isn't the server that is wrong.
-PLAIN_ERRORS = (BindError, LoadError, PidFileError)
+PLAIN_ERRORS = (BindError, LoadError, PidFileError, TlsError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,11 +83,7 @@ def run(options: Options) -> int:
 
 
 def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -> None:
-    """Let the options have the last word over what an app says of itself.
-
-    Raises:
-        LoadError: A certificate can't be used.
-    """
+    """Let the options have the last word over what an app says of itself."""
     if options.bind:
         app.binds = options.bind
     elif environment.get("LISTEN_PID") == str(os.getpid()):
@@ -94,6 +91,13 @@ def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -
     app.sockets = replace(app.sockets, **options.sockets)
     app.limits = replace(app.limits, **options.limits)
     app.timeouts = replace(app.timeouts, **options.timeouts)
+    if options.tls_cert:
+        app.tls = TLS(
+            options.tls_cert,
+            options.tls_key or None,
+            client_ca=options.tls_client_ca or None,
+            client_certificate="required" if options.tls_client_ca else "none",
+        )
 
 
 def serve(app: Hump[Any], options: Options) -> None:
@@ -113,6 +117,8 @@ def describe_app(app: Hump[Any], options: Options) -> str:
     lines = render_routes(app.table) if options.routes else ""
     if options.check:
         Dispatcher(app, app.table, app.layer)  # as `serve` does
+        if app.tls is not None:
+            Credentials(app.tls)
         count = len(app.table.routes)
         lines += f"{options.app} is fine: {count} route{'s' * (count != 1)}\n"
     return lines

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
-from hump_trio import BindError, Hump
+from hump_trio import TLS, BindError, Hump
 from hump_trio.command import main as main_module
 from hump_trio.command.main import main, override
 from hump_trio.command.options import parse_options
@@ -75,6 +76,24 @@ def test_binds_are_overridden() -> None:
     assert app_with(LISTEN_PID=own, LISTEN_FDS="1").binds == ("systemd",)
     assert app_with("--bind", ":1", LISTEN_PID=own, LISTEN_FDS="1").binds == (":1",)
     assert app_with(LISTEN_PID="1", LISTEN_FDS="1").binds == ("127.0.0.1:8342",)
+
+
+def test_tls_is_overridden() -> None:
+    """By a certificate, with its key and with those of clients, if they are given."""
+    assert app_with("--tls-cert", "a").tls == TLS("a")
+    arguments = ("--tls-cert", "a", "--tls-key", "b", "--tls-client-ca", "c")
+    expected = TLS("a", "b", client_ca="c", client_certificate="required")
+    assert app_with(*arguments).tls == expected
+
+
+def test_check_reads_the_certificate(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One that can't be used is one line; one that can is fine."""
+    path = tmp_path / "server.pem"
+    arguments = [HELLO, "--check", "--tls-cert", str(path)]
+    assert main(arguments) == 1
+    assert capfd.readouterr().err.startswith(f"hump-trio: cannot use {path} for TLS: ")
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(path))
+    assert main(arguments) == 0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
+import trustme
 
 from tests.command.programs import COMMAND, START_SECONDS, started
 from tests.loopback import receive_more
@@ -54,6 +56,20 @@ async def test_variables(tmp_path: Path) -> None:
     records = [json.loads(line) for line in program.said.splitlines()]
     assert [record["status"] for record in records if "status" in record] == [200, 414]
     assert {"time", "level", "logger", "message"} <= set.intersection(*map(set, records))
+
+
+async def test_https(tmp_path: Path) -> None:
+    """Two files are all it takes; the scheme is in the address."""
+    authority, path = trustme.CA(), str(tmp_path / "server.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(path)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    async with started(*HELLO, "--tls-cert", path) as program:
+        url = await program.wait_url()
+        assert url.startswith("https://")
+        async with httpx.AsyncClient(base_url=url, verify=context) as http:
+            assert (await http.get("/")).text == "Hello, world!"
+        assert await program.end() == 0
 
 
 @pytest.fixture
