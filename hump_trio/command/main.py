@@ -24,7 +24,7 @@ from hump_trio.command.logs import is_coloured, logging_to
 from hump_trio.command.option_table import HELP
 from hump_trio.command.options import Options, UsageError, parse_options
 from hump_trio.command.pid_file import PidFileError, pid_file
-from hump_trio.command.reload import check_watchfiles
+from hump_trio.command.reload import ReloadError
 from hump_trio.command.routes_table import render_routes
 from hump_trio.command.supervisor import supervise
 from hump_trio.command.worker import serve_as_worker, take_control
@@ -39,7 +39,7 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 STDERR = 2
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 # What needs no traceback: it isn't the server that is wrong.
-PLAIN_ERRORS = (BindError, LoadError, PidFileError, TlsError)
+PLAIN_ERRORS = (BindError, LoadError, PidFileError, ReloadError, TlsError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,11 +130,6 @@ def start_workers(options: Options, arguments: Sequence[str]) -> int:
     if not options.bind and is_activated(os.environ):
         command += ["--bind", "systemd"]  # they can't see it: the variable names this process
     folders = [Path(each) for each in options.reload_dir] if options.reload else []
-    if folders:
-        try:
-            check_watchfiles()
-        except RuntimeError as error:
-            return fail(str(error), FAILURE)
     with pid_file_of(options):
         status = trio.run(
             partial(
@@ -143,6 +138,7 @@ def start_workers(options: Options, arguments: Sequence[str]) -> int:
                 workers=options.workers,
                 worker_timeout=options.worker_timeout,
                 reload=folders,
+                task_status=greeting_of(options),
             )
         )
     if status < 0:  # a second signal: who waits for this process is told so
