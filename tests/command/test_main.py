@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 import trustme
 
 from hump_trio import TLS, BindError, Hump
