@@ -8,7 +8,9 @@ from pathlib import Path
 
 import trio
 
-__all__ = ["check_watchfiles", "watch_folders"]
+from hump_trio.exceptions import HumpError
+
+__all__ = ["ReloadError", "check_watchfiles", "watch_folders"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -16,14 +18,18 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 STOP_MILLISECONDS = 500
 
 
+class ReloadError(HumpError, RuntimeError):
+    """Files that can't be watched."""
+
+
 def check_watchfiles() -> None:
     """Refuse to go on without the library.
 
     Raises:
-        RuntimeError: It isn't installed.
+        ReloadError: It isn't installed.
     """
     if find_spec("watchfiles") is None:
-        raise RuntimeError("--reload needs watchfiles: pip install 'hump-trio[reload]'")
+        raise ReloadError("--reload needs watchfiles: pip install 'hump-trio[reload]'")
 
 
 async def watch_folders(folders: Sequence[Path], changed: Callable[[list[str]], None]) -> None:

@@ -68,6 +68,7 @@ class Supervisor:
         workers: How many serve at a time.
         worker_timeout: Seconds without a sign of life after which a worker is killed.
         watch: Tells of files at whose change the workers are replaced; None: nothing does.
+        task_status: Is told the URLs once all workers are ready.
     """
 
     def __init__(
@@ -77,10 +78,12 @@ class Supervisor:
         workers: int,
         worker_timeout: float,
         watch: Watch | None = None,
+        task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         self._launch = launch
         self._timeout = worker_timeout
         self._watch = watch
+        self._task_status = task_status
         self._slots = [Slot() for _ in range(workers)]
         self._workers: list[SupervisedWorker] = []  # whose processes may be there
         self._nursery: trio.Nursery | None = None
@@ -228,6 +231,7 @@ class Supervisor:
             addresses = " ".join(workers[0].addresses)
             logger.info("%d workers serve at %s", len(workers), addresses)
             notify("READY=1")
+            self._task_status.started(workers[0].addresses)
 
     def _on_change(self, paths: list[str]) -> None:
         """Have the workers replaced for files that have changed."""
@@ -273,7 +277,12 @@ class Supervisor:
 
 
 async def supervise(
-    command: Sequence[str], *, workers: int, worker_timeout: float, reload: Sequence[Path] = ()
+    command: Sequence[str],
+    *,
+    workers: int,
+    worker_timeout: float,
+    reload: Sequence[Path] = (),
+    task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
 ) -> int:
     """Serve by several processes, until a signal ends them.
 
@@ -287,6 +296,7 @@ async def supervise(
             ``math.inf`` for no limit.
         reload: Folders; when a Python file in them changes, the workers are ended and started
             anew. They aren't killed for being silent then: a debugger may hold them.
+        task_status: Is told the URLs once all workers are ready.
 
     Returns:
         The exit status: 0 after a graceful end; that of the first worker that has ended before
@@ -294,7 +304,7 @@ async def supervise(
 
     Raises:
         BindError: The sockets can't be opened.
-        RuntimeError: There are folders, but watchfiles isn't installed.
+        ReloadError: There are folders, but watchfiles isn't installed.
 
     Cancellation: the workers are killed and waited for, the sockets closed.
     """
@@ -307,6 +317,7 @@ async def supervise(
         workers=workers,
         worker_timeout=worker_timeout if watch is None else math.inf,
         watch=watch,
+        task_status=task_status,
     )
     with trio.open_signal_receiver(*SIGNALS) as signals:
         return await supervisor.run(signals)
