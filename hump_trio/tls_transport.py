@@ -11,17 +11,11 @@ from operator import index
 
 import trio
 
+from hump_trio.tls_records import RECORD_BYTES, IncomingRecords
 from hump_trio.transport import RECEIVE_BYTES, PeerState, Transport, Turn
 
 __all__ = ["TlsTransport"]
 
-# What a record holds (RFC 8446 section 5.1). OpenSSL is given no more at a time, and asked for no
-# more: its own buffers never shrink.
-RECORD_BYTES = 16 * 1024
-# How much may come that brings no bytes of HTTP: handshakes, requests for new keys, empty records.
-# Certificates have room. Each byte of HTTP earns some more: alone in a record it takes 23.
-OVERHEAD_BYTES = 128 * 1024
-EARNED_BYTES = 64
 # How much may wait to be sent that such requests cause, if their peer doesn't read.
 HELD_BYTES = 64 * 1024
 
@@ -51,16 +45,12 @@ class TlsTransport(Transport):
     def __init__(self, inner: Transport, context: ssl.SSLContext) -> None:
         self._inner = inner
         self.tells_acked: bool = inner.tells_acked
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._incoming = IncomingRecords(context)
+        self._outgoing = self._incoming.outgoing
+        self._tls = self._incoming.tls
         self._established = False
         self._broken = False
         self._closed = False
-        self._ciphertext = b""  # has come, and OpenSSL hasn't been given it
-        self._plaintext = b""  # has come, and is more than was asked for
-        self._receiving_ended = False
-        self._allowed_bytes: int = OVERHEAD_BYTES
         self._held = b""  # is encrypted, and the inner transport hasn't taken it
         self._untold_bytes: int = 0  # are encrypted, and haven't been told as taken
         self._sent_bytes: int = 0
@@ -85,19 +75,19 @@ class TlsTransport(Transport):
                 self._tls.do_handshake()
                 break
             except ssl.SSLWantReadError:
-                if self._feed():
+                if self._incoming.feed():
                     continue
             except ssl.SSLError as error:
                 await self._turn_away(b"")
                 raise trio.BrokenResourceError(f"no handshake: {error.reason}") from error
             await self._send_held()
             data = await self._inner.receive_some(RECORD_BYTES)
-            if self._allowed_bytes == OVERHEAD_BYTES and data[:1].isalpha():
+            if self._incoming.untouched and data[:1].isalpha():
                 # The first byte is a method's: that of a record is no letter.
                 await self._turn_away(REFUSAL)
                 raise trio.BrokenResourceError("HTTP was spoken to a port of HTTPS")
             self._take(data)
-            if self._receiving_ended:
+            if self._incoming.ended:
                 raise trio.BrokenResourceError("the peer has left during its handshake")
         await self._send_held()
         self._established = True
@@ -119,7 +109,7 @@ class TlsTransport(Transport):
         if max_bytes < 1:
             raise ValueError("max_bytes must be at least 1")
         self._check_open()
-        if self._plaintext or self._ciphertext or self._incoming.pending or self._receiving_ended:
+        if self._incoming.may_hold_data:
             await trio.lowlevel.checkpoint()
             self._check_open()
         while (data := self._decrypt(max_bytes)) is None:
@@ -137,56 +127,32 @@ class TlsTransport(Transport):
         return data
 
     def _take(self, ciphertext: bytes) -> None:
-        """Take in what has come, when all that came before is decrypted.
+        """Take in what has come.
 
         Raises:
-            trio.BrokenResourceError: It is too much for what it brings.
+            trio.BrokenResourceError: It is too much.
         """
-        self._ciphertext = ciphertext
-        self._receiving_ended = not ciphertext
-        self._allowed_bytes -= len(ciphertext)
-        if self._allowed_bytes < 0:
-            raise self._break("too much that isn't HTTP")
-
-    def _feed(self) -> bool:
-        """Give OpenSSL something to decrypt; False if it has had all that came."""
-        if not self._incoming.pending and self._ciphertext:
-            self._incoming.write(self._ciphertext[:RECORD_BYTES])
-            self._ciphertext = self._ciphertext[RECORD_BYTES:]
-        return self._incoming.pending > 0
+        try:
+            self._incoming.take(ciphertext)
+        except trio.BrokenResourceError:
+            self._broken = True
+            raise
 
     def _decrypt(self, max_bytes: int) -> bytes | None:
         """Return what has come, empty at the end, or None if none of it is whole.
 
-        OpenSSL takes records whole and is asked for them whole, so it has nothing left when it
-        was given all: a read that finds nothing, which takes 5 µs, isn't tried.
-
         Raises:
-            trio.BrokenResourceError: It isn't what TLS allows, or the peer says that of ours.
+            trio.BrokenResourceError: It isn't what TLS allows.
         """
-        parts = [self._plaintext] if self._plaintext else []
-        byte_count = len(self._plaintext)
-        while byte_count < max_bytes and not self._receiving_ended and self._feed():
-            try:
-                part = self._tls.read(RECORD_BYTES)
-            except ssl.SSLWantReadError:
-                continue
-            except ssl.SSLZeroReturnError:
-                part = b""
-            except ssl.SSLError as error:
-                raise self._break(f"what has come is not TLS: {error.reason}") from error
-            self._receiving_ended = not part
-            byte_count += len(part)
-            parts.append(part)
+        try:
+            data = self._incoming.decrypt(max_bytes)
+        except trio.BrokenResourceError:
+            self._answer()
+            self._broken = True
+            raise
         if self._outgoing.pending:
             self._answer()
-        if byte_count == 0:
-            return b"" if self._receiving_ended else None
-        earned_bytes = EARNED_BYTES * (byte_count - len(self._plaintext))
-        self._allowed_bytes = min(self._allowed_bytes + earned_bytes, OVERHEAD_BYTES)
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        self._plaintext = data[max_bytes:]
-        return data[:max_bytes]
+        return data
 
     def _answer(self) -> None:
         """Send what TLS itself answers to what has come, as far as that is taken at once.
@@ -197,7 +163,8 @@ class TlsTransport(Transport):
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # seen where it matters
             self._send_held_nowait()
         if len(self._held) > HELD_BYTES:
-            raise self._break("it doesn't read")
+            self._broken = True
+            raise trio.BrokenResourceError("the peer doesn't read what it asks for")
 
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send what is taken at once (see `Transport.send_nowait`).
@@ -227,8 +194,9 @@ class TlsTransport(Transport):
         """
         try:
             byte_count = self._tls.write(data)
-        except ssl.SSLError as error:
-            raise self._break(f"nothing can be sent: {error.reason}") from error
+        except ssl.SSLError as error:  # such as of a handshake that hasn't been
+            self._broken = True
+            raise trio.BrokenResourceError(f"nothing can be sent: {error.reason}") from error
         self._sent_bytes += byte_count
         return byte_count
 
@@ -274,12 +242,9 @@ class TlsTransport(Transport):
             await self._inner.send_eof()
 
     def _say_goodbye(self) -> None:
-        """Have ``close_notify`` encrypted, once; the peer's own isn't waited for.
-
-        What has come and isn't decrypted is kept from OpenSSL, which would lose it.
-        """
+        """Have ``close_notify`` encrypted, once; the peer's own isn't waited for."""
         if self._established and not self._broken and not self._sending_ended:
-            self._ciphertext = self._incoming.read() + self._ciphertext
+            self._incoming.withhold()
             with suppress(ssl.SSLError):
                 self._tls.unwrap()
         self._sending_ended = True
@@ -291,7 +256,7 @@ class TlsTransport(Transport):
         with it is seen at once.
         """
         state = "reset" if self._broken else self._inner.peer_state()
-        return "half_closed" if state == "open" and self._receiving_ended else state
+        return "half_closed" if state == "open" and self._incoming.ended else state
 
     @property
     def sent_bytes(self) -> int:
@@ -319,13 +284,6 @@ class TlsTransport(Transport):
         """Close so that the peer sees an error."""
         self._closed = True
         self._inner.reset()
-
-    def _break(self, reason: str) -> trio.BrokenResourceError:
-        """Give up, having said why if OpenSSL has an alert for it."""
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            self._send_held_nowait()
-        self._broken = True
-        return trio.BrokenResourceError(reason)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -40,6 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = config.stash[LEFT_OUT] = Counter[str]()
     if config.getoption("transport") != "memory":
         leave_out(config, items, [item for item in items if item.get_closest_marker("memory_only")])
+    if config.getoption("transport") == "tls":
+        leave_out(config, items, [item for item in items if item.get_closest_marker("plain_only")])
     if "CI" in os.environ:
         return
     missing = {item: missing_program(item) for item in items}

@@ -43,7 +43,7 @@ async def wait_until(condition: Callable[[], bool]) -> None:
 
 def address_of(url: str) -> tuple[str, int]:
     """Return the host and port of a server's URL, as a socket's address."""
-    host, _, port = url.removeprefix("http://").rpartition(":")
+    host, _, port = url.partition("://")[2].rpartition(":")
     return host.strip("[]"), int(port)
 
 

@@ -2,16 +2,20 @@
 
 import math
 import ssl
-from contextlib import suppress
-from functools import cache
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import trio
 import trustme
 
+from hump_trio import Hump
 from hump_trio.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair
+from hump_trio.testing import MemoryListener
 from hump_trio.tls_transport import TlsTransport
+from tests.loopback import connect_to
 
 
 @cache
@@ -186,3 +190,69 @@ async def secure_pair(window_bytes: float = WINDOW_BYTES, **attributes: Any) -> 
         nursery.start_soon(server.handshake)
     client.receive_nowait()  # tickets: who closes with something unread resets
     return client, server
+
+
+class Door(MemoryListener):
+    """Accepts connections in memory that begin with a TLS handshake; nobody shakes for a client.
+
+    Args:
+        context: The server's.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        super().__init__()
+        self._context = context or server_context()
+
+    def connect(self, window_bytes: float = WINDOW_BYTES) -> MemoryTransport:
+        """Return the client's end, below TLS."""
+        ours, theirs = memory_transport_pair(window_bytes)
+        self._ends.send_nowait(TlsTransport(theirs, self._context))
+        return ours
+
+    async def greet(self, context: ssl.SSLContext | None = None) -> End:
+        """Return the client's end of a connection that is agreed on."""
+        client = End(self.connect(), context or client_context())
+        await client.handshake()
+        return client
+
+
+@asynccontextmanager
+async def behind_door(app: Hump, context: ssl.SSLContext | None = None) -> AsyncIterator[Door]:
+    """Serve an app in memory, over TLS.
+
+    Args:
+        app: The app.
+        context: The server's.
+    """
+    door = Door(context)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(app.serve, listeners=[door]))
+        yield door
+        app.shutdown()
+
+
+async def connect_secure(app: Hump, context: ssl.SSLContext | None = None) -> trio.SSLStream[Any]:
+    """Return a connection to an app's first address, by Trio's own TLS.
+
+    Args:
+        app: The app.
+        context: The client's.
+    """
+    stream = trio.SSLStream(
+        await connect_to(app), context or plain_client_context(), server_hostname="localhost"
+    )
+    await stream.do_handshake()
+    return stream
+
+
+def plain_client_context(**attributes: Any) -> ssl.SSLContext:
+    """Return a context that trusts the authority, as any program has it.
+
+    Args:
+        attributes: To be set, such as ``maximum_version``.
+    """
+    context = ssl.create_default_context()
+    authority().configure_trust(context)
+    for name, value in attributes.items():
+        setattr(context, name, value)
+    return context

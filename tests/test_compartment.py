@@ -112,6 +112,7 @@ async def test_the_neighbours_of_a_ruined_task_are_told_why_they_end(
     assert ruins.ended == ["child", "server-failed"]
 
 
+@pytest.mark.plain_only("it fails before its handshake")
 async def test_a_connection_that_fails_ends_alone(
     ruins: Ruins, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

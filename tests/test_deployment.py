@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment import PROXIES, Instance, Load, deployed, started
+from tests.deployment import PROXIES, Instance, deployed, started
+from tests.load import Load
 
 CLIENT_COUNT = 16
 

@@ -78,6 +78,7 @@ FLOORS = [
         "readiness",
         "transport",
         "memory",
+        "tls_records",
         "tls_transport",
         "tls",
         "access_log",

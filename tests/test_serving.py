@@ -285,6 +285,7 @@ async def test_a_connection_that_becomes_idle_after_the_shutdown_began_is_not_ke
         connection.expire(trio.current_time())
 
 
+@pytest.mark.plain_only("it has the time of a handshake first")
 async def test_a_new_connection_of_a_closing_server_has_little_time(
     autojump_clock: MockClock,
 ) -> None:

@@ -303,6 +303,7 @@ async def test_what_has_been_is_counted_from_the_start(autojump_clock: MockClock
         assert app.statistics().outcomes["ok"] == 1
 
 
+@pytest.mark.plain_only("it fails before its handshake")
 async def test_a_connection_that_fails_without_a_request_has_no_outcome(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

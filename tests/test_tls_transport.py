@@ -8,10 +8,11 @@ import pytest
 import trio
 from trio.testing import MockClock, check_half_closeable_stream, wait_all_tasks_blocked
 
-from hump_trio.memory import WINDOW_BYTES
-from hump_trio.tls_transport import HELD_BYTES, OVERHEAD_BYTES, RECORD_BYTES, TlsTransport
+from hump_trio.memory import WINDOW_BYTES, memory_transport_pair
+from hump_trio.tls_records import OVERHEAD_BYTES, RECORD_BYTES
+from hump_trio.tls_transport import HELD_BYTES, TlsTransport
 from tests.forged import open_ends
-from tests.secured import End, secure_pair
+from tests.secured import End, secure_pair, server_context
 
 ALERT = 21
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -341,6 +342,17 @@ async def test_a_fatal_alert_ends_sending_too(tmp_path: Path) -> None:
         server.receive_nowait()
     with pytest.raises(trio.BrokenResourceError):
         server.send_nowait(b"x")
+
+
+async def test_nothing_is_sent_before_the_handshake() -> None:
+    """Least of all in plain text."""
+    client, server = memory_transport_pair()
+    transport = TlsTransport(server, server_context())
+    with pytest.raises(trio.BrokenResourceError):
+        transport.send_nowait(b"secret")
+    assert client.receive_nowait() is None
+    transport.close()
+    assert await client.receive_some() == b""
 
 
 async def test_arguments_are_checked() -> None:

@@ -3,15 +3,15 @@
 import logging
 import os
 import signal
-import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
+from socket import socket
 from typing import Any
 
 import trio
@@ -53,8 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         on the command line, 130 for Ctrl-C before anything is served.
     """
     control = take_control(os.environ)
-    if arguments is None:
-        arguments = sys.argv[1:]
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = parse_options(arguments, os.environ)
     except UsageError as error:
@@ -69,24 +68,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def run(options: Options, arguments: Sequence[str], control: socket.socket | None) -> int:
+def run(options: Options, arguments: Sequence[str], control: socket | None) -> int:
     """Do what the options ask for, and say what goes wrong.
 
     Args:
-        options: What the arguments and the environment say.
-        arguments: As they were given.
-        control: As of `take_control`.
+        options: What was asked for.
+        arguments: They too, for workers.
+        control: Of a worker.
     """
-    alone = options.workers == 1 and not options.reload
+    asks = options.check or options.routes
     try:
-        if not (alone or control or options.check or options.routes):
-            return serve_by_workers(options, arguments)
+        if control is None and not asks and (options.workers > 1 or options.reload):
+            return start_workers(options, arguments)
         app = load_app(options.app)
         override(app, options, os.environ)
-        if options.check or options.routes:
+        if asks:
             print(describe_app(app, options), end="")
+        elif control is not None:
+            run_watched(partial(serve_as_worker, app, control), options)
         else:
-            serve(app, options, control)
+            with pid_file_of(options):
+                run_watched(partial(app.serve, task_status=greeting_of(options)), options)
     except Exception as error:
         failures = list(leaves_of(error))
         if all(isinstance(each, PLAIN_ERRORS) for each in failures):
@@ -97,6 +99,11 @@ def run(options: Options, arguments: Sequence[str], control: socket.socket | Non
         # `sys.exit()` in a handler ends the process as it would anywhere.
         raise next(each for each in leaves_of(group) if not isinstance(each, Exception)) from group
     return 0
+
+
+def is_activated(environment: Mapping[str, str]) -> bool:
+    """Tell whether a service manager has opened sockets for this process."""
+    return environment.get("LISTEN_PID") == str(os.getpid())
 
 
 def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -> None:
@@ -117,53 +124,43 @@ def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -
         )
 
 
-def serve(app: Hump[Any], options: Options, control: socket.socket | None) -> None:
-    """Serve an app in this process, until it has ended gracefully."""
-    seconds = options.blocking_seconds
-    with (
-        keep_pid_file(options if control is None else Options(app=options.app)),
-        BlockingWatch(seconds) if seconds else nullcontext() as watch,
-    ):
-        serving = partial(app.serve, task_status=greeting_of(options))
-        if control is not None:
-            serving = partial(serve_as_worker, app, control)
-        trio.run(serving, instruments=[] if watch is None else [watch])
-
-
-def serve_by_workers(options: Options, arguments: Sequence[str]) -> int:
-    """Serve by other processes, which do what `serve` does, and return the exit status."""
+def start_workers(options: Options, arguments: Sequence[str]) -> int:
+    """Serve by processes of their own, which are given the same arguments."""
     command = [sys.executable, "-m", "hump_trio", *arguments]
     if not options.bind and is_activated(os.environ):
-        command += ["--bind", "systemd"]  # of the sockets they are given, the variables say nothing
-    with keep_pid_file(options):
+        command += ["--bind", "systemd"]  # they can't see it: the variable names this process
+    folders = [Path(each) for each in options.reload_dir] if options.reload else []
+    with pid_file_of(options):
         status = trio.run(
             partial(
                 supervise,
                 command,
                 workers=options.workers,
                 worker_timeout=options.worker_timeout,
-                reload=[Path(each) for each in options.reload_dir] if options.reload else (),
+                reload=folders,
                 task_status=greeting_of(options),
             )
         )
-    if status < 0:  # whoever waits for this process is to see what has ended it
+    if status < 0:  # a second signal: who waits for this process is told so
         signal.signal(-status, signal.SIG_DFL)
-        os.kill(os.getpid(), -status)
+        signal.raise_signal(-status)
     return status
 
 
-def is_activated(environment: Mapping[str, str]) -> bool:
-    """Tell whether a service manager has opened sockets for this process."""
-    return environment.get("LISTEN_PID") == str(os.getpid())
+def run_watched(serve: Callable[[], Awaitable[None]], options: Options) -> None:
+    """Run Trio until all is served, with a look at code that blocks if that is asked for."""
+    seconds = options.blocking_seconds
+    with BlockingWatch(seconds) if seconds else nullcontext() as watch:
+        trio.run(serve, instruments=[] if watch is None else [watch])
 
 
-def keep_pid_file(options: Options) -> AbstractContextManager[None]:
-    """Return what keeps the file that was asked for, if one was."""
+def pid_file_of(options: Options) -> AbstractContextManager[None]:
+    """Return what keeps the file of the process that signals are for."""
     return pid_file(Path(options.pid_file)) if options.pid_file else nullcontext()
 
 
 def greeting_of(options: Options) -> Greeting:
-    """Return what tells a person where to look; programs have the log."""
+    """Return what greets a person; nobody, where that isn't one who reads."""
     person = os.isatty(STDERR) and options.log_format == "text"
     return Greeting(sys.stderr if person else None, coloured=is_coloured(STDERR, os.environ))
 
