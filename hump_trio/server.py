@@ -15,7 +15,7 @@ import trio
 from hump_trio.bound_socket import BoundSocket
 from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
-from hump_trio.exceptions import BindError, HumpError
+from hump_trio.exceptions import HumpError
 from hump_trio.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
@@ -25,6 +25,7 @@ from hump_trio.settings import Sockets
 from hump_trio.statistics import ServerStatistics, collect_statistics, report
 from hump_trio.task_tree import innermost_tasks, place_of
 from hump_trio.transport import Transport
+from hump_trio.turns import Turns
 from hump_trio.watchdog import SWEEP_SECONDS, Watchdog
 
 __all__ = ["Server", "owns_signals"]
@@ -77,7 +78,7 @@ class Server:
 
     def listen(
         self,
-        bound: Sequence[BoundSocket],
+        bound: Iterable[BoundSocket],
         sockets: Sockets,
         secure: Callable[[Transport], Transport] | None = None,
     ) -> list[SocketListener]:
@@ -87,17 +88,11 @@ class Server:
             bound: The sockets.
             sockets: How they are used.
             secure: As of `SocketListener`, for those where TLS is spoken.
-
-        Raises:
-            BindError: One of them is to speak TLS, and the app has no certificate.
         """
-        for each in bound:
-            if each.bind.scheme == "https" and secure is None:
-                raise BindError(each.bind.text, "there is no TLS here: write http://")
         return [
             SocketListener(
                 each,
-                partial(self._watchdog.wait_room, self._limit),
+                partial(self._wait_room, each.turns),
                 self._adopt,
                 self._readiness,
                 sockets.proxy_protocol,
@@ -105,6 +100,13 @@ class Server:
             )
             for each in bound
         ]
+
+    async def _wait_room(self, turns: Turns | None) -> int:
+        """Wait until one more connection is welcome, and return how many are."""
+        if turns is None:
+            return await self._watchdog.wait_room(self._limit)
+        welcome = await turns.wait(len(self._watchdog.connections))
+        return min(await self._watchdog.wait_room(self._limit), welcome)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run a function in the background, until it ends or a shutdown has waited long enough.

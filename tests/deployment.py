@@ -1,13 +1,10 @@
-"""A service in two processes with a proxy in front, and a load that counts what comes back."""
+"""A service in two processes with a proxy in front."""
 
-import json
 import os
-import shutil
 import signal
 import socket
 import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from subprocess import PIPE
@@ -15,7 +12,8 @@ from subprocess import PIPE
 import pytest
 import trio
 
-from tests.loopback import PATIENCE_SECONDS, receive_answer
+from tests.loopback import PATIENCE_SECONDS
+from tests.programs import find_program
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "examples/deploy"
@@ -45,9 +43,6 @@ PROXIES = [
     pytest.param("haproxy", marks=pytest.mark.program("haproxy")),
     pytest.param("passed_on", marks=pytest.mark.program("haproxy")),
 ]
-# On one connection, before a client opens a new one: a proxy that knows of no requests chooses an
-# instance for a connection.
-REQUEST_COUNT = 25
 
 
 class Instance:
@@ -58,10 +53,19 @@ class Instance:
             127.0.0.0/8, nobody else takes that port between two starts.
         delay: Its `shutdown_delay`.
         proxies: Whose connections begin with a PROXY header.
+        listening: A socket that it is started with, as systemd does it.
     """
 
-    def __init__(self, bind: str, *, delay: float, proxies: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        bind: str,
+        *,
+        delay: float,
+        proxies: Sequence[str] = (),
+        listening: socket.socket | None = None,
+    ) -> None:
         self.bind = bind
+        self._listening = listening
         self._options = [f"--timeout-shutdown-delay={delay}", "--no-access-log"]
         self._options += [f"--proxy-protocol={network}" for network in proxies]
         self._process: trio.Process | None = None
@@ -75,9 +79,17 @@ class Instance:
     async def start(self) -> None:
         """Start it, and wait until it accepts connections."""
         command = [sys.executable, "-m", "hump_trio", APP, f"--bind={self.bind}", *self._options]
-        self._process = await trio.lowlevel.open_process(command, cwd=ROOT, stderr=PIPE)
+        descriptors = []
+        if self._listening is not None:
+            descriptors.append(number := self._listening.fileno())
+            activate = f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{number}'
+            command = ["bash", "-c", activate, "bash", *command]
+        self._process = await trio.lowlevel.open_process(
+            command, cwd=ROOT, stderr=PIPE, pass_fds=descriptors
+        )
         line = await self.read_line("serving at")
-        self.bind = line.rsplit(" ", 1)[1].removeprefix("http://")
+        if self.bind.endswith(":0"):
+            self.bind = line.rsplit(" ", 1)[1].removeprefix("http://")
 
     async def read_line(self, text: str) -> str:
         """Return the next line of its log that has a text."""
@@ -242,66 +254,7 @@ async def deployed(
 
 
 def program(name: str) -> str:
-    """Return where a program is; a user's PATH needn't lead to those of administrators."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    """Return where a program is that a test is marked with."""
+    path = find_program(name)
     assert path is not None
     return path
-
-
-class Load:
-    """Clients that ask one request after the other and forgive nothing.
-
-    Args:
-        address: Where they ask.
-
-    Attributes:
-        answers: How many requests of which method got which status.
-        processes: How many were answered by which process.
-        broken: What went wrong on connections.
-    """
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.address = address
-        self.answers: Counter[tuple[str, int]] = Counter()
-        self.processes: Counter[int] = Counter()
-        self.broken: list[str] = []
-        self._over = False
-        self._answered = trio.lowlevel.ParkingLot()
-
-    @asynccontextmanager
-    async def of(self, clients: int) -> AsyncIterator[None]:
-        """Ask while the body runs, and then have what was begun answered."""
-        async with trio.open_nursery() as nursery:
-            for number in range(clients):
-                nursery.start_soon(self._ask_on, number)
-            yield
-            self._over = True
-
-    async def wait(self, condition: Callable[[], bool]) -> None:
-        """Wait for what the answers tell."""
-        with trio.fail_after(PATIENCE_SECONDS):
-            while not condition():
-                await self._answered.park()
-
-    async def _ask_on(self, number: int) -> None:
-        while not self._over:
-            async with await trio.open_tcp_stream(*self.address) as stream:
-                for _ in range(REQUEST_COUNT):
-                    number += 1
-                    if self._over or not await self._ask(stream, ("GET", "POST")[number % 2]):
-                        break
-
-    async def _ask(self, stream: trio.SocketStream, method: str) -> bool:
-        """Ask once; returns whether the connection goes on."""
-        length = "content-length: 3\r\n\r\ntea" if method == "POST" else "\r\n"
-        try:
-            await stream.send_all(f"{method} / HTTP/1.1\r\nhost: a\r\n{length}".encode())
-            head, _, body = (await receive_answer(stream)).partition(b"\r\n\r\n")
-        except (AssertionError, trio.BrokenResourceError) as error:
-            self.broken.append(f"{method}: {error}")
-            return False
-        self.answers[method, int(head.split()[1])] += 1
-        if head.startswith(b"HTTP/1.1 200 "):
-            self.processes[json.loads(body)["process"]] += 1
-        self._answered.unpark_all()
-        return b"\r\nconnection: close" not in head.lower()

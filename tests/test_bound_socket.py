@@ -290,7 +290,7 @@ async def test_sockets_that_were_opened_elsewhere(app: Hump, tmp_path: Path) -> 
 async def test_https_without_a_certificate() -> None:
     """Is an error, not plain text at a place that was meant to be secure."""
     app = Hump(binds=["https://127.0.0.1:0"])
-    with pytest.raises(BindError, match=r"cannot listen on https://127.0.0.1:0: there is no TLS"):
+    with pytest.raises(BindError, match=r"cannot listen on https://127.0.0.1:0: HTTPS takes tls"):
         await app.serve()
 
 

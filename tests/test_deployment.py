@@ -1,11 +1,13 @@
 """Behind nginx and HAProxy, as the examples configure them, instances come and go unnoticed."""
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
-from tests.deployment import PROXIES, Instance, Load, deployed
+from tests.deployment import PROXIES, Instance, deployed, started
+from tests.load import Load
 
 CLIENT_COUNT = 16
 
@@ -53,3 +55,19 @@ async def test_crash_is_seen_by_few(proxy: str, tmp_path: Path) -> None:
     assert set(load.answers) <= {("GET", 200), ("POST", 200), ("POST", 502)}
     assert all(text.startswith("POST") for text in load.broken)  # HAProxy closes without a 502
     assert load.answers["POST", 502] + len(load.broken) <= CLIENT_COUNT
+
+
+async def test_socket_of_systemd_outlives_restarts() -> None:
+    """Who comes while an instance is restarted waits: nobody needs another one, nor a proxy."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        instance = Instance("systemd", delay=0.0, listening=listening)
+        async with started(instance):
+            load = Load(listening.getsockname())
+            async with load.of(CLIENT_COUNT):
+                for _ in range(2):
+                    await wait_at_work(instance, load)
+                    assert await instance.stop() == 0
+                    await instance.start()
+                await wait_at_work(instance, load)
+    assert not load.broken
+    assert set(load.answers) == {("GET", 200), ("POST", 200)}

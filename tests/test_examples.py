@@ -30,7 +30,7 @@ from hump_trio import Hump
 from hump_trio.testing import RawConnection, client, connect
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
 # What the README of Hump, the asyncio framework, shows: two whole programs.
 HUMP_PROGRAMS = {

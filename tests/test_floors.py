@@ -93,6 +93,7 @@ FLOORS = [
         "port_owner",
         "service_manager",
         "unix_socket",
+        "turns",
         "bound_socket",
         "listeners",
         "statistics",
@@ -125,6 +126,13 @@ FLOORS = [
         "command.pid_file",
         "command.blocking_watch",
         "command.greeting",
+        "command.control",
+        "command.worker",
+        "command.worker_process",
+        "command.supervised_worker",
+        "command.shared_sockets",
+        "command.reload",
+        "command.supervisor",
         "command.main",
         "__main__",
     ],
@@ -140,6 +148,7 @@ OPTIONAL = {
     ("json_text", "msgspec"),
     ("multipart", "python_multipart"),
     ("listeners", "resource"),
+    ("command.reload", "watchfiles"),
 }
 
 

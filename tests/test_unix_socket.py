@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -217,14 +218,36 @@ async def test_a_start_that_fails_leaves_no_file(path: Path) -> None:
     assert app.addresses == ()
 
 
+class Stuck(trio.abc.HostnameResolver):
+    """Never finds a name."""
+
+    async def getaddrinfo(
+        self,
+        host: bytes | None,
+        port: bytes | str | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[Any]:
+        """Wait."""
+        await trio.sleep_forever()
+
+    async def getnameinfo(
+        self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
+    ) -> tuple[str, str]:
+        """Return nothing: nobody asks."""
+        raise AssertionError("not asked for")
+
+
 async def test_a_start_that_is_cancelled_leaves_no_file(path: Path) -> None:
-    """Here while the other bind is still to be opened."""
-    app = Hump(binds=[f"unix:{path}", "127.0.0.1:0"])
+    """Here while the name of the other bind is looked up."""
+    trio.socket.set_custom_hostname_resolver(Stuck())
+    app = Hump(binds=[f"unix:{path}", "somewhere.test:80"])
     async with trio.open_nursery() as nursery:
         nursery.start_soon(app.serve)
-        while mode_of(path) is None:
-            await trio.lowlevel.checkpoint()
-        assert not app.addresses
+        await trio.testing.wait_all_tasks_blocked()
+        assert connects(path)
         nursery.cancel_scope.cancel()
     assert mode_of(path) is None
 

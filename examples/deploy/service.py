@@ -1,12 +1,11 @@
 """A service behind a load balancer: health routes, who asks, and times that fit those in front.
 
-Every configuration beside this file runs it; a test holds their numbers against these.
+The configurations beside this file run it; a test holds their numbers against these.
 
-Try: curl http://localhost:8342/ready; curl http://localhost:8342/ -H 'X-Forwarded-For: 203.0.113.7'
-     and ask again just after Ctrl-C: for five seconds /ready is 503 and all the rest goes on
+Try: hump-trio examples.deploy.service:app --bind :8342
+     curl http://localhost:8342/ready (once more after Ctrl-C: 503, and for 5 s the rest goes on)
 """
 
-import logging
 import os
 from collections.abc import AsyncIterator
 
@@ -19,7 +18,7 @@ TIMEOUTS = Timeouts(
     handler=15,  # shorter than proxies wait: what is slow is answered, not asked a second time
     shutdown_delay=5,  # longer than health checks take to see that /ready is red
     shutdown=15,  # as long as a handler may take, so that none is cut
-    cleanup=3,  # the end comes after 5 + 15 + 3 + 1 = 24 s at the latest, before anybody kills it
+    cleanup=3,  # it has ended after 5 + 15 + 3 + 1 = 24 s, before anybody kills it
 )
 PROXIES = ["unix", "127.0.0.1", "10.0.0.1"]  # no wider: whoever is in here can be anybody
 app = Hump("", 8342, timeouts=TIMEOUTS)
@@ -31,14 +30,14 @@ async def ready() -> Response:
     return Response("draining", statuses.SERVICE_UNAVAILABLE) if app.draining else Response("ready")
 
 
-@app.get("/live")
+@app.get("/live")  # which asks nobody else: a slow database would have every instance killed
 async def live() -> str:
-    return "alive"  # and nothing else is asked: a slow database would have every instance killed
+    return "alive"
 
 
 @app.route("/", methods=["GET", "POST"])
 async def index(request: Request) -> dict[str, str | int | None]:
-    client = request.client[0] if request.client else None
+    client = request.client and request.client[0]
     return {"process": os.getpid(), "client": client, "scheme": request.scheme}
 
 
@@ -47,16 +46,16 @@ async def upload(request: Request) -> dict[str, int]:
     return {"bytes": sum([len(part) async for part in request.stream])}
 
 
+async def tick() -> AsyncIterator[int]:
+    for number in range(10):
+        yield number
+        await trio.sleep(1)
+
+
 @app.get("/events")
 async def events() -> EventStream:
-    async def tick() -> AsyncIterator[int]:
-        for number in range(10):
-            yield number
-            await trio.sleep(1)
-
     return EventStream(tick())
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level="INFO")  # shows a line for each request, too
     trio.run(app.serve)

@@ -2,14 +2,16 @@
 
 import logging
 import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
+from socket import socket
 from typing import Any
 
 import trio
@@ -22,7 +24,10 @@ from hump_trio.command.logs import is_coloured, logging_to
 from hump_trio.command.option_table import HELP
 from hump_trio.command.options import Options, UsageError, parse_options
 from hump_trio.command.pid_file import PidFileError, pid_file
+from hump_trio.command.reload import ReloadError
 from hump_trio.command.routes_table import render_routes
+from hump_trio.command.supervisor import supervise
+from hump_trio.command.worker import serve_as_worker, take_control
 from hump_trio.dispatch import Dispatcher, leaves_of
 from hump_trio.exceptions import BindError, TlsError
 from hump_trio.tls import TLS, Credentials
@@ -34,7 +39,7 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 STDERR = 2
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 # What needs no traceback: it isn't the server that is wrong.
-PLAIN_ERRORS = (BindError, LoadError, PidFileError, TlsError)
+PLAIN_ERRORS = (BindError, LoadError, PidFileError, ReloadError, TlsError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,8 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 after a graceful end, 1 for a failure to load, to listen or to serve, 2 for a mistake
         on the command line, 130 for Ctrl-C before anything is served.
     """
+    control = take_control(os.environ)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        options = parse_options(sys.argv[1:] if arguments is None else arguments, os.environ)
+        options = parse_options(arguments, os.environ)
     except UsageError as error:
         return fail(str(error), USAGE)
     if options.help or options.version:
@@ -56,20 +63,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         with logging_to(STDERR, options, os.environ):
-            return run(options)
+            return run(options, arguments, control)
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def run(options: Options) -> int:
-    """Do what the options ask for, and say what goes wrong."""
+def run(options: Options, arguments: Sequence[str], control: socket | None) -> int:
+    """Do what the options ask for, and say what goes wrong.
+
+    Args:
+        options: What was asked for.
+        arguments: They too, for workers.
+        control: Of a worker.
+    """
+    asks = options.check or options.routes
     try:
+        if control is None and not asks and (options.workers > 1 or options.reload):
+            return start_workers(options, arguments)
         app = load_app(options.app)
         override(app, options, os.environ)
-        if options.check or options.routes:
+        if asks:
             print(describe_app(app, options), end="")
+        elif control is not None:
+            run_watched(partial(serve_as_worker, app, control), options)
         else:
-            serve(app, options)
+            with pid_file_of(options):
+                run_watched(partial(app.serve, task_status=greeting_of(options)), options)
     except Exception as error:
         failures = list(leaves_of(error))
         if all(isinstance(each, PLAIN_ERRORS) for each in failures):
@@ -82,11 +101,16 @@ def run(options: Options) -> int:
     return 0
 
 
+def is_activated(environment: Mapping[str, str]) -> bool:
+    """Tell whether a service manager has opened sockets for this process."""
+    return environment.get("LISTEN_PID") == str(os.getpid())
+
+
 def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -> None:
     """Let the options have the last word over what an app says of itself."""
     if options.bind:
         app.binds = options.bind
-    elif environment.get("LISTEN_PID") == str(os.getpid()):
+    elif is_activated(environment):
         app.binds = ("systemd",)
     app.sockets = replace(app.sockets, **options.sockets)
     app.limits = replace(app.limits, **options.limits)
@@ -100,16 +124,45 @@ def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -
         )
 
 
-def serve(app: Hump[Any], options: Options) -> None:
-    """Serve an app in this process, until it has ended gracefully."""
-    coloured = is_coloured(STDERR, os.environ)
-    person = os.isatty(STDERR) and options.log_format == "text"
-    greeting = Greeting(sys.stderr if person else None, coloured=coloured)
-    keeping = pid_file(Path(options.pid_file)) if options.pid_file else nullcontext()
+def start_workers(options: Options, arguments: Sequence[str]) -> int:
+    """Serve by processes of their own, which are given the same arguments."""
+    command = [sys.executable, "-m", "hump_trio", *arguments]
+    if not options.bind and is_activated(os.environ):
+        command += ["--bind", "systemd"]  # they can't see it: the variable names this process
+    folders = [Path(each) for each in options.reload_dir] if options.reload else []
+    with pid_file_of(options):
+        status = trio.run(
+            partial(
+                supervise,
+                command,
+                workers=options.workers,
+                worker_timeout=options.worker_timeout,
+                reload=folders,
+                task_status=greeting_of(options),
+            )
+        )
+    if status < 0:  # a second signal: who waits for this process is told so
+        signal.signal(-status, signal.SIG_DFL)
+        signal.raise_signal(-status)
+    return status
+
+
+def run_watched(serve: Callable[[], Awaitable[None]], options: Options) -> None:
+    """Run Trio until all is served, with a look at code that blocks if that is asked for."""
     seconds = options.blocking_seconds
-    with keeping, BlockingWatch(seconds) if seconds else nullcontext() as watch:
-        instruments = [] if watch is None else [watch]
-        trio.run(partial(app.serve, task_status=greeting), instruments=instruments)
+    with BlockingWatch(seconds) if seconds else nullcontext() as watch:
+        trio.run(serve, instruments=[] if watch is None else [watch])
+
+
+def pid_file_of(options: Options) -> AbstractContextManager[None]:
+    """Return what keeps the file of the process that signals are for."""
+    return pid_file(Path(options.pid_file)) if options.pid_file else nullcontext()
+
+
+def greeting_of(options: Options) -> Greeting:
+    """Return what greets a person; nobody, where that isn't one who reads."""
+    person = os.isatty(STDERR) and options.log_format == "text"
+    return Greeting(sys.stderr if person else None, coloured=is_coloured(STDERR, os.environ))
 
 
 def describe_app(app: Hump[Any], options: Options) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 import trustme
 
 from hump_trio import TLS, BindError, Hump
@@ -207,10 +208,10 @@ def test_two_addresses_that_cannot_be_had(
 ) -> None:
     """In a group, too, an error that is clear by itself is one line."""
 
-    def fail(app: Hump[Any], options: Any) -> None:
+    def fail(serve: Any, options: Any) -> None:
         raise ExceptionGroup("", [BindError("here", "taken"), BindError("there", "taken")])
 
-    monkeypatch.setattr(main_module, "serve", fail)
+    monkeypatch.setattr(main_module, "run_watched", fail)
     assert main([HELLO]) == 1
     assert capfd.readouterr().err == "hump-trio: cannot listen on here: taken\n"
 
@@ -237,3 +238,104 @@ def test_what_is_served(
     assert "keeps all others waiting" in said.err
     assert not (tmp_path / "a.pid").exists()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+class FakeSupervisor:
+    """Stands in for `supervise`; it starts nothing.
+
+    Attributes:
+        calls: What it was asked for.
+        status: What it returns.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[list[str], dict[str, Any]]] = []
+        self.status: int = 0
+
+    async def supervise(
+        self, command: list[str], *, task_status: trio.TaskStatus[tuple[str, ...]], **options: Any
+    ) -> int:
+        """Note what was asked for."""
+        task_status.started(())
+        self.calls.append((command, options))
+        return self.status
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> FakeSupervisor:
+    """What workers would be started by."""
+    fake = FakeSupervisor()
+    monkeypatch.setattr(main_module, "supervise", fake.supervise)
+    return fake
+
+
+@pytest.mark.parametrize(
+    ("arguments", "workers", "seconds", "folders"),
+    [
+        (["--workers", "2"], 2, 30, []),
+        (["--workers", "3", "--worker-timeout", "5"], 3, 5, []),
+        (["--reload"], 1, 30, [Path()]),
+        (["--reload", "--reload-dir", "a", "--reload-dir", "b"], 1, 30, [Path("a"), Path("b")]),
+    ],
+)
+def test_processes_of_their_own(
+    arguments: list[str], workers: int, seconds: int, folders: list[Path],
+    supervisor: FakeSupervisor,
+) -> None:  # fmt: skip
+    """They are given the same arguments; the app, which isn't there, isn't looked at before."""
+    assert main(["nothing_here", *arguments]) == 0
+    [(command, options)] = supervisor.calls
+    assert command == [sys.executable, "-m", "hump_trio", "nothing_here", *arguments]
+    assert options == {"workers": workers, "worker_timeout": seconds, "reload": folders}
+
+
+def test_workers_are_told_of_activated_sockets(
+    supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which are this process's own, so they can't find out by themselves."""
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+    for more in ([], ["--bind", ":80"]):
+        assert main([HELLO, "--workers", "2", *more]) == 0
+    assert [command[-2:] for command, _ in supervisor.calls] == [
+        ["--bind", "systemd"],
+        ["--bind", ":80"],
+    ]
+
+
+def test_a_second_signal_ends_the_supervisor(
+    supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it ends any process: who waits for it is told so."""
+    raised: list[int] = []
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    before = signal.getsignal(signal.SIGTERM)
+    supervisor.status = -signal.SIGTERM
+    try:
+        main([HELLO, "--workers", "2"])
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert raised == [signal.SIGTERM]
+
+
+def test_reload_needs_a_library(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without it, one line says how to get it."""
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    assert main([HELLO, "--reload"]) == 1
+    assert capfd.readouterr().err.startswith("hump-trio: --reload needs watchfiles: ")
+
+
+def test_a_worker(supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serves the app, with the options applied, for the supervisor that has started it."""
+    served: list[tuple[int, Any]] = []
+
+    async def serve_as_worker(app: Hump[Any], control: Any) -> None:
+        served.append((app.limits.head_bytes, control))
+
+    monkeypatch.setattr(main_module, "take_control", lambda environment: "control")
+    monkeypatch.setattr(main_module, "serve_as_worker", serve_as_worker)
+    assert main([HELLO, "--workers", "2", "--limit-head-bytes", "99"]) == 0
+    assert served == [(99, "control")]
+    assert supervisor.calls == []

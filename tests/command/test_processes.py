@@ -168,3 +168,15 @@ async def test_a_second_process_says_who_was_first(tmp_path: Path) -> None:
         assert third.said.count("\n") == 1
         assert f"cannot listen on {url.removeprefix('http://')}" in third.said
         assert await first.end() == 0
+
+
+async def test_workers(tmp_path: Path) -> None:
+    """Several processes serve one socket; the file names the one that signals are for."""
+    pid_file = tmp_path / "app.pid"
+    async with started(*HELLO, "--workers", "2", "--pid-file", str(pid_file)) as program:
+        url = await program.wait_url()
+        async with httpx.AsyncClient(base_url=url) as http:
+            assert (await http.get("/")).text == "Hello, world!"
+        assert pid_file.read_text() == f"{program.process.pid}\n"
+        assert await program.end() == 0
+    assert not pid_file.exists()

@@ -1,0 +1,150 @@
+"""The channel between a supervisor and a worker: lines of JSON and descriptors on a Unix socket.
+
+What the messages mean is known by `supervised_worker` and `worker`.
+"""
+
+import array
+import json
+import os
+import socket
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import trio
+
+__all__ = ["DESCRIPTOR_COUNT", "Channel", "Message"]
+
+# What one message can carry (SCM_MAX_FD of Linux): more sockets than a server listens on.
+DESCRIPTOR_COUNT = 253
+# More than the longest message has: a hello with hundreds of binds.
+LINE_BYTES = 256 * 1024
+RECEIVE_BYTES = 16 * 1024
+# Linux can do it at once; elsewhere a program that is started just then might inherit one.
+CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+
+Message: TypeAlias = dict[str, Any]
+
+
+class Channel:
+    """One end of the channel, which owns its socket and every descriptor that comes with it.
+
+    A message and its descriptors are one: who has received the message has them all.
+
+    Args:
+        sock: One of a pair of Unix stream sockets.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._unread = bytearray()
+        self._descriptors: list[int] = []
+
+    def __enter__(self) -> Self:
+        """Close it at the end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def send(self, kind: str, *, descriptors: Sequence[int] = (), **values: Any) -> None:
+        """Send a message, as the only task that does.
+
+        Args:
+            kind: What it is.
+            descriptors: Copies of them go with it; the caller's stay open.
+            values: What it says, as JSON has it.
+
+        Raises:
+            trio.BrokenResourceError: The other side has ended.
+
+        Descriptors are sent before anything else runs, so that nobody has closed them yet.
+
+        Cancellation: a checkpoint; if the message was sent by half then, the channel is of no use.
+        """
+        message = {"kind": kind, "descriptors": len(descriptors), **values}
+        unsent = json.dumps(message).encode() + b"\n"
+        while unsent:
+            try:
+                if descriptors:
+                    sent_bytes = socket.send_fds(self._sock, [unsent], descriptors)
+                else:
+                    sent_bytes = self._sock.send(unsent)
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._sock)
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError("the other side has ended") from error
+            unsent = unsent[sent_bytes:]
+            descriptors = ()  # they go with the first byte
+        await trio.lowlevel.checkpoint()
+
+    async def receive(self) -> tuple[Message, list[int]] | None:
+        """Return the next message and its descriptors, which are the caller's; None: the end.
+
+        Raises:
+            trio.BrokenResourceError: The other side has ended in mid-message, or talks nonsense.
+
+        Cancellation: a checkpoint; nothing is lost if cancelled here.
+        """
+        await trio.lowlevel.checkpoint()
+        while b"\n" not in self._unread:
+            if len(self._unread) > LINE_BYTES:
+                raise trio.BrokenResourceError("a message without an end")
+            await trio.lowlevel.wait_readable(self._sock)
+            if not self._receive_nowait():
+                if self._unread:
+                    raise trio.BrokenResourceError("the other side has ended in mid-message")
+                return None
+        line, _, self._unread = self._unread.partition(b"\n")
+        return self._parse(bytes(line))
+
+    def _receive_nowait(self) -> bool:
+        """Take in what there is; False at the end."""
+        room = socket.CMSG_SPACE(DESCRIPTOR_COUNT * array.array("i").itemsize)
+        try:
+            # Python 3.11's `socket.recv_fds` forgets its flags.
+            data, ancillary, _, _ = self._sock.recvmsg(RECEIVE_BYTES, room, CLOSE_ON_EXEC)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False  # a reset: there were messages that the other side has not read
+        for level, kind, content in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                found = array.array("i")
+                found.frombytes(content[: len(content) - len(content) % found.itemsize])
+                self._descriptors.extend(found)
+        for each in self._descriptors:
+            os.set_inheritable(each, False)
+        self._unread += data
+        return bool(data)
+
+    def _parse(self, line: bytes) -> tuple[Message, list[int]]:
+        """Return a message and the descriptors that came with it.
+
+        Raises:
+            trio.BrokenResourceError: It is none.
+        """
+        try:
+            message = json.loads(line)
+            kind, count = message["kind"], message["descriptors"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise trio.BrokenResourceError(f"not a message: {line[:80]!r}") from error
+        if not isinstance(kind, str) or count not in range(len(self._descriptors) + 1):
+            raise trio.BrokenResourceError(f"not all of a message has come: {line[:80]!r}")
+        taken, self._descriptors = self._descriptors[:count], self._descriptors[count:]
+        return message, taken
+
+    def close(self) -> None:
+        """Close it, and the descriptors nobody has taken. Any number of calls are one."""
+        if self._sock.fileno() != -1:
+            trio.lowlevel.notify_closing(self._sock)
+        self._sock.close()
+        while self._descriptors:
+            os.close(self._descriptors.pop())

@@ -1,0 +1,78 @@
+"""Files that change, for ``--reload``."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import trio
+
+from hump_trio.exceptions import HumpError
+
+__all__ = ["ReloadError", "check_watchfiles", "watch_folders"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
+
+# How often the watching thread looks whether it is to end, at the latest.
+STOP_MILLISECONDS = 500
+
+
+class ReloadError(HumpError, RuntimeError):
+    """Files that can't be watched."""
+
+
+def check_watchfiles() -> None:
+    """Refuse to go on without the library.
+
+    Raises:
+        ReloadError: It isn't installed.
+    """
+    if find_spec("watchfiles") is None:
+        raise ReloadError("--reload needs watchfiles: pip install 'hump-trio[reload]'")
+
+
+async def watch_folders(folders: Sequence[Path], changed: Callable[[list[str]], None]) -> None:
+    """Tell of Python files that change, for ever.
+
+    Hidden folders and those of caches and virtual environments are left out, as by watchfiles'
+    `PythonFilter`. If a folder can't be watched, that is logged, and nothing is told.
+
+    Args:
+        folders: Watched with all that is in them.
+        changed: Called with the paths of the files, some of which may be gone.
+
+    Cancellation: a checkpoint; the thread that watches has ended then.
+    """
+    stopping = threading.Event()
+
+    async def stop_when_cancelled() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            stopping.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stop_when_cancelled)
+        try:
+            await trio.to_thread.run_sync(watch, folders, changed, stopping)
+        except (OSError, RuntimeError) as error:
+            logger.error("files can't be watched: %s", error)
+            await trio.sleep_forever()
+
+
+def watch(
+    folders: Sequence[Path], changed: Callable[[list[str]], None], stopping: threading.Event
+) -> None:
+    """Watch in a thread, until told to stop."""
+    from watchfiles import PythonFilter, watch
+
+    changes = watch(
+        *folders,
+        watch_filter=PythonFilter(),
+        stop_event=stopping,
+        rust_timeout=STOP_MILLISECONDS,
+        raise_interrupt=False,
+    )
+    for found in changes:
+        trio.from_thread.run_sync(changed, sorted({path for _, path in found}))

@@ -1,0 +1,201 @@
+"""A worker as its supervisor sees it: what it says, how long it is waited for, how it ends."""
+
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TypeAlias
+
+import trio
+
+from hump_trio.bound_socket import BoundSocket
+from hump_trio.command.control import Channel, Message
+from hump_trio.command.worker_process import Process
+from hump_trio.settings import Sockets
+
+__all__ = ["OpenSockets", "SupervisedWorker"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
+
+# Returns what a worker is to serve; None if it can't be had.
+OpenSockets: TypeAlias = Callable[
+    [tuple[str, ...], Sockets], Awaitable[Sequence[BoundSocket] | None]
+]
+
+# Importing a program and starting its lifespan may take so many times the worker's timeout.
+START_TIMEOUTS = 10
+# A worker beats so many times in its timeout: some may come late.
+BEATS = 6
+# Beyond what the shutdown of a worker may take: for the interpreter to end.
+MARGIN_SECONDS = 2.0
+# For a worker that is stuck to print its stacks.
+STACK_SECONDS = 2.0
+# For the kernel to end a process that is killed when the supervisor is cancelled.
+REAP_SECONDS = 5.0
+
+
+class SupervisedWorker:
+    """One worker.
+
+    Args:
+        launch: Starts its process.
+        timeout: Seconds without a sign of life after which it is killed.
+        open_sockets: Gives the sockets that it asks for.
+        turns: The descriptor of `open_turns`, if there is one.
+        place: Its own there, if it has one.
+        on_ready: Called when it serves them.
+
+    Attributes:
+        place: Its own among those of `open_turns`.
+        delay_seconds: How long it goes on accepting after it is asked to end.
+        addresses: The URLs it serves at.
+        ready: Whether it has served.
+        started: When its process was, on Trio's clock.
+        settled: Set when it is ready, or has ended.
+        ended: Set when its process has ended.
+    """
+
+    def __init__(
+        self,
+        launch: Callable[[], Process],
+        *,
+        timeout: float,
+        open_sockets: OpenSockets,
+        on_ready: Callable[[], None],
+        turns: int | None = None,
+        place: int | None = None,
+    ) -> None:
+        self.place: int | None = place
+        self.delay_seconds: float = 0.0
+        self.addresses: tuple[str, ...] = ()
+        self.ready: bool = False
+        self.started: float = trio.current_time()
+        self.settled: trio.Event = trio.Event()
+        self.ended: trio.Event = trio.Event()
+        self._launch = launch
+        self._timeout = timeout
+        self._open_sockets = open_sockets
+        self._on_ready = on_ready
+        self._process: Process | None = None
+        self._turns = turns
+        self._asked = trio.Event()
+        self._grace_seconds: float | None = None  # known from its hello
+        self._doubted = False
+        self._patience = trio.CancelScope(deadline=self.started + START_TIMEOUTS * timeout)
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number; None if it wasn't started."""
+        return None if self._process is None else self._process.pid
+
+    async def live(self) -> int:
+        """Start it, and see it through to its end.
+
+        Returns:
+            The exit status of the process, negative for a signal; 1 if it can't be started.
+
+        Cancellation: the process is killed and waited for.
+        """
+        try:
+            process = self._process = self._launch()
+        except OSError as error:
+            logger.error("a worker can't be started: %s", error)
+            self._end()
+            return 1
+        status: int | None = None
+        try:
+            with Channel(process.control) as channel:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._listen, channel, nursery)
+                    status = await self._wait(process)
+                    nursery.cancel_scope.cancel()
+            return status
+        finally:
+            if status is None:
+                process.kill(signal.SIGKILL)
+                with trio.move_on_after(REAP_SECONDS, shield=True):
+                    await process.wait()
+            self._end()
+
+    def _end(self) -> None:
+        """Tell that there is no process any more."""
+        self.settled.set()
+        self.ended.set()
+
+    def kill(self, number: signal.Signals) -> None:
+        """Send it a signal, if it has a process."""
+        if self._process is not None:
+            self._process.kill(number)
+
+    def drain(self, seconds: float | None = None) -> None:
+        """Ask it to end gracefully; any number of calls are one.
+
+        Args:
+            seconds: After which it is killed; None: what it has asked for, and a little more.
+        """
+        if self._asked.is_set():
+            return
+        self._asked.set()
+        if self._grace_seconds is None:  # it isn't listening yet, and has nothing to end
+            self.kill(signal.SIGTERM)
+        grace_seconds = self._grace_seconds or MARGIN_SECONDS
+        self._wait_for(grace_seconds if seconds is None else seconds)
+
+    def _wait_for(self, seconds: float) -> None:
+        """Be patient for so long from now on."""
+        self._patience.deadline = trio.current_time() + seconds
+
+    async def _wait(self, process: Process) -> int:
+        """Wait until the process has ended, and end it if it takes too long."""
+        while True:
+            with self._patience:
+                return await process.wait()
+            if self._doubted or self._asked.is_set():
+                break
+            # If it is this process that was stopped for a while, the beats are yet to be read.
+            self._doubted = True
+            self._patience = trio.CancelScope(deadline=trio.current_time() + self._timeout / 2)
+        if self._asked.is_set():
+            logger.error("worker %d doesn't end and is killed", process.pid)
+        else:
+            logger.error("worker %d shows no sign of life and is killed; its stacks:", process.pid)
+            process.kill(signal.SIGABRT)
+            with trio.move_on_after(STACK_SECONDS):
+                return await process.wait()
+        process.kill(signal.SIGKILL)
+        return await process.wait()
+
+    async def _listen(self, channel: Channel, nursery: trio.Nursery) -> None:
+        """Take in what the worker says, until it falls silent."""
+        with suppress(trio.BrokenResourceError):
+            while (received := await channel.receive()) is not None:
+                message, _ = received
+                if message["kind"] == "hello":
+                    nursery.start_soon(self._answer, channel, message)
+                    continue
+                if message["kind"] == "ready":
+                    self.addresses = tuple(message["addresses"])
+                    self.ready = True
+                    self.settled.set()
+                    self._on_ready()
+                self._doubted = False
+                if not self._asked.is_set():
+                    self._wait_for(self._timeout / 2)
+
+    async def _answer(self, channel: Channel, hello: Message) -> None:
+        """Give the worker its sockets, and word when it is to end."""
+        self._grace_seconds = hello["shutdown_seconds"] + MARGIN_SECONDS
+        self.delay_seconds = hello["delay_seconds"]
+        sockets = await self._open_sockets(tuple(hello["binds"]), Sockets(**hello["options"]))
+        with suppress(trio.BrokenResourceError):
+            if sockets is not None and not self._asked.is_set():
+                turns = [] if self._turns is None or self.place is None else [self._turns]
+                await channel.send(
+                    "sockets",
+                    descriptors=[*(each.socket.fileno() for each in sockets), *turns],
+                    binds=[each.bind.text for each in sockets],
+                    place=self.place if turns else None,
+                    beat_seconds=self._timeout / BEATS,
+                )
+            await self._asked.wait()
+            await channel.send("drain")
