@@ -92,7 +92,9 @@ class Server:
         return [
             SocketListener(
                 each,
-                partial(self._wait_room, each.turns),
+                partial(self._watchdog.wait_room, self._limit)
+                if each.turns is None
+                else partial(self._wait_turn, each.turns),
                 self._adopt,
                 self._readiness,
                 sockets.proxy_protocol,
@@ -101,10 +103,8 @@ class Server:
             for each in bound
         ]
 
-    async def _wait_room(self, turns: Turns | None) -> int:
-        """Wait until one more connection is welcome, and return how many are."""
-        if turns is None:
-            return await self._watchdog.wait_room(self._limit)
+    async def _wait_turn(self, turns: Turns) -> int:
+        """Wait as long as other processes are first and there is no room; return how much is."""
         welcome = await turns.wait(len(self._watchdog.connections))
         return min(await self._watchdog.wait_room(self._limit), welcome)
 
