@@ -4,6 +4,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from inspect import isasyncgenfunction, iscoroutinefunction, signature
 from types import SimpleNamespace
 from typing import (
@@ -359,7 +360,7 @@ class Hump(Router, Generic[S]):
         state = ServerState(dispatcher, self.limits, self.timeouts, self._server_field)
         server = self._server = Server(state)
         given = list(listeners or ())
-        handed = [BoundSocket(each.socket, each.bind) for each in sockets or ()]
+        handed = [replace(each, file=None) for each in sockets or ()]
 
         async def open_listeners() -> list[Any]:
             if listeners is None and sockets is None:

@@ -15,6 +15,7 @@ from hump_trio.exceptions import BindError
 from hump_trio.port_owner import find_port_owner
 from hump_trio.service_manager import take_activated
 from hump_trio.settings import Sockets
+from hump_trio.turns import Turns
 from hump_trio.unix_socket import FileIdentity, open_unix_socket, remove_socket_file
 
 __all__ = ["BoundSocket", "open_binds"]
@@ -31,11 +32,13 @@ class BoundSocket:
         socket: The socket, which this owns.
         bind: What asked for it.
         file: Tells the file of a Unix socket that was made for it from others.
+        turns: Whose turn it is to accept, where other processes do so too.
     """
 
     socket: socket.socket
     bind: Bind
     file: FileIdentity | None = None
+    turns: Turns | None = None
 
     @property
     def over_tcp(self) -> bool:

@@ -25,6 +25,7 @@ from hump_trio.settings import Sockets
 from hump_trio.statistics import ServerStatistics, collect_statistics, report
 from hump_trio.task_tree import innermost_tasks, place_of
 from hump_trio.transport import Transport
+from hump_trio.turns import Turns
 from hump_trio.watchdog import SWEEP_SECONDS, Watchdog
 
 __all__ = ["Server", "owns_signals"]
@@ -91,7 +92,7 @@ class Server:
         return [
             SocketListener(
                 each,
-                partial(self._watchdog.wait_room, self._limit),
+                partial(self._wait_room, each.turns),
                 self._adopt,
                 self._readiness,
                 sockets.proxy_protocol,
@@ -99,6 +100,13 @@ class Server:
             )
             for each in bound
         ]
+
+    async def _wait_room(self, turns: Turns | None) -> int:
+        """Wait until one more connection is welcome, and return how many are."""
+        if turns is None:
+            return await self._watchdog.wait_room(self._limit)
+        welcome = await turns.wait(self.state.connection_count)
+        return min(await self._watchdog.wait_room(self._limit), welcome)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run a function in the background, until it ends or a shutdown has waited long enough.

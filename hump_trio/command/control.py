@@ -53,37 +53,37 @@ class Channel:
     ) -> None:
         self.close()
 
-    async def send(
-        self, kind: str, *, sockets: Sequence[socket.socket] = (), **values: Any
-    ) -> None:
+    async def send(self, kind: str, *, descriptors: Sequence[int] = (), **values: Any) -> None:
         """Send a message, as the only task that does.
 
         Args:
             kind: What it is.
-            sockets: Copies of them go with it; the caller's stay open.
+            descriptors: Copies of them go with it; the caller's stay open.
             values: What it says, as JSON has it.
 
         Raises:
             trio.BrokenResourceError: The other side has ended.
 
+        Descriptors are sent before anything else runs, so that nobody has closed them yet.
+
         Cancellation: a checkpoint; if the message was sent by half then, the channel is of no use.
         """
-        message = {"kind": kind, "descriptors": len(sockets), **values}
+        message = {"kind": kind, "descriptors": len(descriptors), **values}
         unsent = json.dumps(message).encode() + b"\n"
-        descriptors = [each.fileno() for each in sockets]
         while unsent:
-            await trio.lowlevel.wait_writable(self._sock)
             try:
                 if descriptors:
                     sent_bytes = socket.send_fds(self._sock, [unsent], descriptors)
                 else:
                     sent_bytes = self._sock.send(unsent)
             except BlockingIOError:
-                continue  # there was room, but for less than the system takes at a time
+                await trio.lowlevel.wait_writable(self._sock)
+                continue
             except OSError as error:
                 raise trio.BrokenResourceError("the other side has ended") from error
             unsent = unsent[sent_bytes:]
-            descriptors = []  # they go with the first byte
+            descriptors = ()  # they go with the first byte
+        await trio.lowlevel.checkpoint()
 
     async def receive(self) -> tuple[Message, list[int]] | None:
         """Return the next message and its descriptors, which are the caller's; None: the end.

@@ -41,9 +41,13 @@ class SupervisedWorker:
         launch: Starts its process.
         timeout: Seconds without a sign of life after which it is killed.
         open_sockets: Gives the sockets that it asks for.
+        turns: The descriptor of `open_turns`, if there is one.
+        place: Its own there, if it has one.
         on_ready: Called when it serves them.
 
     Attributes:
+        place: Its own among those of `open_turns`.
+        delay_seconds: How long it goes on accepting after it is asked to end.
         addresses: The URLs it serves at.
         ready: Whether it has served.
         started: When its process was, on Trio's clock.
@@ -58,7 +62,11 @@ class SupervisedWorker:
         timeout: float,
         open_sockets: OpenSockets,
         on_ready: Callable[[], None],
+        turns: int | None = None,
+        place: int | None = None,
     ) -> None:
+        self.place: int | None = place
+        self.delay_seconds: float = 0.0
         self.addresses: tuple[str, ...] = ()
         self.ready: bool = False
         self.started: float = trio.current_time()
@@ -69,6 +77,7 @@ class SupervisedWorker:
         self._open_sockets = open_sockets
         self._on_ready = on_ready
         self._process: Process | None = None
+        self._turns = turns
         self._asked = trio.Event()
         self._grace_seconds: float | None = None  # known from its hello
         self._doubted = False
@@ -176,13 +185,16 @@ class SupervisedWorker:
     async def _answer(self, channel: Channel, hello: Message) -> None:
         """Give the worker its sockets, and word when it is to end."""
         self._grace_seconds = hello["shutdown_seconds"] + MARGIN_SECONDS
+        self.delay_seconds = hello["delay_seconds"]
         sockets = await self._open_sockets(tuple(hello["binds"]), Sockets(**hello["options"]))
         with suppress(trio.BrokenResourceError):
             if sockets is not None and not self._asked.is_set():
+                turns = [] if self._turns is None or self.place is None else [self._turns]
                 await channel.send(
                     "sockets",
-                    sockets=[each.socket for each in sockets],
+                    descriptors=[*(each.socket.fileno() for each in sockets), *turns],
                     binds=[each.bind.text for each in sockets],
+                    place=self.place if turns else None,
                     beat_seconds=self._timeout / BEATS,
                 )
             await self._asked.wait()

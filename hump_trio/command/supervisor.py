@@ -14,8 +14,9 @@ from typing import TypeAlias
 
 import trio
 
-from hump_trio.bound_socket import BoundSocket, open_binds
+from hump_trio.bound_socket import BoundSocket
 from hump_trio.command.reload import check_watchfiles, watch_folders
+from hump_trio.command.shared_sockets import SharedSockets
 from hump_trio.command.supervised_worker import SupervisedWorker
 from hump_trio.command.worker_process import Process, describe_status, start_process
 from hump_trio.exceptions import BindError
@@ -89,11 +90,9 @@ class Supervisor:
         self._nursery: trio.Nursery | None = None
         self._stopping = trio.Event()
         self._renewal = trio.Event()
-        self._opening = trio.Lock()
-        self._binds: tuple[str, ...] = ()
-        self._sockets: list[BoundSocket] = []
         self._was_ready = False  # any worker
         self._announced = False  # that all are
+        self._shared = SharedSockets(workers)
         self._status = 0
         self._failure: Exception | None = None
 
@@ -120,13 +119,13 @@ class Supervisor:
                         self._start_in(slot)
                     attendants.start_soon(self._obey, signals)
                     attendants.start_soon(self._renew)
+                    attendants.start_soon(self._let_go)
                     if self._watch is not None:
                         attendants.start_soon(self._watch, self._on_change)
                     await self._stopping.wait()
                 attendants.cancel_scope.cancel()
         finally:
-            for each in self._sockets:
-                each.close()
+            self._shared.close()
         if self._failure is not None:
             raise self._failure
         return self._status
@@ -166,11 +165,19 @@ class Supervisor:
             timeout=self._timeout,
             open_sockets=self._open_sockets,
             on_ready=self._on_ready,
+            turns=self._shared.turns,
+            place=self._shared.find_place({each.place for each in self._workers}),
         )
         self._workers.append(worker)
         assert self._nursery is not None
         self._nursery.start_soon(self._tend, slot, worker)
         return worker
+
+    async def _let_go(self) -> None:
+        """Give the sockets up when the workers do."""
+        await self._stopping.wait()
+        delays = [each.delay_seconds for each in self._workers]
+        await self._shared.let_go(max(delays, default=0))
 
     def _start_in(self, slot: Slot) -> None:
         """Start a worker in a place where none is."""
@@ -180,6 +187,7 @@ class Supervisor:
         """See a worker to its end, and have it replaced if that was too early."""
         status = await worker.live()
         self._workers.remove(worker)
+        self._shared.leave(worker.place)
         age = trio.current_time() - worker.started
         how = f"worker {worker.pid} has ended {describe_status(status)} after {age:.1f} s"
         if self._stopping.is_set() or slot.worker is not worker:
@@ -208,19 +216,12 @@ class Supervisor:
         self, binds: tuple[str, ...], sockets: Sockets
     ) -> Sequence[BoundSocket] | None:
         """Open what the first worker asks for, and give it to all; None if it can't be had."""
-        async with self._opening:
-            if not self._sockets and self._failure is None:
-                try:
-                    self._sockets = await open_binds(binds, sockets)
-                    self._binds = binds
-                except (BindError, ValueError) as error:
-                    self._failure = error
-                    self._stop()
-        if self._failure is not None:
+        try:
+            return await self._shared.open(binds, sockets)
+        except (BindError, ValueError) as error:
+            self._failure = self._failure or error
+            self._stop()
             return None
-        if binds != self._binds:
-            logger.warning("what is listened on changes by a restart alone: %s", " ".join(binds))
-        return self._sockets
 
     def _on_ready(self) -> None:
         """Tell when the last of the first workers is ready."""
@@ -260,6 +261,7 @@ class Supervisor:
         previous, slot.worker = slot.worker, worker
         slot.failures = 0
         if previous is not None:
+            self._shared.leave(previous.place)
             previous.drain()
             await previous.ended.wait()
         return True

@@ -18,6 +18,7 @@ from hump_trio.app import Hump
 from hump_trio.bind import parse_bind
 from hump_trio.bound_socket import BoundSocket
 from hump_trio.command.control import Channel
+from hump_trio.turns import Turns
 
 __all__ = ["CONTROL", "serve_as_worker", "take_control"]
 
@@ -142,14 +143,20 @@ async def converse(app: Hump, channel: Channel, nursery: trio.Nursery) -> None:
         "hello",
         binds=app.binds,
         options=asdict(app.sockets),
+        delay_seconds=timeouts.shutdown_delay,
         shutdown_seconds=timeouts.shutdown_delay + timeouts.shutdown + timeouts.cleanup + 1,
     )
     received = await channel.receive()
     if received is None or received[0]["kind"] != "sockets":
         return  # the end comes before the beginning
     message, descriptors = received
+    turns = None
+    if message["place"] is not None:
+        shared = descriptors.pop()
+        turns = Turns(shared, message["place"])
+        os.close(shared)
     sockets = [
-        BoundSocket(socket.socket(fileno=descriptor), parse_bind(text))
+        BoundSocket(socket.socket(fileno=descriptor), parse_bind(text), turns=turns)
         for descriptor, text in zip(descriptors, message["binds"], strict=True)
     ]
     announcement = Announcement()

@@ -1,0 +1,87 @@
+"""The sockets that several workers serve: opened once, and closed when nobody accepts any more."""
+
+import logging
+import os
+from collections.abc import Container, Sequence
+
+import trio
+
+from hump_trio.bound_socket import BoundSocket, open_binds
+from hump_trio.settings import Sockets
+from hump_trio.turns import Turns, open_turns
+
+__all__ = ["SharedSockets"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
+
+
+class SharedSockets:
+    """The sockets, and where workers note whose turn it is to accept.
+
+    Args:
+        workers: How many serve at a time.
+
+    Attributes:
+        bound: The sockets, once they are open.
+        turns: The descriptor of `open_turns`; None for a worker alone.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.bound: list[BoundSocket] = []
+        # A place for each worker, the one that replaces it, and one that is slow to end.
+        self.turns: int | None = open_turns(3 * workers) if workers > 1 else None
+        self._places = None if self.turns is None else Turns(self.turns)
+        self._binds: tuple[str, ...] = ()
+        self._opening = trio.Lock()
+
+    async def open(self, binds: tuple[str, ...], sockets: Sockets) -> Sequence[BoundSocket]:
+        """Open what the first worker asks for, and return it to all.
+
+        Raises:
+            BindError: It can't be had.
+            ValueError: A text isn't a bind.
+
+        Cancellation: a checkpoint; nothing is left open if cancelled here.
+        """
+        async with self._opening:
+            if not self._binds:
+                self.bound = await open_binds(binds, sockets)
+                self._binds = binds
+        if binds != self._binds:
+            logger.warning("what is listened on changes by a restart alone: %s", " ".join(binds))
+        return self.bound
+
+    async def let_go(self, delay_seconds: float) -> None:
+        """Close the sockets when workers that were asked to end accept no more.
+
+        Who is last to close one resets what waits to be accepted, and a worker looks for that
+        first. A file is removed when its workers are about to, and not before.
+
+        Args:
+            delay_seconds: How long the workers go on accepting.
+        """
+        for each in self.bound:
+            if each.file is None:
+                each.close()
+        await trio.sleep(delay_seconds)
+        self.close_sockets()
+
+    def close_sockets(self) -> None:
+        """Close the sockets and remove their files. Any number of calls are one."""
+        for each in self.bound:
+            each.close()
+
+    def close(self) -> None:
+        """Close everything; to be called once."""
+        self.close_sockets()
+        if self.turns is not None:
+            os.close(self.turns)
+
+    def find_place(self, taken: Container[int | None]) -> int | None:
+        """Return a place that no worker has, if there is one."""
+        return None if self._places is None else self._places.find_place(taken)
+
+    def leave(self, place: int | None) -> None:
+        """Let nobody wait for a worker that accepts no more."""
+        if self._places is not None and place is not None:
+            self._places.leave(place)
