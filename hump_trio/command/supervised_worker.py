@@ -92,10 +92,14 @@ class SupervisedWorker:
         """Start it, and see it through to its end.
 
         Returns:
-            The exit status of the process, negative for a signal; 1 if it can't be started.
+            The exit status of the process, negative for a signal; 1 if it can't be started, 0 if
+            it was asked to end before.
 
         Cancellation: the process is killed and waited for.
         """
+        if self._asked.is_set():
+            self._end()
+            return 0
         try:
             process = self._process = self._launch()
         except OSError as error:
