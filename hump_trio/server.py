@@ -105,7 +105,7 @@ class Server:
         """Wait until one more connection is welcome, and return how many are."""
         if turns is None:
             return await self._watchdog.wait_room(self._limit)
-        welcome = await turns.wait(self.state.connection_count)
+        welcome = await turns.wait(len(self._watchdog.connections))
         return min(await self._watchdog.wait_room(self._limit), welcome)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:

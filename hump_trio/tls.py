@@ -30,6 +30,11 @@ DEMANDS = {
 # Of TLS 1.2, those whose keys can't be had later (RFC 9325 section 4.2); those of 1.3 are fine.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
+# These versions of OpenSSL let a client choose ffdhe8192, which takes a processor 100 ms for each
+# handshake (CVE-2022-40735). Python can't leave that one out, only choose one; every client has
+# P-256 (RFC 8446 section 9.1). One that has guessed another one needs a round trip more.
+COSTLY_GROUPS = ((3, 0), (3, 5))
+
 
 @dataclass(frozen=True, slots=True)
 class TLS:
@@ -91,6 +96,8 @@ class TLS:
         context.set_ciphers(CIPHERS)
         context.set_alpn_protocols(["http/1.1"])
         context.options |= ssl.OP_NO_RENEGOTIATION
+        if COSTLY_GROUPS[0] <= ssl.OPENSSL_VERSION_INFO < COSTLY_GROUPS[1]:
+            context.set_ecdh_curve("prime256v1")
         context.num_tickets = 1  # enough for a client's next connection
         self._load_certificate(context)
         if self.client_ca is not None:

@@ -2,7 +2,7 @@
 
 import math
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
@@ -68,6 +68,13 @@ def client_context(**attributes: Any) -> ClientContext:
     return context
 
 
+async def begin(tls: ssl.SSLObject, send: Callable[[], Awaitable[None]]) -> None:
+    """Send what a client begins a handshake with."""
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    await send()
+
+
 class TlsClient(TlsTransport):
     """The client's end, which shakes hands at once.
 
@@ -96,6 +103,7 @@ class TlsClient(TlsTransport):
             if self._greeted:
                 return
             self._memory.set_window(math.inf)
+            await begin(self._tls, self._send_held)
             await self.handshake()
             while self._early:
                 data, self._early = self._early, b""
@@ -166,6 +174,13 @@ class End(TlsTransport):
     def __init__(self, inner: MemoryTransport, context: ssl.SSLContext) -> None:
         super().__init__(inner, context)
         self.inner: MemoryTransport = inner
+        self._begins = isinstance(context, ClientContext)
+
+    async def handshake(self) -> None:
+        """Shake hands; a client begins."""
+        if self._begins:
+            await begin(self._tls, self._send_held)
+        await super().handshake()
 
     @property
     def said_goodbye(self) -> bool:

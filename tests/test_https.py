@@ -101,6 +101,8 @@ async def test_curl_without_the_authority_is_not_fooled(app: Hump) -> None:
         (["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], "protocol version"),
         (["-tls1_2", "-cipher", "AES128-SHA"], "handshake failure"),
         (["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA256"], "handshake failure"),
+        (["-tls1_3", "-groups", "ffdhe8192"], "handshake failure"),
+        (["-tls1_3", "-groups", "X25519:P-256"], "Verification: OK"),
         (["-alpn", "h2,http/1.1"], "ALPN protocol: http/1.1"),
         (["-alpn", "h2"], "No ALPN negotiated"),
         (["-servername", "elsewhere"], "Verification: OK"),
@@ -110,7 +112,7 @@ async def test_curl_without_the_authority_is_not_fooled(app: Hump) -> None:
 async def test_openssls_client_agrees_or_not(
     options: list[str], words: str, app: Hump, tmp_path: Path
 ) -> None:
-    """Old versions and weak ciphers are refused; nobody has to name a host, or HTTP/1.1."""
+    """What is old, weak or costly is refused; nobody has to name a host, or HTTP/1.1."""
     async with served(app) as url:
         host, port = address_of(url)
         authorities = ["-CAfile", str(tmp_path / "ca.pem")]

@@ -151,6 +151,21 @@ def test_old_ciphers_are_left_out(folder: Path) -> None:
     assert newer.minimum_version == ssl.TLSVersion.TLSv1_3
 
 
+@pytest.mark.parametrize(
+    ("version", "chosen"),
+    [((1, 1, 1), []), ((3, 0, 19), ["prime256v1"]), ((3, 4, 1), ["prime256v1"]), ((3, 5, 0), [])],
+)
+def test_costly_groups_are_left_out(
+    version: tuple[int, ...], chosen: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where OpenSSL would take them, one that all clients have is chosen; else its own choice."""
+    found: list[str] = []
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
+    monkeypatch.setattr(ssl.SSLContext, "set_ecdh_curve", lambda context, name: found.append(name))
+    tls_of(folder, key="key.pem").create_context()
+    assert found == chosen
+
+
 def test_a_context_of_the_programs_is_not_made_anew() -> None:
     """It says what to do instead."""
     with pytest.raises(RuntimeError, match="load_cert_chain"):
