@@ -198,9 +198,8 @@ class Supervisor:
     def _on_ready(self) -> None:
         """Tell when the last of the first workers is ready."""
         self._was_ready = True
-        workers = [slot.worker for slot in self._slots if slot.worker is not None]
-        complete = len(workers) == len(self._slots)  # but while one is restarted
-        if not self._announced and complete and all(worker.ready for worker in workers):
+        workers = [each.worker for each in self._slots if each.worker and each.worker.ready]
+        if not self._announced and len(workers) == len(self._slots):
             self._announced = True
             addresses = " ".join(workers[0].addresses)
             logger.info("%d workers serve at %s", len(workers), addresses)
@@ -231,10 +230,9 @@ class Supervisor:
         """Let another worker take a place, and end who had it; False: there is no other."""
         worker = self._start(slot)
         await worker.settled.wait()
-        if self._stopping.is_set():
-            return False
         if not worker.ready:
-            logger.error("worker %s can't start, so the others stay", worker.pid)
+            if not self._stopping.is_set():
+                logger.error("worker %s can't start, so the others stay", worker.pid)
             return False
         previous, slot.worker = slot.worker, worker
         slot.failures = 0

@@ -1,4 +1,4 @@
-"""What comes at an awkward moment to a supervisor, in virtual time, with workers that are tasks."""
+"""What comes at an awkward moment to a supervisor or a worker, in virtual time."""
 
 import logging
 import signal
@@ -11,9 +11,11 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from hump_trio import Hump
 from hump_trio.command.control import Channel
 from hump_trio.command.supervised_worker import SupervisedWorker
 from hump_trio.command.supervisor import Supervisor, Watch
+from hump_trio.command.worker import obey
 from hump_trio.settings import Sockets
 
 
@@ -187,3 +189,11 @@ async def test_a_reload_before_the_start_is_over(
         assert told == []
         await rig.workers[1].be_ready()
         assert told == ["READY=1"]
+
+
+async def test_a_worker_that_has_ended_by_itself_is_told_to_end() -> None:
+    """As at Ctrl-C, which all of them get: it has only just heard of it, and doesn't mind."""
+    ours, theirs = socket.socketpair()
+    with Channel(ours) as supervisor, Channel(theirs) as channel:
+        await supervisor.send("drain")
+        await obey(channel, Hump())
