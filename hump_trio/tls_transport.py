@@ -136,11 +136,7 @@ class TlsTransport(Transport):
         return data
 
     def _take(self, ciphertext: bytes) -> None:
-        """Take in what has come.
-
-        Raises:
-            trio.BrokenResourceError: It is too much.
-        """
+        """Take in what has come, or raise BrokenResourceError if it is too much."""
         try:
             self._incoming.take(ciphertext)
         except trio.BrokenResourceError:
