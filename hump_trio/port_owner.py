@@ -36,6 +36,8 @@ def find_port_owner(host: str, port: int, proc: Path = Path("/proc")) -> str | N
                 break
             if process.name.isdecimal() and holds(process, inodes):
                 name = (process / "comm").read_text(errors="replace").strip()
+                # Each process names itself, and this is shown at terminals.
+                name = "".join(each if each.isprintable() else "?" for each in name)
                 return f"{name}, process {process.name}"
     return None
 

@@ -30,7 +30,8 @@ class Turns:
     """
 
     def __init__(self, descriptor: int, place: int | None = None) -> None:
-        self._counts = memoryview(mmap.mmap(descriptor, 0)).cast("q")
+        self._memory = mmap.mmap(descriptor, 0)
+        self._counts = memoryview(self._memory).cast("q")
         self._place = place
         if place is not None:
             self._counts[place] = 0
@@ -68,6 +69,11 @@ class Turns:
     def leave(self, place: int) -> None:
         """Note that a process accepts no more."""
         self._counts[place] = NOBODY
+
+    def close(self) -> None:
+        """Let go of the memory. Any number of calls are one."""
+        self._counts.release()
+        self._memory.close()
 
 
 def open_turns(places: int) -> int | None:

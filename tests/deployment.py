@@ -17,7 +17,7 @@ from tests.programs import find_program
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "examples/deploy"
-APP = "examples.deploy.service:app"
+APP = "tests.deployed_app:app"
 # What stands around a site's configuration, with all files in one folder.
 NGINX = """
 {user}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.deployment import PROXIES, deployed
+from tests.deployment import PROXIES, Instance, deployed
 from tests.loopback import PATIENCE_SECONDS, receive_answer, receive_more
 
 # Not the address that the instances know as a proxy.
@@ -65,6 +65,23 @@ async def test_what_passes(proxy: str, tmp_path: Path) -> None:
 
         answer = await ask(stream, "PUT /upload", "content-length: 10200000\r\n")
         assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+async def test_handler_of_a_client_that_leaves_is_cancelled(proxy: str, tmp_path: Path) -> None:
+    """That the client has gone is passed on to the instance it has asked."""
+    async with deployed(proxy, tmp_path) as (pair, address), trio.open_nursery() as nursery:
+
+        async def listen(instance: Instance) -> None:
+            await instance.read_line("resting")
+            await stream.aclose()
+            await instance.read_line("cancelled")
+            nursery.cancel_scope.cancel()
+
+        stream = await trio.open_tcp_stream(*address)
+        await stream.send_all(HEAD.format("GET /slow", "").encode())
+        for instance in pair:
+            nursery.start_soon(listen, instance)
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

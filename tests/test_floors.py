@@ -131,6 +131,7 @@ FLOORS = [
         "command.worker_process",
         "command.supervised_worker",
         "command.shared_sockets",
+        "command.slot",
         "command.reload",
         "command.supervisor",
         "command.main",

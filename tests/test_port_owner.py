@@ -78,6 +78,12 @@ def test_every_interface_meets_everybody(proc: Path, host: str) -> None:
     assert find_port_owner(host, 80, proc) in {"server20, process 20", "server30, process 30"}
 
 
+def test_what_a_process_calls_itself(proc: Path) -> None:
+    """It can't clear the terminal of who reads it."""
+    (proc / "20" / "comm").write_bytes(b"\x1b[2Ja\xffb\n\xc2\x9bc\n")
+    assert find_port_owner("127.0.0.1", 80, proc) == "?[2Ja\ufffdb??c, process 20"
+
+
 def test_a_process_that_cannot_be_seen(proc: Path) -> None:
     """As those of other users, for all but root."""
     (proc / "20" / "fd").rename(proc / "20" / "fd of another user")

@@ -28,7 +28,7 @@ def pid_file(path: Path) -> Iterator[None]:
     text = f"{process}\n"
     draft = path.with_name(f"{path.name}.{process}")
     try:
-        draft.write_text(text)
+        write_new(draft, text)
         try:
             try:
                 os.link(draft, path)  # fails where there is one already
@@ -49,6 +49,21 @@ def pid_file(path: Path) -> Iterator[None]:
         with suppress(OSError):
             if read_process(path) == process:
                 path.unlink()
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that isn't there, and that nobody else may change.
+
+    In a folder that others can write to, a link of theirs may wait at the path, to a file that is
+    theirs to have overwritten by us.
+
+    Raises:
+        OSError: It can't be had.
+    """
+    path.unlink(missing_ok=True)  # of a process with the same number that was killed
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with open(descriptor, "w") as file:
+        file.write(text)
 
 
 def read_process(path: Path) -> int:

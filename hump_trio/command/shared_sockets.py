@@ -74,7 +74,8 @@ class SharedSockets:
     def close(self) -> None:
         """Close everything; to be called once."""
         self.close_sockets()
-        if self.turns is not None:
+        if self.turns is not None and self._places is not None:
+            self._places.close()
             os.close(self.turns)
 
     def find_place(self, taken: Container[int | None]) -> int | None:

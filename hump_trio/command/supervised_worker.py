@@ -184,9 +184,15 @@ class SupervisedWorker:
 
     async def _answer(self, channel: Channel, hello: Message) -> None:
         """Give the worker its sockets, and word when it is to end."""
-        self._grace_seconds = hello["shutdown_seconds"] + MARGIN_SECONDS
-        self.delay_seconds = hello["delay_seconds"]
-        sockets = await self._open_sockets(tuple(hello["binds"]), Sockets(**hello["options"]))
+        try:
+            self._grace_seconds = hello["shutdown_seconds"] + MARGIN_SECONDS
+            self.delay_seconds = hello["delay_seconds"]
+            binds, options = tuple(hello["binds"]), Sockets(**hello["options"])
+        except (KeyError, TypeError) as error:  # an update has come between
+            logger.error("worker %d isn't of the supervisor's version: %s", self.pid, error)
+            self.kill(signal.SIGKILL)
+            return
+        sockets = await self._open_sockets(binds, options)
         with suppress(trio.BrokenResourceError):
             if sockets is not None and not self._asked.is_set():
                 turns = [] if self._turns is None or self.place is None else [self._turns]

@@ -17,13 +17,14 @@ import trio
 from hump_trio.bound_socket import BoundSocket
 from hump_trio.command.reload import check_watchfiles, watch_folders
 from hump_trio.command.shared_sockets import SharedSockets
+from hump_trio.command.slot import Slot
 from hump_trio.command.supervised_worker import SupervisedWorker
 from hump_trio.command.worker_process import Process, describe_status, start_process
 from hump_trio.exceptions import BindError
 from hump_trio.service_manager import notify, reloading
 from hump_trio.settings import Sockets
 
-__all__ = ["Supervisor", "backoff_seconds", "supervise"]
+__all__ = ["Supervisor", "supervise"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -31,34 +32,8 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 Watch: TypeAlias = Callable[[Callable[[list[str]], None]], Awaitable[None]]
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.1, 30.0
-# A worker that has lived so long has not crashed for the reason that earlier ones did.
-SOUND_SECONDS = 60.0
 # A person who has saved a file doesn't wait for an event stream to end.
 RELOAD_GRACE_SECONDS = 1.0
-
-
-def backoff_seconds(failures: int) -> float:
-    """Return how long to wait before a worker is replaced.
-
-    Args:
-        failures: How many before it have failed in a row.
-    """
-    doubled: float = 2.0 ** min(failures, 20)
-    return min(FIRST_BACKOFF_SECONDS * doubled, LAST_BACKOFF_SECONDS)
-
-
-class Slot:
-    """The place of a worker, which others take after it.
-
-    Attributes:
-        worker: Who serves; it may have ended.
-        failures: How many have failed in a row.
-    """
-
-    def __init__(self) -> None:
-        self.worker: SupervisedWorker | None = None
-        self.failures: int = 0
 
 
 class Supervisor:
@@ -201,10 +176,7 @@ class Supervisor:
             self._status = status if status >= 0 else 128 - status
             self._stop()
             return
-        if age >= SOUND_SECONDS:
-            slot.failures = 0
-        seconds = backoff_seconds(slot.failures)
-        slot.failures += 1
+        seconds = slot.fail(age)
         level = logging.ERROR if status else logging.INFO
         logger.log(level, "%s; another starts in %.1f s", how, seconds)
         with trio.move_on_after(seconds):

@@ -82,14 +82,14 @@ def die_with(supervisor: int) -> None:
     else:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != supervisor:
-        os._exit(1)
+        signal.raise_signal(signal.SIGKILL)  # nothing of the program's runs any more
 
 
 def watch_parent(supervisor: int) -> None:
     """End this process when its parent has ended."""
     while os.getppid() == supervisor:
         time.sleep(PARENT_POLL_SECONDS)
-    os._exit(1)
+    signal.raise_signal(signal.SIGKILL)
 
 
 class Announcement(trio.TaskStatus[tuple[str, ...]]):

@@ -45,6 +45,29 @@ def test_one_of_a_process_that_runs(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", ["app.pid", "app.pid.{process}"])
+def test_a_link_that_waits_there_is_not_followed(name: str, tmp_path: Path) -> None:
+    """In a folder that others write to, it would overwrite a file of their choice."""
+    path, other = tmp_path / "app.pid", tmp_path / "other"
+    other.write_text("valuable")
+    (tmp_path / name.format(process=os.getpid())).symlink_to(other)
+    with pid_file(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+        assert not path.is_symlink()
+    assert other.read_text() == "valuable"
+    assert list(tmp_path.iterdir()) == [other]
+
+
+def test_nobody_else_may_change_it(tmp_path: Path) -> None:
+    """With whatever umask: it says who is sent signals."""
+    before = os.umask(0)
+    try:
+        with pid_file(tmp_path / "app.pid"):
+            assert (tmp_path / "app.pid").stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
+
+
 @pytest.mark.parametrize("change", ["removed", "taken over"])
 def test_one_that_is_no_longer_ours(change: str, tmp_path: Path) -> None:
     """It is left as it is."""
