@@ -115,11 +115,10 @@ class Channel:
             return True
         except OSError:
             return False  # a reset: there were messages that the other side has not read
-        for level, kind, content in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                found = array.array("i")
-                found.frombytes(content[: len(content) - len(content) % found.itemsize])
-                self._descriptors.extend(found)
+        for _, _, content in ancillary:  # nothing but descriptors was asked for
+            found = array.array("i")
+            found.frombytes(content[: len(content) - len(content) % found.itemsize])
+            self._descriptors.extend(found)
         for each in self._descriptors:
             os.set_inheritable(each, False)
         self._unread += data

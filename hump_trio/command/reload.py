@@ -67,6 +67,8 @@ def watch(
     """Watch in a thread, until told to stop."""
     from watchfiles import PythonFilter, watch
 
+    # It counts what is named here.
+    logging.getLogger("watchfiles.main").setLevel(logging.WARNING)
     changes = watch(
         *folders,
         watch_filter=PythonFilter(),

@@ -44,9 +44,8 @@ class SharedSockets:
         Cancellation: a checkpoint; nothing is left open if cancelled here.
         """
         async with self._opening:
-            if not self._binds:
-                self.bound = await open_binds(binds, sockets)
-                self._binds = binds
+            self.bound = self.bound or await open_binds(binds, sockets)
+            self._binds = self._binds or binds
         if binds != self._binds:
             logger.warning("what is listened on changes by a restart alone: %s", " ".join(binds))
         return self.bound

@@ -96,6 +96,9 @@ class SupervisedWorker:
 
         Cancellation: the process is killed and waited for.
         """
+        if self._asked.is_set():
+            self._end()
+            return 0
         try:
             process = self._process = self._launch()
         except OSError as error:

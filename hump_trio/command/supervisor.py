@@ -202,7 +202,8 @@ class Supervisor:
         if not self._announced and all(worker.ready for worker in workers):
             self._announced = True
             addresses = " ".join(workers[0].addresses)
-            logger.info("%d workers serve at %s", len(workers), addresses)
+            many = "a worker serves" if len(workers) == 1 else f"{len(workers)} workers serve"
+            logger.info("%s at %s", many, addresses)
             notify("READY=1")
             self._task_status.started(workers[0].addresses)
 
@@ -231,20 +232,20 @@ class Supervisor:
             logger.error("worker %s can't start, so the others stay", worker.pid)
             return False
         previous, slot.worker = slot.worker, worker
+        assert previous is not None
         slot.failures = 0
-        if previous is not None:
-            self._shared.leave(previous.place)
-            previous.drain()
-            await previous.ended.wait()
+        self._shared.leave(previous.place)
+        previous.drain()
+        await previous.ended.wait()
         return True
 
     async def _restart(self, slot: Slot) -> bool:
         """End a worker, and start another: code that is changed may hold what only one can."""
         previous, slot.worker = slot.worker, None
+        assert previous is not None
         slot.failures = 0
-        if previous is not None:
-            previous.drain(RELOAD_GRACE_SECONDS)
-            await previous.ended.wait()
+        previous.drain(RELOAD_GRACE_SECONDS)
+        await previous.ended.wait()
         if not self._stopping.is_set():
             self._start_in(slot)
         return True
