@@ -290,7 +290,7 @@ async def supervise(
     """
     watch = None
     if reload:
-        check_watchfiles()
+        check_watchfiles(reload)
         watch = partial(watch_folders, reload)
     supervisor = Supervisor(
         partial(start_process, command, os.environ),
