@@ -71,6 +71,7 @@ def log_request(
     outcome: Outcome,
     byte_count: int,
     seconds: float,
+    client: tuple[str, int] | None = None,
 ) -> None:
     """Write the line of a request that is over.
 
@@ -80,10 +81,11 @@ def log_request(
         outcome: As of `AccessRecord`.
         byte_count: As of `AccessRecord`.
         seconds: As of `AccessRecord`.
+        client: Likewise, where there is no request.
     """
     if request is None:
         access = AccessRecord(
-            None, "", "", "", "", status, byte_count, seconds, outcome, "", "", ""
+            client, "", "", "", "", status, byte_count, seconds, outcome, "", "", ""
         )
     else:
         agent = referrer = ""

@@ -286,12 +286,17 @@ class Server:
 
     def _reload(self, reload: Callable[[], None]) -> None:
         """Reload, or log why nothing has changed."""
-        self._notify(reloading())
+        telling = self._serving.is_set() and not self.draining  # before and after, it isn't ready
+        if telling:
+            self._notify(reloading())
         try:
             reload()
         except (HumpError, RuntimeError) as error:
             logger.error("nothing was reloaded: %s", error)
-        self._notify("READY=1")
+        except Exception as error:  # the program's own: what is served now is no worse for it
+            logger.error("nothing was reloaded", exc_info=error)
+        if telling:
+            self._notify("READY=1")
 
 
 def log_cut(text: str, tasks: Iterable[trio.lowlevel.Task]) -> None:

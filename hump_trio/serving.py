@@ -348,6 +348,7 @@ class Serving:
                 outcome=outcome,
                 byte_count=sent_bytes,
                 seconds=connection.age(),
+                client=connection.transport.client,
             )
 
     def _judge(self) -> None:

@@ -7,6 +7,7 @@ its peer has acknowledged. A handshake takes about 1 ms of a processor, and no o
 import ssl
 from contextlib import suppress
 from operator import index
+from typing import Any
 
 import trio
 
@@ -85,7 +86,7 @@ class TlsTransport(Transport):
         await self._send_held()
         self._established = True
         self._handshake_bytes = self._inner.sent_bytes
-        self.client_certificate = self._tls.getpeercert() or None
+        self.client_certificate: dict[str, Any] | None = self._tls.getpeercert() or None
 
     async def _shake_hands(self) -> bool:
         """Do with what has come what can be done, and tell whether all is agreed on.
@@ -136,11 +137,7 @@ class TlsTransport(Transport):
         return data
 
     def _take(self, ciphertext: bytes) -> None:
-        """Take in what has come.
-
-        Raises:
-            trio.BrokenResourceError: It is too much.
-        """
+        """Take in what has come, or raise BrokenResourceError if it is too much."""
         try:
             self._incoming.take(ciphertext)
         except trio.BrokenResourceError:

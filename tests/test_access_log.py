@@ -12,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hump_trio import Hump, Limits, Request, Timeouts, limit, timeout
 from hump_trio.testing import connect
 from tests import loopback
+from tests.loopback import connect_to, receive_rest, served
 from tests.wire import ask, chunked, parse_answers, read_to_end, read_to_reset, request
 
 LOGGER = "hump_trio.access"
@@ -305,6 +306,19 @@ async def test_refused(
     assert parse_answers(received, "GET", method)[-1].status == status
     assert log.ends == [("GET /", "200", "ok"), (text, str(status), "refused")]
     assert sum(line.byte_count for line in log.lines) == len(received)
+
+
+async def test_who_sends_what_is_no_request_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """So that whoever reads the log can find, and refuse, a client that floods it."""
+    caplog.set_level(logging.INFO, "hump_trio.access")
+    app = Hump("127.0.0.1", 0)
+    async with served(app):
+        client = await connect_to(app)
+        await client.send_all(b"no request at all\r\n\r\n")
+        await receive_rest(client)
+        host, port = client.socket.getsockname()
+        await client.aclose()
+    assert caplog.messages[-1].startswith(f'{host}:{port} "-" 400 ')
 
 
 @pytest.mark.parametrize(("path", "status"), [("/slow", "-"), ("/ticks", "200")])

@@ -10,6 +10,7 @@ import yaml
 
 from examples.deploy.service import TIMEOUTS, app
 from hump_trio.command.options import parse_options
+from hump_trio.middleware.forwarded import FIELDS
 from tests.deployment import DEPLOY
 
 # `serve` returns within this time, whatever clients do.
@@ -163,3 +164,12 @@ def test_command_lines_are_understood(name: str) -> None:
     options = parse_options(arguments, {})
     assert (program, options.app) == ("hump-trio", "service:app")
     assert options.bind in ((":8342",), ("systemd",))
+
+
+@pytest.mark.parametrize(("name", "places"), [("nginx.conf", 2), ("haproxy.cfg", 1)])
+@pytest.mark.parametrize("field", sorted(FIELDS))
+def test_no_word_of_a_client_about_itself_passes(field: str, name: str, places: int) -> None:
+    """Each field that `Forwarded` could be told to believe is set, or removed, everywhere."""
+    orders = {"proxy_set_header", "set-header", "del-header"}
+    lines = [[word.lower() for word in words] for words in words_of(name)]
+    assert sum(field in words and not orders.isdisjoint(words) for words in lines) == places

@@ -262,7 +262,8 @@ def test_private_names_stay_at_home(module: str) -> None:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
     }
     private = {name for name in used if name.startswith("_") and not name.endswith("__")}
-    assert private <= defined
+    # A named tuple's own, so called lest it be taken for a field.
+    assert private <= defined | {"_replace"}
 
 
 @pytest.mark.parametrize("module", ORDER)

@@ -3,12 +3,14 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -134,6 +136,54 @@ async def test_a_server_that_obeys_signals_tells_its_start_and_its_end(
             await app.wait_draining()
             told.append(manager.recv(100))
     assert told == [b"READY=1", b"STOPPING=1"]
+
+
+class Shop:
+    """Makes contexts, until it is sold out."""
+
+    def __init__(self) -> None:
+        self.stock: int = 1
+
+    def create_context(self) -> ssl.SSLContext:
+        """Return a context, or fail as a program does."""
+        if not self.stock:
+            raise FileNotFoundError("sold out")
+        self.stock -= 1
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+async def test_a_reload_tells_only_what_is_so(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """None makes a server ready that starts or ends, and one that fails ends nothing."""
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
+    app = Hump("127.0.0.1", 0, tls=Shop())
+    told: list[bytes] = []
+
+    @app.lifespan
+    async def lifespan(app: Hump[Any]) -> AsyncIterator[None]:
+        signal.raise_signal(signal.SIGHUP)
+        await trio.testing.wait_all_tasks_blocked()
+        manager.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            manager.recv(100)
+        manager.setblocking(True)
+        yield
+
+    async def serve(task_status: trio.TaskStatus[tuple[str, ...]]) -> None:
+        await app.serve(signals=True, task_status=task_status)
+
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve)
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                await trio.testing.wait_all_tasks_blocked()
+                signal.raise_signal(number)
+            await app.wait_draining()
+            told += [manager.recv(100).partition(b"\n")[0] for _ in range(4)]
+    assert told == [b"READY=1", b"RELOADING=1", b"READY=1", b"STOPPING=1"]
+    assert caplog.text.count("FileNotFoundError: sold out") == 2
 
 
 ACTIVATED = """

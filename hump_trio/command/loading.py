@@ -49,7 +49,7 @@ def load_app(specification: str) -> Hump[Any]:
         LoadError: The module can't be imported, or has no such app.
     """
     match = SPECIFICATION.fullmatch(specification)
-    if match is None or specification.endswith(".py"):
+    if match is None or specification.endswith(".py") or os.path.isfile(match[1]):
         raise LoadError(explain_form(specification))
     name, path = match[1], match[2] or DEFAULT_ATTRIBUTE
     folder = os.getcwd()

@@ -22,6 +22,11 @@ UNSAFE = re.compile(r"[^ !#-\[\]-~]")
 # In other text: what moves a cursor, ends a line for anyone (as `str.splitlines` does), turns the
 # direction of what follows, or can't be encoded.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Longer than what a pipe takes whole (`LogWriter`), lines of several workers would mix: what a
+# client has written could begin one.
+LINE_CHARACTERS = 4000
+# What is left of a text in such a line: little enough, though each character may take six.
+SHORT_CHARACTERS = 100
 RESET, RED, GREEN, YELLOW, CYAN = (f"\x1b[{code}m" for code in (0, 31, 32, 33, 36))
 STATUS_COLOURS: Mapping[int, str] = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LEVEL_COLOURS: Mapping[str, str] = {"WARNING": YELLOW, "ERROR": RED, "CRITICAL": RED}
@@ -47,7 +52,10 @@ class TextFormatter(logging.Formatter):
         """Return the record's text."""
         access = access_of(record)
         if access is not None:
-            return self._format_access(int(record.created), access)
+            line = self._format_access(int(record.created), access)
+            if len(line) > LINE_CHARACTERS:
+                line = self._format_access(int(record.created), shorten(access))
+            return line
         level = self._paint(record.levelname, LEVEL_COLOURS.get(record.levelname, ""))
         text = record.getMessage()
         if record.exc_info:
@@ -85,13 +93,20 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON, in ASCII."""
+        access = access_of(record)
+        line = self._format(record, access, record.getMessage())
+        if access is not None and len(line) > LINE_CHARACTERS:
+            access = shorten(access)
+            line = self._format(record, access, str(access))
+        return line
+
+    def _format(self, record: logging.LogRecord, access: AccessRecord | None, message: str) -> str:
         values: dict[str, Any] = {
             "time": f"{iso_time(int(record.created))}.{int(record.msecs):03}Z",
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": message,
         }
-        access = access_of(record)
         if access is not None:
             values |= {
                 "client": access.client[0] if access.client else "",
@@ -118,6 +133,23 @@ def access_of(record: logging.LogRecord) -> AccessRecord | None:
     """Return the facts of a request that a record is about."""
     access = getattr(record, "access", None)
     return access if isinstance(access, AccessRecord) else None
+
+
+def shorten(access: AccessRecord) -> AccessRecord:
+    """Return the facts of a request with less of what a client may have written."""
+    return access._replace(
+        method=cut(access.method),
+        target=cut(access.target),
+        route=cut(access.route),
+        request_id=cut(access.request_id),
+        user_agent=cut(access.user_agent),
+        referrer=cut(access.referrer),
+    )
+
+
+def cut(text: str) -> str:
+    """Return a text, or its beginning and three dots."""
+    return text if len(text) <= SHORT_CHARACTERS else f"{text[:SHORT_CHARACTERS]}..."
 
 
 def escape(match: re.Match[str]) -> str:

@@ -52,7 +52,8 @@ class Option:
 def row(name: str, text: str, metavar: str = "", *, key: str = "", **more: Any) -> Option:
     """Return an option whose other names follow from the first."""
     field = name.replace("-", "_")
-    more.setdefault("variable", f"HUMP_TRIO_{field.upper()}")
+    shown = f"no_{field}" if more.get("negated") else field
+    more.setdefault("variable", f"HUMP_TRIO_{shown.upper()}")
     if not metavar:
         more["parse"] = parse_boolean
     return Option(name=name, text=text, metavar=metavar, key=key or field, **more)

@@ -109,7 +109,8 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
         if option.metavar:
             parser.add_argument(name, action=more)
         else:
-            parser.add_argument(name, action=argparse.BooleanOptionalAction)
+            short = ["-h"] if option.name == "help" else []
+            parser.add_argument(name, *short, action=argparse.BooleanOptionalAction)
     given = vars(parser.parse_args(arguments))
     values: dict[str, Any] = {}
     app = given["app"] or environment.get("HUMP_TRIO_APP")
@@ -123,6 +124,8 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
         if text == "":
             continue
         value = text if isinstance(text, bool) else read(option, name, text)
+        if option.negated and not isinstance(text, bool):
+            value = not value
         if option.group:
             values.setdefault(option.group, {})[option.key] = value
         else:

@@ -22,14 +22,17 @@ class ReloadError(HumpError, RuntimeError):
     """Files that can't be watched."""
 
 
-def check_watchfiles() -> None:
-    """Refuse to go on without the library.
+def check_watchfiles(folders: Sequence[Path]) -> None:
+    """Refuse to go on without the library, or without something to watch.
 
     Raises:
-        ReloadError: It isn't installed.
+        ReloadError: It isn't installed, or a folder isn't there.
     """
     if find_spec("watchfiles") is None:
         raise ReloadError("--reload needs watchfiles: pip install 'hump-trio[reload]'")
+    for folder in folders:
+        if not folder.is_dir():
+            raise ReloadError(f"--reload-dir: there is no folder {folder}")
 
 
 async def watch_folders(folders: Sequence[Path], changed: Callable[[list[str]], None]) -> None:

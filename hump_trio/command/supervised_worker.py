@@ -92,7 +92,8 @@ class SupervisedWorker:
         """Start it, and see it through to its end.
 
         Returns:
-            The exit status of the process, negative for a signal; 1 if it can't be started.
+            The exit status of the process, negative for a signal; 1 if it can't be started, 0 if
+            it was asked to end before.
 
         Cancellation: the process is killed and waited for.
         """

@@ -198,8 +198,8 @@ class Supervisor:
     def _on_ready(self) -> None:
         """Tell when the last of the first workers is ready."""
         self._was_ready = True
-        workers = [slot.worker for slot in self._slots if slot.worker is not None]
-        if not self._announced and all(worker.ready for worker in workers):
+        workers = [each.worker for each in self._slots if each.worker and each.worker.ready]
+        if not self._announced and len(workers) == len(self._slots):
             self._announced = True
             addresses = " ".join(workers[0].addresses)
             many = "a worker serves" if len(workers) == 1 else f"{len(workers)} workers serve"
@@ -218,22 +218,27 @@ class Supervisor:
         while True:
             await self._renewal.wait()
             self._renewal = trio.Event()
-            notify(reloading())
+            telling = self._announced  # before, it has never been ready
+            if telling:
+                notify(reloading())
             for slot in self._slots:
                 if self._stopping.is_set() or not await replace(slot):
                     break
-            notify("READY=1")
+            if telling and not self._stopping.is_set():
+                notify("READY=1")
 
     async def _replace(self, slot: Slot) -> bool:
         """Let another worker take a place, and end who had it; False: there is no other."""
         worker = self._start(slot)
         await worker.settled.wait()
         if not worker.ready:
-            logger.error("worker %s can't start, so the others stay", worker.pid)
+            if not self._stopping.is_set():
+                logger.error("worker %s can't start, so the others stay", worker.pid)
             return False
         previous, slot.worker = slot.worker, worker
         assert previous is not None
         slot.failures = 0
+        self._on_ready()  # it may have been the last that was waited for
         self._shared.leave(previous.place)
         previous.drain()
         await previous.ended.wait()
@@ -285,7 +290,7 @@ async def supervise(
     """
     watch = None
     if reload:
-        check_watchfiles()
+        check_watchfiles(reload)
         watch = partial(watch_folders, reload)
     supervisor = Supervisor(
         partial(start_process, command, os.environ),

@@ -179,4 +179,5 @@ async def obey(channel: Channel, app: Hump) -> None:
     """Shut the app down when the supervisor says so, or says nothing any more."""
     with suppress(trio.BrokenResourceError):
         await channel.receive()
-    app.shutdown()
+    with suppress(RuntimeError):  # it has just ended by itself, for a signal
+        app.shutdown()

@@ -65,6 +65,7 @@ def test_the_current_directory_comes_first(write: Write, tmp_path: Path) -> None
         ("empty", "empty has no 'app'"),
         ("tea_app.py", "give a module, not a file: tea_app:app"),
         ("./folder/tea_app.py:api", "give a module, not a file: folder.tea_app:api"),
+        ("tea_app.py:app", "give a module, not a file: tea_app:app"),
         ("tea app", "an app is given as module:attribute, not 'tea app'"),
         ("a:b:c", "an app is given as module:attribute, not 'a:b:c'"),
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hump_trio.access_log import AccessRecord
 from hump_trio.command.log_format import JsonFormatter, TextFormatter
+from hump_trio.command.log_writer import PIPE_BYTES
 
 WHEN = 1795341600.25  # 2026-11-22T10:00:00.25Z
 ACCESS = AccessRecord(
@@ -117,6 +118,31 @@ def test_a_request_as_json() -> None:
         "referrer": "http://here/",
     }
     assert json.loads(JsonFormatter().format(record_of("", access=NOBODY)))["client"] == ""
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(coloured=True), JsonFormatter()])
+@pytest.mark.parametrize("text", ['"' * 9000, "a" * 9000, "\xff" * 9000])
+def test_a_line_is_never_longer_than_a_pipe_takes_whole(
+    formatter: logging.Formatter, text: str
+) -> None:
+    """Else those of several workers mix, and what a client has sent begins one."""
+    target = text.replace("\xff", "\\")
+    access = ACCESS._replace(
+        method=target, target=target, user_agent=text, referrer=text, route=text, request_id=text
+    )
+    record = record_of("", access=access, msg=access)
+    line = formatter.format(record)
+    assert len(line.encode()) < PIPE_BYTES
+    assert "..." in line
+    whole = access._replace(user_agent="a" * 1000)
+    assert "a" * 100 + "..." in formatter.format(record_of("", access=whole, msg=whole))
+
+
+def test_a_long_line_is_whole_while_it_may_be() -> None:
+    """The texts are shortened in no other."""
+    access = ACCESS._replace(user_agent="a" * 3000)
+    assert "a" * 3000 in TextFormatter().format(record_of("", access=access))
+    assert "a" * 3000 in JsonFormatter().format(record_of("", access=access))
 
 
 def test_other_records_as_json() -> None:

@@ -101,6 +101,7 @@ def test_check_reads_the_certificate(tmp_path: Path, capfd: pytest.CaptureFixtur
     ("arguments", "status", "out", "error"),
     [
         (["--help"], 0, "usage: hump-trio [options] MODULE:APP\n", ""),
+        (["-h"], 0, "usage: hump-trio [options] MODULE:APP\n", ""),
         (["--version"], 0, "hump-trio 0.1.0, Trio ", ""),
         ([HELLO, "--check"], 0, "examples.hello:app is fine: 2 routes\n", ""),
         (["examples.streaming", "--check"], 0, "examples.streaming is fine: ", ""),

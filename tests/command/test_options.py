@@ -39,7 +39,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "routes": ("TRUE", True),
     "version": ("1", True),
     "help": ("1", True),
-    "access-log": ("0", False),
+    "access-log": ("1", False),  # HUMP_TRIO_NO_ACCESS_LOG
     "log-format": ("JSON", "json"),
     "log-level": ("warning", "warning"),
     "timeout-deadline-header": ("x-wait-ms", "x-wait-ms"),

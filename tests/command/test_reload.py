@@ -11,10 +11,16 @@ from tests.loopback import PATIENCE_SECONDS, wait_until
 
 def test_the_library_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who lacks it is told how to get it."""
-    check_watchfiles()
+    check_watchfiles([Path()])
     monkeypatch.setattr("hump_trio.command.reload.find_spec", lambda name: None)
     with pytest.raises(ReloadError, match=r"pip install 'hump-trio\[reload\]'"):
-        check_watchfiles()
+        check_watchfiles([Path()])
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """Is named, instead of being watched in vain."""
+    with pytest.raises(ReloadError, match=r"there is no folder .*/nowhere"):
+        check_watchfiles([tmp_path, tmp_path / "nowhere"])
 
 
 async def test_python_files_are_watched(tmp_path: Path) -> None:

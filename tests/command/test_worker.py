@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +47,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> System:
 def become_worker() -> socket.socket | None:
     """Do as if a supervisor had started this process."""
     ours, theirs = socket.socketpair()
+    theirs.set_inheritable(True)
     environment = {CONTROL: str(theirs.detach())}
     with ours:
         control = take_control(environment)
@@ -204,10 +205,18 @@ async def test_the_supervisor_ends_before_it_has_given_sockets() -> None:
 
 
 async def test_the_supervisor_ends() -> None:
-    """The worker ends gracefully; whether it is told by the channel's end or by nonsense."""
+    """The worker ends gracefully, though nobody takes its signs of life."""
     async with working(Hump()) as channel:
         await give_sockets(channel, 0.001)
         channel.close()
+
+
+async def test_the_supervisor_talks_nonsense() -> None:
+    """The worker ends gracefully, as if it had gone."""
+    async with working(Hump()) as channel:
+        await give_sockets(channel)
+        with suppress(trio.BrokenResourceError):  # it doesn't read to the end
+            await channel.send("long", text="x" * 2**20)
 
 
 async def test_the_app_fails() -> None:

@@ -1,7 +1,9 @@
 """The process of a worker."""
 
+import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 import trio
@@ -54,3 +56,13 @@ async def test_a_wait_can_be_left() -> None:
             nursery.cancel_scope.cancel()
         process.kill(signal.SIGKILL)
         assert await process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("name", ["missing", "not-executable"])
+def test_a_program_that_cant_be_started(tmp_path: Path, name: str) -> None:
+    """Both ends of the channel are closed again."""
+    (tmp_path / "not-executable").touch(0o600)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match=name):
+        start_process([str(tmp_path / name)], {})
+    assert os.listdir("/proc/self/fd") == before

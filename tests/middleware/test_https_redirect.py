@@ -7,6 +7,8 @@ import pytest
 from hump_trio import Forwarded, HttpsRedirect, Hump, Request
 from tests.wire import ask, request
 
+pytestmark = pytest.mark.plain_only("its requests come in plain text")
+
 
 def app_of(*middleware: Any) -> Hump:
     """Return an app with some middleware."""
