@@ -111,7 +111,6 @@ class Supervisor:
             self._heed(number)
 
     def _heed(self, number: int) -> None:
-        """Do what a signal asks for."""
         if number == signal.SIGHUP:
             self._renewal.set()
         elif number == signal.SIGUSR1:
@@ -155,7 +154,6 @@ class Supervisor:
         await self._shared.let_go(max(delays, default=0))
 
     def _start_in(self, slot: Slot) -> None:
-        """Start a worker in a place where none is."""
         slot.worker = self._start(slot)
 
     async def _tend(self, slot: Slot, worker: SupervisedWorker) -> None:
@@ -193,7 +191,7 @@ class Supervisor:
         except (BindError, ValueError) as error:
             self._failure = self._failure or error
             self._stop()
-            return None
+        return None
 
     def _on_ready(self) -> None:
         """Tell when the last of the first workers is ready."""
@@ -201,14 +199,13 @@ class Supervisor:
         workers = [each.worker for each in self._slots if each.worker and each.worker.ready]
         if not self._announced and len(workers) == len(self._slots):
             self._announced = True
-            addresses = " ".join(workers[0].addresses)
+            urls = workers[0].addresses
             many = "a worker serves" if len(workers) == 1 else f"{len(workers)} workers serve"
-            logger.info("%s at %s", many, addresses)
+            logger.info("%s at %s", many, " ".join(urls))
             notify("READY=1")
-            self._task_status.started(workers[0].addresses)
+            self._task_status.started(urls)
 
     def _on_change(self, paths: list[str]) -> None:
-        """Have the workers replaced for files that have changed."""
         logger.info("changed: %s", ", ".join(paths))
         self._renewal.set()
 

@@ -3,9 +3,7 @@
 import logging
 import signal
 import socket
-from collections.abc import Callable
 from functools import partial
-from itertools import count
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -18,14 +16,10 @@ from hump_trio import BindError
 from hump_trio.command.supervisor import Supervisor, supervise
 from hump_trio.command.worker_process import start_process
 from tests.command.fake_process import (
-    DEADLY,
     FakeProcess,
-    Rig,
     crash_ready,
     descriptors,
     fail,
-    fall_silent,
-    hello,
     import_for_ever,
     serve,
     supervising,
@@ -142,60 +136,6 @@ async def test_binds_change(autojump_clock: MockClock, caplog: pytest.LogCapture
     assert "what is listened on changes by a restart alone: 127.0.0.1:1" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("deadly", "signals"),
-    [
-        (DEADLY, [signal.SIGABRT]),
-        ({signal.SIGKILL}, [signal.SIGABRT, signal.SIGKILL]),
-    ],
-)
-async def test_a_worker_that_falls_silent(
-    deadly: set[signal.Signals],
-    signals: list[signal.Signals],
-    autojump_clock: MockClock,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Its stacks are printed, then it is killed and replaced."""
-
-    async def stick(process: FakeProcess) -> None:
-        process.deadly = deadly
-        await fall_silent(process)
-
-    async with supervising(1, stick) as rig:
-        await trio.sleep(29)
-        assert rig.alive == [1]
-        await trio.sleep(5)
-        assert rig.alive == [2]
-        rig.send(signal.SIGTERM)
-    assert rig.processes[0].signals == signals
-    assert "worker 1 shows no sign of life and is killed; its stacks:" in caplog.text
-
-
-async def test_a_late_beat_is_a_beat(autojump_clock: MockClock) -> None:
-    """A worker that was slow for less than its time stays."""
-
-    async def dawdle(process: FakeProcess) -> None:
-        await hello(process)
-        await process.channel.send("ready", addresses=["http://x"])
-        for _ in range(10):
-            await trio.sleep(29)
-            await process.channel.send("beat")
-        process.end(0)
-
-    async with supervising(1, dawdle) as rig:
-        await trio.sleep(289)
-        assert rig.alive == [1]
-        rig.send(signal.SIGTERM)
-
-
-async def test_a_worker_that_imports_for_ever(autojump_clock: MockClock) -> None:
-    """It has ten times as long as one that serves."""
-    async with supervising(1, import_for_ever) as rig:
-        await trio.sleep(299)
-        assert rig.alive == [1]
-    assert rig.status == 128 + signal.SIGABRT
-
-
 async def test_workers_that_overstay(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -228,83 +168,6 @@ async def test_workers_are_asked_for_a_report(autojump_clock: MockClock) -> None
         rig.send(signal.SIGUSR1)
         await trio.sleep(1)
         assert [each.signals for each in rig.processes] == [[signal.SIGUSR1], []]
-        rig.send(signal.SIGTERM)
-
-
-async def test_workers_are_replaced_one_by_one(autojump_clock: MockClock) -> None:
-    """Never fewer than all serve, and never more than one too many."""
-    async with supervising(3) as rig:
-        await trio.sleep(1)
-        rig.send(signal.SIGHUP)
-        seen = set()
-        while rig.alive != [4, 5, 6]:
-            await trio.sleep(0.05)
-            seen.add(len(rig.alive))
-        assert seen == {3, 4}
-        rig.send(signal.SIGTERM)
-
-
-async def test_replacements_are_joined(autojump_clock: MockClock) -> None:
-    """However often it is asked for during one round, one more follows."""
-    async with supervising(1) as rig:
-        await trio.sleep(1)
-        rig.send(signal.SIGHUP)
-        await trio.sleep(0.1)
-        for _ in range(3):
-            rig.send(signal.SIGHUP)
-        await trio.sleep(10)
-        assert rig.alive == [3]
-        rig.send(signal.SIGTERM)
-
-
-async def test_a_replacement_that_fails(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The old workers stay."""
-    async with supervising(2, serve, serve, fail) as rig:
-        await trio.sleep(1)
-        rig.send(signal.SIGHUP)
-        await trio.sleep(10)
-        assert rig.alive == [1, 2]
-        rig.send(signal.SIGTERM)
-    assert "worker 3 can't start, so the others stay" in caplog.text
-
-
-async def test_the_end_comes_during_a_replacement(autojump_clock: MockClock) -> None:
-    """The new one is ended with the old one."""
-    async with supervising(2, serve, serve, import_for_ever) as rig:
-        await trio.sleep(1)
-        rig.send(signal.SIGHUP)
-        await trio.sleep(1)
-        rig.send(signal.SIGTERM)
-    assert len(rig.processes) == 3
-    assert rig.status == 0
-
-
-async def test_the_old_one_crashes_during_a_replacement(autojump_clock: MockClock) -> None:
-    """Each place has one worker in the end."""
-
-    async def start_slowly(process: FakeProcess) -> None:
-        await trio.sleep(5)
-        await serve(process)
-
-    async with supervising(1, crash_ready, start_slowly) as rig:
-        await trio.sleep(1)
-        rig.send(signal.SIGHUP)
-        await trio.sleep(3)
-        assert rig.alive == [2, 3]
-        await trio.sleep(10)
-        assert rig.alive == [2]
-        rig.send(signal.SIGTERM)
-
-
-async def test_a_replacement_during_a_wait(autojump_clock: MockClock) -> None:
-    """A place whose worker has crashed is taken once."""
-    async with supervising(1, crash_ready) as rig:
-        await trio.sleep(2.05)
-        rig.send(signal.SIGHUP)
-        await trio.sleep(10)
-        assert rig.alive == [2]
         rig.send(signal.SIGTERM)
 
 
@@ -370,102 +233,6 @@ async def test_a_socket_file_stays_while_workers_accept(
         await trio.sleep(2)
         assert not path.exists()
         assert rig.alive == [1]
-
-
-class Changes:
-    """Files that change when a test says so."""
-
-    def __init__(self) -> None:
-        self._changed: Callable[[list[str]], None] = print
-
-    async def watch(self, changed: Callable[[list[str]], None]) -> None:
-        """Wait for ever."""
-        self._changed = changed
-        await trio.sleep_forever()
-
-    def change(self) -> None:
-        """Change a file."""
-        self._changed(["a.py"])
-
-
-async def test_files_change(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
-    """The worker is ended within a second, and then another starts."""
-    caplog.set_level(logging.INFO)
-    changes = Changes()
-    async with supervising(1, partial(serve, drain_seconds=inf), watch=changes.watch) as rig:
-        await trio.sleep(1)
-        changes.change()
-        await trio.sleep(1.5)
-        assert rig.alive == [2]
-        rig.send(signal.SIGTERM)
-    assert "changed: a.py" in caplog.text
-
-
-async def test_a_change_that_breaks_the_program(autojump_clock: MockClock) -> None:
-    """What can't start is waited out, also at first, until the next change."""
-    changes = Changes()
-    async with supervising(1, fail, fail, watch=changes.watch) as rig:
-        for alive in ([], [], [3]):
-            await trio.sleep(100)
-            assert rig.alive == alive
-            changes.change()
-        await trio.sleep(100)
-        rig.send(signal.SIGTERM)
-
-
-async def test_the_end_comes_during_a_restart(autojump_clock: MockClock) -> None:
-    """Nothing starts any more."""
-    changes = Changes()
-    async with supervising(1, partial(serve, drain_seconds=inf), watch=changes.watch) as rig:
-        await trio.sleep(1)
-        changes.change()
-        await trio.sleep(0.5)
-        rig.send(signal.SIGTERM)
-    assert len(rig.processes) == 1
-
-
-class StepCounter(trio.abc.Instrument):
-    """Cancels a scope when tasks have come to wait so many times."""
-
-    def __init__(self, left: int, scope: trio.CancelScope) -> None:
-        self.left = left
-        self._scope = scope
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Count."""
-        self.left -= 1
-        if self.left == 0:
-            self._scope.cancel()
-
-
-async def live(rig: Rig) -> None:
-    """Go through much of what can happen."""
-    await trio.sleep(3)
-    rig.send(signal.SIGHUP)
-    await trio.sleep(3)
-    rig.send(signal.SIGTERM)
-
-
-async def test_cancelled_anywhere(autojump_clock: MockClock) -> None:
-    """Wherever a supervisor is cut, no process and no descriptor is left."""
-    before = descriptors()
-    for steps in count(1, 3):
-        async with trio.open_nursery() as nursery:
-            rig = Rig(nursery)
-            rig.behaviours.append(crash_ready)
-            with trio.CancelScope() as scope:
-                counter = StepCounter(steps, scope)
-                trio.lowlevel.add_instrument(counter)
-                async with trio.open_nursery() as supervision:
-                    supervision.start_soon(rig.supervise, 2)
-                    await live(rig)
-            trio.lowlevel.remove_instrument(counter)
-            rig.check()
-            nursery.cancel_scope.cancel()
-        assert descriptors() <= before
-        if counter.left > 0:
-            break
-    assert steps > 100
 
 
 async def test_supervise_takes_signals_and_watches(tmp_path: Path) -> None:
