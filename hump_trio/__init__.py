@@ -22,13 +22,13 @@ from hump_trio.file_response import FileResponse
 from hump_trio.form import Form
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
+from hump_trio.markers import Cookie, Header, Query
 from hump_trio.multimap import MultiMap
 from hump_trio.redirect import RedirectResponse
 from hump_trio.request import Request
 from hump_trio.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
 from hump_trio.router import Router
 from hump_trio.settings import Limits, Sockets, Timeouts
-from hump_trio.signature import Cookie, Header, Query
 from hump_trio.upload import UploadFile
 
 if TYPE_CHECKING:

@@ -12,48 +12,16 @@ from typing import Any, Literal, TypeAlias, get_args, get_type_hints, is_typeddi
 from hump_trio.annotations import class_of, extras_of, is_body, item_types, members
 from hump_trio.exceptions import RouteError
 from hump_trio.headers import check_field
+from hump_trio.markers import Cookie, Header, Marker, Query
 from hump_trio.request import Request
 from hump_trio.results import check_returns
 from hump_trio.routing import Handler, Route, name_of, without_partial
 from hump_trio.text_values import EMPTY
 from hump_trio.upload import UploadFile
 
-__all__ = ["Cookie", "Header", "Parameter", "Query", "Signature", "parse_signature"]
+__all__ = ["Parameter", "Signature", "parse_signature"]
 
 Source: TypeAlias = Literal["request", "path", "query", "header", "cookie", "body", "upload"]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Takes a parameter from the query: ``Annotated[int, Query(alias="per-page")]``.
-
-    Args:
-        alias: Its name there, if it isn't the parameter's.
-    """
-
-    alias: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """Takes a parameter from a header field: ``x_token: Annotated[str, Header()]``.
-
-    Args:
-        alias: The field's name, if it isn't the parameter's with ``-`` for ``_``.
-    """
-
-    alias: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """Takes a parameter from a cookie: ``session: Annotated[str, Cookie()]``.
-
-    Args:
-        alias: The cookie's name, if it isn't the parameter's.
-    """
-
-    alias: str = ""
 
 
 MARKERS: dict[Any, Source] = {Query: "query", Header: "header", Cookie: "cookie"}
@@ -142,6 +110,8 @@ class Rules:
             return None
         if name in self.fixed and name not in self.route.parameters:
             return None
+        if isinstance(raw.default, Marker):
+            raise self.refuse(name, marked_default(raw))
         annotation = self.resolve(Any if raw.annotation is EMPTY else raw.annotation)
         if annotation is EMPTY:
             raise self.refuse(
@@ -169,8 +139,10 @@ class Rules:
     def source_of(self, name: str, annotation: Any) -> tuple[Source, str]:
         """Return where a parameter comes from, and its name there."""
         marker = next((each for each in extras_of(annotation) if type(each) in MARKERS), None)
-        if any(isinstance(each, type) and each in MARKERS for each in extras_of(annotation)):
-            raise self.refuse(name, "whose marker lacks its parentheses: write Header()")
+        for each in extras_of(annotation):
+            if isinstance(each, type) and issubclass(each, Marker):
+                why = f"whose marker lacks its parentheses: write {each.__name__}()"
+                raise self.refuse(name, why)
         if name in self.route.parameters:
             if marker is not None:
                 raise self.refuse(name, f"that is in the path: drop the {type(marker).__name__}()")
@@ -245,6 +217,18 @@ def takes(annotation: Any, default: Any) -> bool:
         if fits:
             return True
     return False
+
+
+def marked_default(raw: inspect.Parameter) -> str:
+    """Return what is wrong with a parameter whose default is a marker, and what to write."""
+    marker = type(raw.default).__name__
+    kind = raw.annotation if raw.annotation is not EMPTY else str
+    kind = kind.__name__ if isinstance(kind, type) else str(kind)
+    return (
+        f"whose default is {raw.default!r:.80}: a marker stands in its annotation, and the default"
+        f" behind it, as in `{raw.name}: Annotated[{kind:.80}, {marker}()] = ...`; what it takes in"
+        " parentheses is the name that clients use"
+    )
 
 
 def check_sources(rules: Rules, parameters: list[Parameter]) -> None:

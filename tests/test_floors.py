@@ -44,6 +44,7 @@ FLOORS = [
     [
         "route_hints",
         "annotations",
+        "markers",
         "layer",
         "template",
         "routing",

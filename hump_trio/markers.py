@@ -1,0 +1,62 @@
+"""Where a parameter's value is taken from, said in `Annotated` beside its type."""
+
+from dataclasses import dataclass
+from typing import Never
+
+__all__ = ["Cookie", "Header", "Marker", "Query"]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Marker:
+    """What the markers have in common.
+
+    Args:
+        alias: The value's name where it is taken from, if it isn't the parameter's.
+        unknown: Refused with what to write instead; other frameworks put constraints there.
+
+    Raises:
+        TypeError: There is more than an alias.
+    """
+
+    alias: str
+
+    def __init__(self, alias: str = "", **unknown: Never) -> None:
+        if unknown:
+            name = type(self).__name__
+            word = next(iter(unknown))
+            raise TypeError(
+                f"{name}() takes an alias alone, not {word}=: a constraint stands beside it, as in"
+                f" `Annotated[int, msgspec.Meta(ge=1), {name}()]`, and a default behind the"
+                f" annotation, as in `q: Annotated[str, {name}()] = 'x'`"
+            )
+        object.__setattr__(self, "alias", alias)
+
+
+class Query(Marker):
+    """Takes a parameter from the query: ``Annotated[int, Query(alias="per-page")]``.
+
+    Args:
+        alias: Its name there, if it isn't the parameter's.
+    """
+
+    __slots__ = ()
+
+
+class Header(Marker):
+    """Takes a parameter from a header field: ``x_token: Annotated[str, Header()]``.
+
+    Args:
+        alias: The field's name, if it isn't the parameter's with ``-`` for ``_``.
+    """
+
+    __slots__ = ()
+
+
+class Cookie(Marker):
+    """Takes a parameter from a cookie: ``session: Annotated[str, Cookie()]``.
+
+    Args:
+        alias: The cookie's name, if it isn't the parameter's.
+    """
+
+    __slots__ = ()
