@@ -97,7 +97,7 @@ def log_request(
         access = AccessRecord(
             request.client,
             request.method,
-            request.url,
+            request.target,
             request.http_version,
             request.route,
             status,

@@ -156,7 +156,7 @@ class Connection:
     def describe(self) -> str:
         """Return what is being served and what is waited for, for a log."""
         request = self.request
-        text = "no request" if request is None else f"{request.method} {request.url}"
+        text = "no request" if request is None else f"{request.method} {request.target}"
         return f"{text} ({self.phase.name.lower()})"
 
     def age(self) -> float:

@@ -231,7 +231,7 @@ class Dispatcher:
             if isinstance(cause, DeadlineError):
                 request.cancelled_for = "deadline"
                 stood = cause.place and f", it stood at {cause.place}"
-                logger.warning("%s: %s %s%s", cause.detail, request.method, request.url, stood)
+                logger.warning("%s: %s %s%s", cause.detail, request.method, request.target, stood)
             try:
                 response = returned_by(handler, await handler(request, cause))
                 return await response.resolve(request) if response.depends_on_request else response
@@ -310,7 +310,7 @@ PLAIN_HANDLERS: dict[type[BaseException], ExceptionHandler] = {
 def answer_unexpected(request: Request, error: Exception) -> Response:
     """Log an error that nobody foresaw, and return a settled 500 that tells nothing of it."""
     request.outcome = "crash"
-    logger.error("%s %s failed", request.method, request.url, exc_info=error)
+    logger.error("%s %s failed", request.method, request.target, exc_info=error)
     response = error_response(HttpException(500), request.headers.get("accept", ""))
     response.settle()
     return response

@@ -1,6 +1,7 @@
 """A request as a handler sees it. How its bytes came is not known here."""
 
 import math
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -17,10 +18,12 @@ from hump_trio.json_text import json_codec
 from hump_trio.multimap import MultiMap, parse_urlencoded
 from hump_trio.settings import Limits
 
-__all__ = ["CancelReason", "Request"]
+__all__ = ["CancelReason", "Request", "origin_form"]
 
 T = TypeVar("T")
 CancelReason: TypeAlias = Literal["client-gone", "deadline", "shutdown", "server-failed"]
+
+ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)  # of a target in absolute form
 
 
 class NoStream:
@@ -44,7 +47,7 @@ class Request:
 
     Args:
         method: As sent; methods are case-sensitive.
-        url: The request target as received.
+        target: The request target as received, whatever form it has.
         path: The target's path, its escapes decoded once.
         headers: The fields in order, names in lower case.
         query_string: The target's query, escapes and all.
@@ -74,7 +77,7 @@ class Request:
     """
 
     method: str
-    url: str
+    target: str
     path: str
     headers: Headers = field(default_factory=Headers)
     query_string: str = ""
@@ -116,6 +119,31 @@ class Request:
                     "this route streams its body: read request.stream, or leave out stream=True"
                 )
             raise AttributeError(f"a request has no {name!r}", name=name, obj=self)
+
+    @property
+    def url(self) -> str:
+        """The path and the query with their escapes, whatever form the target has.
+
+        It begins with one slash, so that it stays with the host that a client or a browser is
+        told: a second slash or a backslash there is escaped, since a host's name would follow it.
+        It is ``/`` for ``OPTIONS *``. Dot segments stay in it; most clients resolve them.
+        """
+        url = origin_form(self.target)
+        return f"/%{ord(url[1]):02X}{url[2:]}" if url[1:2] in SLASHES else url
+
+    @property
+    def absolute_url(self) -> str:
+        """The URL that was asked for, with scheme and host.
+
+        The host is the client's choice, as the path is: check it (see `TrustedHosts`) before you
+        write it into a link or a mail. A fragment is never sent.
+
+        Raises:
+            HttpException: 400, the client has named no host.
+        """
+        if not self.host:
+            raise HttpException(400, "no host is named")
+        return f"{self.scheme}://{self.host}{origin_form(self.target)}"
 
     @property
     def deadline(self) -> float:
@@ -233,6 +261,22 @@ class Request:
     def cookies(self) -> dict[str, str]:
         """The cookies sent, by name."""
         return parse_cookies(self.headers.get_all("cookie"))
+
+
+# What browsers take for a slash, and a host's name after two of them.
+SLASHES = ("/", "\\")
+
+
+def origin_form(target: str) -> str:
+    """Return the path and the query of a target (RFC 9112 section 3.2); it begins with a slash.
+
+    That of an absolute form without a path, of ``*``, and of CONNECT is ``/``.
+    """
+    if target.startswith("/"):
+        return target
+    found = ORIGIN.match(target)
+    rest = target[found.end() :] if found else ""
+    return rest if rest.startswith("/") else f"/{rest}"
 
 
 # Read by this, headers that aren't there yet aren't made.

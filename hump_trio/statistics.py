@@ -20,7 +20,7 @@ class RequestStatistics:
 
     Args:
         method: As sent.
-        url: The request target as received.
+        target: The request target as received.
         route: The template of its route; empty if there is none.
         client: The peer's address and port, if it has any.
         phase: ``"body"``, ``"handler"`` or ``"send"``.
@@ -29,7 +29,7 @@ class RequestStatistics:
     """
 
     method: str
-    url: str
+    target: str
     route: str
     client: tuple[str, int] | None
     phase: str
@@ -78,7 +78,7 @@ def requests_of(connections: Iterable[Connection]) -> Iterator[RequestStatistics
         if request is not None:
             yield RequestStatistics(
                 method=request.method,
-                url=request.url,
+                target=request.target,
                 route=request.route,
                 client=request.client,
                 phase=connection.phase.name.lower(),
@@ -94,7 +94,7 @@ def report(connections: Iterable[Connection], background: trio.Nursery | None) -
     for connection, request in zip(busy, requests_of(busy), strict=True):
         client = "-" if request.client is None else f"{request.client[0]}:{request.client[1]}"
         lines.append(
-            f"{request.method:.40} {request.url:.200} by {request.route or 'no route'}"
+            f"{request.method:.40} {request.target:.200} by {request.route or 'no route'}"
             f" from {client}:"
             f" {request.phase}, {request.age_seconds:.1f} s old,"
             f" {request.remaining_seconds:.1f} s left"

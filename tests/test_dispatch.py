@@ -125,7 +125,7 @@ async def test_a_request_knows_its_app_and_its_path() -> None:
     async def page(request: Request, name: str) -> str:
         assert request.app is app
         assert request.path_params == {"year": 2026, "name": name}
-        assert (request.method, request.url) == ("GET", "/2026/a?b=c")
+        assert (request.method, request.target) == ("GET", "/2026/a?b=c")
         assert (request.query["b"], request.host) == ("c", "testserver")
         return name
 

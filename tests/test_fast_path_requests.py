@@ -23,7 +23,8 @@ def build_telling(stage: Stage) -> Hump:
         VISITS.set(VISITS.get() + 1)
         stage.note(
             VISITS.get(),
-            *(request.method, request.url, request.path, request.query_string, request.query),
+            *(request.method, request.target, request.url, request.path),
+            *(request.query_string, request.query),
             *(request.headers, request.cookies, request.content_type, request.body),
             *(request.trailers, request.state, request.path_params, request.host, request.scheme),
             *(request.http_version, request.route, request.client, request.cancel_reason),

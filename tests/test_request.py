@@ -1,7 +1,9 @@
 """A request as a handler sees it, without a server."""
 
 from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +51,7 @@ def test_a_request_takes_no_stray_attributes() -> None:
 def test_the_body_stays_out_of_the_log() -> None:
     """The representation names the request, not its content."""
     assert "secret" not in repr(a_request(b"secret"))
-    assert "method='POST', url='/'" in repr(a_request())
+    assert "method='POST', target='/'" in repr(a_request())
 
 
 def test_the_query_is_decoded_once() -> None:
@@ -189,3 +191,52 @@ def test_a_streamed_body_is_not_there_as_a_whole() -> None:
     assert "POST" in repr(request)
     with pytest.raises(AttributeError, match="a request has no 'bodies'"):
         getattr(request, "bod" + "ies")
+
+
+@pytest.mark.parametrize(
+    ("target", "url"),
+    [
+        ("/", "/"),
+        ("/a%2Fb/%C3%BC?c=%20&d=//e", "/a%2Fb/%C3%BC?c=%20&d=//e"),
+        ("/?", "/?"),
+        ("http://evil.example:9300/secret?a=b", "/secret?a=b"),
+        ("HTTPS://evil.example", "/"),
+        ("http://evil.example?a=/b", "/?a=/b"),
+        ("//evil.example/x", "/%2Fevil.example/x"),
+        ("///evil.example/x", "/%2F/evil.example/x"),
+        ("/\\evil.example/x", "/%5Cevil.example/x"),
+        ("http://a//evil.example/x", "/%2Fevil.example/x"),
+        ("http://a/\\evil.example/x", "/%5Cevil.example/x"),
+        ("*", "/"),
+        ("evil.example:443", "/"),
+    ],
+)
+def test_the_url_stays_with_the_host_that_a_client_is_told(target: str, url: str) -> None:
+    """Whatever form the target has: for a client with a base URL, and as a relative reference."""
+    request = Request("GET", target, "/")
+    assert request.url == url
+    for base in ("http://127.0.0.1:9200", "http://127.0.0.1:9200/deep/er?x"):
+        assert urlsplit(urljoin(base, request.url)).netloc == "127.0.0.1:9200"
+        sent = httpx.AsyncClient(base_url=base).build_request("GET", request.url).url
+        assert sent.netloc == b"127.0.0.1:9200"
+        assert sent.raw_path.decode().endswith(url)
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "url"),
+    [
+        ("/a%20b?c", "shop.example:8443", "https://shop.example:8443/a%20b?c"),
+        ("http://shop.example//x", "shop.example", "https://shop.example//x"),
+        ("*", "shop.example", "https://shop.example/"),
+    ],
+)
+def test_the_absolute_url_has_the_host_and_the_scheme(target: str, host: str, url: str) -> None:
+    """Those of the request, not of its target: a proxy may have told others."""
+    assert Request("GET", target, "/", scheme="https", host=host).absolute_url == url
+
+
+def test_there_is_no_absolute_url_without_a_host() -> None:
+    """It would begin with ``http:///``, where browsers take the path for the host."""
+    with pytest.raises(HttpException) as caught:
+        _ = Request("GET", "/evil.example/", "/evil.example/").absolute_url
+    assert status_of(caught) == (400, "no host is named")

@@ -124,7 +124,7 @@ async def test_requests_in_flight_are_listed_the_oldest_first(autojump_clock: Mo
     assert tuple(replace(each, client=None) for each in statistics.requests) == (
         RequestStatistics(
             method="GET",
-            url="/ticks",
+            target="/ticks",
             route="/ticks",
             client=None,
             phase="send",
@@ -133,7 +133,7 @@ async def test_requests_in_flight_are_listed_the_oldest_first(autojump_clock: Mo
         ),
         RequestStatistics(
             method="GET",
-            url="/slow/1",
+            target="/slow/1",
             route="/slow/{number:int}",
             client=None,
             phase="handler",
@@ -142,7 +142,7 @@ async def test_requests_in_flight_are_listed_the_oldest_first(autojump_clock: Mo
         ),
         RequestStatistics(
             method="POST",
-            url="/",
+            target="/",
             route="/",
             client=None,
             phase="body",
@@ -172,7 +172,8 @@ async def test_the_time_that_remains(
         await raw.send(request("GET", path, field))
         await trio.sleep(2)
         [found] = app.statistics().requests
-    assert (found.url, found.age_seconds, found.remaining_seconds) == (path, 2, remaining_seconds)
+    assert (found.target, found.age_seconds) == (path, 2)
+    assert found.remaining_seconds == remaining_seconds
 
 
 async def test_a_body_counts_for_the_age_and_not_for_the_handlers_time(
@@ -186,7 +187,7 @@ async def test_a_body_counts_for_the_age_and_not_for_the_handlers_time(
         assert {each.phase for each in app.statistics().requests} == {"body"}
         await raw.send(b"5678")
         await trio.sleep(1)
-        whole, parts = sorted(app.statistics().requests, key=lambda each: each.url)
+        whole, parts = sorted(app.statistics().requests, key=lambda each: each.target)
     assert (whole.phase, whole.age_seconds, whole.remaining_seconds) == ("handler", 3, 29)
     assert (parts.phase, parts.age_seconds) == ("body", 3)
     assert parts.remaining_seconds >= 30
@@ -205,7 +206,7 @@ async def test_a_request_without_a_route_has_none(autojump_clock: MockClock) -> 
         await raw.send(request("BREW", "/%C3%A9?a=%20"))
         await wait_all_tasks_blocked()
         [found] = app.statistics().requests
-    assert (found.method, found.url, found.route) == ("BREW", "/%C3%A9?a=%20", "")
+    assert (found.method, found.target, found.route) == ("BREW", "/%C3%A9?a=%20", "")
     assert found.phase == "handler"
 
 
@@ -335,7 +336,7 @@ async def test_a_handler_may_ask(autojump_clock: MockClock) -> None:
     async with connect(app) as raw:
         await raw.send(request("GET", "/statistics"))
         assert (await raw.receive()).endswith(b'{"handler":1}')
-    ages = [(each.url, each.age_seconds) for one in found for each in one.requests]
+    ages = [(each.target, each.age_seconds) for one in found for each in one.requests]
     assert ages == [("/statistics", 0), ("/statistics", 2)]
 
 

@@ -136,7 +136,7 @@ def describe(task: trio.lowlevel.Task, frames: Iterable[FrameType]) -> str:
         if package_of(frame) == "hump_trio":
             request = frame.f_locals.get("request")
             if isinstance(request, Request):
-                return f"{request.method} {request.url}"
+                return f"{request.method} {request.target}"
     return f"the task {task.name}"
 
 

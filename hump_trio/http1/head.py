@@ -310,7 +310,7 @@ def build_request(
     """
     request = new(Request)
     request.method = line.method
-    request.url = line.target
+    request.target = line.target
     request.path = line.path
     request.query_string = line.query_string
     request.http_version = line.version

@@ -6,13 +6,12 @@ from hump_trio.exceptions import HttpException
 from hump_trio.layer import CallNext
 from hump_trio.middleware.options import check_number
 from hump_trio.redirect import RedirectResponse
-from hump_trio.request import Request
+from hump_trio.request import Request, origin_form
 from hump_trio.response import Response
 
 __all__ = ["HttpsRedirect"]
 
 PORT = re.compile(r":[0-9]*$")
-ORIGIN = re.compile(r"^[a-z]+://[^/?]*", re.IGNORECASE)  # of a target in absolute form
 
 
 class HttpsRedirect:
@@ -49,7 +48,5 @@ class HttpsRedirect:
             return await call_next(request)
         if not request.host:
             raise HttpException(400, "the host is missing")
-        host, target = PORT.sub("", request.host), ORIGIN.sub("", request.url)
-        if not target.startswith("/"):  # an absolute one without a path, or that of OPTIONS *
-            target = f"/{target.lstrip('*')}"
+        host, target = PORT.sub("", request.host), origin_form(request.target)
         return RedirectResponse(f"https://{host}{self._port}{target}", self._status)
