@@ -1,5 +1,6 @@
 """An answer that is a file: all of it, a part, or that the client has it already."""
 
+import logging
 import os
 import re
 import time
@@ -20,11 +21,13 @@ from hump_trio.conditional import (
 from hump_trio.exceptions import HttpException
 from hump_trio.headers import Headers
 from hump_trio.http_date import encode_http_date
-from hump_trio.opened_file import OpenedFile, open_file
+from hump_trio.opened_file import OpenedFile, is_inner_name, open_file
 from hump_trio.request import Request
 from hump_trio.response import BYTES_TYPE, Fields, Response
 
 __all__ = ["FileResponse", "content_type_of", "respond_with_file"]
+
+logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Up to here a file is read at once and goes out as any other short answer, a longer one in parts
 # as large as this. For blocks of 128 KiB the C library asks the system for new pages each time:
@@ -73,17 +76,24 @@ class FileResponse(Response):
     Ranges, conditional requests and HEAD are answered for it; a file that isn't there, or isn't
     a regular one, or can't be read is a 404. Its type is that of its name.
 
+    A name that comes from a client takes ``folder``: ``FileResponse(PICTURES / name)`` would give
+    out whatever file of the machine the client asks for.
+
     Args:
-        path: Of the file. Where a client has a say in it, see `Router.static`.
+        path: Of the file; with ``folder``, from there.
         status: As of `Response`. With any but 200 the file is always sent, and whole.
         headers: As of `Response`. An ``ETag`` or ``Last-Modified`` here counts.
         filename: What a browser is to save it as, instead of showing it.
+        folder: Where the file has to be, as with `Router.static`: a name with dot segments, with
+            a backslash, that begins with a slash or a dot, or that a symbolic link leads out of
+            the folder is a 404. Without it, a file that isn't there is logged too, since then
+            the program is wrong.
 
     Raises:
         TypeError: The path is none.
     """
 
-    __slots__ = ("_path",)
+    __slots__ = ("_folder", "_path")
     depends_on_request: ClassVar[bool] = True
 
     def __init__(
@@ -93,9 +103,13 @@ class FileResponse(Response):
         headers: Fields = (),
         *,
         filename: str | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ) -> None:
+        if isinstance(path, bytes):
+            raise TypeError("a FileResponse takes a path; bytes are sent by Response(data)")
         Response.__init__(self, None, status, headers)
         self._path = os.fsdecode(path)
+        self._folder = None if folder is None else os.fsdecode(folder)
         self.headers.setdefault("content-type", content_type_of(filename or self._path))
         if filename is not None:
             self.headers.setdefault("content-disposition", attachment(filename))
@@ -107,10 +121,21 @@ class FileResponse(Response):
             HttpException: 404, there is no such file; 412 or 416, as the client has asked for.
             OverloadError: 503, there are no descriptors left.
         """
-        file = await open_file(self._path)
+        file = None
+        if self._folder is None or is_inner_name(self._path):
+            file = await open_file(self._path, self._folder)
         if file is None or not file.is_regular:
+            if self._folder is None:
+                log_missing(request, self._path)
             raise HttpException(404, "this file is not here")
         return await respond_with_file(file, request, self.status, self.headers.items())
+
+
+def log_missing(request: Request, path: str) -> None:
+    """Tell of a file that the program has named itself, and where it was looked for."""
+    where = os.path.abspath(path)
+    what = "%s %s: there is no file %r that can be read"
+    logger.warning(what, request.method, request.target, where)
 
 
 class FileBody:

@@ -18,7 +18,7 @@ import trio
 
 from hump_trio.exceptions import OverloadError
 
-__all__ = ["OpenedFile", "open_file"]
+__all__ = ["OpenedFile", "is_inner_name", "open_file"]
 
 
 def flags_of(*names: str) -> int:
@@ -178,7 +178,7 @@ async def open_file(path: str, folder: str | None = None) -> OpenedFile | None:
     """Open a file; None if there is none, or none that can be opened.
 
     Args:
-        path: Where it is; from the folder, if there is one, and without ``..`` then.
+        path: Where it is; from the folder, if there is one, and then as `is_inner_name` wants it.
         folder: Where it has to be, whatever links there are on the way.
 
     Raises:
@@ -214,6 +214,21 @@ def is_nameable(path: str) -> bool:
         return b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:
         return False
+
+
+def is_inner_name(name: str, *, dot_files: bool = False) -> bool:
+    """Tell whether a name that a client has chosen may be one of a file within a folder.
+
+    No segment of it is empty, ``.`` or ``..``, or has a backslash, which is a slash elsewhere.
+
+    Args:
+        name: With slashes between its segments.
+        dot_files: Whether a segment may begin with a dot.
+    """
+    segments = name.split("/")
+    if "\\" in name or not {"", ".", ".."}.isdisjoint(segments):
+        return False
+    return dot_files or not any(segment.startswith(".") for segment in segments)
 
 
 def check_absent(error: OSError) -> None:

@@ -7,7 +7,7 @@ from hump_trio.content_coding import rank_codings
 from hump_trio.exceptions import HttpException, RouteError
 from hump_trio.file_response import content_type_of, respond_with_file
 from hump_trio.headers import Headers
-from hump_trio.opened_file import OpenedFile, open_file
+from hump_trio.opened_file import OpenedFile, is_inner_name, open_file
 from hump_trio.redirect import RedirectResponse
 from hump_trio.request import Request
 from hump_trio.response import Response
@@ -93,12 +93,5 @@ class StaticFiles:
             segments[-1] = "index.html"
         # An escaped slash belongs to a name, and no name has one.
         escaped = "%2f" in request.url.partition("?")[0].lower()
-        if escaped or not all(map(self._takes, segments)):
-            return None
-        return "/".join(segments)
-
-    def _takes(self, segment: str) -> bool:
-        """Tell whether a segment of a path may be a name. A backslash is a slash elsewhere."""
-        if segment in ("", ".", "..") or "\\" in segment:
-            return False
-        return self._dot_files or not segment.startswith(".")
+        name = "/".join(segments)
+        return name if not escaped and is_inner_name(name, dot_files=self._dot_files) else None

@@ -35,8 +35,12 @@ def match_uuid(segment: str) -> UUID | None:
 
 
 def match_str(segment: str) -> str | None:
-    """Return a segment that isn't empty, or None."""
-    return segment or None
+    """Return a segment that isn't empty, or None.
+
+    One with an escaped slash isn't matched either: whoever joins it to a folder's path, or to a
+    URL, takes it for one segment.
+    """
+    return None if "/" in segment else segment or None
 
 
 # What RFC 3986 section 3.3 lets stand in a segment, besides what is never escaped.

@@ -26,3 +26,16 @@ async def test_static_files__can_be_saved_and_led_to() -> None:
     assert saved.headers["content-disposition"] == 'attachment; filename="my first server.py"'
     assert saved.text == index.text
     assert index.url.path == "/examples/hello.py"
+
+
+async def test_static_files__that_clients_name() -> None:
+    """One of the folder is saved under its name; none of another folder is had."""
+    async with client(static_files.app) as http:
+        saved = await http.get("/downloads/hello.py")
+        outside = [
+            await http.get(f"/downloads/{name}")
+            for name in ("..%2fREADME.md", "%2fetc%2fpasswd", "%2e%2e", ".hidden", "deploy")
+        ]
+    assert saved.headers["content-disposition"] == 'attachment; filename="hello.py"'
+    assert saved.text == (static_files.FOLDER / "hello.py").read_text()
+    assert [answer.status_code for answer in outside] == [404] * 5

@@ -1,5 +1,6 @@
 """`FileResponse`: what is sent of a file, to whom, and what is said of it."""
 
+import logging
 import os
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -214,8 +215,10 @@ async def test_what_was_changed_just_now(seconds: int, path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "fifo", "device", "nul", "lone", "long"])
-async def test_what_is_no_file_is_not_found(kind: str, tmp_path: Path) -> None:
-    """404, and nobody waits for the other end of a FIFO."""
+async def test_what_is_no_file_is_not_found(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """404 and a line in the log, and nobody waits for the other end of a FIFO."""
     path = str(tmp_path / "it")
     if kind == "folder":
         path = str(tmp_path)
@@ -227,6 +230,29 @@ async def test_what_is_no_file_is_not_found(kind: str, tmp_path: Path) -> None:
         path += {"nul": "\0", "lone": "\ud800", "long": "a" * 5000}[kind]
     answer = await get(app_of(path))
     assert (answer.status_code, answer.text) == (404, "this file is not here")
+    [line] = [record.getMessage() for record in caplog.records if record.levelno > logging.INFO]
+    assert line == f"GET /: there is no file {path!r} that can be read"
+
+
+async def test_a_file_within_a_folder_that_is_not_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client has named it: nothing is wrong with the program, and nothing is logged."""
+    for name in ("nothere", "../nothere", "", "/etc/passwd"):
+        assert (await get(app_of(name, folder=tmp_path))).status_code == 404
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+async def test_a_path_from_where_the_program_runs(caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells the whole of it, since that is what is wrong most often."""
+    assert (await get(app_of("nothere"))).status_code == 404
+    assert f"there is no file {str(Path.cwd() / 'nothere')!r}" in caplog.text
+
+
+def test_bytes_are_no_path() -> None:
+    """They would be taken for the name of a file."""
+    with pytest.raises(TypeError, match=r"a path; bytes are sent by Response\(data\)"):
+        FileResponse(b"bytes")  # type: ignore[arg-type]
 
 
 async def test_an_answer_may_be_used_again(path: Path) -> None:

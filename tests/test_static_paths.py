@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hump_trio import FileResponse, Hump
 from hump_trio import opened_file as opened_file_module
 from tests.served_folder import app_of, ask, root, way
 
@@ -121,6 +122,42 @@ async def test_paths(path: str, expected: str | int, root: Path) -> None:
         assert answer.status == expected
     else:
         assert (answer.status, answer.text) == (200, expected)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(("path", "expected"), PATHS, ids=lambda value: str(value)[:40])
+async def test_names_that_a_handler_passes_on(path: str, expected: str | int, root: Path) -> None:
+    """`FileResponse` with a folder gives out what a folder that is served does.
+
+    An escaped slash is one like any other, once the handler has asked for a ``path``.
+    """
+    app = Hump()
+
+    @app.get("/files/{name:path}")
+    async def show(name: str) -> FileResponse:
+        return FileResponse(name, folder=root / "public")
+
+    if path == "/files/docs%2fdeep%2fpage.html":
+        expected = "deep"
+    answer = await ask(app, path)
+    assert "SECRET" not in answer.text
+    if isinstance(expected, int):
+        assert answer.status == expected
+    else:
+        assert (answer.status, answer.text) == (200, expected)
+
+
+@pytest.mark.parametrize("name", ["..%2fsecret.txt", "%2fetc%2fpasswd", "docs%2Findex.html"])
+async def test_a_plain_parameter_has_no_slash(name: str, root: Path) -> None:
+    """What a handler joins to a folder's path is one name, however it is escaped."""
+    app = Hump()
+
+    @app.get("/files/{name}")
+    async def show(name: str) -> FileResponse:
+        return FileResponse(root / "public" / name)
+
+    assert (await ask(app, f"/files/{name}")).status == 404
+    assert (await ask(app, "/files/page.html")).text == "page"
 
 
 PIECES = ["..", ".", "/", "%2e", "%2f", "%5c", "\\", "%00", "%25", "outside-folder", "public"]
