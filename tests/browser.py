@@ -11,8 +11,8 @@ from typing import Any
 
 import trio
 
-# An upper bound for what takes two seconds, on a machine that is busy.
-PATIENCE_SECONDS = 20.0
+from tests.loopback import PATIENCE_SECONDS
+
 OPTIONS = [
     "--headless",
     "--no-sandbox",  # it doesn't start as root otherwise

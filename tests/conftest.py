@@ -1,13 +1,13 @@
 """What every test run does: tests of programs that aren't installed are left out, and named."""
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests.programs import find_program
 from tests.transports import TRANSPORTS, close_loopback, use_transport
 
 # A property holds or doesn't, however busy the machine is that tries it.
@@ -24,7 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Use the transport that was asked for."""
+    """Use the transport that was asked for, and let tests start programs of administrators.
+
+    An ordinary user's PATH doesn't lead to HAProxy and nginx, where Debian has them.
+    """
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
     use_transport(config.getoption("transport"))
 
 
@@ -58,7 +62,7 @@ def leave_out(config: pytest.Config, items: list[pytest.Item], which: list[pytes
 def missing_program(item: pytest.Item) -> str:
     """Return the program that a test needs and that isn't there, or nothing."""
     programs: list[str] = [marker.args[0] for marker in item.iter_markers("program")]
-    return next((name for name in programs if find_program(name) is None), "")
+    return next((name for name in programs if shutil.which(name) is None), "")
 
 
 def pytest_terminal_summary(

@@ -13,7 +13,6 @@ import pytest
 import trio
 
 from tests.loopback import PATIENCE_SECONDS
-from tests.programs import find_program
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "examples/deploy"
@@ -186,7 +185,7 @@ async def nginx(folder: Path, one: Instance, two: Instance) -> AsyncIterator[tup
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "site.conf").write_text(adapted("nginx.conf", changes))
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder, user=user))
-        command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
         # So nginx hands its sockets to a new version of itself.
         inherited = {"NGINX": f"{listening.fileno()};"}
         async with running(command, folder / "nginx.log", listening, inherited) as address:
@@ -222,7 +221,7 @@ async def haproxy(
             " check-ssl verify none": "",
         }
         (folder / "haproxy.cfg").write_text(adapted("haproxy.cfg", changes))
-        command = [program("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
+        command = ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
         async with running(command, folder / "haproxy.log", listening, {}) as address:
             yield address
 
@@ -251,10 +250,3 @@ async def deployed(
             front = haproxy(folder, one, two, passed_on=passed_on)
         async with front as address:
             yield (one, two), address
-
-
-def program(name: str) -> str:
-    """Return where a program is that a test is marked with."""
-    path = find_program(name)
-    assert path is not None
-    return path

@@ -59,7 +59,16 @@ def file_of(folder: Path, size_bytes: int) -> str:
 
 async def curl(*arguments: str) -> str:
     """Return what curl prints."""
-    command = ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "20", *arguments]
+    command = [
+        "curl",
+        "--silent",
+        "--show-error",
+        "--noproxy",
+        "*",
+        "--max-time",
+        "120",
+        *arguments,
+    ]
     run = await trio.run_process(command, capture_stdout=True)
     return run.stdout.decode().replace("\r\n", "\n")
 
@@ -198,7 +207,7 @@ async def upload(body: bytes) -> AsyncIterator[bytes]:
 
 async def test_httpx_over_real_sockets(url: str) -> None:
     """Httpx gets every kind of answer, and sends and receives streams."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS) as client:
         assert (await client.get("/")).text == "hello"
         assert (await client.head("/")).headers["content-length"] == "5"
         assert (await client.options("/")).headers["allow"] == "GET, HEAD, OPTIONS"

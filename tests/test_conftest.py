@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.loopback import PATIENCE_SECONDS
+
 SAMPLE = """
 import pytest
 
@@ -35,11 +37,11 @@ LEFT_OUT = (
 MARKERS = "program(name): needs a program\n    memory_only(reason): needs memory"
 
 
-def run_sample(folder: Path, ci: dict[str, str], *options: str) -> list[str]:
-    """Return what pytest prints about the sample."""
+def run_sample(folder: Path, ci: dict[str, str], *options: str, sample: str = SAMPLE) -> list[str]:
+    """Return what pytest prints about a sample."""
     (folder / "conftest.py").write_text(Path(__file__).with_name("conftest.py").read_text())
     (folder / "pytest.ini").write_text(f"[pytest]\nmarkers =\n    {MARKERS}\n")
-    (folder / "test_sample.py").write_text(SAMPLE)
+    (folder / "test_sample.py").write_text(sample)
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | ci
     environment["PYTHONPATH"] = str(Path(__file__).parents[1])
     run = subprocess.run(
@@ -49,7 +51,7 @@ def run_sample(folder: Path, ci: dict[str, str], *options: str) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     return run.stdout.splitlines()
 
@@ -59,6 +61,13 @@ def test_missing_programs_are_named_in_one_line(tmp_path: Path) -> None:
     lines = run_sample(tmp_path, {})
     assert [line for line in lines if "left out" in line] == [LEFT_OUT]
     assert "2 passed, 3 deselected" in lines[-1]
+
+
+def test_programs_of_administrators_are_found(tmp_path: Path) -> None:
+    """A user's PATH doesn't lead to them; what is found is what a test can start by its name."""
+    sample = 'import os\n\ndef test_path():\n    assert "/usr/sbin" in os.get_exec_path()\n'
+    lines = run_sample(tmp_path, {"PATH": "/usr/bin:/bin"}, sample=sample)
+    assert "1 passed" in lines[-1]
 
 
 def test_in_ci_a_missing_program_is_a_failure(tmp_path: Path) -> None:

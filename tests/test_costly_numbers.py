@@ -73,7 +73,9 @@ async def test_what_has_no_hash_is_the_clients_fault(
 ) -> None:
     """422: a signaling NaN is an error of Python's wherever it is hashed."""
     answer = await ask(taking(annotation), content=content, content_type=JSON)
-    assert (answer.status_code, list(places_of(answer))) == (422, [place])
+    [found] = places_of(answer)
+    assert answer.status_code == 422
+    assert found in (place, f"{place}[1]", f"{place}[...]")  # msgspec 0.23 names the item
 
 
 @pytest.mark.parametrize("text", ['"0.10"', "1e400", '"-1E-7"', "7", '"1e999"'])

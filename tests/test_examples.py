@@ -28,6 +28,7 @@ from examples import (
 )
 from hump_trio import Hump
 from hump_trio.testing import RawConnection, client, connect
+from tests.loopback import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
@@ -158,9 +159,11 @@ def test_hello__serves_as_a_process() -> None:
             assert process.stdout is not None
             addresses = process.stdout.readline().split()
             port = httpx.URL(addresses[0]).port
-            assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).text == "Hello, world!"
+            url = f"http://127.0.0.1:{port}/"
+            answer = httpx.get(url, trust_env=False, timeout=PATIENCE_SECONDS)
+            assert answer.text == "Hello, world!"
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(PATIENCE_SECONDS) == 0
         finally:
             process.kill()
 
@@ -302,7 +305,9 @@ async def test_beside_other_tasks__is_ended_by_the_program(
         await wait_all_tasks_blocked()
         port = httpx.URL(beside_other_tasks.app.addresses[0]).port
         base_url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=base_url, trust_env=False) as http:
+        async with httpx.AsyncClient(
+            base_url=base_url, trust_env=False, timeout=PATIENCE_SECONDS
+        ) as http:
             assert (await http.get("/")).json() == {"ticks": 1}
             assert (await http.post("/stop")).status_code == 204
     assert f":{port}" in capsys.readouterr().out
@@ -352,6 +357,8 @@ def test_testing_your_app__is_run_by_pytest() -> None:
     """The command in its docstring finds and passes both tests."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
     command.append("examples/testing_your_app.py")
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout

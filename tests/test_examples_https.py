@@ -8,7 +8,7 @@ import trio
 
 from examples import https
 from hump_trio import TlsError
-from tests.loopback import ask, connect_to, served
+from tests.loopback import PATIENCE_SECONDS, ask, connect_to, served
 from tests.secured import plain_client_context, write_certificate
 
 
@@ -21,7 +21,7 @@ async def test_https__answers_redirects_and_explains(
     monkeypatch.setattr(https.app, "binds", ["127.0.0.1:0", "http://127.0.0.1:0"])
     async with (
         served(https.app) as url,
-        httpx.AsyncClient(verify=plain_client_context()) as http,
+        httpx.AsyncClient(verify=plain_client_context(), timeout=PATIENCE_SECONDS) as http,
         await connect_to(https.app) as mistaken,
     ):
         answer = await http.get(url.replace("127.0.0.1", "localhost"))

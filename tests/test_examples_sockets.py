@@ -20,10 +20,10 @@ async def test_sockets__answers_at_a_port_and_at_a_path(
     with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
             url, unix = await nursery.start(app.serve)
-            async with httpx.AsyncClient() as http:
+            async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
                 over_tcp = await http.get(url)
             transport = httpx.AsyncHTTPTransport(uds=str(path))
-            async with httpx.AsyncClient(transport=transport) as http:
+            async with httpx.AsyncClient(transport=transport, timeout=PATIENCE_SECONDS) as http:
                 over_unix = await http.get("http://localhost/")
             app.shutdown()
     assert over_tcp.text == f"hello, 127.0.0.1, here are {url} and {unix}"

@@ -13,7 +13,7 @@ from examples import live_events, middleware_in_the_box
 from hump_trio import CallNext, Compression, Hump, Request, Response
 from hump_trio.testing import client
 from tests.browser import browser
-from tests.loopback import served
+from tests.loopback import PATIENCE_SECONDS, served
 
 RUNNERS = ["hare", "hare", "tortoise"] * 3 + ["hare"]
 
@@ -106,7 +106,10 @@ async def test_middleware_in_the_box__believes_a_proxy_on_this_machine(
 ) -> None:
     """Over TCP the peer is known, and what it says of its client is taken for true."""
     monkeypatch.setattr(middleware_in_the_box.app, "port", 0)
-    async with served(middleware_in_the_box.app) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with (
+        served(middleware_in_the_box.app) as url,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http,
+    ):
         answer = await http.get(
             f"http://127.0.0.1:{httpx.URL(url).port}/",
             headers={"x-forwarded-for": "198.51.100.1, 203.0.113.7"},

@@ -27,7 +27,7 @@ from tests.faults import (
     random_abort,
     read_nothing,
 )
-from tests.loopback import connect_to, served, wait_until
+from tests.loopback import PATIENCE_SECONDS, connect_to, served, wait_until
 
 SEED = 9112
 MOMENTS: tuple[Moment, ...] = ("head", "body", "handler", "answer")
@@ -37,9 +37,9 @@ ABORTS_PER_MOMENT = 250
 ABORTS_TOGETHER = 100
 DRIBBLERS = 100
 NON_READERS = 100
-# Bounds that a busy machine keeps; a quiet one needs a fiftieth of them.
-P99_SECONDS = 0.5
-WORST_SECONDS = 2.0
+# How many of the others may come and leave during one answer: two rounds of those that are there.
+# A client that is starved sees nearly all of a half pass.
+MOST_PASSED = 2 * ABORTS_TOGETHER
 # What the second half may add to what the first one left: Trio keeps up to a thousand deadlines
 # that are no more, of five blocks each, and a heap has gaps.
 GROWTH_BLOCKS = 15_000
@@ -76,11 +76,11 @@ async def abort_all(target: Target, aborts: Iterator[Abort]) -> None:
         await abort.run(target)
 
 
-async def misbehave(target: Target, random: Random, good: GoodClient) -> Sequence[float]:
+async def misbehave(target: Target, random: Random, good: GoodClient) -> Sequence[int]:
     """Run one half of the faulty clients, until all are gone.
 
     Returns:
-        The seconds of the good client's answers while others were leaving.
+        How many others left during each of the good client's answers, while they did.
     """
     aborts = [random_abort(random, each) for each in MOMENTS * ABORTS_PER_MOMENT]
     random.shuffle(aborts)
@@ -91,24 +91,21 @@ async def misbehave(target: Target, random: Random, good: GoodClient) -> Sequenc
             slow.start_soon(dribble, target, data, random.uniform(0.05, 0.5))
         for number in range(NON_READERS):
             slow.start_soon(read_nothing, target, ANSWERS[number % len(ANSWERS)])
-        first = len(good.seconds)
+        first = len(good.passed)
         async with trio.open_nursery() as leaving:
             for _ in range(ABORTS_TOGETHER):
                 leaving.start_soon(abort_all, target, left)
-        return good.seconds[first:]
+        return good.passed[first:]
 
 
-def check_latency(under_fire: Sequence[float], good: GoodClient) -> None:
-    """Print what the good client has measured, and hold it to the bounds."""
-    median = statistics.median(under_fire)
-    p99 = statistics.quantiles(under_fire, n=100)[98]
-    worst = max(good.seconds)
+def check_fairness(under_fire: Sequence[int], good: GoodClient) -> None:
+    """Print how many others were served during the good client's answers, and bound it."""
+    median, most = statistics.median(under_fire), max(good.passed)
     print(
-        f"{len(good.seconds)} requests, worst {worst * 1000:.1f} ms; {len(under_fire)} under"
-        f" fire, median {median * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms"
+        f"{len(good.passed)} requests, {len(under_fire)} under fire;"
+        f" others that passed: median {median}, at most {most}"
     )
-    assert p99 < P99_SECONDS
-    assert worst < WORST_SECONDS
+    assert most <= MOST_PASSED
 
 
 async def test_faulty_clients_leave_nothing_behind_and_disturb_nobody(
@@ -116,18 +113,19 @@ async def test_faulty_clients_leave_nothing_behind_and_disturb_nobody(
 ) -> None:
     """Clients that leave at any point, dribble or read nothing cost the others nothing.
 
-    Every request of a good client beside them is answered rightly and soon. When they are gone,
-    so are their connections, tasks, descriptors, handlers and answers under way; memory doesn't
-    grow with their number, nothing is logged as an error, and the server ends when told to.
+    Every request of a good client beside them is answered rightly, and in its turn. When they
+    are gone, so are their connections, tasks, descriptors, handlers and answers under way; memory
+    doesn't grow with their number, nothing is logged as an error, and the server ends when told
+    to.
     """
     caplog.set_level(logging.ERROR, "hump_trio")
     random, target = Random(SEED), Target()
-    under_fire: list[float] = []
+    under_fire: list[int] = []
     blocks: list[int] = []
     resident: list[int] = []
-    with trio.fail_after(120):
+    with trio.fail_after(10 * PATIENCE_SECONDS):
         async with served(target.app), await connect_to(target.app) as stream:
-            good = GoodClient(stream, random)
+            good = GoodClient(target, stream, random)
             await good.ask()
             at_rest = held() + Counter(SocketTransport=1)  # the loop that accepts keeps the last
             for _ in range(2):
@@ -141,7 +139,7 @@ async def test_faulty_clients_leave_nothing_behind_and_disturb_nobody(
             state = state_of(target.app)
             assert (state.request_count, state.buffered_bytes) == (0, 0)
     print(f"{at_rest['tasks']} tasks, {at_rest['descriptors']} descriptors, {blocks}, {resident}")
-    check_latency(under_fire, good)
+    check_fairness(under_fire, good)
     assert target.running == 0
     assert target.reasons == {"client-gone": 2 * ABORTS_PER_MOMENT}
     assert not caplog.records

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from hump_trio import Hump
-from tests.loopback import served
+from tests.loopback import PATIENCE_SECONDS, served
 
 MIB = 1024 * 1024
 TAIL = os.urandom(3 * MIB)
@@ -42,7 +42,7 @@ def make_long(path: Path, size_bytes: int) -> None:
     os.utime(path, (1, 1))
 
 
-CURL = ["curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", "50"]
+CURL = ["curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", "120"]
 
 
 @pytest.mark.program("curl")
@@ -75,7 +75,10 @@ async def test_httpx_takes_parts(tmp_path: Path) -> None:
     app = Hump("127.0.0.1", 0)
     app.static("/files", tmp_path)
     data = b""
-    async with served(app) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with (
+        served(app) as url,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http,
+    ):
         headers = {"if-range": (await http.head(f"{url}/files/long.bin")).headers["etag"]}
         while len(data) < 4 * MIB:
             headers["range"] = f"bytes={len(data)}-{len(data) + 999_999}"

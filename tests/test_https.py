@@ -122,7 +122,10 @@ async def test_openssls_client_agrees_or_not(
 
 async def test_httpx_is_answered(app: Hump) -> None:
     """By a verified connection, and told to come back that way."""
-    async with served(app) as url, httpx.AsyncClient(verify=plain_client_context()) as http:
+    async with (
+        served(app) as url,
+        httpx.AsyncClient(verify=plain_client_context(), timeout=PATIENCE_SECONDS) as http,
+    ):
         answer = await http.get(at_localhost(url))
     assert answer.text == "hello by https"
     assert answer.headers["strict-transport-security"] == "max-age=60"
@@ -186,7 +189,10 @@ async def test_a_redirect_leads_to_the_secured_port(app: Hump) -> None:
     """Followed by a stranger, to the same target."""
     app.middleware(HttpsRedirect(port=1))
     app.binds = ["127.0.0.1:0", "http://127.0.0.1:0"]
-    async with served(app), httpx.AsyncClient(verify=plain_client_context()) as http:
+    async with (
+        served(app),
+        httpx.AsyncClient(verify=plain_client_context(), timeout=PATIENCE_SECONDS) as http,
+    ):
         answer = await http.get(f"{at_localhost(app.addresses[1])}/?a=b")
         assert answer.status_code == statuses.PERMANENT_REDIRECT
         assert answer.headers["location"] == "https://localhost:1/?a=b"

@@ -23,10 +23,9 @@ from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection
 from hump_trio.statistics import report
-from tests.loopback import address_of, ask, connect_to, receive_answer
+from tests.loopback import PATIENCE_SECONDS, address_of, ask, connect_to, receive_answer
 from tests.wire import request
 
-START_SECONDS = 30.0
 HERE = Path(__file__).name
 
 
@@ -306,7 +305,7 @@ async def receive_until(stream: trio.abc.ReceiveStream | None, pattern: str) -> 
 @asynccontextmanager
 async def running(script: str) -> AsyncIterator[trio.Process]:
     """Run a program in a process of its own, which is gone at the end of the block."""
-    with trio.fail_after(START_SECONDS):
+    with trio.fail_after(PATIENCE_SECONDS):
         process = await trio.lowlevel.open_process(
             [sys.executable, "-c", script],
             stdin=None,

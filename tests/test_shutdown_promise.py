@@ -225,11 +225,9 @@ async def test_a_stream_that_is_always_read(path: str) -> None:
         async with served(nasty.app):
             stream = await connect_to(nasty.app)
             await stream.send_all(request("GET", path))
-            started = trio.current_time()
             nasty.app.shutdown()
             with pytest.raises(trio.BrokenResourceError):
                 await receive_rest(stream)
-        assert trio.current_time() - started <= 0.2 + 1
     assert nasty.ended == [path]
     await stream.aclose()
 

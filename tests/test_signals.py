@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from tests.loopback import address_of, receive_answer
-
-START_SECONDS = 30.0
+from tests.loopback import PATIENCE_SECONDS, address_of, receive_answer
 
 APP = """
 import trio
@@ -104,7 +102,7 @@ class Child:
 @asynccontextmanager
 async def running(script: str) -> AsyncIterator[Child]:
     """Run a script in a process of its own, which is gone at the end of the block."""
-    with trio.fail_after(START_SECONDS):
+    with trio.fail_after(PATIENCE_SECONDS):
         process = await trio.lowlevel.open_process(
             [sys.executable, "-c", APP + script], stdin=None, stdout=subprocess.PIPE
         )

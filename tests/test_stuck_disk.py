@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from hump_trio import Hump, Timeouts, upload
 from hump_trio.testing import MemoryListener, connect
@@ -107,18 +108,20 @@ def uploads() -> Hump:
     return app
 
 
-async def test_a_handler_has_its_deadline(disk: Disk, folder: Path) -> None:
+async def test_a_handler_has_its_deadline(disk: Disk, folder: Path, mock_clock: MockClock) -> None:
     """Whatever the disk does, there is an answer in time; closing has a second of its own."""
     async with connect(uploads()) as raw:
         started = trio.current_time()
         await raw.send(FORM)
+        await wait_until(disk.begun.is_set)
+        mock_clock.autojump_threshold = 0
         [answer] = parse_answers(await read_to_end(raw), "POST")
         assert trio.current_time() - started < HANDLER_SECONDS + 2
     assert answer.status == (200 if disk.name == "close" else 503)
     await release(disk, folder)
 
 
-async def test_serve_returns_in_time(disk: Disk, folder: Path) -> None:
+async def test_serve_returns_in_time(disk: Disk, folder: Path, mock_clock: MockClock) -> None:
     """It does what it promises, and leaves the threads alone."""
     app, listener = uploads(), MemoryListener()
     async with trio.open_nursery() as nursery:
@@ -128,6 +131,7 @@ async def test_serve_returns_in_time(disk: Disk, folder: Path) -> None:
         await wait_until(disk.begun.is_set)
         app.shutdown()
         nursery.cancel_scope.deadline = trio.current_time() + PROMISE_SECONDS
+        mock_clock.autojump_threshold = 0
     assert not nursery.cancel_scope.cancelled_caught
     await release(disk, folder)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import trio
 
+from tests.loopback import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 30.0
 COMMAND = (sys.executable, "-m", "hump_trio")
 
 
@@ -32,7 +33,7 @@ class Program:
 
     async def wait_said(self, pattern: str) -> re.Match[str]:
         """Wait until it has written something."""
-        with trio.fail_after(START_SECONDS):
+        with trio.fail_after(PATIENCE_SECONDS):
             while (found := re.search(pattern, self.said)) is None:
                 data = await self.output.receive_some()
                 assert data, self.said
@@ -50,7 +51,7 @@ class Program:
 
     async def wait(self) -> int:
         """Return the exit status, when all that was written is read."""
-        with trio.fail_after(START_SECONDS):
+        with trio.fail_after(PATIENCE_SECONDS):
             async for data in self.output:
                 self.said += data.decode()
             return await self.process.wait()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import trio
 
-from tests.command.programs import START_SECONDS, Program, started
-from tests.loopback import address_of, ask
+from tests.command.programs import Program, started
+from tests.loopback import PATIENCE_SECONDS, address_of, ask
 
 APP = "tests.command.stuck_app:app"
 
@@ -63,7 +63,7 @@ def children_of(process: int) -> set[int]:
 
 async def wait_gone(processes: set[int]) -> None:
     """Wait until none of them is there."""
-    with trio.fail_after(START_SECONDS):
+    with trio.fail_after(PATIENCE_SECONDS):
         while any(map(is_alive, processes)):
             await trio.lowlevel.checkpoint()
 
@@ -111,7 +111,7 @@ async def test_workers_come_and_go() -> None:
         os.kill(killed, signal.SIGKILL)
         await program.wait_said(rf"worker {killed} has ended by SIGKILL after .*; another starts")
         assert int(await ask_once(program)) in workers - {killed}
-        with trio.fail_after(START_SECONDS):
+        with trio.fail_after(PATIENCE_SECONDS):
             while len(workers := await find_workers(program)) < 2:
                 pass
         assert killed not in workers
@@ -162,7 +162,7 @@ async def test_a_stuck_worker_is_replaced() -> None:
             await program.wait_said("shows no sign of life and is killed; its stacks:")
             await program.wait_said(r"stuck_app\.py\", line \d+ in regex")
             await program.wait_said("has ended by SIGABRT .*; another starts in 0.1 s")
-        with trio.fail_after(START_SECONDS):
+        with trio.fail_after(PATIENCE_SECONDS):
             while len(await find_workers(program)) < 2:
                 pass
         assert await program.end() == 0

@@ -100,7 +100,7 @@ async def test_curl_reads_it(path: str) -> None:
     """On a real port, by its own decoder."""
     async with served(an_app()) as url:
         port = httpx.URL(url).port
-        command = ["curl", "-s", "--noproxy", "*", "--max-time", "10", "--compressed"]
+        command = ["curl", "-s", "--noproxy", "*", "--max-time", "120", "--compressed"]
         run = await trio.run_process(
             [*command, "-D", "/dev/stderr", f"http://127.0.0.1:{port}{path}"],
             capture_stdout=True,

@@ -1,0 +1,16 @@
+"""Print what users may have at the oldest: each dependency of theirs at its floor, for pip -c."""
+
+import re
+import tomllib
+from pathlib import Path
+
+FLOOR = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)[^;]*(?P<condition>;.*)?")
+
+project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+extras = project["optional-dependencies"]
+for requirement in project["dependencies"] + [
+    each for name in ("json", "testing", "multipart", "zstd", "reload") for each in extras[name]
+]:
+    floor = FLOOR.fullmatch(requirement)
+    assert floor is not None, requirement
+    print(f"{floor['name']}=={floor['version']}{floor['condition'] or ''}")
