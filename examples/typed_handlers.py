@@ -44,18 +44,23 @@ class Task:
     steps: list[Step] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Search:
+    """Which tasks are listed, and how they are sorted: each field is a value of the query."""
+
+    done: bool | None = None
+    order: Order = Order.TITLE
+    words: Annotated[tuple[str, ...], Query(alias="word")] = ()
+
+
 tasks: list[Task] = []
 
 
 @app.get("/tasks")
-async def all_tasks(
-    done: bool | None = None,
-    order: Order = Order.TITLE,
-    words: Annotated[tuple[str, ...], Query(alias="word")] = (),
-) -> list[Task]:
-    found = [task for task in tasks if done is None or task.done is done]
-    found = [task for task in found if all(word in task.title for word in words)]
-    return sorted(found, key=lambda task: str(getattr(task, order.value)))
+async def all_tasks(search: Annotated[Search, Query()]) -> list[Task]:
+    found = [task for task in tasks if search.done is None or task.done is search.done]
+    found = [task for task in found if all(word in task.title for word in search.words)]
+    return sorted(found, key=lambda task: str(getattr(task, search.order.value)))
 
 
 @app.get("/tasks/{index}")

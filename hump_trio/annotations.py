@@ -33,6 +33,8 @@ __all__ = [
     "types_in",
 ]
 
+# Of calls that make a default, those that always make the same.
+FACTORIES = (list, tuple, set, frozenset, dict)
 COLLECTIONS = (list, tuple, set, frozenset, Sequence, Collection, AbstractSet)
 
 
@@ -44,11 +46,13 @@ class Field:
         name: As a client writes it.
         annotation: Resolved.
         required: Whether it has no default.
+        default: Its value where it is left out; `MISSING` if that isn't known before.
     """
 
     name: str
     annotation: Any
     required: bool
+    default: Any
 
 
 def bare(annotation: Any) -> Any:
@@ -129,9 +133,13 @@ def fields_of(record: Any) -> list[Field]:
     """Return the fields of a bare annotation that is a class with fields."""
     kind = class_of(record)
     if hasattr(kind, "__struct_fields__"):
+        from msgspec import NODEFAULT
         from msgspec.structs import fields as struct_fields
 
-        return [Field(each.encode_name, each.type, each.required) for each in struct_fields(record)]
+        return [
+            Field(each.encode_name, each.type, each.required, default_of(each, NODEFAULT))
+            for each in struct_fields(record)
+        ]
     hints = get_type_hints(kind, include_extras=True)
     if is_typeddict(kind):
         return [key_of(name, hint, name in kind.__required_keys__) for name, hint in hints.items()]
@@ -140,9 +148,22 @@ def fields_of(record: Any) -> list[Field]:
             each.name,
             hints[each.name],
             each.default is MISSING and each.default_factory is MISSING,
+            default_of(each, MISSING),
         )
         for each in fields(kind)
     ]
+
+
+def default_of(field: Any, unknown: Any) -> Any:
+    """Return the default of a field of a dataclass or a Struct; `MISSING` if a call makes it.
+
+    Args:
+        field: As the class's library describes it.
+        unknown: What that library writes for no default.
+    """
+    if field.default_factory in FACTORIES:
+        return field.default_factory()
+    return MISSING if field.default is unknown else field.default
 
 
 def types_in(annotation: Any) -> Iterator[Any]:
@@ -169,4 +190,4 @@ def key_of(name: str, hint: Any, required: bool) -> Field:
     while get_origin(hint) in (Required, NotRequired):
         required = get_origin(hint) is Required
         hint = get_args(hint)[0]
-    return Field(name, hint, required)
+    return Field(name, hint, required, MISSING)

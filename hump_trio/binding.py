@@ -11,14 +11,15 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 from hump_trio.annotations import class_of, extras_of, kinds_of
-from hump_trio.body_values import body_reader, file_reader, texts_reader
+from hump_trio.body_values import body_reader, check_settable, file_reader, texts_reader
 from hump_trio.exceptions import BindingError, HttpException, RouteError
 from hump_trio.form import Form
+from hump_trio.json_text import explain_mismatch, typed_codec
 from hump_trio.request import Request
 from hump_trio.routing import Route, name_of
 from hump_trio.signature import Parameter
 from hump_trio.template import parse_template
-from hump_trio.text_values import EMPTY, read_many, reader_of
+from hump_trio.text_values import EMPTY, LEFT_OUT, read_many, reader_of
 
 __all__ = ["FormGetter", "Getter", "form_getter_of", "getter_of", "join_errors"]
 
@@ -44,7 +45,9 @@ def getter_of(route: Route, parameter: Parameter) -> Getter | None:
             return None if takes_as_it_is(route, parameter) else path_getter(parameter)
         if parameter.source == "body":
             return body_reader(parameter.annotation, parameter.default)
-        return text_getter(parameter)
+        if parameter.parts:
+            return class_getter(parameter)
+        return text_getter(parameter, parameter.default)
 
 
 def form_getter_of(route: Route, parameter: Parameter) -> FormGetter:
@@ -81,33 +84,68 @@ def join_errors(getters: Iterable[Callable[[T], Any]], request: T) -> BindingErr
         except BindingError as error:  # not kept: its traceback would hold what holds it
             places += error.places
             statuses.add(error.status)
-    return BindingError(places, next(each for each in (415, 400, 422) if each in statuses))
+    return BindingError(
+        dict.fromkeys(places), next(each for each in (415, 400, 422) if each in statuses)
+    )
 
 
-def text_getter(parameter: Parameter) -> Getter:
+def text_getter(parameter: Parameter, default: Any) -> Getter:
     """Return what gets a value of the query, a header field or a cookie."""
-    field, place, source = parameter.field, parameter.place, parameter.source
-    take = reader_of(parameter.annotation, parameter.default, many=source != "cookie")
+    place, find = parameter.place, texts_finder(parameter)
+    take = reader_of(parameter.annotation, default, many=parameter.source != "cookie")
+    return lambda request: take(find(request), place)
+
+
+def texts_finder(parameter: Parameter) -> Callable[[Request], list[str]]:
+    """Return what finds the texts of a value of the query, a header field or a cookie."""
+    field = parameter.field
     is_list = read_many(parameter.annotation) is not None
 
-    def get_query(request: Request) -> Any:
+    def find_query(request: Request) -> list[str]:
         try:
-            texts = request.query.get_all(field)
+            return request.query.get_all(field)
         except HttpException as error:
             raise BindingError([("query", "can't be decoded")], error.status) from error
-        return take(texts, place)
 
-    def get_header(request: Request) -> Any:
+    def find_header(request: Request) -> list[str]:
         # RFC 9110 section 5.3: repeated fields are one list, whoever has joined them.
         value = request.headers.get(field)
         texts = [] if value is None else [value]
-        return take(split_items(texts) if is_list else texts, place)
+        return split_items(texts) if is_list else texts
 
-    def get_cookie(request: Request) -> Any:
+    def find_cookie(request: Request) -> list[str]:
         value = request.cookies.get(field)
-        return take([] if value is None else [value], place)
+        return [] if value is None else [value]
 
-    return {"query": get_query, "header": get_header, "cookie": get_cookie}[source]
+    return {"query": find_query, "header": find_header, "cookie": find_cookie}[parameter.source]
+
+
+def class_getter(parameter: Parameter) -> Getter:
+    """Return what gets a class of values, each a field of it, of the query, the header or cookies.
+
+    Raises:
+        TypeError: A field can't be read of a text, or msgspec isn't installed.
+    """
+    annotation, default, parts = parameter.annotation, parameter.default, parameter.parts
+    convert = typed_codec().converter(annotation)
+    check_settable(annotation)
+    finders = [texts_finder(each) for each in parts]
+    getters = {each.name: text_getter(each, EMPTY if each.required else LEFT_OUT) for each in parts}
+
+    def get(request: Request) -> Any:
+        if default is not EMPTY and not any(any(find(request)) for find in finders):
+            return default
+        try:
+            values = {name: get(request) for name, get in getters.items()}
+        except BindingError:
+            raise join_errors(getters.values(), request) from None
+        try:
+            return convert({name: each for name, each in values.items() if each is not LEFT_OUT})
+        except ValueError as error:
+            path, reason = explain_mismatch(error)
+            raise BindingError([(parameter.source + path, reason)]) from error
+
+    return get
 
 
 def takes_as_it_is(route: Route, parameter: Parameter) -> bool:

@@ -1,7 +1,6 @@
 """From a body to a value of a type: of JSON, or of a form, by its content type."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, get_args
 
 from hump_trio.annotations import class_of, fields_of, is_record, kinds_of, records_in
@@ -13,15 +12,13 @@ from hump_trio.multimap import MultiMap
 from hump_trio.multipart import import_parser
 from hump_trio.places import find_places
 from hump_trio.request import Request
-from hump_trio.text_values import EMPTY, Reader, reader_of
+from hump_trio.text_values import EMPTY, LEFT_OUT, Reader, reader_of
 from hump_trio.upload import UploadFile
 
-__all__ = ["body_reader", "file_reader", "form_reader", "texts_reader"]
+__all__ = ["body_reader", "check_settable", "file_reader", "form_reader", "texts_reader"]
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
-# The value of a field that is left to its class.
-LEFT_OUT = object()
 
 
 def body_reader(annotation: Any, default: Any) -> Callable[[Request], Any]:
@@ -186,22 +183,14 @@ def field_readers(kind: Any) -> Callable[[MultiMap], dict[str, Reader]]:
         TypeError: It is neither, or has a field that no text is read as.
     """
     if is_record(kind):
-        readers: dict[str, Reader] = {}
-        for field in fields_of(kind):
-            take = reader_of(field.annotation, EMPTY if field.required else LEFT_OUT)
-            readers[field.name] = take if field.required else partial(take_filled, take)
+        readers = {
+            field.name: reader_of(
+                field.annotation, EMPTY if field.required else LEFT_OUT, of_form=True
+            )
+            for field in fields_of(kind)
+        }
         return lambda fields: readers
     if class_of(kind) is dict:
-        reader = reader_of((get_args(kind) or (str, str))[1], EMPTY)
+        reader = reader_of((get_args(kind) or (str, str))[1], EMPTY, of_form=True)
         return lambda fields: dict.fromkeys(fields, reader)
     raise TypeError("a form is a class with fields, or a dict")
-
-
-def take_filled(take: Reader, texts: list[str], place: str) -> Any:
-    """Read a field that may be left out: what wasn't filled in comes as an empty text."""
-    try:
-        return take(texts, place)
-    except BindingError:
-        if texts != [""]:
-            raise
-        return LEFT_OUT

@@ -4,19 +4,29 @@ A `Signature` is all that binding and the OpenAPI document know of a handler.
 """
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias, get_args, get_type_hints, is_typeddict
 
-from hump_trio.annotations import class_of, extras_of, is_body, item_types, members
+from hump_trio.annotations import (
+    Field,
+    class_of,
+    extras_of,
+    fields_of,
+    is_body,
+    is_record,
+    item_types,
+    kinds_of,
+    members,
+)
 from hump_trio.exceptions import RouteError
 from hump_trio.headers import check_field
 from hump_trio.markers import Cookie, Header, Marker, Query
 from hump_trio.request import Request
 from hump_trio.results import check_returns
 from hump_trio.routing import Handler, Route, name_of, without_partial
-from hump_trio.text_values import EMPTY
+from hump_trio.text_values import EMPTY, LEFT_OUT
 from hump_trio.upload import UploadFile
 
 __all__ = ["Parameter", "Signature", "parse_signature"]
@@ -38,6 +48,8 @@ class Parameter:
         annotation: Its type, resolved and with what `Annotated` says; Any where there is none.
         default: Its value where the client sends none; `inspect.Parameter.empty` for none.
         first: Whether it can be passed by position, as the first one.
+        parts: Where it is a class of values of the query, the header or the cookies, its fields:
+            their names are those in the class.
     """
 
     name: str
@@ -46,6 +58,7 @@ class Parameter:
     annotation: Any = Any
     default: Any = EMPTY
     first: bool = False
+    parts: tuple["Parameter", ...] = ()
 
     @property
     def required(self) -> bool:
@@ -70,6 +83,11 @@ class Signature:
 
     parameters: tuple[Parameter, ...]
     returns: Any = Any
+
+    @property
+    def values(self) -> list[Parameter]:
+        """Its parameters, and for one that is a class of values the fields of that."""
+        return [value for each in self.parameters for value in each.parts or (each,)]
 
     @property
     def takes_files(self) -> bool:
@@ -134,30 +152,72 @@ class Rules:
                 " is written `name: int | None = None`, and what isn't a query value"
                 " `name: Annotated[str, Header()]`",
             )
-        return Parameter(name, source, field, annotation, default, first)
+        marker = self.marker_of(name, annotation)
+        parts = () if marker is None else self.parts_of(name, annotation, marker)
+        return Parameter(name, source, field, annotation, default, first, parts)
 
-    def source_of(self, name: str, annotation: Any) -> tuple[Source, str]:
-        """Return where a parameter comes from, and its name there."""
-        marker = next((each for each in extras_of(annotation) if type(each) in MARKERS), None)
+    def parts_of(self, name: str, annotation: Any, marker: Marker) -> tuple[Parameter, ...]:
+        """Return the fields of a class of values; nothing if an annotation is no such class."""
+        kinds = kinds_of(annotation)
+        if len(kinds) != 1 or not is_record(kinds[0]):
+            return ()
+        if marker.alias:
+            raise self.refuse(name, "whose alias names nothing: its fields may have aliases")
+        try:
+            fields = fields_of(kinds[0])
+        except (NameError, TypeError) as error:
+            raise self.refuse(name, f"whose fields can't be resolved: {error}") from error
+        return tuple(self.part_of(f"{name}.{each.name}", each, marker) for each in fields)
+
+    def part_of(self, name: str, field: Field, marker: Marker) -> Parameter:
+        """Return a field of a class of values; what it says of itself goes before the class."""
+        marker = self.marker_of(name, field.annotation) or type(marker)()
+        default = EMPTY if field.required else LEFT_OUT
+        if field.default is not MISSING:
+            default = field.default
+            if not takes(field.annotation, default):
+                raise self.refuse(
+                    name, f"whose annotation doesn't take its default, {default!r:.80}"
+                )
+        outer = self.outer_name(name, field.name, marker)
+        return Parameter(field.name, MARKERS[type(marker)], outer, field.annotation, default)
+
+    def marker_of(self, name: str, annotation: Any) -> Marker | None:
+        """Return the marker in an annotation, if there is one."""
         for each in extras_of(annotation):
             if isinstance(each, type) and issubclass(each, Marker):
                 why = f"whose marker lacks its parentheses: write {each.__name__}()"
                 raise self.refuse(name, why)
+        return next((each for each in extras_of(annotation) if isinstance(each, Marker)), None)
+
+    def outer_name(self, parameter: str, name: str, marker: Marker) -> str:
+        """Return what clients call a value that has a marker.
+
+        Args:
+            parameter: Which an error names.
+            name: The parameter's, or the field's in its class.
+            marker: Says where the value comes from, and perhaps its name there.
+        """
+        if not isinstance(marker.alias, str):
+            raise self.refuse(parameter, f"whose alias is no name: {marker.alias!r:.80}")
+        outer = marker.alias or name
+        if isinstance(marker, Header):
+            outer = marker.alias.lower() or name.replace("_", "-")
+        try:
+            check_field("x" if isinstance(marker, Query) else outer, "")
+        except ValueError as error:
+            raise self.refuse(parameter, f"whose alias can't be sent: {error}") from None
+        return outer
+
+    def source_of(self, name: str, annotation: Any) -> tuple[Source, str]:
+        """Return where a parameter comes from, and its name there."""
+        marker = self.marker_of(name, annotation)
         if name in self.route.parameters:
             if marker is not None:
                 raise self.refuse(name, f"that is in the path: drop the {type(marker).__name__}()")
             return "path", name
         if marker is not None:
-            if not isinstance(marker.alias, str):
-                raise self.refuse(name, f"whose alias is no name: {marker.alias!r:.80}")
-            field = marker.alias or name
-            if isinstance(marker, Header):
-                field = marker.alias.lower() or name.replace("_", "-")
-            try:
-                check_field(field if MARKERS[type(marker)] != "query" else "x", "")
-            except ValueError as error:
-                raise self.refuse(name, f"whose alias can't be sent: {error}") from None
-            return MARKERS[type(marker)], field
+            return MARKERS[type(marker)], self.outer_name(name, name, marker)
         if annotation is Any or annotation is object or Request in members(annotation):
             return "request", ""
         if any(UploadFile in (each, *(item_types(each) or ())) for each in members(annotation)):
@@ -208,7 +268,9 @@ def takes(annotation: Any, default: Any) -> bool:
     """Tell whether a default is of an annotation, as far as that is easily seen."""
     for member in members(annotation):
         kind = class_of(member)
-        if kind is Literal:
+        if kind is Any:
+            fits = True
+        elif kind is Literal:
             fits = default in get_args(member)
         elif not isinstance(kind, type) or is_typeddict(kind):
             fits = default is not None
@@ -254,7 +316,9 @@ def check_sources(rules: Rules, parameters: list[Parameter]) -> None:
     for method in route.methods:
         if method in ("GET", "HEAD"):
             raise rules.refuse(
-                name, f"that is a body, which a {method} has none of: take query values, or POST"
+                name,
+                f"that is a body, which a {method} has none of: take query values, as in"
+                f" `{name}: Annotated[..., Query()]` for all fields of a class, or POST",
             )
     if route.stream and not files:
         raise rules.refuse(

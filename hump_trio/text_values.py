@@ -16,12 +16,12 @@ from inspect import Parameter
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 from uuid import UUID
 
-from hump_trio.annotations import class_of, extras_of, item_types, kinds_of
+from hump_trio.annotations import class_of, extras_of, item_types, kinds_of, members
 from hump_trio.exceptions import PLACE_COUNT, BindingError
 from hump_trio.json_text import explain_mismatch, typed_codec
 from hump_trio.template import match_int
 
-__all__ = ["EMPTY", "Reader", "read_many", "reader_of"]
+__all__ = ["EMPTY", "LEFT_OUT", "Reader", "read_many", "reader_of"]
 
 # Takes a text and the place where it stood; raises `BindingError` 422 with that place.
 ReadOne: TypeAlias = Callable[[str, str], Any]
@@ -32,6 +32,8 @@ Reader: TypeAlias = Callable[[list[str], str], Any]
 
 # The default of what has none.
 EMPTY = Parameter.empty
+# The value of a field that is left to its class.
+LEFT_OUT: Any = object()
 # What a float holds; a longer number is no identifier and slow to convert.
 NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?(?:[eE][+-]?[0-9]{1,3})?")
 # A page's checked box sends ``on``, Python's clients may write ``True``.
@@ -188,18 +190,24 @@ def choice_parser(choices: list[tuple[Any, Any]]) -> Callable[[str], Any] | None
     return parse
 
 
-def reader_of(annotation: Any, default: Any, *, many: bool = True) -> Reader:
+def reader_of(annotation: Any, default: Any, *, many: bool = True, of_form: bool = False) -> Reader:
     """Return what makes a value of the texts of a name.
 
     Args:
         annotation: The value's type.
-        default: Where there is no text; `EMPTY`: there has to be one.
+        default: Where there is no text, or none that isn't empty: a page sends what wasn't filled
+            in as an empty text. `EMPTY`: there has to be one.
         many: Whether the name may come more than once, for a collection.
+        of_form: Whether the texts are those of a form. There the last of several counts where one
+            value is asked for, as of a hidden field and the checkbox behind it. Elsewhere they are
+            refused, since nobody knows which one is meant, and so is an empty text for a ``bool``:
+            ``?dry`` may well mean ``?dry=true``.
 
     Raises:
         TypeError: No text is of the type.
     """
     read_all = read_many(annotation) if many else None
+    last_counts = of_form and read_all is None
     if read_all is None:
         read = read_one(annotation)
         if read is None:
@@ -210,15 +218,16 @@ def reader_of(annotation: Any, default: Any, *, many: bool = True) -> Reader:
                 " else there is the Request"
             )
         read_all = partial(take_one, read)
+    empty_counts = default is EMPTY or (not of_form and list(members(annotation)) == [bool])
 
     def take(texts: list[str], place: str) -> Any:
-        if texts:
+        if texts and (texts[0] or empty_counts or any(texts)):
             return read_all(texts, place)
         if default is EMPTY:
             raise BindingError([(place, "missing")])
         return default
 
-    return take
+    return (lambda texts, place: take(texts[-1:], place)) if last_counts else take
 
 
 def take_one(read: ReadOne, texts: list[str], place: str) -> Any:

@@ -45,6 +45,14 @@ class Item:
     age: int | None = None
 
 
+@dataclass
+class Named:
+    """A body with defaults alone."""
+
+    name: str = "nobody"
+    agree: bool = False
+
+
 class Point(msgspec.Struct, rename="camel"):
     """A body with a field of another name."""
 
@@ -124,6 +132,11 @@ QUERY_RULES: dict[str, tuple[Any, Any, str, Any]] = {
     "a default overruled": (int, 5, "value=6", 6),
     "a default of another number": (float, 5, "", 5),
     "a literal default": (Literal["a", "b"], "b", "", "b"),
+    "an empty int is left out": (int, 5, "value=", 5),
+    "an empty str is left out": (str, "x", "value=", "x"),
+    "an empty optional one is left out": (bool | None, None, "value", None),
+    "an empty list is left out": (list[str] | None, None, "value=&value=", None),
+    "what is filled in of a list": (tuple[str, ...], (), "value=&value=a", ("", "a")),
     "list": (list[int], ..., "value=1&value=2", [1, 2]),
     "a plain list": (list, ..., "value=1&value=2", ["1", "2"]),
     "list of Any": (list[Any], ..., "value=1", ["1"]),
@@ -160,6 +173,8 @@ FIELD_RULES: dict[str, tuple[Any, Any, str, str, Any]] = {
     "a header left out": (Annotated[int, Header()], 5, "x-other", "7", 5),
     "a header of another name": (Annotated[str, Header(alias="ETag")], "", "etag", "t", "t"),
     "a header as a whole": (Annotated[str, Header()], "", "x-token", "a, b", "a, b"),
+    "an empty header": (Annotated[str, Header()], "x", "x-token", "", "x"),
+    "an empty cookie": (Annotated[int, Cookie()], 5, "cookie", "x_token=", 5),
     "a header's items": (Annotated[list[int], Header()], ..., "x-token", "1,, 2 ,3", [1, 2, 3]),
     "a cookie of the parameter's name": (Annotated[str, Cookie()], ..., "cookie", "x_token=t", "t"),
     "a converted cookie": (Annotated[int, Cookie()], ..., "cookie", "x_token=7", 7),
@@ -212,6 +227,14 @@ BODY_RULES: dict[str, tuple[Any, Any, str, str, Any]] = {
     "a form": (Item, ..., FORM, "name=a+b&price=1.5", Item("a b", 1.5)),
     "a form's list": (Item, ..., FORM, "name=a&tags=b&tags=c", Item("a", 0.0, ("b", "c"))),
     "a field not filled in": (Item, ..., FORM, "name=&price=&age=", Item("")),
+    "a text not filled in": (Named, ..., FORM, "name=", Named("nobody")),
+    "a list not filled in": (Item, ..., FORM, "name=a&tags=&tags=", Item("a")),
+    "a list half filled in": (Item, ..., FORM, "name=a&tags=&tags=b", Item("a", tags=("", "b"))),
+    "a checkbox": (Named, ..., FORM, "agree=0&agree=1", Named(agree=True)),
+    "a checkbox that isn't checked": (Named, ..., FORM, "agree=0", Named()),
+    "a value cleared": (Named, ..., FORM, "name=a&name=", Named()),
+    "a truth value not filled in": (Named, ..., FORM, "agree=", Named()),
+    "the last entry of a dict": (dict[str, int], ..., FORM, "b=1&b=2", {"b": 2}),
     "a form of a Struct": (Point, ..., FORM, "atX=1", Point(1)),
     "a form of a TypedDict": (Key, ..., FORM, "a=1&b=2", {"a": 1}),
     "a form of an optional": (Point | None, None, FORM, "atX=1", Point(1)),

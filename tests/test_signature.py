@@ -229,7 +229,6 @@ REFUSED: list[tuple[Any, str, str, str]] = [
     (taking(list[list[int]]), "/", "GET", NO_TEXT),
     (taking(list[int] | int), "/", "GET", NO_TEXT),
     (taking(int | Foreign), "/", "GET", NO_TEXT),
-    (taking(Annotated[Item, Query()]), "/", "GET", NO_TEXT),
     (taking(Annotated[list[int], Cookie()]), "/", "GET", NO_TEXT),
     (taking(list[int]), "/{value}", "GET", NO_TEXT),
     (taking(HoldsForeign), "/", "POST", "JSON has nothing for a Foreign"),

@@ -86,6 +86,13 @@ async def test_bad_queries(annotation: Any, query: str, wrong: Places) -> None:
     assert places_of(answer) == {f"query.value{place}": reason for place, reason in wrong.items()}
 
 
+@pytest.mark.parametrize("query", ["value", "value="])
+async def test_a_name_alone_is_no_truth_value(query: str) -> None:
+    """It may well mean true: a default of False would be taken in silence."""
+    answer = await ask(taking(bool, False), f"/?{query}")
+    assert (answer.status_code, places_of(answer)) == (422, {"query.value": BOOL})
+
+
 @pytest.mark.parametrize("query", ["value=%ff", "value=1&%80=2", "a&" * 2000 + "value=1"])
 async def test_queries_that_can_not_be_decoded(query: str) -> None:
     """400, wherever the fault is."""

@@ -105,7 +105,7 @@ def media_of(kinds: list[Any]) -> Iterator[tuple[str, Any]]:
 def bound_statuses(route: Route, signature: Signature) -> set[int]:
     """Return the statuses that answer a request which doesn't fit a signature."""
     statuses: set[int] = set()
-    for each in signature.parameters:
+    for each in signature.values:
         if each.source != "request" and not (each.source == "path" and takes_as_it_is(route, each)):
             statuses.add(422)
         if each.source == "query":

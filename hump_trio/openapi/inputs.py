@@ -11,6 +11,7 @@ from hump_trio.response import BYTES_TYPE
 from hump_trio.routing import Route
 from hump_trio.signature import Parameter, Signature
 from hump_trio.template import parse_template
+from hump_trio.text_values import EMPTY, LEFT_OUT
 
 __all__ = ["body_of", "parameters_of"]
 
@@ -30,11 +31,18 @@ def parameters_of(
         names: What the parameters of its template are called in the document's path.
         schemas: Takes their types.
     """
-    others = [each for each in signature.parameters if each.source in ("query", "header", "cookie")]
-    return [
-        *path_parameters(route, signature, names, schemas),
-        *(parameter_of(each, schemas) for each in others),
-    ]
+    listed = list(path_parameters(route, signature, names, schemas))
+    names_listed: set[tuple[str, str]] = set()
+    for parameter in signature.parameters:
+        if parameter.source not in ("query", "header", "cookie"):
+            continue
+        for each in parameter.parts or (parameter,):
+            # No two may have one name; which is possible here, and then all of them get its value.
+            if (each.source, each.field) not in names_listed:
+                names_listed.add((each.source, each.field))
+                required = parameter.required and each.required
+                listed.append(parameter_of(each, schemas, required=required))
+    return listed
 
 
 def path_parameters(
@@ -54,15 +62,15 @@ def path_parameters(
         yield {**parameter, "schema": schemas.of(annotation, text=True)}
 
 
-def parameter_of(parameter: Parameter, schemas: Schemas) -> dict[str, Any]:
+def parameter_of(parameter: Parameter, schemas: Schemas, *, required: bool) -> dict[str, Any]:
     """Return what the document says of a value of the query, a header field or a cookie."""
     schema = schemas.of(parameter.annotation, text=True)
-    if not parameter.required and parameter.default is not None:
+    if not any(parameter.default is each for each in (EMPTY, LEFT_OUT, None)):
         schema["default"] = schemas.codec.plain(parameter.default)
     described = {
         "name": parameter.field,
         "in": parameter.source,
-        "required": parameter.required,
+        "required": required,
         "schema": schema,
     }
     kinds = kinds_of(parameter.annotation)
