@@ -17,6 +17,7 @@ from typing import Any
 import trio
 
 from hump_trio.exceptions import OverloadError
+from hump_trio.threads import FILES
 
 __all__ = ["OpenedFile", "is_inner_name", "open_file"]
 
@@ -144,7 +145,10 @@ class OpenedFile:
             return data
         try:
             return data + await trio.to_thread.run_sync(
-                self._read_waiting, span[len(data) :], abandon_on_cancel=True
+                self._read_waiting,
+                span[len(data) :],
+                abandon_on_cancel=True,
+                limiter=FILES.limiter,
             )
         except trio.Cancelled:
             self._abandoned = True
@@ -197,7 +201,9 @@ async def open_file(path: str, folder: str | None = None) -> OpenedFile | None:
                 check_absent(error)
                 return None
     try:
-        return await trio.to_thread.run_sync(open_waiting, path, folder, abandon_on_cancel=True)
+        return await trio.to_thread.run_sync(
+            open_waiting, path, folder, abandon_on_cancel=True, limiter=FILES.limiter
+        )
     except OSError as error:
         check_absent(error)
         return None

@@ -1,6 +1,7 @@
 """Files of a form: where their bytes are kept while the form is open, and how they are read."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from threading import Lock
 from typing import Self
 
 import trio
+
+from hump_trio.threads import CLOSING, SPOOLS
 
 __all__ = ["Spool", "UploadFile"]
 
@@ -69,6 +72,10 @@ class UnnamedFile:
                 self._file.close()
 
 
+# What forms have left and a thread is to close.
+left_files: deque[UnnamedFile] = deque()
+
+
 class Spool:
     """The contents of a form's files, one behind the other: in memory, then in an unnamed file.
 
@@ -105,7 +112,9 @@ class Spool:
     async def _flush(self) -> None:
         if self._file is None:
             self._file = UnnamedFile()
-        await trio.to_thread.run_sync(self._file.write, self._memory, abandon_on_cancel=True)
+        await trio.to_thread.run_sync(
+            self._file.write, self._memory, abandon_on_cancel=True, limiter=SPOOLS.limiter
+        )
         self._memory = bytearray()
 
     async def read(self, start: int, byte_count: int) -> bytes:
@@ -122,7 +131,7 @@ class Spool:
         if self._file is None:
             return bytes(memoryview(self._memory)[start : start + byte_count])
         return await trio.to_thread.run_sync(
-            self._file.read, start, byte_count, abandon_on_cancel=True
+            self._file.read, start, byte_count, abandon_on_cancel=True, limiter=SPOOLS.limiter
         )
 
     async def aclose(self) -> None:
@@ -134,10 +143,21 @@ class Spool:
         self._memory = bytearray()
         file, self._file = self._file, None
         if file is not None:
-            # A limiter of its own: no other thread is waited for.
-            limiter = trio.CapacityLimiter(1)
+            left_files.append(file)
             with trio.move_on_after(CLOSE_SECONDS, shield=True):
-                await trio.to_thread.run_sync(file.let_go, limiter=limiter, abandon_on_cancel=True)
+                await trio.to_thread.run_sync(
+                    close_left_files, abandon_on_cancel=True, limiter=CLOSING.limiter
+                )
+
+
+def close_left_files() -> None:
+    """Let go of all files that are left, those of other forms too; called in a thread.
+
+    Who has waited for this thread in vain finds its file closed all the same when it goes on.
+    """
+    with suppress(IndexError):
+        while True:
+            left_files.popleft().let_go()
 
 
 def open_unnamed() -> FileIO:

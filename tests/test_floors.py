@@ -21,6 +21,7 @@ FLOORS = [
         "cookies",
         "charset",
         "multipart",
+        "threads",
         "upload",
         "form",
         "json_text",
@@ -237,7 +238,11 @@ def test_values_and_protocols_do_not_wait(module: str) -> None:
     which threads wait for.
     """
     found = {source.partition(".")[0] for source, _ in imports_of(SOURCES[module])}
-    allowed = {"request": {"trio"}, "upload": {"trio", "threading", "os"}}
+    allowed = {
+        "request": {"trio"},
+        "threads": {"trio", "os"},
+        "upload": {"trio", "threading", "os"},
+    }
     assert found & RIM_NAMES <= allowed.get(module, set())
 
 

@@ -59,7 +59,7 @@ class Compression:
         self._minimum_bytes = minimum_bytes
         self._with_cookies = with_cookies
         zstd = load_zstd()
-        self._codings: dict[str, Callable[[], Coder]] = {"gzip": partial(gzip_coder, level)}
+        self._codings: dict[str, Callable[..., Coder]] = {"gzip": partial(gzip_coder, level)}
         if zstd is not None:
             self._codings = {"zstd": partial(zstd_coder, zstd), **self._codings}
 
@@ -79,7 +79,8 @@ class Compression:
                         del headers[name]
                 if request.method == "HEAD" and isinstance(response.body, bytes):
                     response.body = nothing()
-                response.body = await self._codings[coding]().convert(response.body)
+                coder = self._codings[coding](streamed=not isinstance(response.body, bytes))
+                response.body = await coder.convert(response.body)
         return response
 
     def _suits(self, request: Request, response: Response) -> bool:

@@ -10,8 +10,8 @@ import zstandard
 from hump_trio.middleware.coding import Coder, gzip_coder, load_zstd, zstd_coder
 
 CODERS: dict[str, Callable[[], Coder]] = {
-    "gzip": partial(gzip_coder, 4),
-    "zstd": lambda: zstd_coder(load_zstd()),
+    "gzip": partial(gzip_coder, 4, streamed=True),
+    "zstd": lambda: zstd_coder(load_zstd(), streamed=True),
 }
 
 

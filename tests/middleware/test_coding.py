@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 
+from hump_trio.threads import COMPRESSING
 from tests.middleware.codings import CODERS, decoder, noise
 
 
@@ -29,7 +30,8 @@ async def test_large_bodies_are_compressed_in_a_thread(
     """Beyond 64 KiB, a MiB at a time; in order, whatever its size."""
     asked: list[int] = []
 
-    async def run_sync(function: Callable[[Any], bytes], piece: Any) -> bytes:
+    async def run_sync(function: Callable[[Any], bytes], piece: Any, *, limiter: Any) -> bytes:
+        assert limiter is COMPRESSING.limiter
         asked.append(len(piece))
         await trio.lowlevel.checkpoint()
         return function(piece)

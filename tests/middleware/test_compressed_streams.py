@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+import zstandard
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Compression, EventStream, Hump, Response, Send, StreamResponse, Timeouts
@@ -64,6 +65,29 @@ async def test_events_stay_live(name: str, autojump_clock: MockClock) -> None:
         (b":\n\n", 27),
     ]
     assert reader.eof
+
+
+@pytest.mark.parametrize("kind", ["whole", "iterated", "produced"])
+async def test_streams_have_a_small_window(kind: str) -> None:
+    """Thousands of open streams don't each hold what a whole body may, which is gone at once."""
+    text = noise(300_000)
+
+    async def iterate() -> AsyncIterator[str]:
+        yield text
+
+    async def produce(send: Send) -> None:
+        await send(text)
+
+    headers = {"content-type": "text/plain"}
+    answers: dict[str, Callable[[], Any]] = {
+        "whole": lambda: text,
+        "iterated": lambda: Response(iterate(), headers=headers),
+        "produced": lambda: stream_of(produce),
+    }
+    [answer] = await wire.ask(app_of(answers[kind]), asking("zstd"))
+    assert decoder("zstd").decompress(answer.body) == text.encode()
+    window_bytes = zstandard.get_frame_parameters(answer.body).window_size
+    assert window_bytes == (2 * 1024 * 1024 if kind == "whole" else 64 * 1024)
 
 
 class Parts:

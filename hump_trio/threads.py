@@ -1,0 +1,44 @@
+"""Worker threads of the server's own: for each purpose so many, which no other purpose waits for.
+
+In Trio's common limiter, forty reads from a disk that is stuck would leave no thread to the
+program's own `trio.to_thread.run_sync`, until the disk goes on.
+"""
+
+import os
+
+import trio
+
+__all__ = ["CLOSING", "COMPRESSING", "FILES", "SPOOLS", "Threads"]
+
+
+class Threads:
+    """So many threads for one purpose, in each Trio run anew.
+
+    Args:
+        purpose: For people who look at a run's variables.
+        count: The most that work at a time; who needs another one waits, and can be cancelled.
+    """
+
+    def __init__(self, purpose: str, count: int) -> None:
+        self._limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar(purpose)
+        self._count = count
+
+    @property
+    def limiter(self) -> trio.CapacityLimiter:
+        """What `trio.to_thread.run_sync` is to be limited by."""
+        try:
+            return self._limiter.get()
+        except LookupError:
+            limiter = trio.CapacityLimiter(self._count)
+            self._limiter.set(limiter)
+            return limiter
+
+
+# What a disk has to be asked for, to send it. 32: what disks take into their queue at a time.
+FILES = Threads("files", 32)
+# What is written of uploads, and read again, likewise: readers of files don't wait for uploads.
+SPOOLS = Threads("spools", 32)
+# Closing of uploads. 1: it is quick as a rule, and where it is stuck, more threads are no help.
+CLOSING = Threads("closing", 1)
+# Compression takes the processor alone, without holding the interpreter: one for each.
+COMPRESSING = Threads("compressing", os.cpu_count() or 1)
