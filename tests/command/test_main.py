@@ -19,6 +19,7 @@ from hump_trio.command import main as main_module
 from hump_trio.command.main import main, override
 from hump_trio.command.options import parse_options
 from tests.command.test_options import GROUPS, SAMPLES
+from tests.loopback import PATIENCE_SECONDS
 
 HELLO = "examples.hello:app"
 Make = Callable[[str], str]
@@ -227,10 +228,16 @@ def test_what_is_served(
     make: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file with our number, a watch for code that blocks, and the arguments of the process."""
-    block = "import os, signal, time; time.sleep(0.2); os.kill(os.getpid(), signal.SIGTERM)"
-    program = make(
-        f"async def end():\n    print(pathlib.Path('a.pid').read_text())\n    {block}\n{SERVING}"
-    )
+    program = make(f"""\
+import logging, os, signal, threading
+async def end():
+    print(pathlib.Path("a.pid").read_text())
+    logger, seen = logging.getLogger("hump_trio"), threading.Event()
+    logger.addFilter(see := lambda record: seen.set() or True)
+    seen.wait({PATIENCE_SECONDS})
+    logger.removeFilter(see)
+    os.kill(os.getpid(), signal.SIGTERM)
+{SERVING}""")
     arguments = [program, "--pid-file", "a.pid", "--warn-blocking", "0.05"]
     monkeypatch.setattr(sys, "argv", ["hump-trio", *arguments])
     assert main() == 0

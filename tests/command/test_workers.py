@@ -155,7 +155,7 @@ async def test_no_worker_outlives_its_supervisor() -> None:
 
 async def test_a_stuck_worker_is_replaced() -> None:
     """Its stack is printed first."""
-    async with working("--workers", "2", "--worker-timeout", "0.5") as program:
+    async with working("--workers", "2", "--worker-timeout", "2") as program:
         stream = await trio.open_tcp_stream(*await address(program))
         async with stream:
             await stream.send_all(b"GET /regex HTTP/1.1\r\nhost: a\r\n\r\n")
