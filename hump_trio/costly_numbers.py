@@ -15,7 +15,7 @@ from uuid import UUID
 from hump_trio.annotations import class_of, types_in
 from hump_trio.exceptions import BindingError, HttpException
 from hump_trio.json_text import json_codec
-from hump_trio.text_values import NUMBER
+from hump_trio.template import NUMBER
 
 __all__ = ["guard_numbers"]
 

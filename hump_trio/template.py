@@ -9,23 +9,31 @@ from uuid import UUID
 
 from hump_trio.exceptions import RouteError
 
-__all__ = ["CONVERTERS", "TYPES", "fill_template", "match_int", "parse_template"]
+__all__ = [
+    "CONVERTERS",
+    "NUMBER",
+    "TYPES",
+    "fill_template",
+    "match_float",
+    "match_int",
+    "parse_template",
+]
 
 PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([a-z]+))?\}")
 # 309 digits are what a float holds; a longer number is no identifier and slow to convert.
 INTEGER = re.compile(r"-?[0-9]{1,309}")
-NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?")
+NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?(?:[eE][+-]?[0-9]{1,3})?")
 HYPHENATED_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def match_int(segment: str) -> int | None:
-    """Return the integer that a segment is, or None."""
-    return int(segment) if INTEGER.fullmatch(segment) else None
+def match_int(text: str) -> int | None:
+    """Return the integer that a text is, or None."""
+    return int(text) if INTEGER.fullmatch(text) else None
 
 
-def match_float(segment: str) -> float | None:
-    """Return the finite number that a segment is, or None."""
-    number = float(segment) if NUMBER.fullmatch(segment) else math.inf
+def match_float(text: str) -> float | None:
+    """Return the finite number that a text is, or None: digits as in JSON, also ``1e3``."""
+    number = float(text) if NUMBER.fullmatch(text) else math.inf
     return number if math.isfinite(number) else None
 
 

@@ -5,9 +5,9 @@ could mean differently is refused: an ``int`` is digits, no ``1e3`` and no ``1.0
 finite; the text ``null`` is no None.
 """
 
-import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -19,7 +19,7 @@ from uuid import UUID
 from hump_trio.annotations import class_of, extras_of, item_types, kinds_of, members
 from hump_trio.exceptions import PLACE_COUNT, BindingError
 from hump_trio.json_text import explain_mismatch, typed_codec
-from hump_trio.template import match_int
+from hump_trio.template import NUMBER, match_float, match_int
 
 __all__ = ["EMPTY", "LEFT_OUT", "Reader", "read_many", "reader_of"]
 
@@ -34,12 +34,12 @@ Reader: TypeAlias = Callable[[list[str], str], Any]
 EMPTY = Parameter.empty
 # The value of a field that is left to its class.
 LEFT_OUT: Any = object()
-# What a float holds; a longer number is no identifier and slow to convert.
-NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?(?:[eE][+-]?[0-9]{1,3})?")
 # A page's checked box sends ``on``, Python's clients may write ``True``.
 BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 # Written as in JSON, where they are text too.
 WRITTEN = (date, datetime, time, timedelta, UUID)
+# What a page's inputs for them send as long as nobody asks for seconds.
+WITHOUT_SECONDS = re.compile(r"(?:[0-9-]+[T ])?[0-9]{2}:[0-9]{2}")
 
 
 def parse_integer(text: str) -> int:
@@ -52,8 +52,8 @@ def parse_integer(text: str) -> int:
 
 def parse_number(text: str) -> float:
     """Return the finite number that a text is; a ValueError says that it is none."""
-    number = float(text) if NUMBER.fullmatch(text) else math.inf
-    if not math.isfinite(number):
+    number = match_float(text)
+    if number is None:
         raise ValueError("expected `float`")
     return number
 
@@ -171,8 +171,34 @@ def parser_of(kind: Any) -> Callable[[str], Any] | None:
     if get_origin(kind) is Literal:
         return choice_parser([(each, each) for each in get_args(kind)])
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return choice_parser([(each.value, each) for each in kind])
-    return typed_codec().converter(kind) if kind in WRITTEN else None
+        return enum_parser(kind)
+    if kind in WRITTEN:
+        convert = typed_codec().converter(kind)
+        return partial(parse_clock, convert) if kind in (datetime, time) else convert
+    return None
+
+
+def parse_clock(convert: Callable[[str], Any], text: str) -> Any:
+    """Return the time that a text is, which may lack its seconds; a ValueError says otherwise."""
+    return convert(f"{text}:00" if WITHOUT_SECONDS.fullmatch(text) else text)
+
+
+def enum_parser(kind: type[Enum]) -> Callable[[str], Any] | None:
+    """Return what finds a member by its value's text, or by the class's own ``_missing_``."""
+    parse = choice_parser([(each.value, each) for each in kind])
+    if parse is None:
+        return None
+    is_number = any(isinstance(each.value, int) for each in kind)
+
+    def parse_member(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError:
+            with suppress(Exception):  # msgspec does so in JSON, whatever the class raises
+                return kind(match_int(text) if is_number else text)
+            raise
+
+    return parse_member
 
 
 def choice_parser(choices: list[tuple[Any, Any]]) -> Callable[[str], Any] | None:

@@ -1,10 +1,10 @@
 """The rules of binding: what a handler's annotations make of a request, one test for each rule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, IntFlag
 from typing import Annotated, Any, Literal, NewType, TypedDict
 from uuid import UUID
 
@@ -65,6 +65,44 @@ class Key(TypedDict, total=False):
     a: int
 
 
+class Grade(IntEnum):
+    """Numbers, of which a class takes more than it lists."""
+
+    BEST = 1
+    WORST = 6
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Grade | None":
+        return cls.WORST if isinstance(value, int) and value > 6 else None
+
+
+class Word(Enum):
+    """Texts, which a class takes in capitals too."""
+
+    YES = "yes"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Word | None":
+        return cls(str(value).lower()) if str(value).isupper() else None
+
+
+class Rights(IntFlag):
+    """Numbers that are put together."""
+
+    READ = 1
+    WRITE = 2
+
+
+@dataclass
+class Answer:
+    """A body with choices."""
+
+    word: Word
+    grades: list[Grade] = field(default_factory=list)
+    at: datetime | None = None
+    opens: Annotated[time, msgspec.Meta(tz=False)] | None = None
+
+
 UserId = NewType("UserId", int)
 Above = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -87,6 +125,9 @@ PATH_RULES: dict[str, tuple[str, str, Any, Any]] = {
     "a UUID is a UUID": ("/{value:uuid}", f"/{UUID_TEXT}", UUID, UUID(UUID_TEXT)),
     "a typed value is checked": ("/{value:int}", "/1", Above, 1),
     "a typed value is one of some": ("/{value:int}", "/3", Size, Size.BIG),
+    "one of some by the class's own rule": ("/{value}", "/YES", Word, Word.YES),
+    "a number of them by the class's own rule": ("/{value:int}", "/9", Grade, Grade.WORST),
+    "a float with an exponent": ("/{value:float}", "/-1e3", float, -1000.0),
     "or a literal": ("/{value:int}", "/2", Literal[1, 2], 2),
 }
 
@@ -116,10 +157,16 @@ QUERY_RULES: dict[str, tuple[Any, Any, str, Any]] = {
     "off": (bool, ..., "value=OFF", False),
     "Enum": (Color, ..., "value=red", Color.RED),
     "IntEnum": (Size, ..., "value=3", Size.BIG),
+    "Enum by the class's own rule": (Word, ..., "value=YES", Word.YES),
+    "IntEnum by the class's own rule": (Grade, ..., "value=9", Grade.WORST),
+    "IntFlag": (Rights, ..., "value=3", Rights.READ | Rights.WRITE),
     "Literal": (Literal["a", 1], ..., "value=1", 1),
     "date": (date, ..., "value=2030-01-02", date(2030, 1, 2)),
     "datetime": (datetime, ..., "value=2030-01-02T03:04:05", datetime(2030, 1, 2, 3, 4, 5)),
     "time": (time, ..., "value=03:04:05", time(3, 4, 5)),
+    "datetime-local": (datetime, ..., "value=2030-01-02T03:04", datetime(2030, 1, 2, 3, 4)),
+    "time without seconds": (time, ..., "value=03:04", time(3, 4)),
+    "a union with them": (time | date, ..., "value=03:04", time(3, 4)),
     "timedelta": (timedelta, ..., "value=P1D", timedelta(days=1)),
     "UUID": (UUID, ..., f"value={UUID_TEXT}", UUID(UUID_TEXT)),
     "Decimal": (Decimal, ..., "value=1.10", Decimal("1.10")),
@@ -169,6 +216,14 @@ async def test_query_values(rule: str) -> None:
 # Markers: annotation, default, header field, its value, value.
 FIELD_RULES: dict[str, tuple[Any, Any, str, str, Any]] = {
     "a header of the parameter's name": (Annotated[str, Header()], "", "X-Token", "t", "t"),
+    "a header by a class's own rule": (Annotated[Word, Header()], ..., "x-token", "YES", Word.YES),
+    "a cookie without seconds": (
+        Annotated[time, Cookie()],
+        ...,
+        "cookie",
+        "x_token=03:04",
+        time(3, 4),
+    ),
     "a converted header": (Annotated[int, Header()], 0, "x-token", "7", 7),
     "a header left out": (Annotated[int, Header()], 5, "x-other", "7", 5),
     "a header of another name": (Annotated[str, Header(alias="ETag")], "", "etag", "t", "t"),
@@ -235,6 +290,20 @@ BODY_RULES: dict[str, tuple[Any, Any, str, str, Any]] = {
     "a value cleared": (Named, ..., FORM, "name=a&name=", Named()),
     "a truth value not filled in": (Named, ..., FORM, "agree=", Named()),
     "the last entry of a dict": (dict[str, int], ..., FORM, "b=1&b=2", {"b": 2}),
+    "what a page's inputs send": (
+        Answer,
+        ...,
+        FORM,
+        "word=YES&grades=7&grades=1&at=2030-01-02T03%3A04&opens=03%3A04",
+        Answer(Word.YES, [Grade.WORST, Grade.BEST], datetime(2030, 1, 2, 3, 4), time(3, 4)),
+    ),
+    "choices in JSON": (
+        Answer,
+        ...,
+        JSON,
+        '{"word":"YES","grades":[9]}',
+        Answer(Word.YES, [Grade.WORST]),
+    ),
     "a form of a Struct": (Point, ..., FORM, "atX=1", Point(1)),
     "a form of a TypedDict": (Key, ..., FORM, "a=1&b=2", {"a": 1}),
     "a form of an optional": (Point | None, None, FORM, "atX=1", Point(1)),

@@ -28,6 +28,7 @@ async def a_handler() -> None:
         ("/users/{user:int}", {"user": -7}, "/users/-7"),
         ("/users/{user:int}", {"user": "7"}, "/users/7"),
         ("/circles/{radius:float}", {"radius": 2.5}, "/circles/2.5"),
+        ("/circles/{radius:float}", {"radius": 1e300}, "/circles/1e+300"),
         ("/orders/{order:uuid}/x", {"order": SOME_UUID}, f"/orders/{SOME_UUID}/x"),
         ("/files/{rest:path}", {"rest": "a/b c/€"}, "/files/a/b%20c/%E2%82%AC"),
         ("/files/{rest:path}", {"rest": ""}, "/files/"),

@@ -1,9 +1,9 @@
 """Texts that are no values: bad queries, paths and fields, and their exact answers."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,6 +13,16 @@ import pytest
 from hump_trio import BindingError, Cookie, Header
 from hump_trio.text_values import EMPTY, reader_of
 from tests.typed_handlers import ask, places_of, taking
+
+
+class Odd(IntEnum):
+    """Numbers, of which a class fails for some."""
+
+    ONE = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise KeyError(value)
 
 
 class Color(Enum):
@@ -55,6 +65,12 @@ BAD_QUERIES: list[tuple[Any, str, Places]] = [
     (bool, "value=2", {"": BOOL}),
     (Color, "value=green", {"": "expected one of red, blue"}),
     (Color, "value=RED", {"": "expected one of red, blue"}),
+    (Odd, "value=3", {"": "expected one of 1"}),
+    (Odd, "value=x", {"": "expected one of 1"}),
+    (datetime, "value=2030-01-02", {"": "invalid RFC3339 encoded datetime"}),
+    (datetime, "value=03:04", {"": "invalid RFC3339 encoded datetime"}),
+    (time, "value=2030-01-02T03:04", {"": "invalid RFC3339 encoded time"}),
+    (time, "value=3:04", {"": "invalid RFC3339 encoded time"}),
     (Literal["a", 1], "value=b", {"": "expected one of a, 1"}),
     (Literal["a", 1], "value=01", {"": "expected one of a, 1"}),
     (date, "value=2030-02-30", {"": "invalid RFC3339 encoded date"}),
