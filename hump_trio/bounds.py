@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from copy import copy
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -109,7 +110,7 @@ def enclose(handler: H, bound_of: Callable[[tuple[Any, ...]], Bound]) -> H:
         if isinstance(result, Response) and isinstance(result.body, Producer):
             body = result.body
             result = copy(result)  # it may be returned again
-            result.body = Producer(partial(produce_within, bound, body.produce), body.aclose)
+            result.body = replace(body, produce=partial(produce_within, bound, body.produce))
         return result
 
     return cast("H", enclosed)

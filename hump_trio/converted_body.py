@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from typing import Any, Generic, Self, TypeVar
 
+from hump_trio.headers import Headers
+
 __all__ = ["ConvertedBody", "part_bytes"]
 
 T = TypeVar("T")
@@ -16,15 +18,19 @@ class ConvertedBody(Generic[T]):
     Args:
         source: Iterated, and closed, in the task that does so with this.
         convert: Makes bytes of a part.
-        finish: Makes what follows the last part.
+        finish: Makes what follows the last part, if anything does.
+        take_headers: Is given the header fields that go out with the first part, before that is
+            asked for; ``convert`` may change them until it has returned.
     """
 
     def __init__(
         self,
         source: AsyncIterable[T],
-        convert: Callable[[T], Awaitable[bytes]],
+        convert: Callable[[T], Awaitable[bytes | str]],
         finish: Callable[[], Awaitable[bytes]] | None = None,
+        take_headers: Callable[[Headers], None] | None = None,
     ) -> None:
+        self.take_headers = take_headers
         self._source = source
         self._iterator: AsyncIterator[T] = aiter(source)
         self._convert = convert
@@ -33,14 +39,17 @@ class ConvertedBody(Generic[T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> bytes | str:
         try:
             part = await anext(self._iterator)
         except StopAsyncIteration:
             if self._finish is None:
                 raise
             finish, self._finish = self._finish, None
-            return await finish()
+            rest = await finish()
+            if not rest:
+                raise
+            return rest
         return await self._convert(part)
 
     async def aclose(self) -> None:

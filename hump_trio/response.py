@@ -46,10 +46,12 @@ class Producer:
     Args:
         produce: ``async def produce(send)``.
         aclose: Closes what it would have sent, if it is never called.
+        take_headers: As of `ConvertedBody`.
     """
 
     produce: Callable[[Send], Awaitable[None]]
     aclose: Callable[[], Awaitable[None]] | None = None
+    take_headers: Callable[[Headers], None] | None = None
 
 
 Body: TypeAlias = (

@@ -8,7 +8,7 @@ from typing import cast
 import trio
 
 from hump_trio.connection import Connection, Phase
-from hump_trio.converted_body import part_bytes
+from hump_trio.converted_body import ConvertedBody, part_bytes
 from hump_trio.dispatch import leaves_of
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import LAST_CHUNK, ResponseHead, encode_chunk, encode_head
@@ -61,6 +61,8 @@ class Sender:
             each part of a stream. Cancelled here, the answer is incomplete and its body closed.
         """
         body = self._response.body
+        if isinstance(body, Producer | ConvertedBody) and body.take_headers is not None:
+            body.take_headers(self._response.headers)
         if isinstance(body, Producer):
             return await self._send_produced(body)
         if not isinstance(body, bytes):

@@ -10,10 +10,11 @@ from typing import Any
 import trio
 
 from hump_trio.converted_body import ConvertedBody, part_bytes
-from hump_trio.response import Producer, Send
+from hump_trio.headers import Headers
+from hump_trio.response import TEXT_TYPE, Producer, Send
 from hump_trio.threads import COMPRESSING
 
-__all__ = ["Coder", "gzip_coder", "load_zstd", "zstd_coder"]
+__all__ = ["Coder", "LateCoder", "gzip_coder", "load_zstd", "zstd_coder"]
 
 # gzip at level 4 takes 0.8 ms for so many bytes of JSON, and a worker thread 0.1 ms to be asked.
 INLINE_BYTES = 64 * 1024
@@ -58,43 +59,96 @@ class Coder:
         """Return the end of a stream."""
         return await self.compress(b"", self._end_mode)
 
-    async def convert(self, body: Any) -> bytes | Producer | AsyncIterable[bytes]:
+    async def convert(self, body: Any) -> bytes | Producer | AsyncIterable[bytes | str]:
         """Return a settled body of any kind, compressed."""
         if isinstance(body, bytes):
             return await self.compress(body, self._end_mode)
         if isinstance(body, Producer):
-            return Producer(partial(self.produce, body.produce), body.aclose)
+            return Producer(partial(send_coded, self, body.produce), body.aclose)
         return ConvertedBody(body, self.compress_part, self.finish)
 
-    async def produce(self, produce: Callable[[Send], Awaitable[None]], send: Send) -> None:
-        """Send what a producer sends, compressed, each part whole and in its turn.
 
-        A part that was cut when it had been compressed is missing from what follows: there is no
-        going on from there, nor an end that looks whole.
-        """
-        turn = trio.Lock()
-        cut = over = False
+class LateCoder:
+    """Compresses a stream whose content type isn't told before its first part, if that is text.
 
-        async def send_part(part: bytes | str) -> None:
-            nonlocal cut
-            part = part_bytes(part)
-            async with turn:
-                check()
-                cut = True
-                await send(await self.compress_part(part))
-                cut = False
+    It then says so in the header fields that go out with that part. Where it wasn't given those,
+    since the stream was wrapped once more, every part passes as it is.
 
-        def check() -> None:
-            if over:
-                raise trio.ClosedResourceError("the answer this part belongs to is over")
-            if cut:
-                raise trio.BrokenResourceError("an earlier part was cut by a cancel scope")
+    Args:
+        coder: For one body.
+        coding: What that is called.
+    """
 
-        await produce(send_part)
+    def __init__(self, coder: Coder, coding: str) -> None:
+        self._coder = coder
+        self._coding = coding
+        self._headers: Headers | None = None
+        self._compresses: bool | None = None  # not known before the first part
+
+    def take_headers(self, headers: Headers) -> None:
+        """Take the header fields that go out with the first part."""
+        self._headers = headers
+
+    async def compress_part(self, part: bytes | str) -> bytes | str:
+        """Return a part, compressed if it is one of a text."""
+        if self._compresses is None:
+            self._compresses = isinstance(part, str) and self._announce()
+        return await self._coder.compress_part(part) if self._compresses else part
+
+    def _announce(self) -> bool:
+        """Say in the header fields that what follows is text, and compressed; tell if they do."""
+        headers = self._headers
+        if headers is None or "content-encoding" in headers:
+            return False
+        headers.setdefault("content-type", TEXT_TYPE)
+        headers["content-encoding"] = self._coding
+        return True
+
+    async def finish(self) -> bytes:
+        """Return the end of a stream; empty if it isn't compressed."""
+        return await self._coder.finish() if self._compresses else b""
+
+    def convert(self, body: Any) -> Producer | AsyncIterable[bytes | str]:
+        """Return a streamed body of any kind, to be compressed."""
+        if isinstance(body, Producer):
+            produce = partial(send_coded, self, body.produce)
+            return Producer(produce, body.aclose, self.take_headers)
+        return ConvertedBody(body, self.compress_part, self.finish, self.take_headers)
+
+
+async def send_coded(
+    coder: Coder | LateCoder, produce: Callable[[Send], Awaitable[None]], send: Send
+) -> None:
+    """Send what a producer sends, compressed, each part whole and in its turn.
+
+    A part that was cut when it had been compressed is missing from what follows: there is no
+    going on from there, nor an end that looks whole.
+    """
+    turn = trio.Lock()
+    cut = over = False
+
+    async def send_part(part: bytes | str) -> None:
+        nonlocal cut
+        data = part_bytes(part)  # what can't be sent is refused while nothing is cut
         async with turn:
             check()
-            over = True
-            await send(await self.finish())
+            cut = True
+            await send(await coder.compress_part(part if isinstance(part, str) else data))
+            cut = False
+
+    def check() -> None:
+        if over:
+            raise trio.ClosedResourceError("the answer this part belongs to is over")
+        if cut:
+            raise trio.BrokenResourceError("an earlier part was cut by a cancel scope")
+
+    await produce(send_part)
+    async with turn:
+        check()
+        over = True
+        rest = await coder.finish()
+        if rest:
+            await send(rest)
 
 
 def gzip_coder(level: int, *, streamed: bool) -> Coder:

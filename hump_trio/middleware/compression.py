@@ -9,7 +9,7 @@ from hump_trio.content_coding import rank_codings
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
 from hump_trio.middleware.answers import add_vary, own_copy
-from hump_trio.middleware.coding import Coder, gzip_coder, load_zstd, zstd_coder
+from hump_trio.middleware.coding import Coder, LateCoder, gzip_coder, load_zstd, zstd_coder
 from hump_trio.middleware.options import check_flag, check_number
 from hump_trio.request import Request
 from hump_trio.response import Response
@@ -28,11 +28,12 @@ BYTE_FIELDS = ("content-encoding", "content-range", "content-digest", "repr-dige
 class Compression:
     """Compresses answers with zstd or gzip, whichever a client likes better; zstd if both alike.
 
-    zstd needs Python 3.14 or the extra ``zstd``. Text, JSON and their like are compressed, whole
-    or streamed; each part of a stream can be read by the client as soon as it was sent. Left alone
-    are answers that are small, partial, encoded already, of unknown type, or marked
-    ``Cache-Control: no-transform``. ETags become weak, since the bytes are others. Register it
-    first, so that it knows of cookies that others set.
+    zstd needs Python 3.14 or the extra ``zstd``. Text, JSON and their like are compressed, whole or
+    streamed; each part of a stream can be read by the client as soon as it was sent. A stream
+    without a content type is text if its first part is, and is compressed then. Left alone are
+    answers that are small, partial, encoded already, of unknown type, or marked ``Cache-Control:
+    no-transform``. ETags become weak, since the bytes are others. Register it first, so that it
+    knows of cookies that others set.
 
     Args:
         minimum_bytes: Bodies below are left alone. 1024: they fit in a packet anyway.
@@ -70,17 +71,24 @@ class Compression:
         headers = response.headers
         if response.status == 304:
             self._agree(request, headers)  # as the answer said that it is still good
+        elif response.status == 206:
+            add_vary(headers, "Accept-Encoding")  # as the whole one says (RFC 9110 section 15.3.7)
         elif self._suits(request, response):
             coding = self._agree(request, headers)
             if coding is not None:
-                headers["content-encoding"] = coding
+                late = "content-type" not in headers  # its first part will tell
+                if not late:
+                    headers["content-encoding"] = coding
                 for name in ("content-length", "accept-ranges"):
                     if name in headers:
                         del headers[name]
                 if request.method == "HEAD" and isinstance(response.body, bytes):
                     response.body = nothing()
                 coder = self._codings[coding](streamed=not isinstance(response.body, bytes))
-                response.body = await coder.convert(response.body)
+                if late:
+                    response.body = LateCoder(coder, coding).convert(response.body)
+                else:
+                    response.body = await coder.convert(response.body)
         return response
 
     def _suits(self, request: Request, response: Response) -> bool:
@@ -90,9 +98,10 @@ class Compression:
         length = headers.get("content-length", "")
         if isinstance(body, bytes) and (body or request.method != "HEAD"):
             length = str(len(body))
+        late = "content-type" not in headers and not isinstance(body, bytes) and not length
         return (
-            response.status not in {204, 205, 206}
-            and PLAIN_KINDS.fullmatch(kind) is not None
+            response.status not in {204, 205}
+            and (late or PLAIN_KINDS.fullmatch(kind) is not None)
             and not any(name in headers for name in BYTE_FIELDS)
             and "no-transform" not in headers.get("cache-control", "").lower()
             and (self._with_cookies or "set-cookie" not in headers)

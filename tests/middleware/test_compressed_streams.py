@@ -9,7 +9,19 @@ import trio
 import zstandard
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Compression, EventStream, Hump, Response, Send, StreamResponse, Timeouts
+from hump_trio import (
+    CallNext,
+    Compression,
+    EventStream,
+    Hump,
+    Request,
+    RequestId,
+    Response,
+    SecurityHeaders,
+    Send,
+    StreamResponse,
+    Timeouts,
+)
 from hump_trio.testing import RawConnection, connect
 from tests import wire
 from tests.middleware.codings import CODERS, decoder, noise
@@ -21,11 +33,17 @@ def app_of(answer: Callable[[], Any]) -> Hump:
     app = Hump(timeouts=Timeouts(send_grace=600))
     app.middleware(Compression())
 
-    @app.get("/", timeout=None)
-    async def index() -> Any:
+    app.get("/", timeout=None)(as_handler(answer))
+    return app
+
+
+def as_handler(answer: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
+    """Return a handler that answers so."""
+
+    async def handler() -> Any:
         return answer()
 
-    return app
+    return handler
 
 
 def stream_of(produce: Callable[[Send], Awaitable[None]]) -> Response:
@@ -88,6 +106,95 @@ async def test_streams_have_a_small_window(kind: str) -> None:
     assert decoder("zstd").decompress(answer.body) == text.encode()
     window_bytes = zstandard.get_frame_parameters(answer.body).window_size
     assert window_bytes == (2 * 1024 * 1024 if kind == "whole" else 64 * 1024)
+
+
+async def iterate(*parts: str | bytes) -> AsyncIterator[str | bytes]:
+    """Yield some parts."""
+    for part in parts:
+        yield part
+
+
+def late_answers(*parts: str | bytes) -> dict[str, Callable[[], Any]]:
+    """Return answers of every kind that name no type, with some parts."""
+
+    async def produce(send: Send) -> None:
+        for part in parts:
+            await send(part)
+
+    return {
+        "returned": lambda: iterate(*parts),
+        "response": lambda: Response(iterate(*parts), headers={"etag": '"x"'}),
+        "produced": lambda: StreamResponse(produce),
+    }
+
+
+KINDS = ["returned", "response", "produced"]
+
+
+@pytest.mark.parametrize("name", CODERS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("parts", [("to ", "and ", "fro"), ("", "to and fro"), ("to and fro",)])
+async def test_text_without_a_type_is_compressed(
+    name: str, kind: str, parts: tuple[str, ...]
+) -> None:
+    """Its first part tells what it is, as without compression, whatever middleware is around."""
+    app = Hump()
+    app.middleware(RequestId())
+    app.middleware(SecurityHeaders())
+    app.middleware(Compression())
+    app.get("/")(as_handler(late_answers(*parts)[kind]))
+    [answer] = await wire.ask(app, asking(name))
+    assert decoder(name).decompress(answer.body) == b"to and fro"
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert (answer.headers["content-encoding"], answer.headers["vary"]) == (name, "Accept-Encoding")
+    assert answer.headers.get("etag", 'W/"x"') == 'W/"x"'
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("parts", [(b"to and fro",), (b"to ", b"and fro"), ()])
+async def test_bytes_without_a_type_are_left_alone(kind: str, parts: tuple[bytes, ...]) -> None:
+    """So is a stream without parts; caches hear that others may be compressed."""
+    [answer] = await wire.ask(app_of(late_answers(*parts)[kind]), asking())
+    assert answer.body == b"".join(parts)
+    expected = "application/octet-stream" if parts else None
+    assert answer.headers.get("content-type") == expected
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_text_without_a_type_for_others(kind: str) -> None:
+    """Who takes no coding gets it plain, and HEAD gets what is known without a part."""
+    app = app_of(late_answers("text")[kind])
+    [plain] = await wire.ask(app, request("GET", "/", "Connection: close"))
+    assert (plain.text, plain.headers["vary"]) == ("text", "Accept-Encoding")
+    data = request("HEAD", "/", "Accept-Encoding: gzip", "Connection: close")
+    [head] = await wire.ask(app, data, "HEAD")
+    assert (head.status, head.headers["vary"]) == (200, "Accept-Encoding")
+    assert "content-encoding" not in head.headers
+
+
+@pytest.mark.parametrize("kind", ["wrapped", "coded"])
+async def test_what_stands_around_a_stream_without_a_type(kind: str) -> None:
+    """A body of its own gets plain text, and one that is encoded isn't encoded twice."""
+    app = Hump()
+
+    @app.middleware
+    async def shout(request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        if kind == "coded":
+            response.headers["content-encoding"] = "x-own"
+        else:
+            body: Any = response.body
+            response.body = (part.upper() async for part in body)
+        return response
+
+    app.middleware(Compression())
+    app.get("/")(as_handler(late_answers("to ", "and fro")["returned"]))
+    [answer] = await wire.ask(app, asking())
+    assert answer.text == ("TO AND FRO" if kind == "wrapped" else "to and fro")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers.get("content-encoding") == (None if kind == "wrapped" else "x-own")
 
 
 class Parts:

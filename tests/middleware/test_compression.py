@@ -73,7 +73,6 @@ async def test_kinds_that_gain(kind: str) -> None:
         answer_with(None),
         answer_with(status=204),
         answer_with(status=205),
-        answer_with(status=206),
         answer_with(content_range="bytes 0-2399/5000"),
         answer_with(content_encoding="br"),
         answer_with(content_encoding="identity"),
@@ -88,7 +87,7 @@ async def test_kinds_that_gain(kind: str) -> None:
         answer_with(content_type="font/woff2"),
         answer_with(content_type="text"),
         answer_with(content_type=""),
-        answer_with(parts_of(TEXT)),
+        answer_with(parts_of(TEXT), content_length="5000"),
         answer_with(parts_of(TEXT), content_type="text/plain", content_length="1023"),
     ],
 )
@@ -126,6 +125,16 @@ async def test_not_modified_speaks_of_what_the_client_has(headers: Any, tag: str
     answer = answer_with(None, 304, etag='"x"')
     response = await pass_through(Compression(), a_request(headers=headers), answer)
     assert (response.headers["etag"], response.headers["vary"]) == (tag, "Accept-Encoding")
+    assert "content-encoding" not in response.headers
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/png", "multipart/byteranges; boundary=x"])
+async def test_a_part_says_what_the_whole_would(kind: str) -> None:
+    """A 206 has the ``Vary`` of the 200 (RFC 9110 section 15.3.7); its bytes and tag stay."""
+    answer = answer_with(TEXT, 206, etag='"x"', content_type=kind, content_range="bytes 0-9/10")
+    response = await pass_through(Compression(), a_request(headers=GZIP), answer)
+    assert (response.body, response.headers["etag"]) == (TEXT.encode(), '"x"')
+    assert response.headers["vary"] == "Accept-Encoding"
     assert "content-encoding" not in response.headers
 
 
