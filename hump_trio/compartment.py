@@ -9,7 +9,7 @@ import logging
 import trio
 
 from hump_trio.connection import Connection
-from hump_trio.dispatch import leaves_of
+from hump_trio.failures import is_failure, leaves_of
 from hump_trio.serving import serve_connection
 from hump_trio.watchdog import Watchdog
 
@@ -77,8 +77,10 @@ class Compartment:
     async def _serve(self, connection: Connection) -> None:
         try:
             await serve_connection(connection)
-        except (Exception, trio.Cancelled, BaseExceptionGroup) as error:
-            if not all(isinstance(leaf, Exception | trio.Cancelled) for leaf in leaves_of(error)):
+        except BaseException as error:
+            if not all(
+                is_failure(each) or isinstance(each, trio.Cancelled) for each in leaves_of(error)
+            ):
                 raise
             # A cancellation of no scope around it, kept from another task as caches of results
             # under way do, would end the compartment.

@@ -5,7 +5,7 @@ that middleware sees responses; those that have none pass through it and end as 
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import EllipsisType
@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from hump_trio.calling import Call, bind_handler, is_generator
 from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError
+from hump_trio.failures import is_failure, leaves_of
 from hump_trio.http1.head import RequestLine, path_segments
 from hump_trio.layer import CallNext, ExceptionHandler, Layer, Middleware
 from hump_trio.request import Request
@@ -21,7 +22,7 @@ from hump_trio.results import result_kinds
 from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
 from hump_trio.signature import parse_signature
 
-__all__ = ["Choice", "Dispatcher", "leaves_of"]
+__all__ = ["Choice", "Dispatcher", "answer_unexpected"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -185,7 +186,9 @@ class Dispatcher:
             try:
                 response = await respond(request)
                 response.settle()
-            except Exception as error:
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
                 return await self.answer_error(request, error)
             return response
 
@@ -201,8 +204,8 @@ class Dispatcher:
                 raise
             return response
 
-    async def answer_error(self, request: Request, error: Exception) -> Response:
-        """Return the answer for anything that was raised; a 500 is logged with its traceback."""
+    async def answer_error(self, request: Request, error: BaseException) -> Response:
+        """Return the answer for a failure; a 500 is logged with its traceback."""
         try:
             response = await self._convert(request, error, self._handlers)
             if response is not None:
@@ -213,7 +216,7 @@ class Dispatcher:
         return answer_unexpected(request, error)
 
     async def _convert(
-        self, request: Request, error: Exception, handlers: Handlers
+        self, request: Request, error: BaseException, handlers: Handlers
     ) -> Response | None:
         """Return what the handler for an error answers; None if there is none.
 
@@ -235,12 +238,14 @@ class Dispatcher:
             try:
                 response = returned_by(handler, await handler(request, cause))
                 return await response.resolve(request) if response.depends_on_request else response
-            except Exception as failure:
+            except BaseException as failure:
+                if not is_failure(failure):
+                    raise
                 error = failure
 
 
 def choose_handler(
-    error: Exception, handlers: Handlers, used: list[ExceptionHandler]
+    error: BaseException, handlers: Handlers, used: list[ExceptionHandler]
 ) -> tuple[ExceptionHandler | None, BaseException]:
     """Return the handler for an error, and what it takes.
 
@@ -307,19 +312,10 @@ PLAIN_HANDLERS: dict[type[BaseException], ExceptionHandler] = {
 }
 
 
-def answer_unexpected(request: Request, error: Exception) -> Response:
+def answer_unexpected(request: Request, error: BaseException) -> Response:
     """Log an error that nobody foresaw, and return a settled 500 that tells nothing of it."""
     request.outcome = "crash"
     logger.error("%s %s failed", request.method, request.target, exc_info=error)
     response = error_response(HttpException(500), request.headers.get("accept", ""))
     response.settle()
     return response
-
-
-def leaves_of(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exceptions of a group, or a single one."""
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            yield from leaves_of(part)
-    else:
-        yield error

@@ -18,6 +18,7 @@ from trio.lowlevel import wait_task_rescheduled
 
 from hump_trio.connection import Connection, Phase
 from hump_trio.exchange import Exchange, log_answer
+from hump_trio.failures import is_failure
 from hump_trio.http1.head import RequestHead, RequestLine, build_request
 from hump_trio.http1.response_head import encode_head
 from hump_trio.http1.whole_head import WholeRequest, read_whole
@@ -135,7 +136,9 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                     if response.depends_on_request:
                         response = await response.resolve(request)
                     response.settle()
-            except Exception as error:
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
                 response = await state.dispatcher.answer_error(request, error)
         except BaseException as error:
             hand_over(adopt(connection, whole, chosen, request), None, b"")

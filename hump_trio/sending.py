@@ -9,7 +9,7 @@ import trio
 
 from hump_trio.connection import Connection, Phase
 from hump_trio.converted_body import ConvertedBody, part_bytes
-from hump_trio.dispatch import leaves_of
+from hump_trio.failures import is_failure, leaves_of
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import LAST_CHUNK, ResponseHead, encode_chunk, encode_head
 from hump_trio.response import BYTES_TYPE, TEXT_TYPE, Producer, Response
@@ -290,11 +290,11 @@ async def close_body(body: object, deadline: float, scope: trio.CancelScope) -> 
     cut = False
     try:
         await aclose()
-    except (Exception, trio.Cancelled, BaseExceptionGroup) as error:
+    except BaseException as error:
         cut = any(isinstance(leaf, trio.Cancelled) for leaf in leaves_of(error))
         failures = unforeseen(error)
         if failures is not None:
-            if not isinstance(failures, Exception):
+            if not is_failure(failures):
                 raise failures from None
             logger.error("closing a streamed body failed", exc_info=failures)
     if cut and trio.current_time() >= deadline:

@@ -16,6 +16,7 @@ from hump_trio.bound_socket import BoundSocket
 from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
 from hump_trio.exceptions import HumpError
+from hump_trio.failures import is_failure, split_failures
 from hump_trio.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
@@ -309,21 +310,23 @@ async def run_in_background(function: Callable[..., Awaitable[Any]], args: Seque
     """Run work that belongs to the app; its crash is logged and takes nothing down."""
     try:
         await function(*args)
-    except Exception as error:
-        logger.error("background work failed: %s", name_of(function), exc_info=error)
-    except trio.Cancelled as error:
-        # One that belongs to no scope around it would end the nursery, and the server quietly.
-        await trio.lowlevel.checkpoint_if_cancelled()
-        logger.error("background work failed: %s", name_of(function), exc_info=error)
     except BaseExceptionGroup as group:
-        failures, rest = group.split(Exception)
+        failures, rest = split_failures(group)
         if failures is not None:
             logger.error("background work failed: %s", name_of(function), exc_info=failures)
-        assert rest is not None  # or it would be an Exception itself
+        if rest is None:
+            return
         if rest.split(trio.Cancelled)[1] is not None:
             raise rest from None
         await trio.lowlevel.checkpoint_if_cancelled()
         logger.error("background work failed: %s", name_of(function), exc_info=rest)
+    except BaseException as error:
+        if isinstance(error, trio.Cancelled):
+            # One that belongs to no scope around it would end the nursery, and the server quietly.
+            await trio.lowlevel.checkpoint_if_cancelled()
+        elif not is_failure(error):
+            raise
+        logger.error("background work failed: %s", name_of(function), exc_info=error)
 
 
 def owns_signals() -> bool:

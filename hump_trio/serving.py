@@ -6,9 +6,9 @@ import trio
 
 from hump_trio.access_log import log_request
 from hump_trio.connection import Connection, Phase
-from hump_trio.dispatch import leaves_of
 from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError, Outcome
 from hump_trio.exchange import Exchange
+from hump_trio.failures import is_failure, leaves_of, split_failures
 from hump_trio.fast_path import serve_whole
 from hump_trio.http1.head import RequestHead
 from hump_trio.response import Response, error_response
@@ -45,7 +45,7 @@ async def serve_connection(connection: Connection) -> None:
     try:
         await serving.serve()
     except BaseExceptionGroup as group:
-        failures, rest = group.split(Exception)
+        failures, rest = split_failures(group)
         if failures is not None:
             logger.error("a handler failed while it was cancelled", exc_info=failures)
         if rest is not None:
@@ -96,7 +96,7 @@ class Serving:
         self.exchange: Exchange | None = None
         self.answer: Response | None = None
         self.rest: bytes = b""
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.failed: bool = False
         self.over: bool = False
         self.sent: bool = False
@@ -112,7 +112,9 @@ class Serving:
             try:
                 with connection.scope:
                     await self._run()
-            except Exception as error:
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
                 if not connection.scope.cancel_called:
                     self._fail(error)
                 elif not connection.broken:
@@ -178,7 +180,7 @@ class Serving:
             exchange.choice = self.connection.state.dispatcher.refuse(error)
         return await exchange.respond()
 
-    async def _answer_error(self, error: Exception) -> Response:
+    async def _answer_error(self, error: BaseException) -> Response:
         """Return the answer for an error that no handler is there to answer."""
         self.error = None
         exchange = self.exchange
@@ -255,8 +257,8 @@ class Serving:
         connection = self.connection
         try:
             keep_alive = await sender.send()
-        except Exception as error:
-            if connection.broken or connection.scope.cancel_called:
+        except BaseException as error:
+            if connection.broken or connection.scope.cancel_called or not is_failure(error):
                 raise
             self.answer = None
             if connection.begun:

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from hump_trio import HttpException, Hump, Request, Response
-from hump_trio.dispatch import Dispatcher, leaves_of
+from hump_trio.dispatch import Dispatcher
+from hump_trio.failures import leaves_of
 from hump_trio.headers import Headers
 from hump_trio.http1.head import parse_request_line
 from hump_trio.layer import Layer

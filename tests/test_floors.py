@@ -57,6 +57,7 @@ FLOORS = [
         "signature",
         "binding",
         "calling",
+        "failures",
         "task_tree",
         "bounds",
         "dispatch",

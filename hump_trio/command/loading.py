@@ -11,8 +11,8 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from hump_trio.app import Hump
-from hump_trio.dispatch import leaves_of
 from hump_trio.exceptions import HumpError, RouteError
+from hump_trio.failures import leaves_of
 
 __all__ = ["LoadError", "load_app"]
 

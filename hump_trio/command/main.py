@@ -28,8 +28,9 @@ from hump_trio.command.reload import ReloadError
 from hump_trio.command.routes_table import render_routes
 from hump_trio.command.supervisor import supervise
 from hump_trio.command.worker import serve_as_worker, take_control
-from hump_trio.dispatch import Dispatcher, leaves_of
+from hump_trio.dispatch import Dispatcher
 from hump_trio.exceptions import BindError, TlsError
+from hump_trio.failures import leaves_of
 from hump_trio.tls import TLS, Credentials
 
 __all__ = ["main"]

@@ -3,6 +3,7 @@
 from copy import copy
 
 from hump_trio.dispatch import answer_unexpected
+from hump_trio.failures import is_failure
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
 from hump_trio.request import Request
@@ -19,7 +20,9 @@ async def answer_to(request: Request, call_next: CallNext) -> Response:
     """
     try:
         response = await call_next(request)
-    except Exception as error:
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         response = answer_unexpected(request, error)
     return own_copy(response)
 
