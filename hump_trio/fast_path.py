@@ -130,7 +130,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                 if type(value) is str:
                     content = value.encode()
                 elif type(value) in json_kinds:
-                    kind, content = JSON_TYPE, json_codec.encode(value)
+                    kind, content = JSON_TYPE, json_codec.encode_filled(value)
                 else:
                     response = to_response(value)
                     if response.depends_on_request:

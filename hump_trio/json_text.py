@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 from uuid import UUID
 
+from hump_trio.class_defaults import fill_in, filling, may_hold_lacking, may_lack
 from hump_trio.exceptions import HttpException
 
 __all__ = [
@@ -43,6 +44,10 @@ class JsonCodec(Protocol):
         """
         ...
 
+    def encode_filled(self, value: Any) -> bytes:
+        """Return the same for a value whose objects lack no field: `fill_in` isn't needed."""
+        ...
+
     def decode(self, text: bytes, expected: Any = Any) -> Any:
         """Return the value of a text, converted to the expected type.
 
@@ -62,6 +67,8 @@ class StandardJson:
             value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=plain_value
         )
         return text.encode()
+
+    encode_filled = encode
 
     def decode(self, text: bytes, expected: Any = Any) -> Any:
         """Return the value of a text; a type other than Any raises TypeError."""
@@ -85,22 +92,28 @@ class MsgspecJson:
         import msgspec
 
         self._msgspec = msgspec
-        self._encoder = msgspec.json.Encoder()
+        self.encode_filled: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
     def encode(self, value: Any) -> bytes:
         """Return the text of a value (see `JsonCodec.encode`)."""
-        return self._encoder.encode(value)
+        kind: Any = type(value)
+        if may_hold_lacking(kind):
+            fill_in(value)
+        return self.encode_filled(value)
 
     def decode(self, text: bytes, expected: Any = Any) -> Any:
         """Return the value of a text, converted to the expected type."""
         try:
-            return self._msgspec.json.decode(text, type=expected)
+            value = self._msgspec.json.decode(text, type=expected)
         except self._msgspec.ValidationError as error:
             if expected is Any:  # a number out of range
                 raise HttpException(400, "the body is not valid JSON") from error
             raise HttpException(422, str(error)) from error
         except (self._msgspec.DecodeError, ValueError, RecursionError) as error:
             raise HttpException(400, "the body is not valid JSON") from error
+        if expected is not Any and may_lack(expected):
+            fill_in(value)
+        return value
 
     def decoder(self, expected: Any) -> Callable[[bytes], Any]:
         """Return what makes a value of a type of a text.
@@ -111,13 +124,12 @@ class MsgspecJson:
             TypeError: JSON can't become such a type.
         """
         self.check_type(expected)
-        decode: Callable[[bytes], Any] = self._msgspec.json.Decoder(expected).decode
-        return decode
+        return filling(self._msgspec.json.Decoder(expected).decode, expected)
 
     def converter(self, expected: Any) -> Callable[[Any], Any]:
         """Return what makes a value of a type of a value that JSON has; else as `decoder`."""
         self.check_type(expected)
-        return partial(self.convert, expected=expected)
+        return filling(partial(self.convert, expected=expected), expected)
 
     def convert(self, value: Any, expected: Any) -> Any:
         """Return a value of a type that `check_type` has passed; else it raises ValueError."""

@@ -212,9 +212,6 @@ class Request:
     def json(self, expected: Any = Any) -> Any:
         """Return the value of a JSON body, converted to a type if one is given.
 
-        Best a dataclass with ``slots=True``: without it, a default stays on the class, and msgspec
-        leaves it out when the value is written again.
-
         Raises:
             HttpException: 400 for what isn't JSON, 422 for JSON of another type.
             TypeError: A type was given and msgspec isn't installed (extra ``json``).

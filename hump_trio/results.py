@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from hump_trio.annotations import class_of, is_record, members
+from hump_trio.class_defaults import may_hold_lacking
 from hump_trio.exceptions import RouteError
 from hump_trio.response import Response
 
@@ -41,4 +42,6 @@ def check_returns(name: str, returns: Any) -> None:
 def result_kinds(returns: Any) -> frozenset[type]:
     """Return the classes of a return annotation that are written as JSON, as they are."""
     kinds = (class_of(member) for member in members(returns) if is_record(member))
-    return frozenset(kind for kind in kinds if not issubclass(kind, TEXTS))
+    return frozenset(
+        kind for kind in kinds if not issubclass(kind, TEXTS) and not may_hold_lacking(kind)
+    )

@@ -24,6 +24,8 @@ FLOORS = [
         "threads",
         "upload",
         "form",
+        "annotations",
+        "class_defaults",
         "json_text",
         "request",
         "response",
@@ -44,7 +46,6 @@ FLOORS = [
     ],
     [
         "route_hints",
-        "annotations",
         "markers",
         "layer",
         "template",

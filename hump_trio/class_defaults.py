@@ -1,0 +1,114 @@
+"""The defaults of dataclasses that stand on the class alone, put where they belong: on its objects.
+
+Without ``slots=True``, `dataclasses` leaves a plain default on the class. msgspec neither sets it
+on what it decodes nor looks for it there when it writes an object.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from functools import lru_cache, partial
+from inspect import getattr_static
+from typing import Any, TypeVar
+
+from hump_trio.annotations import is_record, records_in, types_in
+
+__all__ = ["defaults_of", "fill_in", "filling", "may_hold_lacking", "may_lack"]
+
+T = TypeVar("T")
+
+# Such values hold nothing that could lack anything.
+PLAIN = frozenset({str, int, float, bool, type(None), bytes})
+# What annotations raise that name what isn't there at run time.
+UNRESOLVED = (NameError, AttributeError, SyntaxError, TypeError)
+COLLECTIONS = (list, tuple, set, frozenset)
+
+
+@lru_cache(1024)
+def defaults_of(kind: type) -> Mapping[str, Any]:
+    """Return the defaults of a dataclass that its objects may lack, by their fields' names."""
+    return {
+        field.name: field.default
+        for field in fields(kind)
+        if field.default is not MISSING and not is_slot(kind, field.name)
+    }
+
+
+def is_slot(kind: type, name: str) -> bool:
+    """Tell whether a field has a place of its own in each object."""
+    return hasattr(getattr_static(kind, name, None), "__set__")
+
+
+def may_lack(annotation: Any) -> bool:
+    """Tell whether what is decoded as a type has, however deep, objects that may lack fields.
+
+    Args:
+        annotation: What can't be resolved of it counts as if it had some.
+    """
+    try:
+        return found_lacking(annotation)
+    except TypeError:  # what `Annotated` says of it has no hash
+        return found_lacking.__wrapped__(annotation)
+
+
+@lru_cache(1024)
+def found_lacking(annotation: Any) -> bool:
+    """Return `may_lack` of what has a hash."""
+    try:
+        kinds = records_in(annotation)
+    except UNRESOLVED:
+        return True
+    return any(defaults_of(kind) for kind in kinds if hasattr(kind, "__dataclass_fields__"))
+
+
+@lru_cache(1024)
+def may_hold_lacking(kind: type) -> bool:
+    """Tell whether an object, or one in its fields, may lack fields.
+
+    Where a field is of a class, there may be an object of a child of it.
+    """
+    try:
+        held = [each for each in types_in(kind) if isinstance(each, TypeVar) or is_record(each)]
+    except UNRESOLVED:
+        return True
+    return len(held) > 1 or may_lack(kind)
+
+
+def fill_in(value: Any) -> None:
+    """Set the fields that a value lacks, and all that it holds, to their defaults.
+
+    Raises:
+        RecursionError: The value holds itself, or is nested too deeply.
+    """
+    kind: Any = type(value)
+    if kind in PLAIN:
+        return
+    if hasattr(kind, "__dataclass_fields__"):
+        for name, default in defaults_of(kind).items():
+            if name not in vars(value):
+                object.__setattr__(value, name, default)  # it may be frozen
+        held = [getattr(value, field.name, None) for field in fields(kind)]
+    elif isinstance(value, dict):
+        held = [*value.values()]
+    elif isinstance(value, COLLECTIONS):
+        held = [*value]
+    else:
+        held = [getattr(value, name) for name in getattr(kind, "__struct_fields__", ())]
+    for each in held:
+        fill_in(each)
+
+
+def filling(decode: Callable[[Any], T], annotation: Any) -> Callable[[Any], T]:
+    """Return a decoder whose values lack nothing; the same one if they can't.
+
+    Args:
+        decode: Makes a value.
+        annotation: The value's type.
+    """
+    return partial(decode_filled, decode) if may_lack(annotation) else decode
+
+
+def decode_filled(decode: Callable[[Any], T], value: Any) -> T:
+    """Decode a value and set what it lacks."""
+    found = decode(value)
+    fill_in(found)
+    return found
