@@ -1,11 +1,14 @@
 """How a handler is called: what its signature asks for, settled once at registration."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
 
 from hump_trio.binding import FormGetter, Getter, form_getter_of, getter_of, join_errors
 from hump_trio.exceptions import BindingError, RouteError
+from hump_trio.form import Form
+from hump_trio.multimap import MultiMap
 from hump_trio.request import Request
 from hump_trio.routing import Handler, Route, name_of, without_partial
 from hump_trio.signature import Parameter, parse_signature
@@ -146,7 +149,7 @@ def bind_form(route: Route, parameters: list[Parameter], asking: Parameter | Non
 
     async def call(request: Request) -> Any:
         values = read_values(of_head, request)
-        async with request.multipart() as form:
+        async with form_of(request) as form:
             values |= read_values(of_form, form)
             if asking is None:
                 return await handler(**values)
@@ -155,6 +158,16 @@ def bind_form(route: Route, parameters: list[Parameter], asking: Parameter | Non
             return await handler(**values, **{asking.name: request})
 
     return call
+
+
+@asynccontextmanager
+async def form_of(request: Request) -> AsyncIterator[Form]:
+    """Give the form of a request, as `Request.multipart` does; one without a body is empty."""
+    if not request.content_type and await anext(request.stream, b"") == b"":
+        yield Form(MultiMap(), MultiMap())
+        return
+    async with request.multipart() as form:
+        yield form
 
 
 def read_values(getters: Mapping[str, Callable[[T], Any]], source: T) -> dict[str, Any]:

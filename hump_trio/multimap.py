@@ -28,13 +28,14 @@ class MultiMap(Mapping[str, V]):
         pairs: Names and values in order.
     """
 
-    __slots__ = ("_first", "_pairs")
+    __slots__ = ("_all", "_first", "_pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, V]] = ()) -> None:
         self._pairs = tuple(pairs)
         self._first: dict[str, V] = {}
         for name, value in self._pairs:
             self._first.setdefault(name, value)
+        self._all: dict[str, list[V]] | None = None
 
     def __getitem__(self, name: str) -> V:
         try:
@@ -52,8 +53,19 @@ class MultiMap(Mapping[str, V]):
         return f"MultiMap({list(self._pairs)!r})"
 
     def get_all(self, name: str) -> list[V]:
-        """Return every value of a name, in order."""
-        return [value for present, value in self._pairs if present == name]
+        """Return every value of a name, in order.
+
+        The pairs are looked through once, however many names are asked for.
+        """
+        if name not in self._first:
+            return []
+        if len(self._first) == len(self._pairs):  # no name comes twice, as in most queries
+            return [self._first[name]]
+        if self._all is None:
+            self._all = {}
+            for present, value in self._pairs:
+                self._all.setdefault(present, []).append(value)
+        return self._all[name].copy()
 
     def pairs(self) -> tuple[tuple[str, V], ...]:
         """Return all pairs in order, repeats included."""

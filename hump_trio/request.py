@@ -99,6 +99,7 @@ class Request:
     cancelled_for: CancelReason | None = field(default=None, repr=False)
     received_fields: list[tuple[str, str]] = field(init=False, repr=False)
     _query: MultiMap | None = field(default=None, init=False, repr=False)
+    _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)
 
     def stream_body(self, stream: AsyncIterator[bytes]) -> None:
         """Give the body in parts; asking for it as a whole raises a RuntimeError from now on."""
@@ -256,8 +257,10 @@ class Request:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies sent, by name."""
-        return parse_cookies(self.headers.get_all("cookie"))
+        """The cookies sent, by name. They are parsed once, when they are first looked at."""
+        if self._cookies is None:
+            self._cookies = parse_cookies(self.headers.get_all("cookie"))
+        return self._cookies
 
 
 # What browsers take for a slash, and a host's name after two of them.
@@ -293,4 +296,5 @@ LEFT_OUT: dict[str, Callable[[Request], Any]] = {
     "own_deadlines": lambda request: (),
     "cancelled_for": lambda request: None,
     "_query": lambda request: None,
+    "_cookies": lambda request: None,
 }

@@ -37,6 +37,32 @@ def test_a_name_that_is_missing() -> None:
     assert "a" not in found
 
 
+class Counted(str):
+    """A name that counts how often one of them is looked at."""
+
+    __slots__ = ()
+    looks = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.looks += 1
+        return super().__eq__(other)
+
+    def __hash__(self) -> int:
+        Counted.looks += 1
+        return super().__hash__()
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_asking_for_every_name_looks_at_each_a_few_times(repeats: int) -> None:
+    """A form into a dict does so: its work grows with the form, and not with the square of it."""
+    names = [Counted(number) for number in range(1000)] * repeats
+    found = MultiMap([(name, "") for name in names])
+    Counted.looks = 0
+    for name in names:
+        assert found.get_all(name) == [""] * repeats
+    assert Counted.looks < 20 * len(names)
+
+
 @given(PAIRS)
 def test_parses_what_a_browser_writes(pairs: list[tuple[str, str]]) -> None:
     """Whatever was encoded comes back: any text, blanks and repeats."""

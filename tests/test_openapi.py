@@ -327,6 +327,11 @@ def test_files_are_forms() -> None:
         """Take texts and a file."""
         return "-"
 
+    async def perhaps(others: list[UploadFile] | None = None) -> str:
+        """Take files, or none."""
+        return "-"
+
+    assert operation(perhaps, method="POST")["requestBody"]["required"] is False
     said = operation(one, method="POST")
     files = {"picture": FILE, "others": {"type": "array", "items": FILE}}
     form = {"type": "object", "properties": files, "required": ["picture"]}

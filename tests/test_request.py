@@ -1,5 +1,6 @@
 """A request as a handler sees it, without a server."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hump_trio.cookies import parse_cookies
 from hump_trio.exceptions import HttpException
 from hump_trio.headers import Headers
 from hump_trio.request import Request
@@ -172,6 +174,20 @@ def test_cookies() -> None:
     """Those of every Cookie field."""
     request = Request("GET", "/", "/", Headers([("cookie", "a=1; b=2"), ("cookie", "c=3")]))
     assert request.cookies == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_cookies_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many parameters of a handler are cookies: there may be thousands of them."""
+    parsed: list[Iterable[str]] = []
+
+    def parse(values: Iterable[str]) -> dict[str, str]:
+        parsed.append(values)
+        return parse_cookies(values)
+
+    monkeypatch.setattr("hump_trio.request.parse_cookies", parse)
+    request = Request("GET", "/", "/", Headers([("cookie", "a=1; b=2")]))
+    assert (request.cookies["a"], request.cookies["b"]) == ("1", "2")
+    assert parsed == [["a=1; b=2"]]
 
 
 async def test_a_buffered_route_has_no_stream() -> None:

@@ -148,6 +148,38 @@ async def test_no_form_at_all() -> None:
         assert answer.status == status
 
 
+CHUNKED = request("POST", "/", "Transfer-Encoding: chunked") + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [request("POST", "/"), CHUNKED])
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        (perhaps, "none"),
+        (any_number, "none"),
+        (one, [("form.a", "missing")]),
+        (noted, [("form.a", "missing"), ("form.title", "missing")]),
+        (perhaps_noted, [("form.a", "missing")]),
+    ],
+)
+async def test_no_body_is_an_empty_form(
+    handler: Callable[..., Any], sent: bytes, expected: str | list[tuple[str, str]]
+) -> None:
+    """What has a default has it, and the rest is missing."""
+    app = Hump()
+    app.add_route("/", handler, methods=["POST"])
+    [answer] = await ask(app, sent, "POST")
+    assert (answer.text if isinstance(expected, str) else places_of(answer)) == expected
+
+
+async def test_a_body_of_no_type_is_no_form() -> None:
+    """415, though the file may be left out."""
+    app = Hump()
+    app.add_route("/", perhaps, methods=["POST"])
+    [answer] = await ask(app, request("POST", "/", body=b"{}"), "POST")
+    assert answer.status == 415
+
+
 async def by_position(request: Request, /, a: UploadFile) -> str:
     """Take the request by position."""
     return f"{request.method} {a.filename}"

@@ -84,7 +84,9 @@ def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, A
     body = next((each for each in signature.parameters if each.source == "body"), None)
     if signature.takes_files:
         schema = form_with_files(signature, body, schemas)
-        return {"required": True, "content": {MULTIPART_TYPE: {"schema": schema}}}
+        parts = (each for each in signature.parameters if each.source in ("body", "upload"))
+        required = any(each.required for each in parts)
+        return {"required": required, "content": {MULTIPART_TYPE: {"schema": schema}}}
     if body is not None:
         content = {JSON_TYPE: {"schema": schemas.of(body.annotation)}}
         if form_reader(body.annotation) is not None:
