@@ -34,8 +34,9 @@ def judge_preconditions(headers: Headers, etag: str, last_modified: str) -> int:
 
     Args:
         headers: Of a GET or HEAD request.
-        etag: The entity tag of what would be sent; weak ones begin with ``W/``.
-        last_modified: Its HTTP date.
+        etag: The entity tag of what would be sent; weak ones begin with ``W/``. Empty if it has
+            none.
+        last_modified: Its HTTP date; empty if that isn't known.
 
     Source: RFC 9110 section 13.2.2, the order of evaluation.
     """
@@ -70,7 +71,7 @@ def modified_since(value: str | None, last_modified: str) -> bool | None:
 
     Source: RFC 9110 sections 13.1.3 and 13.1.4.
     """
-    if value is None:
+    if value is None or not last_modified:
         return None
     if value == last_modified:  # as nearly all are
         return False
@@ -86,7 +87,7 @@ def choose_spans(
     Args:
         headers: Of the request.
         size_bytes: Of what would be sent.
-        etag: As of `judge_preconditions`. If it is weak, so is the date.
+        etag: As of `judge_preconditions`. If it is weak or there is none, so is the date.
         last_modified: Likewise.
 
     Source: RFC 9110 sections 14.2 and 13.1.5.
@@ -95,8 +96,10 @@ def choose_spans(
     if value is None:
         return None
     if_range = headers.get("if-range")
-    if if_range is not None and (etag.startswith("W/") or if_range not in (etag, last_modified)):
-        return None
+    if if_range is not None:
+        strong = etag and not etag.startswith("W/")
+        if not strong or if_range not in (etag, last_modified):
+            return None
     return parse_ranges(value, size_bytes)
 
 

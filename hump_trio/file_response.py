@@ -2,14 +2,9 @@
 
 import logging
 import os
-import re
 import time
-from functools import cache
-from mimetypes import MimeTypes
-from os.path import basename, splitext
 from secrets import token_hex
 from typing import ClassVar
-from urllib.parse import quote
 
 from hump_trio.conditional import (
     Span,
@@ -19,13 +14,14 @@ from hump_trio.conditional import (
     judge_preconditions,
 )
 from hump_trio.exceptions import HttpException
+from hump_trio.file_names import attachment, content_type_of
 from hump_trio.headers import Headers
 from hump_trio.http_date import encode_http_date
 from hump_trio.opened_file import OpenedFile, is_inner_name, open_file
 from hump_trio.request import Request
 from hump_trio.response import BYTES_TYPE, Fields, Response
 
-__all__ = ["FileResponse", "content_type_of", "respond_with_file"]
+__all__ = ["FileResponse", "respond_with_file"]
 
 logger: logging.Logger = logging.getLogger("hump_trio")
 
@@ -39,6 +35,9 @@ PART_BYTES = 120 * 1024
 # What was changed this shortly ago may be changed again without a change of its time: some file
 # systems count in two seconds. Until then its entity tag is a weak one (RFC 9110 section 8.8.1).
 RECENT_SECONDS = 2.0
+# Whatever packs files for a machine gives them times of its own, to be the same each time: 0 or 1
+# (Nix, ostree, containers), 1980 (zip), 1985 (npm). Nothing that is served is older than HTTP.
+OLDEST_TIME = 631_152_000  # 1990-01-01
 # What makes a request's answer depend on what the client has.
 CONDITIONS = frozenset(
     {"if-match", "if-unmodified-since", "if-none-match", "if-modified-since", "range"}
@@ -47,27 +46,6 @@ CONDITIONS = frozenset(
 CONTENT_FIELDS = frozenset(
     {"content-type", "content-encoding", "content-disposition", "content-language"}
 )
-
-# What older versions of Python don't know, or call otherwise.
-TYPES = {
-    ".7z": "application/x-7z-compressed",
-    ".avif": "image/avif",
-    ".br": BYTES_TYPE,
-    ".bz2": "application/x-bzip2",
-    ".gz": "application/gzip",
-    ".js": "text/javascript",
-    ".md": "text/markdown",
-    ".mjs": "text/javascript",
-    ".otf": "font/otf",
-    ".ttf": "font/ttf",
-    ".webp": "image/webp",
-    ".woff": "font/woff",
-    ".woff2": "font/woff2",
-    ".xz": "application/x-xz",
-    ".zst": "application/zstd",
-}
-# RFC 6266 appendix D: escapes and quotes are read differently, and not every client reads them.
-PLAIN_NAME = re.compile(r"[A-Za-z0-9 !#$&'()+,\-.;=@\[\]^_`{}~]+")
 
 
 class FileResponse(Response):
@@ -218,15 +196,21 @@ async def read_piece(file: OpenedFile, piece: bytes | Span) -> bytes:
 
 
 def describe(status: os.stat_result, fields: list[tuple[str, str]], mark: str) -> tuple[str, str]:
-    """Say of a file what a client needs to ask for it again; return its tag and its date."""
+    """Say of a file what a client needs to ask for it again; return its tag and its date.
+
+    A time that was made up for the file is that of another content, too: there is no date then,
+    and a weak tag of when the file came to be here, if that is known.
+    """
     given = dict(fields)
     now = time.time()
-    etag, last_modified = given.get("etag"), given.get("last-modified")
-    if etag is None:
-        recent = now - status.st_mtime < RECENT_SECONDS
-        etag = f'{"W/" if recent else ""}"{status.st_mtime_ns:x}-{status.st_size:x}{mark}"'
+    etag, last_modified = given.get("etag", ""), given.get("last-modified", "")
+    true = status.st_mtime >= OLDEST_TIME
+    changed_ns = status.st_mtime_ns if true else status.st_ctime_ns
+    if not etag and changed_ns >= OLDEST_TIME * 10**9:
+        weak = not true or now - status.st_mtime < RECENT_SECONDS
+        etag = f'{"W/" if weak else ""}"{changed_ns:x}-{status.st_size:x}{mark}"'
         fields.append(("etag", etag))
-    if last_modified is None:
+    if not last_modified and true:
         # Never later than now (RFC 9110 section 8.8.2.1).
         last_modified = encode_http_date(int(min(status.st_mtime, now)))
         fields.append(("last-modified", last_modified))
@@ -272,32 +256,3 @@ def set_spans(spans: list[Span], size_bytes: int, headers: Headers) -> list[byte
     content_type = headers.get("content-type", BYTES_TYPE)
     headers["content-type"] = f"multipart/byteranges; boundary={boundary}"
     return encode_multipart(spans, size_bytes, content_type, boundary)
-
-
-@cache
-def known_types() -> dict[str, str]:
-    """Return types by the ends of names: the same on every machine, whatever it has in /etc.
-
-    Made when the first file is served: Python's own table takes 3 ms.
-    """
-    informal, standard = MimeTypes().types_map
-    return {**informal, **standard, **TYPES}
-
-
-def content_type_of(name: str) -> str:
-    """Return the type of a file by the end of its name; text is taken for UTF-8."""
-    kind = known_types().get(splitext(name)[1].lower(), BYTES_TYPE)
-    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
-
-
-def attachment(filename: str) -> str:
-    """Return the ``Content-Disposition`` for saving something under a name.
-
-    Source: RFC 6266 sections 4.2 and 4.3, RFC 8187 section 3.2.
-    """
-    name = basename(filename)
-    if not name:
-        return "attachment"
-    if PLAIN_NAME.fullmatch(name):
-        return f'attachment; filename="{name}"'
-    return f"attachment; filename*=UTF-8''{quote(name, safe='!#$&+-.^_`|~', errors='replace')}"

@@ -5,7 +5,8 @@ from collections.abc import Awaitable
 
 from hump_trio.content_coding import rank_codings
 from hump_trio.exceptions import HttpException, RouteError
-from hump_trio.file_response import content_type_of, respond_with_file
+from hump_trio.file_names import content_type_of
+from hump_trio.file_response import respond_with_file
 from hump_trio.headers import Headers
 from hump_trio.opened_file import OpenedFile, is_inner_name, open_file
 from hump_trio.redirect import RedirectResponse

@@ -39,7 +39,7 @@ def make_long(path: Path, size_bytes: int) -> None:
         file.truncate(size_bytes - len(TAIL))
         file.seek(0, os.SEEK_END)
         file.write(TAIL)
-    os.utime(path, (1, 1))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
 
 
 CURL = ["curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", "120"]

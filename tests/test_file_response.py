@@ -13,7 +13,7 @@ import httpx
 import pytest
 from trio.testing import MockClock
 
-from hump_trio import CallNext, FileResponse, Hump, Request, Response
+from hump_trio import CallNext, FileResponse, Hump, Request, Response, file_response
 from hump_trio.file_response import PART_BYTES
 from hump_trio.testing import client
 from tests.descriptors import open_below
@@ -212,6 +212,46 @@ async def test_what_was_changed_just_now(seconds: int, path: Path) -> None:
     for validator in (etag, date):
         part = await get(app_of(path), if_range=validator, range="bytes=1-")
         assert part.status_code == 200
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 315_532_800, 499_162_500])
+async def test_a_time_that_was_made_up(seconds: int, path: Path) -> None:
+    """Other content of the same size may have it too: it makes no date, and no strong tag.
+
+    The time at which the file came to be here tells one from the other, and can't be chosen.
+    """
+    os.utime(path, (seconds, seconds))
+    answer = await get(app_of(path), if_modified_since=formatdate(seconds, usegmt=True))
+    etag = answer.headers["etag"]
+    assert (answer.status_code, answer.text) == (200, "0123456789")
+    assert etag.startswith('W/"')
+    assert "last-modified" not in answer.headers
+    assert (await get(app_of(path), if_none_match=etag)).status_code == 304
+    assert (await get(app_of(path), if_range=etag, range="bytes=1-")).status_code == 200
+    other = path.with_suffix(".new")
+    other.write_bytes(b"9876543210")
+    os.utime(other, (seconds, seconds))
+    other.replace(path)
+    assert (await get(app_of(path), if_none_match=etag)).text == "9876543210"
+
+
+async def test_times_that_were_all_made_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On some file systems that are packed as a whole; then nothing is said of it."""
+    # One that is later than all of them, in place of a file system that has no other times.
+    monkeypatch.setattr(file_response, "OLDEST_TIME", 2**60)
+    headers = {"if-modified-since": "", "if-range": "", "range": "bytes=1-"}
+    for fields in ({}, headers, {"if_none_match": '""'}, {"if_modified_since": DATE}):
+        answer = await get(app_of(path), **fields)
+        assert (answer.status_code, answer.text) == (200, "0123456789")
+        assert not {"etag", "last-modified"} & answer.headers.keys()
+    assert (await get(app_of(path), range="bytes=1-")).status_code == 206
+    assert (await get(app_of(path), if_match='"x"')).status_code == 412
+    assert (await get(app_of(path), if_none_match="*")).status_code == 304
+    app = app_of(path, headers={"last-modified": DATE})
+    assert (await get(app, if_modified_since=DATE)).status_code == 304
+    assert (await get(app, if_range=DATE, range="bytes=1-")).status_code == 200
+    app = app_of(path, headers={"etag": '"mine"'})
+    assert (await get(app, if_range='"mine"', range="bytes=1-")).status_code == 206
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "fifo", "device", "nul", "lone", "long"])

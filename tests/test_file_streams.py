@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
     """A long file, which nobody has open at the end."""
     path = tmp_path / "long"
     path.write_bytes(CONTENT)
-    os.utime(path, (1, 1))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
     yield path
     assert open_below(tmp_path) == []
 

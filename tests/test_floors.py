@@ -63,6 +63,7 @@ FLOORS = [
         "bounds",
         "dispatch",
         "opened_file",
+        "file_names",
         "file_response",
         "static_files",
         "router",

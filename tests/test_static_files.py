@@ -132,7 +132,7 @@ async def test_each_neighbour_has_a_tag_of_its_own(codings: Path) -> None:
     for suffix in ("", ".br", ".zst", ".gz"):
         path = codings / f"public/page.html{suffix}"
         path.write_text("same")
-        os.utime(path, (1, 1))
+        os.utime(path, (1_000_000_000, 1_000_000_000))
     app = app_of(codings, precompressed=True)
     tags = set()
     for accept in ("identity", "br", "zstd", "gzip"):
