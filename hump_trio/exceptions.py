@@ -145,16 +145,17 @@ class DeadlineError(HttpException):
 
 
 class OverloadError(HttpException):
-    """More than there is room for: 503 with ``Retry-After``.
+    """More than there is room for: 503, or another status, with ``Retry-After``.
 
     Args:
         detail: Of what there is too much.
+        status: 507 where it is a disk that has no room.
     """
 
     outcome: ClassVar[Outcome | None] = "shed"
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(503, detail, headers=RETRY_AFTER)
+    def __init__(self, detail: str, status: int = 503) -> None:
+        super().__init__(status, detail, headers=RETRY_AFTER)
 
 
 class HttpParserError(HumpError):

@@ -17,6 +17,7 @@ from hump_trio.http1.head import RequestHead, build_request
 from hump_trio.http1.response_head import CONTINUE
 from hump_trio.request import Request
 from hump_trio.response import Response
+from hump_trio.room import Room
 from hump_trio.task_tree import place_of_error
 
 __all__ = ["DRAIN_BYTES", "Exchange", "log_answer"]
@@ -133,31 +134,42 @@ class Exchange:
             return
         if self.choice.stream:
             self._stream = BodyStream(self)
-            self.request.stream_body(self._stream)
+            room = Room(self._stream.hold, self.connection.state.disk)
+            self.request.stream_body(self._stream, room)
         elif not self.body_ended:
             await self._receive_whole()
 
     async def _receive_whole(self) -> None:
-        connection = self.connection
-        state = connection.state
-        connection.enter_body(self._credit)
+        self.connection.enter_body(self._credit)
         body: bytes | bytearray = b""
         part_count = 0
-        while part := await self._receive_part():
-            if not body:
-                body = part  # most bodies come in one
-            else:  # not a list of parts: a chunk of one byte would hold sixty
-                body = body if isinstance(body, bytearray) else bytearray(body)
-                body += part
-            self._held_bytes += len(part)
-            state.buffered_bytes += len(part)
-            if state.buffered_bytes > state.limits.buffered_bytes:
-                self.body_failed = True
-                raise OverloadError("too much is being received")
-            part_count += 1
-            if part_count % TURN_PARTS == 0:
-                await trio.lowlevel.checkpoint()
+        try:
+            while part := await self._receive_part():
+                if not body:
+                    body = part  # most bodies come in one
+                else:  # not a list of parts: a chunk of one byte would hold sixty
+                    body = body if isinstance(body, bytearray) else bytearray(body)
+                    body += part
+                self.hold(len(part))
+                part_count += 1
+                if part_count % TURN_PARTS == 0:
+                    await trio.lowlevel.checkpoint()
+        except OverloadError:
+            self.body_failed = True
+            raise
         self.request.body = bytes(body)
+
+    def hold(self, byte_count: int) -> None:
+        """Count bytes that are held for the request, until it is over or they are counted off.
+
+        Raises:
+            OverloadError: 503, all requests together hold too much; they are counted all the same.
+        """
+        state = self.connection.state
+        self._held_bytes += byte_count
+        state.buffered_bytes += byte_count
+        if byte_count > 0 and state.buffered_bytes > state.limits.buffered_bytes:
+            raise OverloadError("too much is being received")
 
     async def respond(self) -> Response:
         """Run the handler. Its clock starts here; what it raises has become a response."""
@@ -361,6 +373,11 @@ class BodyStream:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange: Exchange | None = exchange
+
+    def hold(self, byte_count: int) -> None:
+        """Count bytes that are made of it (see `Exchange.hold`), until the request is over."""
+        if self.exchange is not None:
+            self.exchange.hold(byte_count)
 
     def __aiter__(self) -> Self:
         return self

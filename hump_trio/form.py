@@ -3,15 +3,21 @@
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from sys import getsizeof
 
 from hump_trio.charset import decode_text
 from hump_trio.exceptions import HttpException
 from hump_trio.multimap import MultiMap
 from hump_trio.multipart import MultipartParser, PartHead
+from hump_trio.room import Room
 from hump_trio.settings import Limits
 from hump_trio.upload import Spool, UploadFile
 
 __all__ = ["Form", "receive_form"]
+
+# What is held for a part besides its texts: its pair, its places in a list and in a dict, and a
+# file's `UploadFile`.
+PART_BYTES = 120
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,13 +38,16 @@ class FormReader:
 
     Args:
         limits: What may come of each.
+        room: Counts what is held.
         spool: Takes the contents of files.
     """
 
-    def __init__(self, limits: Limits, spool: Spool) -> None:
+    def __init__(self, limits: Limits, room: Room, spool: Spool) -> None:
         self._limits = limits
+        self._room = room
         self._spool = spool
-        self._head = PartHead("", None, "")
+        self._held_bytes = 0
+        self._head = PartHead("", None, "", 0)
         self._text = bytearray()
         self._text_bytes = 0
         self._start = 0
@@ -50,10 +59,10 @@ class FormReader:
 
         Raises:
             HttpException: 413 past a limit, 400 or 415 for a text that can't be decoded.
+            OverloadError: 503 or 507, there is no room for it.
         """
         if isinstance(event, PartHead):
-            self._head = event
-            self._start = self._spool.size_bytes
+            self._begin_part(event)
         elif event is None:
             self._end_part()
         elif self._head.filename is None:
@@ -64,20 +73,41 @@ class FormReader:
                 raise HttpException(413, f"the files are larger than {limit_bytes} bytes")
             await self._spool.append(event)
 
+    def _hold(self, byte_count: int) -> None:
+        """Count bytes in memory."""
+        self._held_bytes += byte_count
+        self._room.hold(byte_count)
+
+    def release(self) -> None:
+        """Count off what was held."""
+        self._hold(-self._held_bytes)
+
+    def _begin_part(self, head: PartHead) -> None:
+        self._head = head
+        self._start = self._spool.size_bytes
+        self._count_text(head.size_bytes)
+        texts = (head.name, head.filename or "", head.content_type)
+        self._hold(PART_BYTES + sum(map(getsizeof, texts)))
+
+    def _count_text(self, byte_count: int) -> None:
+        limit_bytes = self._limits.body_bytes
+        self._text_bytes += byte_count
+        if self._text_bytes > limit_bytes:
+            raise HttpException(413, f"the texts and names are larger than {limit_bytes} bytes")
+
     def _add_text(self, data: bytes) -> None:
-        limits = self._limits
+        limit_bytes = self._limits.form_field_bytes
         self._text += data
-        self._text_bytes += len(data)
-        if len(self._text) > limits.form_field_bytes:
-            detail = f"a text of the form is larger than {limits.form_field_bytes} bytes"
-            raise HttpException(413, detail)
-        if self._text_bytes > limits.body_bytes:
-            raise HttpException(413, f"the texts are larger than {limits.body_bytes} bytes")
+        if len(self._text) > limit_bytes:
+            raise HttpException(413, f"a text of the form is larger than {limit_bytes} bytes")
+        self._count_text(len(data))
+        self._hold(len(data))
 
     def _end_part(self) -> None:
         head = self._head
         if head.filename is None:
             text = decode_text(self._text, head.content_type, "form")
+            self._hold(getsizeof(text) - len(self._text))  # up to four bytes for a character
             self._fields.append((head.name, text))
             self._text = bytearray()
             return
@@ -97,14 +127,16 @@ class FormReader:
 
 @asynccontextmanager
 async def receive_form(
-    content_type: str, stream: AsyncIterable[bytes], limits: Limits
+    content_type: str, stream: AsyncIterable[bytes], limits: Limits, room: Room
 ) -> AsyncIterator[Form]:
     """Read a form to its end, and keep its files until it is left; see `Request.multipart`."""
     parser = MultipartParser(content_type, limits.form_parts)
-    spool = Spool()
+    spool = Spool(room)
+    reader = FormReader(limits, room, spool)
     try:
-        yield await read_form(stream, parser, FormReader(limits, spool))
+        yield await read_form(stream, parser, reader)
     finally:
+        reader.release()
         await spool.aclose()
 
 

@@ -23,7 +23,8 @@ PARAMETER = re.compile(
 )
 QUOTED_PAIR = re.compile(r"\\([\"\\])")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# A part has two fields, .NET and Java send four; a file's name has at most 255 characters.
+# A part has two fields, .NET and Java send four; a file's name has at most 255 characters. This is
+# for all fields of a part together.
 HEADER_COUNT = 8
 HEADER_BYTES = 4096
 # How a part may be encoded (RFC 7578 section 4.7): not at all.
@@ -40,11 +41,13 @@ class PartHead:
         name: Of the field.
         filename: Without folders, may be empty; None: the part is text.
         content_type: As sent; may be empty.
+        size_bytes: Of all its fields, as sent.
     """
 
     name: str
     filename: str | None
     content_type: str
+    size_bytes: int
 
 
 # A part begins, goes on, or ends (None).
@@ -88,6 +91,7 @@ class MultipartParser:
         self._name = b""
         self._value = b""
         self._fields: dict[str, str] = {}
+        self._head_bytes = 0
         self._events: list[PartEvent] = []
 
     def parse(self, data: bytes) -> list[PartEvent]:
@@ -121,6 +125,7 @@ class MultipartParser:
             raise HttpException(413, f"the form has more than {self._part_limit} parts")
         self._parts_left -= 1
         self._fields = {}
+        self._head_bytes = 0
 
     def _extend_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
@@ -129,6 +134,9 @@ class MultipartParser:
         self._value += data[start:end]
 
     def _end_field(self) -> None:
+        self._head_bytes += len(self._name) + len(self._value)
+        if self._head_bytes > HEADER_BYTES:
+            raise malformed("a part's header is too long")
         name, self._name = self._name.decode().lower(), b""
         value, self._value = self._value, b""
         if name in self._fields:
@@ -149,7 +157,7 @@ class MultipartParser:
         content_type = fields.get("content-type", "").strip()
         if filename is None and content_type.lower().startswith("multipart/"):
             raise malformed("a part has parts of its own")
-        self._events.append(PartHead(name, filename, content_type))
+        self._events.append(PartHead(name, filename, content_type, self._head_bytes))
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
         self._events.append(data[start:end])

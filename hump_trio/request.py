@@ -16,6 +16,7 @@ from hump_trio.form import Form, receive_form
 from hump_trio.headers import Headers
 from hump_trio.json_text import json_codec
 from hump_trio.multimap import MultiMap, parse_urlencoded
+from hump_trio.room import Room
 from hump_trio.settings import Limits
 
 __all__ = ["CancelReason", "Request", "origin_form"]
@@ -39,6 +40,7 @@ class NoStream:
 
 
 NO_STREAM: AsyncIterator[bytes] = NoStream()
+NO_BOUND = Room()  # of a request that no server has received
 
 
 @dataclass(slots=True, eq=False)
@@ -100,10 +102,17 @@ class Request:
     received_fields: list[tuple[str, str]] = field(init=False, repr=False)
     _query: MultiMap | None = field(default=None, init=False, repr=False)
     _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)
+    _room: Room = field(default=NO_BOUND, init=False, repr=False)
 
-    def stream_body(self, stream: AsyncIterator[bytes]) -> None:
-        """Give the body in parts; asking for it as a whole raises a RuntimeError from now on."""
+    def stream_body(self, stream: AsyncIterator[bytes], room: Room) -> None:
+        """Give the body in parts; asking for it as a whole raises a RuntimeError from now on.
+
+        Args:
+            stream: Yields them.
+            room: For what is made of it.
+        """
         self.stream = stream
+        self._room = room
         del self.body
 
     if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
@@ -245,11 +254,14 @@ class Request:
 
         Entering it raises `HttpException` 415 for another content type, 400 for a form that is
         malformed, 413 past a limit (``form_parts``, ``form_field_bytes``, ``upload_bytes`` of
-        `Limits`, and ``body_bytes`` for all text together), and what `stream` raises.
+        `Limits`, and ``body_bytes`` for all text together, with the names of fields and files),
+        503 where other requests hold too much (``buffered_bytes``, ``spooled_bytes``), 507 where
+        the disk is full, and what `stream` raises.
 
         Cancellation: a checkpoint; nothing is left open or on the disk.
         """
-        return receive_form(self.headers.get("content-type", ""), self.stream, self._limits)
+        content_type = self.headers.get("content-type", "")
+        return receive_form(content_type, self.stream, self._limits, self._room)
 
     @property
     def _limits(self) -> Limits:
@@ -297,4 +309,5 @@ LEFT_OUT: dict[str, Callable[[Request], Any]] = {
     "cancelled_for": lambda request: None,
     "_query": lambda request: None,
     "_cookies": lambda request: None,
+    "_room": lambda request: NO_BOUND,
 }

@@ -14,6 +14,7 @@ from hump_trio.http1.head import RequestLine, parse_request_line
 from hump_trio.http1.response_head import begin_head
 from hump_trio.http_date import encode_http_date
 from hump_trio.response import JSON_TYPE, TEXT_TYPE
+from hump_trio.room import DiskRoom
 from hump_trio.settings import Limits, Timeouts
 
 __all__ = ["ChosenRoute", "ServerState"]
@@ -34,7 +35,8 @@ class ServerState:
     Attributes:
         request_count: Requests in flight.
         request_limit: How many there may be.
-        buffered_bytes: Of the bodies held for handlers.
+        buffered_bytes: Of the bodies held for handlers, and what forms with files hold.
+        disk: The room for uploads.
         connection_count: Connections accepted so far.
         outcomes: How many requests ended how.
         access_log: Whether each request is logged.
@@ -54,6 +56,7 @@ class ServerState:
         self.request_count = 0
         self.request_limit: float = math.inf if limits.requests is None else limits.requests
         self.buffered_bytes = 0
+        self.disk: DiskRoom = DiskRoom(limits.spooled_bytes)
         self.connection_count = 0
         self.outcomes: dict[Outcome, int] = dict.fromkeys(get_args(Outcome), 0)
         self.access_log: bool = is_access_logged()

@@ -22,18 +22,21 @@ class Limits:
         target_bytes: The request target. 8 KiB: what RFC 9112 section 3 asks for. Past it 414.
         body_bytes: One request body, unless the route has a ``body_limit``. 1 MiB: JSON and
             forms fit, uploads ask for more. Past it 413.
-        buffered_bytes: All request bodies held for handlers at one time. 256 MiB: a small
-            machine survives. Past it 503.
+        buffered_bytes: All request bodies held for handlers at one time, and what forms with
+            files hold in memory. 256 MiB: a small machine survives. Past it 503.
         connections: Open connections. 10,000, and never more than the descriptors allow. At the
             limit the connection idle for longest makes room, or accepting waits.
         requests: Requests being handled at one time. None: no limit. Past it 503.
         form_parts: Fields of a urlencoded form, or fields and files of one with files. 1,000:
             more than any page has. Past it 400 or 413.
         form_field_bytes: One text field of a form with files. 64 KiB: an essay of ten thousand
-            words. Past it 413; all of them together may have ``body_bytes``.
+            words. Past it 413; all of them together, with the names of all fields and files, may
+            have ``body_bytes``.
         upload_bytes: All files of one form, which are kept in memory up to 64 KiB and on the
             disk beyond; and the ``body_limit`` of routes whose handlers take an `UploadFile`.
             32 MiB: a few photographs. Past it 413.
+        spooled_bytes: All files of all forms that are on the disk at one time. 1 GiB: 32 of the
+            largest forms. Past it 503; if the disk itself has no room, 507.
 
     Raises:
         ValueError: A limit isn't a positive number.
@@ -49,6 +52,7 @@ class Limits:
     form_parts: int = 1000
     form_field_bytes: int = 64 * 1024
     upload_bytes: int = 32 * 1024 * 1024
+    spooled_bytes: int = 1024 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -45,7 +45,7 @@ class ServerStatistics:
         connections: How many are in which phase: ``"handshake"``, ``"opened"``, ``"idle"``,
             ``"head"``, ``"body"``, ``"handler"``, ``"send"``, ``"drain"``, ``"linger"``.
         requests: Those in flight, the oldest first.
-        buffered_bytes: Of request bodies held for handlers.
+        buffered_bytes: Of request bodies held for handlers, and what forms hold in memory.
         connection_count: Connections accepted in all.
         outcomes: How many requests ended how, by the words of the access log.
     """

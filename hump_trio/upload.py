@@ -12,6 +12,7 @@ from typing import Self
 
 import trio
 
+from hump_trio.room import DiskRoom, Room
 from hump_trio.threads import CLOSING, SPOOLS
 
 __all__ = ["Spool", "UploadFile"]
@@ -22,7 +23,10 @@ SPOOL_BYTES = 64 * 1024
 # Freeing gigabytes takes time, and a stuck disk takes forever: then the thread is left alone. No
 # more than what `serve` may take beyond its timeouts.
 CLOSE_SECONDS = 1.0
-CLOSED = "a file is read inside `async with` of its form"
+CLOSED = (
+    "an upload lasts until its handler returns, or until `async with` of its form is left: read it"
+    " before, and keep what you have read"
+)
 
 
 class UnnamedFile:
@@ -30,14 +34,28 @@ class UnnamedFile:
 
     Its methods are called in threads, which are left alone when their task is cancelled: a disk
     may be stuck. So it is closed by whoever lets go of it last, and never while it is in use.
+
+    Args:
+        room: On its disk; what the file takes of it is given back when it is closed.
     """
 
-    __slots__ = ("_file", "_holders", "_lock")
+    __slots__ = ("_file", "_holders", "_lock", "_room", "_taken_bytes")
 
-    def __init__(self) -> None:
+    def __init__(self, room: DiskRoom) -> None:
+        self._room = room
+        self._taken_bytes = 0
         self._file: FileIO | None = None
         self._holders = 1  # who made it, and the threads that use it
         self._lock = Lock()  # of the count alone: nobody waits for a disk here
+
+    def take_room(self, byte_count: int) -> None:
+        """Take the room for what is to be written next.
+
+        Raises:
+            OverloadError: 503, other uploads have it.
+        """
+        self._room.take(byte_count)
+        self._taken_bytes += byte_count
 
     def write(self, data: bytearray) -> None:
         """Write at the end of what is there."""
@@ -67,9 +85,11 @@ class UnnamedFile:
         with self._lock:
             self._holders -= 1
             is_last = not self._holders
-        if is_last and self._file is not None:
-            with suppress(OSError):  # of writing what nobody wants any more
-                self._file.close()
+        if is_last:
+            if self._file is not None:
+                with suppress(OSError):  # of writing what nobody wants any more
+                    self._file.close()
+            self._room.give_back(self._taken_bytes)
 
 
 # What forms have left and a thread is to close.
@@ -81,11 +101,16 @@ class Spool:
 
     One file for all of them, so that a form takes one descriptor. It has no name even while it is
     open (``O_TMPFILE``), so nothing is left when the process is killed.
+
+    Args:
+        room: That it may take, in memory and on the disk.
     """
 
-    __slots__ = ("_closed", "_file", "_memory", "size_bytes")
+    __slots__ = ("_closed", "_file", "_held_bytes", "_memory", "_room", "size_bytes")
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._held_bytes = 0
         self._memory = bytearray()
         self._file: UnnamedFile | None = None
         self._closed = False
@@ -95,10 +120,11 @@ class Spool:
         """Add bytes. A checkpoint where they are too many for the memory.
 
         Raises:
-            OSError: The disk is full, or there is none.
+            OverloadError: 503 or 507, there is no room for it.
 
         Cancellation: the thread that writes is left alone, and nothing can be added any more.
         """
+        self._hold(len(data))
         self._memory += data
         self.size_bytes += len(data)
         if len(self._memory) > SPOOL_BYTES:
@@ -109,13 +135,26 @@ class Spool:
         if self._file is not None and self._memory:
             await self._flush()
 
+    def _hold(self, byte_count: int) -> None:
+        """Count bytes in memory."""
+        self._held_bytes += byte_count
+        self._room.hold(byte_count)
+
     async def _flush(self) -> None:
+        """Write what is in memory to the file."""
         if self._file is None:
-            self._file = UnnamedFile()
-        await trio.to_thread.run_sync(
-            self._file.write, self._memory, abandon_on_cancel=True, limiter=SPOOLS.limiter
-        )
+            self._file = UnnamedFile(self._room.disk)
+        self._file.take_room(len(self._memory))
+        write = self._file.write
+        try:
+            await trio.to_thread.run_sync(
+                write, self._memory, abandon_on_cancel=True, limiter=SPOOLS.limiter
+            )
+        except OSError as error:
+            raise self._room.disk.refuse(error) from error
+        self._room.disk.failing = False
         self._memory = bytearray()
+        self._hold(-self._held_bytes)
 
     async def read(self, start: int, byte_count: int) -> bytes:
         """Return some bytes, all that were asked for. A checkpoint.
@@ -141,6 +180,7 @@ class Spool:
         """
         self._closed = True
         self._memory = bytearray()
+        self._hold(-self._held_bytes)
         file, self._file = self._file, None
         if file is not None:
             left_files.append(file)

@@ -22,6 +22,7 @@ FLOORS = [
         "charset",
         "multipart",
         "threads",
+        "room",
         "upload",
         "form",
         "annotations",
@@ -244,6 +245,7 @@ def test_values_and_protocols_do_not_wait(module: str) -> None:
     allowed = {
         "request": {"trio"},
         "threads": {"trio", "os"},
+        "room": {"threading"},
         "upload": {"trio", "threading", "os"},
     }
     assert found & RIM_NAMES <= allowed.get(module, set())

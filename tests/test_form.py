@@ -23,6 +23,7 @@ from hump_trio import (
 )
 from hump_trio.dispatch import Dispatcher
 from hump_trio.form import receive_form
+from hump_trio.room import Room
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from hump_trio.testing import client, connect
@@ -160,8 +161,10 @@ FILE: SentPart = ("a", "b", "", b"1" * 100)
         ({"form_parts": 2}, [TEXT, FILE, TEXT], "the form has more than 2 parts"),
         ({"form_field_bytes": 100}, [TEXT] * 3, ""),
         ({"form_field_bytes": 99}, [FILE, TEXT], "a text of the form is larger than 99 bytes"),
-        ({"body_bytes": 300}, [TEXT] * 3, ""),
-        ({"body_bytes": 299}, [TEXT] * 3, "the texts are larger than 299 bytes"),
+        ({"body_bytes": 414}, [TEXT] * 3, ""),
+        ({"body_bytes": 413}, [TEXT] * 3, "the texts and names are larger than 413 bytes"),
+        ({"body_bytes": 156}, [FILE] * 3, ""),
+        ({"body_bytes": 155}, [FILE] * 3, "the texts and names are larger than 155 bytes"),
         ({"upload_bytes": 300}, [FILE] * 3, ""),
         ({"upload_bytes": 299}, [TEXT, FILE, FILE, FILE], "the files are larger than 299 bytes"),
         ({}, [("a", "b", "", bytes(1_000_000))], "the body is larger than 1000000 bytes"),
@@ -273,7 +276,7 @@ async def test_a_large_file_takes_no_memory() -> None:
     for byte_count in (1_000_000, 20_000_000):
         tracemalloc.start()
         body = trickled(head, byte_count, end)
-        async with receive_form(TYPE, body, limits) as form:
+        async with receive_form(TYPE, body, limits, Room()) as form:
             file = form.files["a"]
             assert file.size_bytes == sum([len(part) async for part in file]) == byte_count
         peaks.append(tracemalloc.get_traced_memory()[1])

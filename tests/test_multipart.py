@@ -25,7 +25,7 @@ def parse(parts: Iterable[bytes], content_type: str = TYPE, limit: int = 10) -> 
     """Return the parts that a body in pieces has."""
     parser = MultipartParser(content_type, limit)
     found: list[SentPart] = []
-    head = PartHead("", None, "")
+    head = PartHead("", None, "", 0)
     content = bytearray()
     for data in parts:
         for event in parser.parse(data):
@@ -189,6 +189,7 @@ DISPOSITION = b'Content-Disposition: form-data; name="a"'
         DISPOSITION + b"\r\nContent-Transfer-Encoding: quoted-printable",
         DISPOSITION + b"\r\nA: " + b"a" * 5000,
         DISPOSITION + b"\r\n" + b"a" * 5000 + b": a",
+        DISPOSITION + b"\r\nA: " + b"a" * 2500 + b"\r\nB: " + b"b" * 2500,
         DISPOSITION + b"".join(b"\r\nA%d: a" % number for number in range(8)),
     ],
 )

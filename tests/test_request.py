@@ -13,6 +13,7 @@ from hump_trio.cookies import parse_cookies
 from hump_trio.exceptions import HttpException
 from hump_trio.headers import Headers
 from hump_trio.request import Request
+from hump_trio.room import Room
 
 
 @dataclass
@@ -200,7 +201,7 @@ def test_a_streamed_body_is_not_there_as_a_whole() -> None:
     """Asking for it says what to do; nothing is taken for an empty body."""
     request = Request("POST", "/", "/", body=b"x")
     assert request.body == b"x"
-    request.stream_body(request.stream)
+    request.stream_body(request.stream, Room())
     for ask in (lambda: request.body, lambda: request.text, request.json):
         with pytest.raises(RuntimeError, match=r"read request\.stream, or leave out stream=True"):
             ask()

@@ -15,6 +15,7 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import Hump, Timeouts, upload
+from hump_trio.room import DiskRoom, Room
 from hump_trio.testing import MemoryListener, connect
 from hump_trio.upload import CLOSED, Spool, UnnamedFile, UploadFile
 from tests.descriptors import descriptors_below
@@ -150,7 +151,7 @@ async def test_a_thread_that_writes_is_left_alone(disk: Disk, folder: Path) -> N
 
 async def fill() -> None:
     """Put too much for the memory into a spool."""
-    spool = Spool()
+    spool = Spool(Room())
     try:
         await spool.append(bytes(100_000))
     finally:
@@ -160,7 +161,7 @@ async def fill() -> None:
 @pytest.mark.parametrize("disk", ["read_at"], indirect=True)
 async def test_closing_does_not_wait_for_who_reads(disk: Disk, folder: Path) -> None:
     """A task that reads in this moment gets its bytes; those that come after it don't."""
-    spool = Spool()
+    spool = Spool(Room())
     await spool.append(bytes(100_000))
     file = UploadFile("a", "b", "", 100_000, spool, 0)
     ends: list[int] = []
@@ -182,7 +183,7 @@ async def test_closing_does_not_wait_for_who_reads(disk: Disk, folder: Path) -> 
 
 def test_a_thread_that_begins_too_late(folder: Path) -> None:
     """It opens nothing."""
-    file = UnnamedFile()
+    file = UnnamedFile(DiskRoom(1))
     file.let_go()
     with pytest.raises(trio.ClosedResourceError, match=CLOSED):
         file.write(bytearray(1))
@@ -191,7 +192,7 @@ def test_a_thread_that_begins_too_late(folder: Path) -> None:
 
 def test_a_disk_that_fails_when_it_is_left(folder: Path) -> None:
     """What it couldn't keep is wanted no more: closing raises nothing."""
-    file = UnnamedFile()
+    file = UnnamedFile(DiskRoom(1))
     file.write(bytearray(1))
     for descriptor in descriptors_below(folder):
         os.close(descriptor)

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hump_trio import upload
+from hump_trio.exceptions import OverloadError
+from hump_trio.room import DiskRoom, Room
 from hump_trio.upload import SPOOL_BYTES, Spool, UploadFile
 from tests.forms import files_in, open_files
 from tests.loopback import wait_until
@@ -50,7 +52,7 @@ async def test_a_spool_is_in_memory_or_in_one_file(
     sizes: list[int], files: int, folder: Path
 ) -> None:
     """Up to 64 KiB in memory, beyond that in one file without a name; the same is read."""
-    spool = Spool()
+    spool = Spool(Room())
     content = b""
     for number, size in enumerate(sizes):
         part = bytes([number]) * size
@@ -67,7 +69,7 @@ async def test_a_spool_is_in_memory_or_in_one_file(
     await spool.aclose()
     for ask in (file.read(), anext(aiter(file))):
         if content:
-            with pytest.raises(trio.ClosedResourceError, match="inside `async with`"):
+            with pytest.raises(trio.ClosedResourceError, match="until its handler returns"):
                 await ask
         else:
             with pytest.raises((trio.ClosedResourceError, StopAsyncIteration)):
@@ -79,7 +81,7 @@ def test_every_file_has_its_own_content(sizes: list[int]) -> None:
     """However they share the memory or the disk, and whatever else is being read."""
 
     async def main() -> None:
-        spool = Spool()
+        spool = Spool(Room())
         files = []
         for number, size in enumerate(sizes):
             start = spool.size_bytes
@@ -102,7 +104,7 @@ def test_every_file_has_its_own_content(sizes: list[int]) -> None:
 
 async def test_iterating_may_stop_at_any_time() -> None:
     """Nothing is left of it, and it begins anew."""
-    spool = Spool()
+    spool = Spool(Room())
     await spool.append(bytes(200_000))
     await spool.finish()
     file = on_disk(spool, 200_000)
@@ -139,7 +141,7 @@ class Interrupt(trio.abc.Instrument):
 async def test_cancelled_anywhere_it_leaves_nothing(folder: Path) -> None:
     """Writing, finishing, reading and closing are cut at every wait; see the fixture."""
     for nth in count(1):
-        spool = Spool()
+        spool = Spool(Room())
         with trio.CancelScope() as scope:
             interrupt = Interrupt(nth, scope)
             trio.lowlevel.add_instrument(interrupt)
@@ -174,7 +176,7 @@ async def test_a_disk_may_take_and_give_part_of_it(
     pread = os.pread
     monkeypatch.setattr(upload, "open_unnamed", lambda: StubbornFile(path, "w+"))
     monkeypatch.setattr(os, "pread", lambda file, count, at: pread(file, min(count, 1000), at))
-    spool = Spool()
+    spool = Spool(Room())
     content = bytes(range(256)) * 300
     await spool.append(content)
     await spool.finish()
@@ -183,15 +185,86 @@ async def test_a_disk_may_take_and_give_part_of_it(
 
 
 @pytest.mark.parametrize("function", ["open_unnamed", "write_all"])
-async def test_a_full_disk(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its error is raised, and closing raises no second one."""
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        (errno.ENOSPC, 507),
+        (errno.EDQUOT, 507),
+        (errno.ENOENT, 507),
+        (errno.EIO, 507),
+        (errno.EMFILE, 503),
+        (errno.ENFILE, 503),
+    ],
+)
+async def test_a_disk_that_takes_nothing(
+    function: str,
+    number: int,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An answer without a traceback; why is logged once, until it takes something again."""
 
     def fail(*args: object) -> None:
-        raise OSError(errno.ENOSPC, "full")
+        raise OSError(number, "the system's words")
 
     failing: Callable[..., None] = fail
-    monkeypatch.setattr(upload, function, failing)
-    spool = Spool()
-    with pytest.raises(OSError, match="full"):
+    room = Room()
+    line = f"uploads can't be kept: [Errno {number}] the system's words"
+    for shortage in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(upload, function, failing)
+            for _ in range(2):
+                with pytest.raises(OverloadError) as caught:
+                    await fill(room)
+                assert (caught.value.status, caught.value.outcome) == (status, "shed")
+                assert caught.value.headers == (("retry-after", "1"),)
+        assert caplog.messages == [line] * shortage
+        assert not any(record.exc_info for record in caplog.records)
+        await fill(room)
+        assert room.disk.taken_bytes == 0
+
+
+async def fill(room: Room) -> None:
+    """Put too much for the memory into a spool, and close it."""
+    spool = Spool(room)
+    try:
         await spool.append(bytes(100_000))
+    finally:
+        await spool.aclose()
+
+
+async def test_uploads_share_the_disk(tmp_path: Path) -> None:
+    """What one has taken of it no other can have, until it is closed."""
+    room = Room(disk=DiskRoom(250_000))
+    first, second, third = Spool(room), Spool(room), Spool(room)
+    await first.append(bytes(100_000))
+    await second.append(bytes(100_000))
+    with pytest.raises(OverloadError, match="503 too much is being uploaded"):
+        await third.append(bytes(100_000))
+    await first.aclose()
+    assert room.disk.taken_bytes == 100_000
+    await third.aclose()
+    await second.append(bytes(150_000))
+    await second.aclose()
+    assert room.disk.taken_bytes == 0
+
+
+async def test_what_is_in_memory_is_counted() -> None:
+    """As long as it is there: neither what is on the disk nor what is closed."""
+    held = 0
+
+    def hold(byte_count: int) -> None:
+        nonlocal held
+        held += byte_count
+
+    spool = Spool(Room(hold))
+    for size, expected in ((10, 10), (SPOOL_BYTES - 10, SPOOL_BYTES), (1, 0), (20, 20)):
+        await spool.append(bytes(size))
+        assert held == expected
+    await spool.finish()
+    assert held == 0
+    await spool.append(bytes(30))
     await spool.aclose()
+    await spool.aclose()
+    assert held == 0

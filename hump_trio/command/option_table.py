@@ -79,12 +79,13 @@ LIMIT_TEXTS = {
     "header_count": "header fields",
     "target_bytes": "of the request target",
     "body_bytes": "of a body",
-    "buffered_bytes": "of all bodies held",
+    "buffered_bytes": "of all bodies and forms held",
     "connections": "open connections",
     "requests": "requests in flight",
     "form_parts": "fields and files of a form",
     "form_field_bytes": "of one text of a form with files",
     "upload_bytes": "of all files of a form",
+    "spooled_bytes": "of all uploads on the disk",
 }
 SOCKET_TEXTS = {
     "backlog": "connections that wait to be accepted",
