@@ -59,6 +59,7 @@ class Connection:
         enforced: Whether the scope knows of a deadline.
         stood: The line of the program that the handler was cancelled in; empty if unknown.
         logged_bytes: What was sent up to the last line of the access log.
+        body_seconds: What is left of the time for the silence of a body that is read in parts.
         silent_since: When it was accepted, or when its last answer went out.
         scope: Encloses all that the connection does; replaced only after it was cancelled.
         broken: Whether the peer was found gone.
@@ -75,6 +76,7 @@ class Connection:
         "_send_deadline",
         "asked_since",
         "begun",
+        "body_seconds",
         "broken",
         "cancelled_for",
         "deadline",
@@ -121,6 +123,7 @@ class Connection:
         self._send_deadline = math.inf
         timeouts = state.timeouts
         now = trio.current_time()
+        self.body_seconds: float = timeouts.stall_grace
         self.silent_since: float = now
         self.asked_since: float = now
         self.head_deadline: float = now + timeouts.head
@@ -244,6 +247,20 @@ class Connection:
             self.enter_idle()
         else:
             self._cut()
+
+    def give_back(self, now: float, seconds: float) -> None:
+        """Move the deadlines of what the peer owes by a time in which the server stood still.
+
+        Called by the watchdog. Those of a handler stay: its caller has waited all the same.
+        """
+        stall_grace = self.state.timeouts.stall_grace
+        self.body_seconds = min(self.body_seconds + seconds, stall_grace)
+        self.head_deadline += seconds
+        self._send_deadline += seconds
+        if self.phase is Phase.BODY:  # its bytes may have moved it already
+            self.deadline = min(self.deadline + seconds, now + stall_grace)
+        elif self.phase is not Phase.HANDLER:
+            self.deadline += seconds
 
     def evict(self) -> None:
         """End the wait for the next request, so that there is room for another connection."""

@@ -44,7 +44,6 @@ class Exchange:
     __slots__ = (
         "_body_bytes",
         "_body_limit",
-        "_credit",
         "_cut_seconds",
         "_held_bytes",
         "_reading",
@@ -88,7 +87,7 @@ class Exchange:
         self._body_bytes = 0
         self._body_limit: float = math.inf
         self._held_bytes = held_bytes
-        self._credit = connection.state.timeouts.stall_grace
+        connection.body_seconds = connection.state.timeouts.stall_grace
         self._reading: trio.CancelScope | None = None
         self._stream: BodyStream | None = None
         # When the handler's clock was stopped, and its deadline then; None while it goes.
@@ -140,7 +139,7 @@ class Exchange:
             await self._receive_whole()
 
     async def _receive_whole(self) -> None:
-        self.connection.enter_body(self._credit)
+        self.connection.enter_body(self.connection.body_seconds)
         body: bytes | bytearray = b""
         part_count = 0
         try:
@@ -215,7 +214,7 @@ class Exchange:
         started = trio.current_time()
         self._stopped = (started, self.request.server_deadline)
         self.request.server_deadline = math.inf
-        connection.enter(Phase.BODY, self._credit)
+        connection.enter(Phase.BODY, connection.body_seconds)
         try:
             with trio.CancelScope() as self._reading:
                 return await self._receive_part()
@@ -230,7 +229,7 @@ class Exchange:
             self._reading = None
             if connection.phase is Phase.BODY and not self.over:
                 now = trio.current_time()
-                self._credit = connection.deadline - now
+                connection.body_seconds = connection.deadline - now
                 connection.phase = phase
                 connection.deadline = deadline + (now - started)
                 self._restart_clock()
@@ -321,7 +320,7 @@ class Exchange:
     async def drain(self) -> None:
         """Read away what is left of the body, so that the next request can be found."""
         connection = self.connection
-        connection.enter(Phase.DRAIN, self._credit)
+        connection.enter(Phase.DRAIN, connection.body_seconds)
         self._body_limit = math.inf
         while not self.body_ended:
             await self._receive_part()

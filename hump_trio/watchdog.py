@@ -19,6 +19,10 @@ class Watchdog:
     One task with plain numbers instead of a scope and a timer for each wait: a request pays
     nothing for its deadlines, nor for its client being watched.
 
+    A sweep that comes late tells that the server itself stood still: the process was stopped, or a
+    handler has blocked it. Clients may have sent meanwhile what nobody has read, so that time
+    isn't charged to them.
+
     Args:
         disconnect_poll: Seconds between two looks for clients that have gone. Deadlines are
             looked at in every sweep, however rarely that is.
@@ -27,6 +31,7 @@ class Watchdog:
     def __init__(self, disconnect_poll: float = SWEEP_SECONDS) -> None:
         self._disconnect_poll = disconnect_poll
         self.connections: set[Connection] = set()
+        self._late_seconds = 0.0  # of sweeps, as far as nobody was given them back
         self._changed = trio.lowlevel.ParkingLot()
 
     def add(self, connection: Connection) -> None:
@@ -48,8 +53,14 @@ class Watchdog:
         while True:
             while not self.connections:
                 await self._changed.park()
-            await trio.sleep(seconds)
+            due = trio.current_time() + seconds
+            await trio.sleep_until(due)
             now = trio.current_time()
+            self._late_seconds += now - due
+            if self._late_seconds >= SWEEP_SECONDS:  # less is no matter, and costs less so
+                for connection in self.connections:
+                    connection.give_back(now, self._late_seconds)
+                self._late_seconds = 0.0
             looking = now + seconds > last_look + self._disconnect_poll  # the next is too late
             if looking:
                 last_look = now
