@@ -21,7 +21,7 @@ from hump_trio.exceptions import PLACE_COUNT, BindingError
 from hump_trio.json_text import explain_mismatch, typed_codec
 from hump_trio.template import NUMBER, match_float, match_int
 
-__all__ = ["EMPTY", "LEFT_OUT", "Reader", "read_many", "reader_of"]
+__all__ = ["EMPTY", "LEFT_OUT", "Reader", "is_switch", "read_many", "reader_of"]
 
 # Takes a text and the place where it stood; raises `BindingError` 422 with that place.
 ReadOne: TypeAlias = Callable[[str, str], Any]
@@ -244,7 +244,7 @@ def reader_of(annotation: Any, default: Any, *, many: bool = True, of_form: bool
                 " else there is the Request"
             )
         read_all = partial(take_one, read)
-    empty_counts = default is EMPTY or (not of_form and list(members(annotation)) == [bool])
+    empty_counts = default is EMPTY or (not of_form and is_switch(annotation))
 
     def take(texts: list[str], place: str) -> Any:
         if texts and (texts[0] or empty_counts or any(texts)):
@@ -254,6 +254,11 @@ def reader_of(annotation: Any, default: Any, *, many: bool = True, of_form: bool
         return default
 
     return (lambda texts, place: take(texts[-1:], place)) if last_counts else take
+
+
+def is_switch(annotation: Any) -> bool:
+    """Tell whether an annotation is ``bool`` alone: an empty text could mean either value of it."""
+    return list(members(annotation)) == [bool]
 
 
 def take_one(read: ReadOne, texts: list[str], place: str) -> Any:

@@ -107,6 +107,25 @@ class Login:
     age: int | None = None
 
 
+@dataclass
+class Sums:
+    """A body whose parts a document has to say with care."""
+
+    amount: Decimal
+    numbers: set[int]
+    more: dict[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass
+class Filter:
+    """Values of a query, together."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    colours: list[Colour] = field(default_factory=list)
+    since: date | None = None
+    per_page: Annotated[int, Query("per-page")] = 5
+
+
 app = Hump("127.0.0.1", 0)
 router = Router("/router/{owner}", raises={403: "Not yours."})
 
@@ -153,6 +172,14 @@ async def query(
     return {"whole": whole, "per-page": per_page}
 
 
+@app.get("/filtered")
+async def filtered(
+    chosen: Annotated[Filter, Query()], caller: Annotated[Point, Header()], text: str = ""
+) -> list[Filter]:
+    """Take a class of query values beside another, and one of header fields."""
+    return [chosen]
+
+
 @app.get("/fields")
 async def fields(
     x_token: Annotated[str, Header()],
@@ -180,6 +207,12 @@ async def replace_things(things: list[Thing]) -> Page[Thing]:
 async def change_thing(change: Patch) -> Patch:
     """Take a TypedDict."""
     return change
+
+
+@app.post("/sums")
+async def add(sums: Sums) -> Sums:
+    """Take numbers as texts, and repeats."""
+    return sums
 
 
 @app.post("/shapes")

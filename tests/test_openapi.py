@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,7 +36,8 @@ from hump_trio.routing import Route
 from hump_trio.testing import client
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-ERROR = {**PROBLEM, "text/plain": {"schema": {"type": "string"}}}
+ERROR = {"text/plain": {"schema": {"type": "string"}}, **PROBLEM}
+DECIMAL = {"type": "string", "format": "decimal"}
 ITEM = {"$ref": "#/components/schemas/Item"}
 
 
@@ -133,9 +135,16 @@ def answers(annotation: Any, **options: Any) -> dict[str, Any]:
     ],
 )
 def test_parameters_have_schemas(annotation: Any, default: Any, schema: Any) -> None:
-    """As msgspec gives them, with defaults; a text that is left out is never null."""
+    """As msgspec gives them, with defaults; a text that is left out is never null, but empty."""
     said = parameter(annotation, *default)
-    assert said == {"name": "value", "in": "query", "required": not default, "schema": schema}
+    empty = {"allowEmptyValue": True} if default and annotation is not bool else {}
+    assert said == {
+        "name": "value",
+        "in": "query",
+        "required": not default,
+        "schema": schema,
+        **empty,
+    }
 
 
 def test_lists_are_repeated_names() -> None:
@@ -332,6 +341,15 @@ def test_files_are_forms() -> None:
         return "-"
 
     assert operation(perhaps, method="POST")["requestBody"]["required"] is False
+
+    async def some(others: list[UploadFile]) -> str:
+        """Take at least one file."""
+        return "-"
+
+    content = operation(some, method="POST")["requestBody"]["content"]["multipart/form-data"]
+    assert content["schema"]["properties"] == {
+        "others": {"type": "array", "items": FILE, "minItems": 1}
+    }
     said = operation(one, method="POST")
     files = {"picture": FILE, "others": {"type": "array", "items": FILE}}
     form = {"type": "object", "properties": files, "required": ["picture"]}
@@ -376,13 +394,94 @@ def test_classes_are_components_by_name() -> None:
 
     document = documented(route("/", handler, "POST"))
     schemas = document["components"]["schemas"]
+    assert list(schemas) == ["Bare", "Problem", "Problem2"]
     assert "description" not in schemas["Bare"]
-    assert len(schemas) == 4
-    [ours] = [each for each in schemas.values() if each.get("description", "").startswith("An err")]
-    assert ours["required"] == ["title", "status", "detail"]
-    answer = document["paths"]["/"]["post"]["responses"]["200"]["content"]["application/json"]
-    reference = answer["schema"]["$ref"].rpartition("/")[2]
-    assert schemas[reference]["description"] == "A class of the program's."
+    assert schemas["Problem2"]["required"] == ["title", "status", "detail"]
+    responses = document["paths"]["/"]["post"]["responses"]
+    [answer] = responses["200"]["content"].values()
+    assert answer["schema"] == {"$ref": "#/components/schemas/Problem"}
+    assert schemas["Problem"]["description"] == "A class of the program's."
+    [answer] = responses["422"]["content"].values()
+    assert answer["schema"] == {"$ref": "#/components/schemas/Problem2"}
+
+
+def test_classes_that_nothing_refers_to_are_no_components() -> None:
+    """Such as one whose fields stand in a form, and what only those would have named."""
+
+    async def handler(flat: Flat, picture: UploadFile) -> str:
+        """Take texts and a file."""
+        return "-"
+
+    document = documented(route("/", handler, "POST"))
+    assert list(document["components"]["schemas"]) == ["Problem"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "schema"),
+    [
+        (Decimal, {"anyOf": [DECIMAL, {"type": "number"}]}),
+        (
+            dict[str, Decimal | None],
+            {
+                "type": "object",
+                "additionalProperties": {
+                    "anyOf": [{"anyOf": [DECIMAL, {"type": "number"}]}, {"type": "null"}]
+                },
+            },
+        ),
+        (set[int], {"type": "array", "items": {"type": "integer"}}),
+        (
+            Annotated[set[int], Meta(min_length=1)],
+            {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+        ),
+        (
+            Annotated[set[int], Meta(min_length=2)],
+            {"type": "array", "items": {"type": "integer"}, "minItems": 2, "uniqueItems": True},
+        ),
+        (
+            list[tuple[int, Decimal]],
+            {
+                "type": "array",
+                "items": {
+                    "type": "array",
+                    "minItems": 2,
+                    "maxItems": 2,
+                    "prefixItems": [
+                        {"type": "integer"},
+                        {"anyOf": [DECIMAL, {"type": "number"}]},
+                    ],
+                },
+            },
+        ),
+    ],
+)
+def test_schemas_say_what_binding_takes(annotation: Any, schema: dict[str, Any]) -> None:
+    """A number for a Decimal, and repeats for a set that may shrink by them."""
+
+    @dataclass
+    class Whole:
+        """Some of it."""
+
+        part: annotation
+        choices: dict[str, bool] = field(default_factory=dict)
+
+    async def handler(whole: Whole) -> str:
+        """Take it."""
+        return "-"
+
+    document = documented(route("/", handler, "POST"))
+    assert document["components"]["schemas"]["Whole"]["properties"]["part"] == schema
+
+
+def test_a_decimal_of_a_text_is_text() -> None:
+    """In a query, and in a form."""
+    assert parameter(Decimal)["schema"] == DECIMAL
+    content = body(dict[str, Decimal])["requestBody"]["content"]
+    kinds = {kind: each["schema"]["additionalProperties"] for kind, each in content.items()}
+    assert kinds == {
+        "application/json": {"anyOf": [DECIMAL, {"type": "number"}]},
+        "application/x-www-form-urlencoded": DECIMAL,
+    }
 
 
 @pytest.mark.parametrize(
@@ -436,13 +535,17 @@ def test_redirects_are_303() -> None:
 
 
 def test_returns_and_raises_say_more() -> None:
-    """`returns` replaces the annotation, `raises` adds errors, as text or problem+json."""
+    """`returns` replaces the annotation, `raises` adds errors, as text or problem+json.
+
+    Text stands first: a client that takes anything gets that, and generated ones look there.
+    """
     said = answers(Response, returns={201: Item, 204: None}, raises={409: "It is taken."})
     assert said == {
         "201": {"description": "Created", "content": {"application/json": {"schema": ITEM}}},
         "204": {"description": "No Content"},
         "409": {"description": "It is taken.", "content": ERROR},
     }
+    assert list(said["409"]["content"]) == ["text/plain", "application/problem+json"]
     assert answers(Any, returns=str)["200"]["content"].keys() == {"text/plain"}
 
 

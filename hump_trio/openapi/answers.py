@@ -1,7 +1,6 @@
 """What a document says of answers: those of a handler, its errors, and those of its binding."""
 
 from collections.abc import AsyncIterable, Iterator
-from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -23,22 +22,27 @@ TEXT_TYPE = "text/plain"
 BYTES = (bytes, bytearray, memoryview)
 
 
-@dataclass
-class Place:
-    """Where a request doesn't fit, and why."""
-
-    place: str
-    reason: str
-
-
-@dataclass
-class Problem:
-    """An error, as of RFC 9457."""
-
-    title: str
-    status: int
-    detail: str
-    errors: list[Place] = field(default_factory=list)
+# An error, as `hump_trio.response` writes it.
+PROBLEM: dict[str, Any] = {
+    "title": "Problem",
+    "description": "An error, as of RFC 9457.",
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "description": "Where a request doesn't fit, and why.",
+            "items": {
+                "type": "object",
+                "properties": {"place": {"type": "string"}, "reason": {"type": "string"}},
+                "required": ["place", "reason"],
+            },
+        },
+    },
+    "required": ["title", "status", "detail"],
+}
 
 
 def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
@@ -54,14 +58,15 @@ def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[s
             responses[status]["content"] = content
     said = dict.fromkeys(plain_statuses(route, signature), "") | parse_raises(route.raises)
     for status, description in said.items():
+        # Text comes first: so does it in an answer to a client that says nothing of what it takes.
         content = {
-            PROBLEM_TYPE: {"schema": schemas.of(Problem)},
             TEXT_TYPE: {"schema": schemas.of(str)},
+            PROBLEM_TYPE: {"schema": schemas.ours("Problem", PROBLEM)},
         }
         answer = {"description": description or describe(status), "content": content}
         responses.setdefault(status, answer)
     for status in bound_statuses(route, signature):
-        content = {PROBLEM_TYPE: {"schema": schemas.of(Problem)}}
+        content = {PROBLEM_TYPE: {"schema": schemas.ours("Problem", PROBLEM)}}
         responses.setdefault(status, {"description": describe(status), "content": content})
     return {str(status): responses[status] for status in sorted(responses)}
 

@@ -11,7 +11,7 @@ from hump_trio.response import BYTES_TYPE
 from hump_trio.routing import Route
 from hump_trio.signature import Parameter, Signature
 from hump_trio.template import parse_template
-from hump_trio.text_values import EMPTY, LEFT_OUT
+from hump_trio.text_values import EMPTY, LEFT_OUT, is_switch
 
 __all__ = ["body_of", "parameters_of"]
 
@@ -76,6 +76,8 @@ def parameter_of(parameter: Parameter, schemas: Schemas, *, required: bool) -> d
     kinds = kinds_of(parameter.annotation)
     if parameter.source == "query" and item_types(kinds[0]) is not None:
         described |= {"style": "form", "explode": True}
+    if parameter.source == "query" and not (parameter.required or is_switch(parameter.annotation)):
+        described["allowEmptyValue"] = True
     return described
 
 
@@ -105,9 +107,13 @@ def form_with_files(
     files = [each for each in signature.parameters if each.source == "upload"]
     lists = {each.field for each in files if item_types(kinds_of(each.annotation)[0]) is not None}
     several = {"type": "array", "items": file}
+    some = {**several, "minItems": 1}  # no file at all is a list left out
     schema = {
         "type": "object",
-        "properties": {each.field: several if each.field in lists else file for each in files},
+        "properties": {
+            each.field: (some if each.required else several) if each.field in lists else file
+            for each in files
+        },
         "required": [each.field for each in files if each.required],
     }
     return schema if texts is None else schemas.of(texts.annotation, text=True, files=schema)

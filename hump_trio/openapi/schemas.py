@@ -1,11 +1,14 @@
 """The schemas of a document's types, as msgspec writes them: JSON Schema 2020-12."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain, count
 from typing import Any
 
 from hump_trio.json_text import MsgspecJson
 
 __all__ = ["Schemas"]
+
+PREFIX = "#/components/schemas/"
 
 
 class Schemas:
@@ -18,6 +21,7 @@ class Schemas:
     def __init__(self, codec: MsgspecJson) -> None:
         self.codec: MsgspecJson = codec
         self._wanted: list[tuple[Any, dict[str, Any], bool, Mapping[str, Any]]] = []
+        self._ours: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {}
 
     def of(
         self, annotation: Any, *, text: bool = False, files: Mapping[str, Any] | None = None
@@ -43,15 +47,82 @@ class Schemas:
             return self.of(annotations[0])
         return {"anyOf": [self.of(each) for each in annotations]}
 
+    def ours(self, name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a dict that refers to a schema of the framework's own once `settle` was called.
+
+        Args:
+            name: Of the schema; a class of the program's goes before it.
+            schema: What it is.
+        """
+        return self._ours.setdefault(name, (schema, {}))[1]
+
     def settle(self) -> dict[str, Any]:
-        """Fill in every schema, and return those that have names."""
+        """Fill in every schema, and return those that have names and are referred to."""
         found, named = self.codec.schemas([annotation for annotation, *_ in self._wanted])
-        for (_, schema, text, files), filled in zip(self._wanted, found, strict=True):
-            schema.update(as_text(filled, named) if text else filled)
+        components = {name: as_bound(each) for name, each in named.items()}
+        filled: list[dict[str, Any]] = []
+        for (_, schema, text, files), each in zip(self._wanted, found, strict=True):
+            schema.update(as_bound(as_text(each, named), text=True) if text else as_bound(each))
             if files:
                 schema["properties"] = {**schema.get("properties", {}), **files["properties"]}
                 schema["required"] = [*schema.get("required", ()), *files["required"]]
-        return named
+            filled.append(schema)
+        for name, (own, reference) in self._ours.items():
+            numbered = (f"{name}{number}" for number in count(2))
+            free = next(each for each in chain([name], numbered) if each not in components)
+            components[free] = dict(own)
+            reference["$ref"] = f"{PREFIX}{free}"
+            filled.append(reference)
+        used = names_in(filled, components)
+        return {name: each for name, each in components.items() if name in used}
+
+
+def names_in(schemas: Iterable[Any], components: Mapping[str, Any]) -> set[str]:
+    """Return the names that schemas refer to, and what these refer to in turn."""
+    names: set[str] = set()
+    left = list(schemas)
+    while left:
+        each = left.pop()
+        if isinstance(each, list):
+            left += each
+        elif isinstance(each, dict):
+            left += each.values()
+            name = str(each.get("$ref", "")).removeprefix(PREFIX)
+            if name in components and name not in names:
+                names.add(name)
+                left.append(components[name])
+    return names
+
+
+def as_bound(schema: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
+    """Return a schema of msgspec's as binding has it.
+
+    A set takes repeats and drops them; msgspec, and so a body, takes a Decimal as a number too. A
+    tuple's ``maxItems`` says by itself that there are no other items, which not every generator of
+    clients takes from ``"items": false``.
+
+    Args:
+        schema: The schema.
+        text: Whether the value is a text, which a Decimal is written as.
+    """
+    kept = dict(schema)
+    for key in ("items", "additionalProperties"):
+        if isinstance(kept.get(key), dict):
+            kept[key] = as_bound(kept[key], text=text)
+    for key in ("anyOf", "prefixItems"):
+        if key in kept:
+            kept[key] = [as_bound(each, text=text) for each in kept[key]]
+    if "properties" in kept:
+        fields = kept["properties"].items()
+        kept["properties"] = {name: as_bound(each, text=text) for name, each in fields}
+    if kept.get("items") is False:
+        del kept["items"]
+    if kept.get("uniqueItems") and kept.get("minItems", 0) < 2:
+        del kept["uniqueItems"]
+    if kept.get("format") == "decimal" and not text:
+        choices = [{name: kept.pop(name) for name in ("type", "format")}, {"type": "number"}]
+        return {**kept, "anyOf": choices}
+    return kept
 
 
 def as_text(schema: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
