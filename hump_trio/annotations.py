@@ -3,7 +3,9 @@
 It looks at types alone, and needs no library for that.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import inspect
+from collections import ChainMap
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
@@ -12,6 +14,8 @@ from typing import (
     Any,
     NotRequired,
     Required,
+    TypeAlias,
+    TypeVar,
     Union,
     get_args,
     get_origin,
@@ -35,6 +39,11 @@ __all__ = [
 
 # Of calls that make a default, those that always make the same.
 FACTORIES = (list, tuple, set, frozenset, dict)
+# A generic class may hold ever larger ones of itself: `Page[Page[T]]` as a field of `Page[T]`.
+VARIANT_COUNT = 64
+# What type variables stand for.
+Scope: TypeAlias = MutableMapping[Any, Any]
+
 COLLECTIONS = (list, tuple, set, frozenset, Sequence, Collection, AbstractSet)
 
 
@@ -56,14 +65,20 @@ class Field:
 
 
 def bare(annotation: Any) -> Any:
-    """Return what an annotation means without `Annotated`, `NewType` and names for types."""
+    """Return what an annotation means without `Annotated`, `NewType` and names for types.
+
+    A type variable that nothing was given for is its bound, or anything, as it is to msgspec.
+    """
     while True:
         if get_origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
+        elif isinstance(annotation, TypeVar):
+            annotation = annotation.__bound__ or Any
         elif hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__
-        elif hasattr(annotation, "__value__"):  # `type Name = ...`, from Python 3.12 on
-            annotation = annotation.__value__
+        elif hasattr(annotation, "__value__"):  # `type Name[T] = ...`, from Python 3.12 on
+            scope = dict(zip(annotation.__type_params__, get_args(annotation), strict=False))
+            annotation = substitute(annotation.__value__, scope)
         else:
             return annotation
 
@@ -118,6 +133,12 @@ def is_record(annotation: Any) -> bool:
     )
 
 
+def is_named_tuple(annotation: Any) -> bool:
+    """Tell whether a bare annotation is a tuple with names, which JSON has as an array."""
+    kind = class_of(annotation)
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
 def is_body(annotation: Any) -> bool:
     """Tell whether an annotation is of what only a body has: something with names in it."""
     for member in members(annotation):
@@ -130,7 +151,7 @@ def is_body(annotation: Any) -> bool:
 
 
 def fields_of(record: Any) -> list[Field]:
-    """Return the fields of a bare annotation that is a class with fields."""
+    """Return the fields of a bare annotation that is a class with fields, or a named tuple."""
     kind = class_of(record)
     if hasattr(kind, "__struct_fields__"):
         from msgspec import NODEFAULT
@@ -140,9 +161,15 @@ def fields_of(record: Any) -> list[Field]:
             Field(each.encode_name, each.type, each.required, default_of(each, NODEFAULT))
             for each in struct_fields(record)
         ]
-    hints = get_type_hints(kind, include_extras=True)
+    hints = hints_of(record)
     if is_typeddict(kind):
         return [key_of(name, hint, name in kind.__required_keys__) for name, hint in hints.items()]
+    if is_named_tuple(kind):
+        defaults = kind._field_defaults
+        return [
+            Field(name, hints.get(name, Any), name not in defaults, defaults.get(name, MISSING))
+            for name in kind._fields
+        ]
     return [
         Field(
             each.name,
@@ -166,17 +193,64 @@ def default_of(field: Any, unknown: Any) -> Any:
     return MISSING if field.default is unknown else field.default
 
 
+def hints_of(record: Any) -> dict[str, Any]:
+    """Return the annotations of a class's fields by name, in which type variables are replaced.
+
+    Args:
+        record: A dataclass, a TypedDict or a NamedTuple; one that is generic perhaps with what its
+            variables stand for, as in ``Page[int]``.
+    """
+    kind = class_of(record)
+    scopes: dict[Any, Scope] = {}
+    add_scopes(scopes, record, {})
+    hints = get_type_hints(kind, include_extras=True)
+    if is_typeddict(kind):  # has no bases, and repeats the annotations of those that it had
+        scope = ChainMap(*scopes.values())
+        return {name: substitute(hint, scope) for name, hint in hints.items()}
+    owned = {name: each for each in kind.__mro__[::-1] for name in inspect.get_annotations(each)}
+    return {name: substitute(hint, scopes.get(owned[name], {})) for name, hint in hints.items()}
+
+
+def add_scopes(scopes: dict[Any, Scope], record: Any, outer: Scope) -> None:
+    """Note what the type variables stand for, of a class and of all that it is made of.
+
+    Args:
+        scopes: By class; added to.
+        record: The class, or a base as a class names it, such as ``Page[T]``.
+        outer: Of the class that names it.
+    """
+    kind = class_of(record)
+    given = [substitute(each, outer) for each in get_args(record)]
+    scopes[kind] = dict(zip(getattr(kind, "__parameters__", ()), given, strict=False))
+    for base in getattr(kind, "__orig_bases__", kind.__bases__):
+        if isinstance(class_of(base), type) and class_of(base) not in scopes:
+            add_scopes(scopes, base, scopes[kind])
+
+
+def substitute(annotation: Any, scope: Scope) -> Any:
+    """Return an annotation with what its type variables stand for, as far as that is known."""
+    if isinstance(annotation, TypeVar):
+        return scope.get(annotation, annotation)
+    variables = getattr(annotation, "__parameters__", ())
+    if not variables:
+        return annotation
+    return annotation[tuple(scope.get(each, each) for each in variables)]
+
+
 def types_in(annotation: Any) -> Iterator[Any]:
     """Yield all that an annotation is made of, each bare, however deep; some of it repeatedly."""
-    seen: set[Any] = set()
+    seen: dict[Any, list[Any]] = {}  # what an annotation says beside a type may have no hash
     left = [annotation]
     while left:
         for member in members(left.pop()):
             yield member
             left += [part for part in get_args(member) if part is not ...]
             kind = class_of(member)
-            if is_record(member) and kind not in seen:
-                seen.add(kind)
+            if not is_record(kind) and not is_named_tuple(kind):
+                continue
+            same = seen.setdefault(kind, [])
+            if member not in same and len(same) < VARIANT_COUNT:
+                same.append(member)
                 left += [field.annotation for field in fields_of(member)]
 
 

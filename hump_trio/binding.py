@@ -127,7 +127,7 @@ def class_getter(parameter: Parameter) -> Getter:
         TypeError: A field can't be read of a text, or msgspec isn't installed.
     """
     annotation, default, parts = parameter.annotation, parameter.default, parameter.parts
-    convert = typed_codec().converter(annotation)
+    convert = typed_codec().converter(annotation, parameter.source)
     check_settable(annotation)
     finders = [texts_finder(each) for each in parts]
     getters = {each.name: text_getter(each, EMPTY if each.required else LEFT_OUT) for each in parts}

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from hump_trio.annotations import class_of, fields_of, is_record, kinds_of, records_in
-from hump_trio.costly_numbers import guard_numbers
 from hump_trio.exceptions import BindingError, HttpException
 from hump_trio.form import Form
 from hump_trio.json_text import explain_mismatch, json_codec, typed_codec
@@ -31,7 +30,7 @@ def body_reader(annotation: Any, default: Any) -> Callable[[Request], Any]:
     Raises:
         TypeError: JSON can't become such a type, or msgspec isn't installed.
     """
-    decode = guard_numbers(typed_codec().decoder(annotation), annotation)
+    decode = typed_codec().decoder(annotation)
     check_settable(annotation)
     read_form = form_reader(annotation)
     taken = f"{JSON_TYPE} or {FORM_TYPE}" if read_form else JSON_TYPE
@@ -155,7 +154,7 @@ def form_reader(annotation: Any) -> Callable[[MultiMap], Any] | None:
         readers_for = field_readers(kinds[0] if len(kinds) == 1 else None)
     except TypeError:
         return None
-    convert = typed_codec().converter(annotation)
+    convert = typed_codec().converter(annotation, "form")
 
     def read(fields: MultiMap) -> Any:
         values: dict[str, Any] = dict(fields)

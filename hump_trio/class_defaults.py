@@ -67,10 +67,10 @@ def may_hold_lacking(kind: type) -> bool:
     Where a field is of a class, there may be an object of a child of it.
     """
     try:
-        held = [each for each in types_in(kind) if isinstance(each, TypeVar) or is_record(each)]
+        held = [each for each in types_in(kind) if is_record(each)]
     except UNRESOLVED:
         return True
-    return len(held) > 1 or may_lack(kind)
+    return len(held) > 1 or bool(getattr(kind, "__parameters__", ())) or may_lack(kind)
 
 
 def fill_in(value: Any) -> None:

@@ -12,12 +12,14 @@ from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from typing import Any, Protocol
 from uuid import UUID
 
-from hump_trio.class_defaults import fill_in, filling, may_hold_lacking, may_lack
+from hump_trio.class_defaults import fill_in, filling, may_hold_lacking
+from hump_trio.collisions import guard_of
+from hump_trio.costly_numbers import guard_numbers
 from hump_trio.exceptions import HttpException
 
 __all__ = [
@@ -28,6 +30,9 @@ __all__ = [
     "json_codec",
     "typed_codec",
 ]
+
+# A text with fewer values has no time to lose.
+COMMA_COUNT = 100
 
 
 class JsonCodec(Protocol):
@@ -93,6 +98,8 @@ class MsgspecJson:
 
         self._msgspec = msgspec
         self.encode_filled: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+        # Numbers as exact as they are written, for `Guard`.
+        self._decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 
     def encode(self, value: Any) -> bytes:
         """Return the text of a value (see `JsonCodec.encode`)."""
@@ -104,35 +111,63 @@ class MsgspecJson:
     def decode(self, text: bytes, expected: Any = Any) -> Any:
         """Return the value of a text, converted to the expected type."""
         try:
-            value = self._msgspec.json.decode(text, type=expected)
+            if expected is Any:
+                return self._msgspec.json.decode(text)
+            return decoder_of(expected)(text)
         except self._msgspec.ValidationError as error:
             if expected is Any:  # a number out of range
                 raise HttpException(400, "the body is not valid JSON") from error
             raise HttpException(422, str(error)) from error
         except (self._msgspec.DecodeError, ValueError, RecursionError) as error:
             raise HttpException(400, "the body is not valid JSON") from error
-        if expected is not Any and may_lack(expected):
-            fill_in(value)
-        return value
 
     def decoder(self, expected: Any) -> Callable[[bytes], Any]:
         """Return what makes a value of a type of a text.
 
-        It raises ValueError (see `explain_mismatch`) or RecursionError for other texts.
+        It raises ValueError (see `explain_mismatch`) or RecursionError for other texts, and
+        `BindingError` for those that would keep a server busy (see `Guard`, `guard_numbers`).
 
         Raises:
             TypeError: JSON can't become such a type.
         """
         self.check_type(expected)
-        return filling(self._msgspec.json.Decoder(expected).decode, expected)
+        decode: Callable[[bytes], Any] = self._msgspec.json.Decoder(expected).decode
+        return filling(guard_numbers(self._guarded(decode, expected), expected), expected)
 
-    def converter(self, expected: Any) -> Callable[[Any], Any]:
-        """Return what makes a value of a type of a value that JSON has; else as `decoder`."""
+    def _guarded(self, decode: Callable[[bytes], Any], expected: Any) -> Callable[[bytes], Any]:
+        """Return a decoder that refuses what `Guard` does; the same one for most types."""
+        guard = guard_of(expected)
+        if guard is None:
+            return decode
+
+        def decode_guarded(text: bytes) -> Any:
+            try:
+                if text.count(b",") > COMMA_COUNT:
+                    # Of a name that comes twice, msgspec would make both values.
+                    value = self._decode_exactly(text)
+                    guard.check(value, "body")
+                    text = guard.encode(value)
+                return decode(text)
+            except TypeError as error:  # a signaling NaN, or a list, has no hash
+                raise self._msgspec.ValidationError("Not valid") from error
+
+        return decode_guarded
+
+    def converter(self, expected: Any, place: str = "body") -> Callable[[Any], Any]:
+        """Return what makes a value of a type of a value that JSON has; else as `decoder`.
+
+        Args:
+            expected: The type.
+            place: Where the values will stand, for a `BindingError`.
+        """
         self.check_type(expected)
-        return filling(partial(self.convert, expected=expected), expected)
+        return filling(partial(self.convert, expected=expected, place=place), expected)
 
-    def convert(self, value: Any, expected: Any) -> Any:
+    def convert(self, value: Any, expected: Any, place: str) -> Any:
         """Return a value of a type that `check_type` has passed; else it raises ValueError."""
+        guard = guard_of(expected)
+        if guard is not None:
+            guard.check(value, place)
         return self._msgspec.convert(value, expected, str_keys=True)
 
     def schemas(self, types: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -161,6 +196,27 @@ class MsgspecJson:
             self._msgspec.json.schema(expected, schema_hook=refuse_class)
         except NameError as error:
             raise TypeError(f"{error} at run time") from error
+        except RecursionError as error:
+            raise TypeError(f"{expected!r:.80} holds ever larger types") from error
+
+
+def decoder_of(expected: Any) -> Callable[[bytes], Any]:
+    """Return the decoder of a type, which is made once.
+
+    Raises:
+        TypeError: As of `MsgspecJson.decoder`.
+    """
+    try:
+        hash(expected)
+    except TypeError:  # what it says beside a type has no hash
+        return typed_codec().decoder(expected)
+    return known_decoder(expected)
+
+
+@lru_cache(maxsize=256)
+def known_decoder(expected: Any) -> Callable[[bytes], Any]:
+    """Return the decoder of a type that has a hash."""
+    return typed_codec().decoder(expected)
 
 
 def typed_codec() -> MsgspecJson:

@@ -68,7 +68,7 @@ class Search:
         # looks at every part again, so it counts again.
         self.left -= before - self.left
         try:
-            typed_codec().convert(value, annotation)
+            typed_codec().convert(value, annotation, place)
         except RecursionError:
             return  # deeper than may be said
         except TypeError:

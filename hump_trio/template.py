@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from hump_trio.costly_numbers import NUMBER
 from hump_trio.exceptions import RouteError
 
 __all__ = [
     "CONVERTERS",
-    "NUMBER",
     "TYPES",
     "fill_template",
     "match_float",
@@ -22,7 +22,6 @@ __all__ = [
 PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([a-z]+))?\}")
 # 309 digits are what a float holds; a longer number is no identifier and slow to convert.
 INTEGER = re.compile(r"-?[0-9]{1,309}")
-NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?(?:[eE][+-]?[0-9]{1,3})?")
 HYPHENATED_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 

@@ -17,9 +17,11 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 from hump_trio.annotations import class_of, extras_of, item_types, kinds_of, members
+from hump_trio.collisions import check_hashes
+from hump_trio.costly_numbers import NUMBER
 from hump_trio.exceptions import PLACE_COUNT, BindingError
 from hump_trio.json_text import explain_mismatch, typed_codec
-from hump_trio.template import NUMBER, match_float, match_int
+from hump_trio.template import match_float, match_int
 
 __all__ = ["EMPTY", "LEFT_OUT", "Reader", "is_switch", "read_many", "reader_of"]
 
@@ -143,6 +145,8 @@ def read_many(annotation: Any) -> ReadMany | None:
                     break  # 15,000 items of a header field would take 0.3 s
         if places:
             raise BindingError(places)
+        if build in (set, frozenset):
+            check_hashes(values, place)
         try:
             return check(build(values))
         except ValueError as error:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Generic, NotRequired, Required, TypedDict, TypeVar
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hump_trio import BindingError, Hump, Request
+from hump_trio import BindingError, Hump, Request, RouteError
 from hump_trio.calling import bind_handler
 from hump_trio.headers import Headers
 from hump_trio.routing import Route
@@ -258,6 +259,78 @@ async def test_a_type_may_be_deeper_than_its_text() -> None:
     assert (answer.status_code, places_of(answer)) == (400, {"body": "nested too deeply"})
     answer = await ask(taking(list[Deep]), content=last, content_type=JSON)
     assert (answer.status_code, places_of(answer)) == (422, {"body[0].name": STR_GOT_INT})
+
+
+@dataclass
+class Setting(Generic[T]):
+    """A class that doesn't know what its value is."""
+
+    name: str
+    value: T
+    former: list[T] = field(default_factory=list)
+
+
+@dataclass
+class PriceSetting(Setting[Decimal]):
+    """A child that knows."""
+
+
+@dataclass
+class Settings(Generic[T]):
+    """Several of it."""
+
+    settings: list[Setting[T]]
+
+
+@dataclass
+class Sealed(Generic[T]):
+    """A class with a field that nobody gives it."""
+
+    secret: T = field(init=False)
+
+
+class SealedChild(Sealed[int]):
+    """A child of it."""
+
+
+async def test_a_generic_class_is_taken_from_a_form() -> None:
+    """As its fields are when its variables are known, in the class and in its children."""
+    content = "name=a&value=7&former=1&former=2"
+    answer = await ask(taking(Setting[int]), content=content, content_type=FORM)
+    assert answer.text == "Setting(name='a', value=7, former=[1, 2])"
+    answer = await ask(taking(PriceSetting), content=content, content_type=FORM)
+    assert "value=Decimal('7'), former=[Decimal('1'), Decimal('2')]" in answer.text
+    answer = await ask(taking(Setting[int]), content="value=a&former=b", content_type=FORM)
+    assert list(places_of(answer)) == ["form.name", "form.value", "form.former[0]"]
+
+
+async def test_all_errors_of_a_generic_class_are_told() -> None:
+    """Not the first alone."""
+    content = json.dumps(
+        {"settings": [{"value": "a", "former": [1, "b"]}, {"name": 1, "value": 1}]}
+    )
+    answer = await ask(taking(Settings[int]), content=content, content_type=JSON)
+    assert list(places_of(answer)) == [
+        "body.settings[0].name",
+        "body.settings[0].value",
+        "body.settings[0].former[1]",
+        "body.settings[1].name",
+    ]
+
+
+@pytest.mark.parametrize("annotation", [Setting[Decimal], PriceSetting])
+async def test_a_generic_class_has_no_endless_numbers(annotation: Any) -> None:
+    """NaN and ``1e999999999`` are refused in what a variable stands for too."""
+    content = json.dumps({"name": "a", "value": "NaN", "former": ["1", "1e999999999"]})
+    answer = await ask(taking(annotation), content=content, content_type=JSON)
+    assert list(places_of(answer)) == ["body.value", "body.former[1]"]
+
+
+@pytest.mark.parametrize("annotation", [Setting[Sealed[int]], Setting[SealedChild], Sealed[str]])
+def test_what_no_call_can_set_is_refused_in_a_generic_class(annotation: Any) -> None:
+    """At registration, as in any other class."""
+    with pytest.raises(RouteError, match=r"clients could set Sealed.*secret"):
+        bind_handler(Route(template="/", methods=("POST",), handler=taking(annotation)))
 
 
 VALUES = st.recursive(

@@ -9,12 +9,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from hump_trio import Request
 from hump_trio.annotations import types_in
 from hump_trio.costly_numbers import guard_numbers
 from tests.typed_handlers import JSON, ask, places_of, taking
 
-# The modulus of Python's hashes of numbers: all of its multiples have the hash 0.
-MODULUS = (1 << 61) - 1
 ENDLESS = "expected `decimal`"
 
 
@@ -60,22 +59,27 @@ async def test_a_decimal_of_a_body_is_a_number_that_can_be_written(text: str) ->
     )
 
 
-@pytest.mark.parametrize(
-    ("annotation", "content", "place"),
-    [
-        (dict[str, set[Decimal]], '{"a": ["1", "sNaN"]}', "body.a"),
-        (dict[str, dict[Decimal, int]], '{"a": {"sNaN": 1}}', "body.a"),
-        (dict[str, list[Decimal]], '{"a": ["sNaN"]}', "body.a[0]"),
-    ],
-)
-async def test_what_has_no_hash_is_the_clients_fault(
-    annotation: Any, content: str, place: str
-) -> None:
-    """422: a signaling NaN is an error of Python's wherever it is hashed."""
-    answer = await ask(taking(annotation), content=content, content_type=JSON)
-    [found] = places_of(answer)
+@pytest.mark.parametrize("key", ["nan", "-inf", "1e-400"])
+async def test_a_float_that_is_a_key_is_a_finite_number(key: str) -> None:
+    """422 for what JSON has no number for, but msgspec takes in a text."""
+    content = json.dumps({"1.5": 1, key: 2})
+    answer = await ask(taking(dict[float, int]), content=content, content_type=JSON)
+    if "e" in key:
+        assert answer.text == "{1.5: 1, 0.0: 2}"
+    else:
+        assert answer.status_code == 422
+        assert places_of(answer) == {f"body.{key}": "expected `float`"}
+
+
+async def test_an_expected_type_has_no_such_numbers_either() -> None:
+    """`Request.json` refuses what a parameter does."""
+
+    async def show(request: Request) -> str:
+        return str(request.json(list[Decimal]))
+
+    answer = await ask(show, content='["1", "NaN"]', content_type=JSON)
     assert answer.status_code == 422
-    assert found in (place, f"{place}[1]", f"{place}[...]")  # msgspec 0.23 names the item
+    assert places_of(answer) == {"body[1]": ENDLESS}
 
 
 @pytest.mark.parametrize("text", ['"0.10"', "1e400", '"-1E-7"', "7", '"1e999"'])
@@ -84,47 +88,6 @@ async def test_other_decimals_are_taken(text: str) -> None:
     answer = await ask(taking(Price), content=f'{{"total": {text}}}', content_type=JSON)
     assert answer.status_code == 200
     assert f"total={Decimal(text.strip(chr(34)))!r}" in answer.text
-
-
-NUMBERS = [str(number * MODULUS) for number in range(1, 1200)]
-UUIDS = [f'"{UUID(int=number * MODULUS)}"' for number in range(1, 1200)]
-ESCAPED = [text.replace('"0', '"\\u0030', 1) for text in UUIDS]
-KEYS = [f'"{number}": 1' for number in NUMBERS]
-EXPONENTS = [f"{pow(10, -place, MODULUS)}e{place}" for place in range(1200)]
-
-
-@pytest.mark.parametrize(
-    ("annotation", "texts"),
-    [
-        (dict[str, set[int]], NUMBERS),
-        (dict[str, frozenset[Any]], NUMBERS),
-        (dict[str, set[UUID]], UUIDS),
-        (dict[str, set[UUID]], [text.replace("-", "") for text in UUIDS]),
-        (dict[str, set[UUID]], ESCAPED),
-        (dict[str, set[tuple[str, Decimal]]], EXPONENTS),
-        (dict[str, dict[int, int]], KEYS),
-    ],
-)
-async def test_numbers_of_one_hash_are_refused(annotation: Any, texts: list[str]) -> None:
-    """400, before a set or a mapping is made of them: 1 MiB would take a minute."""
-    items = ", ".join(texts)
-    content = f'{{"a": {{{items}}}}}' if ":" in items else f'{{"a": [{items}]}}'
-    answer = await ask(taking(annotation), content=content, content_type=JSON)
-    assert answer.status_code == 400
-    assert places_of(answer) == {"body": "too many numbers of one hash"}
-
-
-async def test_other_numbers_are_taken() -> None:
-    """However many they are, and however they are written."""
-    texts = [*map(str, range(5000)), *(f"{number}.0" for number in range(5000))]
-    content = json.dumps({"a": texts}).replace('"', "").replace("a:", '"a":')
-    for annotation in (dict[str, set[float]], dict[str, list[int | float]]):
-        answer = await ask(taking(annotation), content=content, content_type=JSON)
-        assert answer.status_code == 200
-    for content in (" ," * 2000, '"\\u0030' + "," * 2000):
-        answer = await ask(taking(dict[str, set[int]]), content=content, content_type=JSON)
-        assert answer.status_code == 400
-        assert places_of(answer) == {"body": "not valid JSON"}
 
 
 @pytest.mark.parametrize("annotation", [dict[str, int], list[UUID], dict[str, set[str]]])
