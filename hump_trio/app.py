@@ -2,7 +2,7 @@
 
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from inspect import isasyncgenfunction, iscoroutinefunction, signature
@@ -215,17 +215,20 @@ class Hump(Router, Generic[S]):
         title: str,
         version: str,
         description: str = "",
+        tags: Mapping[str, str] | None = None,
         path: str = "/openapi.json",
         docs: str | None = "/docs",
     ) -> None:
         """Answer with the OpenAPI document of all routes, and with a page that shows it.
 
-        Routes that are registered later count too.
+        Routes that are registered later count too; those with ``hidden=True``, or in a router
+        with it, are left out.
 
         Args:
             title: The API's name.
             version: Of the API.
             description: Of the API.
+            tags: What the tags of routes and routers mean, by name. Readers see them in this order.
             path: The document's path.
             docs: The page's path; None for no page.
 
@@ -236,7 +239,7 @@ class Hump(Router, Generic[S]):
         # Few programs ask for it, and it takes 5 ms to load.
         from hump_trio.openapi.documentation import Documentation
 
-        documentation = Documentation(self.table, title, version, description)
+        documentation = Documentation(self.table, title, version, description, tags or {})
         self.get(path)(documentation.openapi_document)
         if docs is not None:
             self.get(docs)(documentation.openapi_page)

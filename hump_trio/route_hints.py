@@ -1,4 +1,4 @@
-"""What a route says of its answers: the types and statuses that a document tells of.
+"""What a route says of itself for a document: its tags, and the types and statuses of its answers.
 
 They are hints for readers, and change no answer; they are checked where they are written.
 """
@@ -8,7 +8,7 @@ from typing import Any, get_origin
 
 from hump_trio.exceptions import RouteError, phrase_of
 
-__all__ = ["parse_raises", "parse_returns"]
+__all__ = ["describe", "join_raises", "parse_raises", "parse_returns", "parse_tags"]
 
 # RFC 9110 sections 15.3.5 and 15.4.5.
 WITHOUT_BODY = (204, 304)
@@ -61,6 +61,39 @@ def parse_raises(raises: Any) -> dict[int, str]:
             raise RouteError(f"raises describes {status} in words, not with {description!r:.80}")
         errors[int(status)] = description
     return errors
+
+
+def join_raises(outer: Any, inner: Any) -> dict[int, str]:
+    """Return the errors of a route and of the router that it is in, as of `parse_raises`.
+
+    Args:
+        outer: Of the router. Its words for a status count where the route has none.
+        inner: Of the route.
+
+    Raises:
+        RouteError: One of them is something else.
+    """
+    words = inner if isinstance(inner, Mapping) else {}
+    said = parse_raises(outer)
+    return said | {
+        status: description
+        for status, description in parse_raises(inner).items()
+        if status in words or status not in said
+    }
+
+
+def parse_tags(tags: Any) -> tuple[str, ...]:
+    """Return the tags of a route, each once.
+
+    Raises:
+        RouteError: They are something else.
+    """
+    if isinstance(tags, str) or not isinstance(tags, Collection):
+        raise RouteError(f"tags is a list of names, not {tags!r:.80}")
+    for tag in tags:
+        if not isinstance(tag, str) or not tag:
+            raise RouteError(f"a tag is a name, not {tag!r:.80}")
+    return tuple(dict.fromkeys(tags))
 
 
 def describe(status: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, Unpack
 from hump_trio.calling import bind_handler, check_layer
 from hump_trio.exceptions import RouteError
 from hump_trio.layer import Layer
+from hump_trio.route_hints import join_raises, parse_tags
 from hump_trio.routing import Handler, Route, RouteOptions, RouterOptions, RouteTable
 from hump_trio.static_files import StaticFiles
 from hump_trio.template import parse_template
@@ -50,13 +51,13 @@ class Registration:
 
         Args:
             prefix: Of that router.
-            options: Of that router, for what was left open.
+            options: Of that router, for what was left open; see `join_options`.
             layer: Of the router that is included.
         """
         return replace(
             self,
             template=prefix + self.template,
-            options={**options, **self.options},
+            options=join_options(options, self.options),
             layers=(layer, *self.layers),
         )
 
@@ -67,7 +68,8 @@ class Router:
     Args:
         prefix: What their paths begin with, e.g. ``/shop`` or ``/users/{user}``; it may be empty.
             A route's path is added as it is, so that ``""`` is the prefix itself.
-        options: Of every route that doesn't say otherwise (see `route`), e.g. ``timeout``.
+        options: Of every route that doesn't say otherwise (see `route`), e.g. ``timeout``. What
+            ``raises`` and ``tags`` say of routes is added to what these say.
 
     Raises:
         RouteError: The prefix can't begin a path.
@@ -119,7 +121,9 @@ class Router:
                 by default; ``body_limit``, bytes, None for no limit, `Limits.body_bytes` by
                 default; ``stream``, to call the handler at the head, so that it reads the body
                 from ``request.stream``; ``on_disconnect``, whether to ``"cancel"`` (default) or
-                ``"finish"`` the handler when its client has gone, or the seconds it has left.
+                ``"finish"`` the handler when its client has gone, or the seconds it has left;
+                ``name``, for `Hump.url_for`; and for `Hump.openapi` ``returns``, ``raises``,
+                ``tags``, and ``hidden`` to leave it out.
 
         Raises:
             RouteError: The path or the handler's parameters don't fit, or the route is taken.
@@ -148,7 +152,7 @@ class Router:
         if isinstance(methods, str):
             raise TypeError(f"methods is a list of names: [{methods!r}]")
         check_options(options, RouteOptions)
-        given: RouteOptions = {**self._options, **options}
+        given = join_options(self._options, options)
         self._add(Registration(self.prefix + path, tuple(methods), handler, given))
 
     def _add(self, registration: Registration) -> None:
@@ -299,6 +303,21 @@ def check_prefix(prefix: str) -> None:
         )
     if prefix:
         parse_template(prefix)
+
+
+def join_options(outer: RouterOptions, inner: RouteOptions) -> RouteOptions:
+    """Return the options of a route in a router: its own first, but errors and tags add up.
+
+    Raises:
+        RouteError: These can't be added.
+    """
+    joined: RouteOptions = {**outer, **inner}
+    if "raises" in joined:
+        joined["raises"] = join_raises(outer.get("raises", ()), inner.get("raises", ()))
+    if "tags" in joined:
+        tags = (*parse_tags(outer.get("tags", ())), *parse_tags(inner.get("tags", ())))
+        joined["tags"] = parse_tags(tags)
+    return joined
 
 
 def check_options(options: RouterOptions, kind: type[RouterOptions]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from hump_trio.exceptions import RouteError
 from hump_trio.layer import Layer
-from hump_trio.route_hints import parse_raises, parse_returns
+from hump_trio.route_hints import parse_raises, parse_returns, parse_tags
 from hump_trio.template import CONVERTERS, TYPES, fill_template, parse_template
 
 __all__ = ["VERBS", "Match", "OnDisconnect", "Route", "RouteOptions", "RouteTable", "RouterOptions"]
@@ -51,6 +51,8 @@ class RouterOptions(TypedDict, total=False):
     stream: bool
     on_disconnect: OnDisconnect
     raises: Collection[int]
+    tags: Collection[str]
+    hidden: bool
 
 
 class RouteOptions(RouterOptions, total=False):
@@ -75,7 +77,9 @@ class Route:
             it has left then.
         name: What `Hump.url_for` calls it; the handler's name if empty.
         returns: What it answers, for `Hump.openapi`: a type, or types by status (None: no body).
-        raises: The statuses of its errors, likewise: a list, or descriptions by status.
+        raises: The statuses of its errors for `Hump.openapi`: a list, or descriptions by status.
+        tags: What `Hump.openapi` groups it by.
+        hidden: Whether `Hump.openapi` leaves it out.
         layers: Of the routers that it came through, the outermost first.
 
     Attributes:
@@ -96,6 +100,8 @@ class Route:
     name: str = ""
     returns: Any = None
     raises: Collection[int] = ()
+    tags: Collection[str] = ()
+    hidden: bool = False
     layers: tuple[Layer, ...] = ()
     parameters: tuple[str, ...] = field(init=False)
     disconnect_grace: float = field(init=False)
@@ -113,12 +119,14 @@ class Route:
                 raise RouteError(f"methods are case-sensitive: {method.upper()!r}, not {method!r}")
         check_option("timeout", self.timeout, int | float)
         check_option("body_limit", self.body_limit, int)
-        if not isinstance(self.stream, bool):
-            raise RouteError(f"stream must be True or False, not {self.stream!r}")
+        for name, flag in (("stream", self.stream), ("hidden", self.hidden)):
+            if not isinstance(flag, bool):
+                raise RouteError(f"{name} must be True or False, not {flag!r}")
         if not isinstance(self.name, str):
             raise RouteError(f"a route's name is text, not {self.name!r}")
         parse_returns(self.returns)
         parse_raises(self.raises)
+        parse_tags(self.tags)
 
 
 def parse_grace(on_disconnect: Any) -> float:

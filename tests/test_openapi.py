@@ -27,6 +27,7 @@ from hump_trio import (
     Request,
     Response,
     RouteError,
+    Router,
     UploadFile,
 )
 from hump_trio.json_text import StandardJson
@@ -549,6 +550,56 @@ def test_returns_and_raises_say_more() -> None:
     assert answers(Any, returns=str)["200"]["content"].keys() == {"text/plain"}
 
 
+def test_errors_and_tags_of_routers_add_up() -> None:
+    """What the route says of a status goes before the router's words; each tag stands once."""
+    app = Hump()
+    outer = Router("/outer", raises={401: "Who are you?"}, tags=["all"])
+    inner = Router("/inner", raises={401: "Who?", 404: "There is none."}, tags=["some", "all"])
+
+    async def take() -> str:
+        """Take it."""
+        return "-"
+
+    inner.get("/a", raises=[404, 409], tags=["one"])(take)
+    inner.get("/b", raises={404: "Gone."}, name="b")(take)
+    inner.get("/c", name="c")(take)
+    outer.include(inner)
+    app.include(outer)
+    found = documented(*app.table.routes)["paths"]
+    said = {
+        path: {status: each["description"] for status, each in item["get"]["responses"].items()}
+        for path, item in found.items()
+    }
+    assert said == {
+        "/outer/inner/a": {"200": "OK", "401": "Who?", "404": "There is none.", "409": "Conflict"},
+        "/outer/inner/b": {"200": "OK", "401": "Who?", "404": "Gone."},
+        "/outer/inner/c": {"200": "OK", "401": "Who?", "404": "There is none."},
+    }
+    assert [item["get"]["tags"] for item in found.values()] == [
+        ["all", "some", "one"],
+        ["all", "some"],
+        ["all", "some"],
+    ]
+
+
+async def test_hidden_routes_are_left_out() -> None:
+    """Alone, or with their router, unless they say otherwise; they are served all the same."""
+    app, pages = Hump(), Router("/pages", hidden=True)
+    app.openapi(title="A", version="1", tags={"teas": "What is sold."})
+    app.get("/hidden", hidden=True)(index)
+    app.get("/shown", name="shown", tags=["teas"])(index)
+    pages.get("/hidden", name="hidden")(index)
+    pages.get("/shown", hidden=False, name="also")(index)
+    app.include(pages)
+    async with client(app) as http:
+        document = (await http.get("/openapi.json")).json()
+        assert (await http.get("/hidden")).text == "-"
+    assert list(document["paths"]) == ["/shown", "/pages/shown"]
+    assert document["paths"]["/shown"]["get"]["tags"] == ["teas"]
+    assert "tags" not in document["paths"]["/pages/shown"]["get"]
+    assert document["tags"] == [{"name": "teas", "description": "What is sold."}]
+
+
 def test_said_errors_come_before_bound_ones() -> None:
     """A status that a handler raises as well as binding may have either body."""
     said = body(Item, raises={422: "There are too many."})["responses"]["422"]
@@ -601,6 +652,10 @@ def test_publishing_is_checked_at_once() -> None:
     number: Any = 1
     with pytest.raises(TypeError, match="the version of an API is text, not 1"):
         app.openapi(title="A", version=number)
+    with pytest.raises(TypeError, match="tags are descriptions by name, not 1"):
+        app.openapi(title="A", version="1", tags=number)
+    with pytest.raises(TypeError, match="a tag and its description are text, not 'a': 1"):
+        app.openapi(title="A", version="1", tags={"a": number})
     app.get("/docs")(index)
     with pytest.raises(RouteError, match="GET /docs is taken by index"):
         app.openapi(title="A", version="1")

@@ -24,6 +24,7 @@ DOCUMENT: dict[str, Any] = {
     "paths": {
         f"/{HOSTILE}": {
             "get": {
+                "tags": ["?", "other"],
                 "operationId": "?",
                 "summary": "?",
                 "description": "?",
@@ -46,6 +47,7 @@ DOCUMENT: dict[str, Any] = {
             "post": {"operationId": "post_it", "responses": {"200": {"description": "OK"}}},
         },
     },
+    "tags": [{"name": "?", "description": "?"}],
     "components": {
         "schemas": {
             HOSTILE: {
@@ -90,6 +92,19 @@ def test_page_lists_what_there_is() -> None:
     empty = render_page({"info": {"title": "A", "version": "1"}, "paths": {}})
     assert "<h2" not in empty
     assert "<p>" not in empty
+
+
+def test_links_stand_below_their_tags() -> None:
+    """Those without a tag first, then tags as the document describes them, then others."""
+    page = render_page(DOCUMENT)
+    links = page[page.index("<h1>") : page.index("<h2")]
+    assert re.findall(r"<h4>(.*?)</h4>|<a href=\"#(.*?)\">", links) == [
+        ("", "post_it"),
+        ("?", ""),
+        ("", "?"),
+        ("other", ""),
+        ("", "?"),
+    ]
 
 
 @pytest.mark.parametrize(

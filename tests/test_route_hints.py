@@ -1,5 +1,6 @@
 """What a route may say of its answers, and what is refused."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,6 +10,7 @@ import pytest
 
 from hump_trio.exceptions import RouteError
 from hump_trio.route_hints import parse_raises, parse_returns
+from hump_trio.router import Router
 from hump_trio.routing import Route
 
 ItemId = NewType("ItemId", int)
@@ -96,3 +98,27 @@ def test_other_raises_are_refused(raises: Any, message: str) -> None:
     with pytest.raises(RouteError) as caught:
         Route(template="/", methods=("GET",), handler=a_handler, raises=raises)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ("teas", "tags is a list of names, not 'teas'"),
+        (5, "tags is a list of names, not 5"),
+        ([5], "a tag is a name, not 5"),
+        ([""], "a tag is a name, not ''"),
+    ],
+)
+def test_bad_tags_are_refused(tags: Any, message: str) -> None:
+    """At the route, and at a router for it."""
+    with pytest.raises(RouteError, match=re.escape(message)):
+        Route(template="/", methods=("GET",), handler=a_handler, tags=tags)
+    with pytest.raises(RouteError, match=re.escape(message)):
+        Router("/a", tags=tags).get("/")(a_handler)
+
+
+def test_a_flag_is_true_or_false() -> None:
+    """Whether a route is hidden is no text."""
+    hidden: Any = "no"
+    with pytest.raises(RouteError, match="hidden must be True or False, not 'no'"):
+        Route(template="/", methods=("GET",), handler=a_handler, hidden=hidden)

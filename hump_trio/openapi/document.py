@@ -26,8 +26,10 @@ logger: logging.Logger = logging.getLogger("hump_trio")
 METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
 
 
-def document_of(routes: Iterable[Route], info: Mapping[str, str]) -> dict[str, Any]:
-    """Return the OpenAPI document of routes.
+def document_of(
+    routes: Iterable[Route], info: Mapping[str, str], tags: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the OpenAPI document of routes, but for hidden ones.
 
     Routes that it can't tell apart share their path's names; of two for the same method the
     second is left out, and logged.
@@ -35,6 +37,7 @@ def document_of(routes: Iterable[Route], info: Mapping[str, str]) -> dict[str, A
     Args:
         routes: In the order in which they are listed.
         info: The document's ``title`` and ``version``, and what else its ``info`` may have.
+        tags: Descriptions of tags by name, in the order in which a reader is to see them.
 
     Raises:
         TypeError: msgspec isn't installed.
@@ -45,7 +48,7 @@ def document_of(routes: Iterable[Route], info: Mapping[str, str]) -> dict[str, A
     listed: dict[str, Route] = {}
     for route in routes:
         methods = [method for method in route.methods if method in METHODS]
-        if not methods:
+        if not methods or route.hidden:
             continue
         first = listed.setdefault(shape_of(route), route)
         item = paths.setdefault(path_of(first), {})
@@ -62,6 +65,8 @@ def document_of(routes: Iterable[Route], info: Mapping[str, str]) -> dict[str, A
             name = unique_name(route.name or name_of(route.handler), method, operation_ids)
             item[method.lower()] = {"operationId": name, **operation}
     document: dict[str, Any] = {"openapi": "3.1.0", "info": dict(info), "paths": paths}
+    if tags:
+        document["tags"] = [{"name": name, "description": text} for name, text in tags.items()]
     components = schemas.settle()
     if components:
         document["components"] = {"schemas": components}
@@ -97,7 +102,7 @@ def operation_of(route: Route, path_names: dict[str, str], schemas: Schemas) -> 
         schemas: Takes its types.
     """
     signature = parse_signature(route)
-    operation: dict[str, Any] = {}
+    operation: dict[str, Any] = {"tags": list(route.tags)} if route.tags else {}
     summary, _, rest = (inspect.getdoc(without_partial(route.handler)) or "").partition("\n")
     if summary:
         operation["summary"] = summary

@@ -1,5 +1,7 @@
 """What serves the document of an app, and the page that shows it."""
 
+from collections.abc import Mapping
+
 from hump_trio.json_text import json_codec, typed_codec
 from hump_trio.openapi.document import document_of
 from hump_trio.openapi.page import PAGE_POLICY, render_page
@@ -16,19 +18,33 @@ class Documentation:
     Args:
         table: The routes; its own and those of files in folders are left out.
         title: As of `Hump.openapi`.
-        version: Likewise.
-        description: Likewise.
+        version: As of `Hump.openapi`.
+        description: As of `Hump.openapi`.
+        tags: As of `Hump.openapi`.
 
     Raises:
         TypeError: msgspec isn't installed, or a text is none.
     """
 
-    def __init__(self, table: RouteTable, title: str, version: str, description: str) -> None:
+    def __init__(
+        self,
+        table: RouteTable,
+        title: str,
+        version: str,
+        description: str,
+        tags: Mapping[str, str],
+    ) -> None:
         typed_codec()
         info = {"title": title, "version": version, "description": description}
         for name, text in info.items():
             if not isinstance(text, str):
                 raise TypeError(f"the {name} of an API is text, not {text!r:.80}")
+        if not isinstance(tags, Mapping):
+            raise TypeError(f"tags are descriptions by name, not {tags!r:.80}")
+        for name, text in tags.items():
+            if not isinstance(name, str) or not isinstance(text, str):
+                raise TypeError(f"a tag and its description are text, not {name!r}: {text!r:.80}")
+        self._tags = dict(tags)
         self._table = table
         self._info: dict[str, str] = {name: text for name, text in info.items() if text}
         self._routes: list[Route] = []
@@ -50,7 +66,7 @@ class Documentation:
         if self._routes == self._table.routes:
             return
         self._routes = self._table.routes.copy()
-        document = document_of(filter(is_api, self._routes), self._info)
+        document = document_of(filter(is_api, self._routes), self._info, self._tags)
         self._document = json_codec.encode(document)
         self._page = render_page(document)
 

@@ -43,20 +43,40 @@ def render_page(document: Mapping[str, Any]) -> str:
         for method, operation in item.items()
     ]
     named = document.get("components", {}).get("schemas", {})
-    links = "".join(
-        f'<li><a href="#{escape(each["operationId"])}"><code>{escape(line)}</code></a>'
-        f" {escape(each.get('summary', ''))}</li>"
-        for line, each in operations
-    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(info['title'])}</title><style>{STYLE}</style></head><body>"
         f"<h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>"
-        f"{paragraph(info)}<ul>{links}</ul>"
+        f"{paragraph(info)}{render_links(operations, document.get('tags', ()))}"
         f"{''.join(render_operation(line, each) for line, each in operations)}"
         f"{''.join(render_type(name, schema) for name, schema in named.items())}"
         "</body></html>\n"
+    )
+
+
+def render_links(
+    operations: Iterable[tuple[str, Mapping[str, Any]]], tags: Iterable[Mapping[str, str]]
+) -> str:
+    """Return links to operations below each of their tags; those without one come first.
+
+    Args:
+        operations: Method and path of each, and what the document says of it.
+        tags: Those that the document describes, in its order; others follow them.
+    """
+    described = {each["name"]: each for each in tags}
+    links: dict[str, str] = dict.fromkeys(["", *described], "")
+    for line, each in operations:
+        link = (
+            f'<li><a href="#{escape(each["operationId"])}"><code>{escape(line)}</code></a>'
+            f" {escape(each.get('summary', ''))}</li>"
+        )
+        for tag in each.get("tags", [""]):
+            links[tag] = links.get(tag, "") + link
+    return "".join(
+        (f"<h4>{escape(tag)}</h4>{paragraph(described.get(tag, {}))}" if tag else "")
+        + (f"<ul>{found}</ul>" if found else "")
+        for tag, found in links.items()
     )
 
 
