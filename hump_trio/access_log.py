@@ -1,15 +1,13 @@
 """One line for each request, by the logger ``hump_trio.access`` at the level INFO."""
 
-import logging
 from logging import INFO
 from typing import NamedTuple
 
 from hump_trio.exceptions import Outcome
+from hump_trio.loggers import access_logger as logger
 from hump_trio.request import Request
 
 __all__ = ["AccessRecord", "is_access_logged", "log_request"]
-
-logger: logging.Logger = logging.getLogger("hump_trio.access")
 
 
 class AccessRecord(NamedTuple):

@@ -1,6 +1,5 @@
 """The app: routes, middleware and exception handlers registered by decorators, and `serve`."""
 
-import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -28,6 +27,7 @@ from hump_trio.bound_socket import BoundSocket, open_binds
 from hump_trio.dispatch import Dispatcher
 from hump_trio.exceptions import BindError
 from hump_trio.headers import check_field
+from hump_trio.loggers import logger
 from hump_trio.router import Router
 from hump_trio.routing import name_of
 from hump_trio.server import Server, owns_signals
@@ -37,8 +37,6 @@ from hump_trio.statistics import ServerStatistics
 from hump_trio.transport import Transport
 
 __all__ = ["Hump"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 A = TypeVar("A")
 Ts = TypeVarTuple("Ts")
@@ -342,7 +340,8 @@ class Hump(Router, Generic[S]):
 
         ``trio.run(app.serve)`` obeys SIGTERM and SIGINT: the first one begins the shutdown, a
         second one ends the process. ``await nursery.start(app.serve)`` returns the bound URLs
-        and leaves signals to the host.
+        and leaves signals to the host. Where nobody has configured logging, the former says on
+        stderr where it serves.
 
         Args:
             listeners: Where connections come from, instead of the app's address.
@@ -376,8 +375,12 @@ class Hump(Router, Generic[S]):
             handed.clear()
             return taken
 
+        is_main = owns_signals()
+
         def started() -> None:
             logger.info("serving at %s", " ".join(self.addresses) or "the listeners given")
+            if is_main:  # what was started is this server, not a program that has one
+                server.console.greet(self.addresses)
             task_status.started(self.addresses)
 
         try:
@@ -385,11 +388,12 @@ class Hump(Router, Generic[S]):
             await server.serve(
                 open_listeners,
                 lifespan=self._live(),
-                signals=owns_signals() if signals is None else signals,
+                signals=is_main if signals is None else signals,
                 started=started,
                 reload=None if self.tls is None else self.reload_tls,
             )
         finally:
+            server.console.close()
             self._server = self._credentials = None
             self.addresses = ()
             for bound in handed:  # the start has failed before they were needed

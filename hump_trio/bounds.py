@@ -1,6 +1,5 @@
 """Bounds for single handlers: how long one may take, how many may run at a time."""
 
-import logging
 import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,13 +13,12 @@ import trio
 
 from hump_trio.calling import check_async, is_generator
 from hump_trio.exceptions import DeadlineError, OverloadError
+from hump_trio.loggers import logger
 from hump_trio.request import Request
 from hump_trio.response import Producer, Response, Send, StreamResponse
 from hump_trio.task_tree import place_of_error
 
 __all__ = ["limit", "parse_deadline", "timeout"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # A year has eleven digits; longer ones are no deadline.
 MILLISECONDS = re.compile(r"0*([1-9][0-9]{0,11})")

@@ -4,18 +4,15 @@ Trio ends a task that a handler has left a nursery open in with a RuntimeError. 
 task can catch it, and it cancels whatever shares a nursery with the task.
 """
 
-import logging
-
 import trio
 
 from hump_trio.connection import Connection
 from hump_trio.failures import is_failure, leaves_of
+from hump_trio.loggers import logger
 from hump_trio.serving import serve_connection
 from hump_trio.watchdog import Watchdog
 
 __all__ = ["Compartment"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 
 class Compartment:

@@ -4,7 +4,6 @@ The onion of middleware is built once. Errors that have an answer become it insi
 that middleware sees responses; those that have none pass through it and end as a 500.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError
 from hump_trio.failures import is_failure, leaves_of
 from hump_trio.http1.head import RequestLine, path_segments
 from hump_trio.layer import CallNext, ExceptionHandler, Layer, Middleware
+from hump_trio.loggers import logger
 from hump_trio.request import Request
 from hump_trio.response import Response, error_response, to_response
 from hump_trio.results import result_kinds
@@ -23,8 +23,6 @@ from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
 from hump_trio.signature import parse_signature
 
 __all__ = ["Choice", "Dispatcher", "answer_unexpected"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # The exception handlers of some layers, the innermost first.
 Handlers: TypeAlias = tuple[Mapping[type[BaseException], ExceptionHandler], ...]

@@ -1,6 +1,5 @@
 """One request and its answer on a connection: the body in, the handler, the response out."""
 
-import logging
 import math
 from types import EllipsisType
 from typing import Self
@@ -21,8 +20,6 @@ from hump_trio.room import Room
 from hump_trio.task_tree import place_of_error
 
 __all__ = ["DRAIN_BYTES", "Exchange", "log_answer"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # What is read of a body that nobody wants to keep a connection; more costs more than a new one.
 DRAIN_BYTES = 64 * 1024

@@ -1,6 +1,5 @@
 """An answer that is a file: all of it, a part, or that the client has it already."""
 
-import logging
 import os
 import time
 from secrets import token_hex
@@ -17,13 +16,12 @@ from hump_trio.exceptions import HttpException
 from hump_trio.file_names import attachment, content_type_of
 from hump_trio.headers import Headers
 from hump_trio.http_date import encode_http_date
+from hump_trio.loggers import logger
 from hump_trio.opened_file import OpenedFile, is_inner_name, open_file
 from hump_trio.request import Request
 from hump_trio.response import BYTES_TYPE, Fields, Response
 
 __all__ = ["FileResponse", "respond_with_file"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Up to here a file is read at once and goes out as any other short answer, a longer one in parts
 # as large as this. For blocks of 128 KiB the C library asks the system for new pages each time:

@@ -1,6 +1,5 @@
 """Listening sockets at work: accepting only while there is room."""
 
-import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -10,12 +9,11 @@ from typing import Any
 import trio
 
 from hump_trio.bound_socket import BoundSocket
+from hump_trio.loggers import logger
 from hump_trio.readiness import Readiness
 from hump_trio.transport import RECEIVE_BYTES, SocketTransport, Transport, UnixTransport
 
 __all__ = ["SocketListener", "raise_descriptor_limit"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Out of descriptors or memory, the connection waits in the backlog (accept(2)); trying again
 # at once would only burn the processor.

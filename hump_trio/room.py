@@ -1,17 +1,15 @@
 """What requests may hold while they are served: memory, and the disk that uploads are kept on."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from errno import EMFILE, ENFILE
 from threading import Lock
 
 from hump_trio.exceptions import OverloadError
+from hump_trio.loggers import logger
 from hump_trio.settings import Limits
 
 __all__ = ["DiskRoom", "Room"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 
 class DiskRoom:

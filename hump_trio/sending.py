@@ -1,6 +1,5 @@
 """A response onto the wire: whole, or in chunks as an async iterable yields them."""
 
-import logging
 import math
 from collections.abc import AsyncIterable
 from typing import cast
@@ -12,13 +11,12 @@ from hump_trio.converted_body import ConvertedBody, part_bytes
 from hump_trio.failures import is_failure, leaves_of
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import LAST_CHUNK, ResponseHead, encode_chunk, encode_head
+from hump_trio.loggers import logger
 from hump_trio.response import BYTES_TYPE, TEXT_TYPE, Producer, Response
 from hump_trio.server_state import ServerState
 from hump_trio.task_tree import place_of_error
 
 __all__ = ["Rest", "Sender", "close_body", "close_unsent"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Up to here head and body are joined to go out in one call; beyond, copying costs more.
 JOINED_BYTES = 128 * 1024

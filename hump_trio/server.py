@@ -1,11 +1,9 @@
 """A server from its first connection to its last: accepting, sweeping, shutting down."""
 
-import logging
 import signal
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from traceback import StackSummary
 from typing import Any, TypeAlias
@@ -15,9 +13,11 @@ import trio
 from hump_trio.bound_socket import BoundSocket
 from hump_trio.compartment import Compartment
 from hump_trio.connection import Connection
+from hump_trio.console import Console
 from hump_trio.exceptions import HumpError
 from hump_trio.failures import is_failure, split_failures
 from hump_trio.listeners import SocketListener, raise_descriptor_limit
+from hump_trio.loggers import logger
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
 from hump_trio.server_state import ServerState
@@ -30,8 +30,6 @@ from hump_trio.turns import Turns
 from hump_trio.watchdog import SWEEP_SECONDS, Watchdog
 
 __all__ = ["Server", "owns_signals"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 Listeners: TypeAlias = Sequence[trio.abc.Listener[Transport]]
 
@@ -49,11 +47,13 @@ class Server:
 
     Attributes:
         draining: Whether a shutdown was asked for.
+        console: For whoever has started the program.
     """
 
     def __init__(self, state: ServerState) -> None:
         self.state = state
         self.draining: bool = False
+        self.console: Console = Console()
         self._watchdog = Watchdog(state.timeouts.disconnect_poll)
         self._asked = trio.Event()
         self._readiness = open_readiness()
@@ -266,7 +266,7 @@ class Server:
     ) -> None:
         """Shut down at the first signal, after which a second one ends the process at once.
 
-        SIGUSR1 writes a report to stderr, SIGHUP reloads what can be.
+        SIGUSR1 asks for a report, SIGHUP reloads what can be.
         """
         numbers = SHUTDOWN_SIGNALS + REPORT_SIGNALS + (() if reload is None else RELOAD_SIGNALS)
         with trio.open_signal_receiver(*numbers) as received:
@@ -276,10 +276,7 @@ class Server:
                     self._reload(reload)
                     continue
                 if number in REPORT_SIGNALS:
-                    text = report(self._watchdog.connections, self._background)
-                    if sys.stderr is not None:  # as for a program without a console
-                        with suppress(OSError, ValueError):  # nobody reads it, or it is closed
-                            sys.stderr.write(text)
+                    self.console.report(report(self._watchdog.connections, self._background))
                     continue
                 for each in SHUTDOWN_SIGNALS:
                     signal.signal(each, signal.SIG_DFL)

@@ -1,7 +1,5 @@
 """The requests of one connection, one after the other, and what each deadline means for them."""
 
-import logging
-
 import trio
 
 from hump_trio.access_log import log_request
@@ -11,12 +9,11 @@ from hump_trio.exchange import Exchange
 from hump_trio.failures import is_failure, leaves_of, split_failures
 from hump_trio.fast_path import serve_whole
 from hump_trio.http1.head import RequestHead
+from hump_trio.loggers import logger
 from hump_trio.response import Response, error_response
 from hump_trio.sending import Rest, Sender, close_unsent
 
 __all__ = ["serve_connection"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Where a connection that is cut here must not look whole to its peer.
 CUT_PHASES = frozenset({Phase.BODY, Phase.HANDLER, Phase.SEND})

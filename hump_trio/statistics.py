@@ -105,4 +105,4 @@ def report(connections: Iterable[Connection], background: trio.Nursery | None) -
     lines.append(f"{len(tasks)} tasks in the background")
     for task in tasks:
         lines.extend(describe_tree(task, "  "))
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)

@@ -3,19 +3,17 @@
 How a connection is secured with one is not known here.
 """
 
-import logging
 import os
 import ssl
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from hump_trio.exceptions import TlsError
+from hump_trio.loggers import logger
 from hump_trio.tls_transport import TlsTransport
 from hump_trio.transport import Transport
 
 __all__ = ["TLS", "Credentials"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 StrPath: TypeAlias = str | os.PathLike[str]
 ClientCertificate: TypeAlias = Literal["none", "optional", "required"]

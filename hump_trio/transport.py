@@ -4,7 +4,6 @@ A transport adds to `trio.abc.HalfCloseableStream` what time keeping needs: how 
 acknowledged, reads and writes that never wait, and a close that never waits.
 """
 
-import logging
 import select
 import socket
 import struct
@@ -17,12 +16,11 @@ from typing import Any, Literal, TypeAlias
 
 import trio
 
+from hump_trio.loggers import logger
 from hump_trio.proxy_header import receive_proxy_header
 from hump_trio.readiness import Reader, Readiness
 
 __all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport", "Turn", "UnixTransport"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # What one read asks for: a head and most bodies. As much can be held behind a slow handler for each
 # connection, so no more than a body of 64 KiB needs: with 128 KiB it isn't read any faster.

@@ -4,7 +4,6 @@ Trio tells when a task's step begins and ends; a thread looks at how long it tak
 stack after the step would show the next `await` instead of what has blocked.
 """
 
-import logging
 import threading
 import time
 import traceback
@@ -16,12 +15,11 @@ from typing import NamedTuple, Self
 
 import trio
 
+from hump_trio.loggers import logger
 from hump_trio.request import Request
 from hump_trio.task_tree import MACHINERY
 
 __all__ = ["BlockingWatch"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # How often a step is looked at within the time that it may take.
 LOOKS = 4

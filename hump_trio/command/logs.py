@@ -41,6 +41,7 @@ def logging_to(descriptor: int, options: Options, environment: Mapping[str, str]
         yield
     finally:
         root.removeHandler(handler)
+        handler.close()
         root.setLevel(before[0])
         access.setLevel(before[1])
 

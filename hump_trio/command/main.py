@@ -1,6 +1,5 @@
 """What `hump-trio` does, from its arguments to its exit status."""
 
-import logging
 import os
 import signal
 import sys
@@ -31,11 +30,11 @@ from hump_trio.command.worker import serve_as_worker, take_control
 from hump_trio.dispatch import Dispatcher
 from hump_trio.exceptions import BindError, TlsError
 from hump_trio.failures import leaves_of
+from hump_trio.line_writer import LineWriter
+from hump_trio.loggers import logger
 from hump_trio.tls import TLS, Credentials
 
 __all__ = ["main"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 STDERR = 2
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
@@ -163,7 +162,8 @@ def pid_file_of(options: Options) -> AbstractContextManager[None]:
 def greeting_of(options: Options) -> Greeting:
     """Return what greets a person; nobody, where that isn't one who reads."""
     person = os.isatty(STDERR) and options.log_format == "text"
-    return Greeting(sys.stderr if person else None, coloured=is_coloured(STDERR, os.environ))
+    write = LineWriter(STDERR, str).write if person else None  # never full: it is one line
+    return Greeting(write, coloured=is_coloured(STDERR, os.environ))
 
 
 def describe_app(app: Hump[Any], options: Options) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 import trio
 
 from hump_trio.exceptions import HumpError
+from hump_trio.loggers import logger
 
 __all__ = ["ReloadError", "check_watchfiles", "watch_folders"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # How often the watching thread looks whether it is to end, at the latest.
 STOP_MILLISECONDS = 500

@@ -1,18 +1,16 @@
 """The sockets that several workers serve: opened once, and closed when nobody accepts any more."""
 
-import logging
 import os
 from collections.abc import Container, Sequence
 
 import trio
 
 from hump_trio.bound_socket import BoundSocket, open_binds
+from hump_trio.loggers import logger
 from hump_trio.settings import Sockets
 from hump_trio.turns import Turns, open_turns
 
 __all__ = ["SharedSockets"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 
 class SharedSockets:

@@ -1,6 +1,5 @@
 """A worker as its supervisor sees it: what it says, how long it is waited for, how it ends."""
 
-import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -11,11 +10,10 @@ import trio
 from hump_trio.bound_socket import BoundSocket
 from hump_trio.command.control import Channel, Message
 from hump_trio.command.worker_process import Process
+from hump_trio.loggers import logger
 from hump_trio.settings import Sockets
 
 __all__ = ["OpenSockets", "SupervisedWorker"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Returns what a worker is to serve; None if it can't be had.
 OpenSockets: TypeAlias = Callable[

@@ -21,12 +21,11 @@ from hump_trio.command.slot import Slot
 from hump_trio.command.supervised_worker import SupervisedWorker
 from hump_trio.command.worker_process import Process, describe_status, start_process
 from hump_trio.exceptions import BindError
+from hump_trio.loggers import logger
 from hump_trio.service_manager import notify, reloading
 from hump_trio.settings import Sockets
 
 __all__ = ["Supervisor", "supervise"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # Tells of files that have changed, for ever.
 Watch: TypeAlias = Callable[[Callable[[list[str]], None]], Awaitable[None]]

@@ -4,13 +4,13 @@ Source: OpenAPI 3.1.0, whose schemas are JSON Schema 2020-12.
 """
 
 import inspect
-import logging
 from collections.abc import Iterable, Mapping
 from itertools import chain, count
 from typing import Any
 from urllib.parse import quote
 
 from hump_trio.json_text import typed_codec
+from hump_trio.loggers import logger
 from hump_trio.openapi.answers import responses_of
 from hump_trio.openapi.inputs import body_of, parameters_of
 from hump_trio.openapi.schemas import Schemas
@@ -19,8 +19,6 @@ from hump_trio.signature import parse_signature
 from hump_trio.template import SAFE, parse_template
 
 __all__ = ["document_of"]
-
-logger: logging.Logger = logging.getLogger("hump_trio")
 
 # OpenAPI has no others; a route for another method is left out.
 METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
