@@ -125,8 +125,23 @@ def answers(annotation: Any, **options: Any) -> dict[str, Any]:
         (str | None, (None,), {"type": "string"}),
         (date, (date(2026, 1, 2),), {"type": "string", "format": "date", "default": "2026-01-02"}),
         (UUID, (), {"type": "string", "format": "uuid"}),
-        (int | Literal["all"], (), {"anyOf": [{"type": "integer"}, {"enum": ["all"]}]}),
-        (Literal["a"] | None, (None,), {"enum": ["a"]}),
+        (
+            int | Literal["all"],
+            (),
+            {"anyOf": [{"type": "integer"}, {"type": "string", "enum": ["all"]}]},
+        ),
+        (Literal["a"] | None, (None,), {"type": "string", "enum": ["a"]}),
+        (
+            Literal["a", 3, "b"],
+            ("a",),
+            {
+                "anyOf": [
+                    {"type": "integer", "enum": [3]},
+                    {"type": "string", "enum": ["a", "b"]},
+                ],
+                "default": "a",
+            },
+        ),
         (
             Annotated[int, Meta(ge=1, description="How many.")],
             (),
@@ -323,7 +338,7 @@ def test_bodies_may_be_left_out() -> None:
     assert said["content"]["application/json"]["schema"] == {"anyOf": [ITEM, {"type": "null"}]}
 
 
-FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
+FILE = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 
 
 def test_files_are_forms() -> None:
@@ -371,7 +386,7 @@ def test_files_are_forms() -> None:
 def test_streams_are_bytes() -> None:
     """A streamed body is bytes; a method that has none says nothing of it."""
     said = operation(silent, method="PUT", stream=True)
-    assert said["requestBody"] == {"content": {"application/octet-stream": {}}}
+    assert said["requestBody"] == {"content": {"application/octet-stream": {"schema": FILE}}}
     assert "requestBody" not in operation(silent, method="GET", stream=True)
     assert "requestBody" not in operation(silent, method="PUT")
 
@@ -430,6 +445,7 @@ def test_classes_that_nothing_refers_to_are_no_components() -> None:
                 },
             },
         ),
+        (Literal["a", None], {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "null"}]}),
         (set[int], {"type": "array", "items": {"type": "integer"}}),
         (
             Annotated[set[int], Meta(min_length=1)],
@@ -489,8 +505,8 @@ def test_a_decimal_of_a_text_is_text() -> None:
     ("annotation", "contents"),
     [
         (str, {"text/plain": {"type": "string"}}),
-        (Literal["yes", "no"], {"text/plain": {"enum": ["no", "yes"]}}),
-        (bytes, {"application/octet-stream": {}}),
+        (Literal["yes", "no"], {"text/plain": {"type": "string", "enum": ["no", "yes"]}}),
+        (bytes, {"application/octet-stream": FILE}),
         (Item, {"application/json": ITEM}),
         (list[Item], {"application/json": {"type": "array", "items": ITEM}}),
         (
@@ -498,8 +514,8 @@ def test_a_decimal_of_a_text_is_text() -> None:
             {"application/json": {"type": "object", "additionalProperties": {"type": "integer"}}},
         ),
         (AsyncIterator[str], {"text/plain": {"type": "string"}}),
-        (AsyncIterator[bytes], {"application/octet-stream": {}}),
-        (HtmlResponse, {"text/html": {}}),
+        (AsyncIterator[bytes], {"application/octet-stream": FILE}),
+        (HtmlResponse, {"text/html": {"type": "string"}}),
         (EventStream, {"text/event-stream": {}}),
         (JsonResponse, {"application/json": {}}),
         (str | Item, {"text/plain": {"type": "string"}, "application/json": ITEM}),

@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args, get_origin
 from hump_trio.annotations import class_of, kinds_of, members
 from hump_trio.binding import takes_as_it_is
 from hump_trio.body_values import JSON_TYPE
-from hump_trio.openapi.schemas import Schemas
+from hump_trio.openapi.schemas import BINARY, Schemas
 from hump_trio.redirect import RedirectResponse
-from hump_trio.response import BYTES_TYPE, Response
+from hump_trio.response import BYTES_TYPE, HtmlResponse, Response
 from hump_trio.route_hints import describe, parse_raises, parse_returns
 from hump_trio.routing import Route
 from hump_trio.signature import Signature
@@ -54,8 +54,10 @@ def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[s
             contents.setdefault(media_type, []).append(kind)
         responses[status] = {"description": describe(status)}
         if contents:
-            content = {each: {"schema": schemas.any_of(found)} for each, found in contents.items()}
-            responses[status]["content"] = content
+            responses[status]["content"] = {
+                each: {"schema": dict(BINARY) if each == BYTES_TYPE else schemas.any_of(found)}
+                for each, found in contents.items()
+            }
     said = dict.fromkeys(plain_statuses(route, signature), "") | parse_raises(route.raises)
     for status, description in said.items():
         # Text comes first: so does it in an answer to a client that says nothing of what it takes.
@@ -96,7 +98,7 @@ def media_of(kinds: list[Any]) -> Iterator[tuple[str, Any]]:
             continue
         if issubclass(kind, Response):
             if kind.media_type:
-                yield kind.media_type, Any
+                yield kind.media_type, str if issubclass(kind, HtmlResponse) else Any
         elif issubclass(kind, str):
             yield TEXT_TYPE, member
         elif issubclass(kind, BYTES):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from hump_trio.annotations import item_types, kinds_of
 from hump_trio.body_values import FORM_TYPE, JSON_TYPE, form_reader
-from hump_trio.openapi.schemas import Schemas
+from hump_trio.openapi.schemas import BINARY, Schemas
 from hump_trio.response import BYTES_TYPE
 from hump_trio.routing import Route
 from hump_trio.signature import Parameter, Signature
@@ -95,7 +95,7 @@ def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, A
             content[FORM_TYPE] = {"schema": schemas.of(body.annotation, text=True)}
         return {"required": body.required, "content": content}
     if route.stream and not {"POST", "PUT", "PATCH"}.isdisjoint(route.methods):
-        return {"content": {BYTES_TYPE: {}}}
+        return {"content": {BYTES_TYPE: {"schema": dict(BINARY)}}}
     return {}
 
 
@@ -103,15 +103,14 @@ def form_with_files(
     signature: Signature, texts: Parameter | None, schemas: Schemas
 ) -> dict[str, Any]:
     """Return the schema of a form with files, and with the texts that are beside them."""
-    file = {"type": "string", "contentMediaType": BYTES_TYPE}
     files = [each for each in signature.parameters if each.source == "upload"]
     lists = {each.field for each in files if item_types(kinds_of(each.annotation)[0]) is not None}
-    several = {"type": "array", "items": file}
+    several = {"type": "array", "items": BINARY}
     some = {**several, "minItems": 1}  # no file at all is a list left out
     schema = {
         "type": "object",
         "properties": {
-            each.field: (some if each.required else several) if each.field in lists else file
+            each.field: (some if each.required else several) if each.field in lists else BINARY
             for each in files
         },
         "required": [each.field for each in files if each.required],

@@ -5,9 +5,17 @@ from itertools import chain, count
 from typing import Any
 
 from hump_trio.json_text import MsgspecJson
+from hump_trio.response import BYTES_TYPE
 
-__all__ = ["Schemas"]
+__all__ = ["BINARY", "Schemas"]
 
+# Bytes as they are. OpenAPI 3.1 has the media type for it; generators of clients know the format,
+# which OpenAPI 3.0 had.
+BINARY: dict[str, Any] = {
+    "type": "string",
+    "format": "binary",
+    "contentMediaType": BYTES_TYPE,
+}
 PREFIX = "#/components/schemas/"
 
 
@@ -122,7 +130,22 @@ def as_bound(schema: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]
     if kept.get("format") == "decimal" and not text:
         choices = [{name: kept.pop(name) for name in ("type", "format")}, {"type": "number"}]
         return {**kept, "anyOf": choices}
+    if "enum" in kept:
+        choices = choices_of(kept.pop("enum"))
+        return {**kept, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
     return kept
+
+
+def choices_of(values: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return a schema for the values of each type: generators of clients want to know it."""
+    kinds: dict[str, list[Any]] = {}
+    for each in sorted(values, key=lambda value: value is None):
+        kind = "null" if each is None else "integer" if isinstance(each, int) else "string"
+        kinds.setdefault(kind, []).append(each)
+    return [
+        {"type": kind} if kind == "null" else {"type": kind, "enum": found}
+        for kind, found in kinds.items()
+    ]
 
 
 def as_text(schema: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
