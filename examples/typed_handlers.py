@@ -4,6 +4,8 @@ Without the extra ``json`` (msgspec) the class `Task` can't be a body, and regis
 
 Try: curl -i 'http://localhost:8342/tasks?done=maybe'
 Try: curl -i http://localhost:8342/tasks --json '{"title": "", "steps": [{"text": 1}]}'
+Try: curl -X PUT http://localhost:8342/tasks/0/done --json true
+Try: curl http://localhost:8342/feedback -d text=Nice -d stars=4
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +16,16 @@ from typing import Annotated
 import trio
 from msgspec import Meta
 
-from hump_trio import BindingError, Cookie, Header, HttpException, Hump, JsonResponse, Query
+from hump_trio import (
+    BindingError,
+    Body,
+    Cookie,
+    Header,
+    HttpException,
+    Hump,
+    JsonResponse,
+    Query,
+)
 
 app = Hump("", 8342)
 
@@ -53,6 +64,14 @@ class Search:
     words: Annotated[tuple[str, ...], Query(alias="word")] = ()
 
 
+@dataclass(slots=True)
+class Feedback:
+    """What somebody thinks of all this."""
+
+    text: str
+    stars: Annotated[int, Meta(ge=1, le=5)] = 5
+
+
 tasks: list[Task] = []
 
 
@@ -80,6 +99,18 @@ async def add_task(
         raise BindingError([("body.title", "there is one of this title")])
     tasks.append(task)
     return JsonResponse({"index": len(tasks) - 1, "of": user or "nobody", "by": x_client}, 201)
+
+
+@app.put("/tasks/{index}/done")
+async def set_done(index: int, done: Annotated[bool, Body()]) -> Task:
+    task = await one_task(index)
+    task.done = done
+    return task
+
+
+@app.post("/feedback")
+async def take_feedback(feedback: Annotated[Feedback, Body(form=True)]) -> str:
+    return f"{feedback.stars} of 5 stars: {feedback.text}"
 
 
 if __name__ == "__main__":

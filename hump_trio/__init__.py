@@ -22,7 +22,7 @@ from hump_trio.file_response import FileResponse
 from hump_trio.form import Form
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
-from hump_trio.markers import Cookie, Header, Query
+from hump_trio.markers import Body, Cookie, Header, Query
 from hump_trio.multimap import MultiMap
 from hump_trio.redirect import RedirectResponse
 from hump_trio.request import Request
@@ -47,6 +47,7 @@ __all__ = [
     "TLS",
     "BindError",
     "BindingError",
+    "Body",
     "CallNext",
     "Compression",
     "Cookie",

@@ -44,7 +44,7 @@ def getter_of(route: Route, parameter: Parameter) -> Getter | None:
         if parameter.source == "path":
             return None if takes_as_it_is(route, parameter) else path_getter(parameter)
         if parameter.source == "body":
-            return body_reader(parameter.annotation, parameter.default)
+            return body_reader(parameter.annotation, parameter.default, form=parameter.form)
         if parameter.parts:
             return class_getter(parameter)
         return text_getter(parameter, parameter.default)

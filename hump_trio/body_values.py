@@ -14,26 +14,27 @@ from hump_trio.request import Request
 from hump_trio.text_values import EMPTY, LEFT_OUT, Reader, reader_of
 from hump_trio.upload import UploadFile
 
-__all__ = ["body_reader", "check_settable", "file_reader", "form_reader", "texts_reader"]
+__all__ = ["body_reader", "check_settable", "file_reader", "texts_reader"]
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-def body_reader(annotation: Any, default: Any) -> Callable[[Request], Any]:
+def body_reader(annotation: Any, default: Any, *, form: bool = False) -> Callable[[Request], Any]:
     """Return what makes a value of a request's body.
 
     Args:
         annotation: The value's type.
         default: Where the body is empty; `EMPTY`: it may not be.
+        form: Whether it may be a urlencoded form.
 
     Raises:
-        TypeError: JSON can't become such a type, or msgspec isn't installed.
+        TypeError: JSON, or a form, can't become such a type, or msgspec isn't installed.
     """
     decode = typed_codec().decoder(annotation)
     check_settable(annotation)
-    read_form = form_reader(annotation)
-    taken = f"{JSON_TYPE} or {FORM_TYPE}" if read_form else JSON_TYPE
+    read_form = form_reader(annotation) if form else None
+    taken = f"{JSON_TYPE} or {FORM_TYPE}" if form else JSON_TYPE
 
     def read(request: Request) -> Any:
         body, kind = request.body, request.content_type
@@ -106,8 +107,6 @@ def texts_reader(annotation: Any, default: Any) -> Callable[[Form], Any]:
     """
     read_form = form_reader(annotation)
     check_settable(annotation)
-    if read_form is None:
-        raise TypeError(f"the texts beside a form's files can't become {annotation!r:.80}")
 
     def read(form: Form) -> Any:
         return read_form(form.fields) if form.fields or default is EMPTY else default
@@ -147,13 +146,17 @@ def file_reader(annotation: Any, default: Any, name: str) -> Callable[[Form], An
     return read
 
 
-def form_reader(annotation: Any) -> Callable[[MultiMap], Any] | None:
-    """Return what makes a value of a form; None if a form can't have what the type holds."""
+def form_reader(annotation: Any) -> Callable[[MultiMap], Any]:
+    """Return what makes a value of a form.
+
+    Raises:
+        TypeError: A form can't have what the type holds.
+    """
     kinds = kinds_of(annotation)
     try:
         readers_for = field_readers(kinds[0] if len(kinds) == 1 else None)
-    except TypeError:
-        return None
+    except TypeError as error:
+        raise TypeError(f"the texts of a form can't become {annotation!r:.80}: {error}") from error
     convert = typed_codec().converter(annotation, "form")
 
     def read(fields: MultiMap) -> Any:

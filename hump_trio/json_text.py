@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 from uuid import UUID
 
+from hump_trio.annotations import types_in
 from hump_trio.class_defaults import fill_in, filling, may_hold_lacking
 from hump_trio.collisions import guard_of
 from hump_trio.costly_numbers import guard_numbers
@@ -26,6 +27,7 @@ __all__ = [
     "JsonCodec",
     "MsgspecJson",
     "StandardJson",
+    "advice_for",
     "explain_mismatch",
     "json_codec",
     "typed_codec",
@@ -192,6 +194,9 @@ class MsgspecJson:
             TypeError: With the class that JSON has nothing for.
         """
         try:
+            for each in types_in(expected):
+                if hasattr(each, "__attrs_attrs__"):  # msgspec's ways with them aren't attrs' own
+                    refuse_class(each)
             # It walks through all that a type is made of, where a decoder takes any class.
             self._msgspec.json.schema(expected, schema_hook=refuse_class)
         except NameError as error:
@@ -273,7 +278,23 @@ def refuse_class(kind: type) -> dict[str, Any]:
     """Refuse what msgspec calls a custom type; `object` is anything."""
     if kind is object:
         return {"description": "anything"}
-    raise TypeError(f"JSON has nothing for a {kind.__name__}")
+    raise TypeError(f"JSON has nothing for a {kind.__name__}{advice_for(kind)}")
+
+
+def advice_for(annotation: Any) -> str:
+    """Return what to write for a class of another library; nothing for other types."""
+    for kind in types_in(annotation):
+        if hasattr(kind, "model_validate_json"):
+            made = f"a pydantic model is `{kind.__name__}.model_validate_json(request.body)`"
+        elif hasattr(kind, "__attrs_attrs__"):
+            made = f"an attrs class is `{kind.__name__}(**request.json())`"
+        else:
+            continue
+        return (
+            f": a body is a dataclass, a msgspec.Struct, a TypedDict or a dict; {made}, with the"
+            " Request as a parameter"
+        )
+    return ""
 
 
 def finite_float(text: str) -> float:

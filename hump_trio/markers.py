@@ -1,9 +1,9 @@
 """Where a parameter's value is taken from, said in `Annotated` beside its type."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Never
 
-__all__ = ["Cookie", "Header", "Marker", "Query"]
+__all__ = ["Body", "Cookie", "Header", "Marker", "Query"]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -60,3 +60,33 @@ class Cookie(Marker):
     """
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Body(Marker):
+    """Takes a parameter from the body: ``ids: Annotated[list[int], Body()]``.
+
+    A body is JSON of any type. What has names in it, such as a dataclass or a dict, is the body
+    without a marker too.
+
+    Args:
+        form: Whether a urlencoded form is taken as well as JSON. Pages of other sites can send one
+            with the cookies of whoever looks at them, but no JSON: so it has to be asked for.
+        given: Refused with what to write instead, as is what else other frameworks take there.
+
+    Raises:
+        TypeError: There is more than that.
+    """
+
+    alias: str = field(repr=False)
+    form: bool
+
+    def __init__(self, *given: Never, form: bool = False, **unknown: Never) -> None:
+        if given or unknown or not isinstance(form, bool):
+            raise TypeError(
+                "Body() takes form=True or nothing: a default stands behind the annotation, as in"
+                " `item: Annotated[Item | None, Body()] = None`, and a constraint beside it, as in"
+                " `Annotated[int, msgspec.Meta(ge=1), Body()]`"
+            )
+        object.__setattr__(self, "alias", "")
+        object.__setattr__(self, "form", form)

@@ -22,7 +22,7 @@ from hump_trio.annotations import (
 )
 from hump_trio.exceptions import RouteError
 from hump_trio.headers import check_field
-from hump_trio.markers import Cookie, Header, Marker, Query
+from hump_trio.markers import Body, Cookie, Header, Marker, Query
 from hump_trio.request import Request
 from hump_trio.results import check_returns
 from hump_trio.routing import Handler, Route, name_of, without_partial
@@ -34,7 +34,12 @@ __all__ = ["Parameter", "Signature", "parse_signature"]
 Source: TypeAlias = Literal["request", "path", "query", "header", "cookie", "body", "upload"]
 
 
-MARKERS: dict[Any, Source] = {Query: "query", Header: "header", Cookie: "cookie"}
+MARKERS: dict[Any, Source] = {
+    Query: "query",
+    Header: "header",
+    Cookie: "cookie",
+    Body: "body",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Parameter:
         first: Whether it can be passed by position, as the first one.
         parts: Where it is a class of values of the query, the header or the cookies, its fields:
             their names are those in the class.
+        form: Whether a body may be a urlencoded form.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Parameter:
     default: Any = EMPTY
     first: bool = False
     parts: tuple["Parameter", ...] = ()
+    form: bool = False
 
     @property
     def required(self) -> bool:
@@ -153,6 +160,8 @@ class Rules:
                 " `name: Annotated[str, Header()]`",
             )
         marker = self.marker_of(name, annotation)
+        if isinstance(marker, Body):
+            return Parameter(name, source, field, annotation, default, first, form=marker.form)
         parts = () if marker is None else self.parts_of(name, annotation, marker)
         return Parameter(name, source, field, annotation, default, first, parts)
 
@@ -172,6 +181,8 @@ class Rules:
     def part_of(self, name: str, field: Field, marker: Marker) -> Parameter:
         """Return a field of a class of values; what it says of itself goes before the class."""
         marker = self.marker_of(name, field.annotation) or type(marker)()
+        if isinstance(marker, Body):
+            raise self.refuse(name, "that can't be the body: make it a parameter of the handler")
         default = EMPTY if field.required else LEFT_OUT
         if field.default is not MISSING:
             default = field.default
@@ -216,6 +227,9 @@ class Rules:
             if marker is not None:
                 raise self.refuse(name, f"that is in the path: drop the {type(marker).__name__}()")
             return "path", name
+        if isinstance(marker, Body):
+            self.check_body(name, annotation)
+            return "body", ""
         if marker is not None:
             return MARKERS[type(marker)], self.outer_name(name, name, marker)
         if annotation is Any or annotation is object or Request in members(annotation):
@@ -223,6 +237,18 @@ class Rules:
         if any(UploadFile in (each, *(item_types(each) or ())) for each in members(annotation)):
             return "upload", name
         return ("body", "") if is_body(annotation) else ("query", name)
+
+    def check_body(self, name: str, annotation: Any) -> None:
+        """Refuse the marker of a body where it can't be one, or isn't what it seems to be."""
+        for each in members(annotation):
+            if each is Request:
+                raise self.refuse(name, "that is the request: drop the Body()")
+            if UploadFile in (each, *(item_types(each) or ())):
+                raise self.refuse(name, "that is a file of a form: drop the Body()")
+            if each is bytes:
+                raise self.refuse(
+                    name, "that would be base64 within JSON: the body as it came is request.body"
+                )
 
 
 def parse_signature(route: Route) -> Signature:
@@ -286,11 +312,13 @@ def marked_default(raw: inspect.Parameter) -> str:
     marker = type(raw.default).__name__
     kind = raw.annotation if raw.annotation is not EMPTY else str
     kind = kind.__name__ if isinstance(kind, type) else str(kind)
-    return (
+    why = (
         f"whose default is {raw.default!r:.80}: a marker stands in its annotation, and the default"
-        f" behind it, as in `{raw.name}: Annotated[{kind:.80}, {marker}()] = ...`; what it takes in"
-        " parentheses is the name that clients use"
+        f" behind it, as in `{raw.name}: Annotated[{kind:.80}, {marker}()] = ...`"
     )
+    if isinstance(raw.default, Body):
+        return why
+    return f"{why}; what it takes in parentheses is the name that clients use"
 
 
 def check_sources(rules: Rules, parameters: list[Parameter]) -> None:

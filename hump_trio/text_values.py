@@ -20,7 +20,7 @@ from hump_trio.annotations import class_of, extras_of, item_types, kinds_of, mem
 from hump_trio.collisions import check_hashes
 from hump_trio.costly_numbers import NUMBER
 from hump_trio.exceptions import PLACE_COUNT, BindingError
-from hump_trio.json_text import explain_mismatch, typed_codec
+from hump_trio.json_text import advice_for, explain_mismatch, typed_codec
 from hump_trio.template import match_float, match_int
 
 __all__ = ["EMPTY", "LEFT_OUT", "Reader", "is_switch", "read_many", "reader_of"]
@@ -242,11 +242,12 @@ def reader_of(annotation: Any, default: Any, *, many: bool = True, of_form: bool
         read = read_one(annotation)
         if read is None:
             lists = " and lists, sets and tuples of them," if many else ""
-            raise TypeError(
-                f"no text is read as {annotation!r:.80}; str, int, float, bool, Enum, Literal,"
-                f" date, datetime, time, timedelta, UUID and Decimal are,{lists} and for anything"
-                " else there is the Request"
+            advice = advice_for(annotation) or (
+                "; str, int, float, bool, Enum, Literal, date, datetime, time, timedelta, UUID and"
+                f" Decimal are,{lists} other types of JSON with `Body()` beside them are the body,"
+                " and for anything else there is the Request"
             )
+            raise TypeError(f"no text is read as {annotation!r:.80}{advice}")
         read_all = partial(take_one, read)
     empty_counts = default is EMPTY or (not of_form and is_switch(annotation))
 

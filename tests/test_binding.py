@@ -12,13 +12,14 @@ import msgspec
 import pytest
 
 from hump_trio import (
+    Body,
     Cookie,
     Header,
     Hump,
     Query,
 )
 from hump_trio.testing import client
-from tests.typed_handlers import FORM, JSON, ask, taking
+from tests.typed_handlers import FORM, JSON, ask, form_of, taking
 
 UUID_TEXT = "12345678-1234-5678-1234-567812345678"
 
@@ -317,8 +318,68 @@ BODY_RULES: dict[str, tuple[Any, Any, str, str, Any]] = {
 async def test_bodies(rule: str) -> None:
     """What has names in it is the body: JSON or a form, by its content type."""
     annotation, default, content_type, content, expected = BODY_RULES[rule]
+    if content_type == FORM:
+        annotation = form_of(annotation)
     answer = await ask(taking(annotation, default), content=content, content_type=content_type)
     assert (answer.status_code, answer.text) == (200, repr(expected))
+
+
+# What a marker makes a body: annotation, default, content, value.
+MARKED_RULES: dict[str, tuple[Any, Any, str, Any]] = {
+    "a number": (int, ..., "7", 7),
+    "a text": (str, ..., '"a"', "a"),
+    "an empty text": (str, "x", '""', ""),
+    "numbers": (list[int], ..., "[1,2]", [1, 2]),
+    "a set": (set[str], ..., '["a","a"]', {"a"}),
+    "a choice": (Literal["a", 1], ..., "1", 1),
+    "a date": (date, ..., '"2030-01-02"', date(2030, 1, 2)),
+    "one of several": (int | list[str], ..., '["a"]', ["a"]),
+    "null": (float | None, ..., "null", None),
+    "null, not the default": (float | None, 1.5, "null", None),
+    "nothing": (float | None, 1.5, "", 1.5),
+    "anything": (Any, ..., '{"a":[1]}', {"a": [1]}),
+    "any object": (object, ..., "[1]", [1]),
+    "a class": (Item, ..., '{"name":"a"}', Item("a")),
+    "a constraint": (Annotated[int, msgspec.Meta(ge=1)], ..., "1", 1),
+}
+
+
+@pytest.mark.parametrize("rule", MARKED_RULES)
+async def test_a_marked_body_is_json_of_any_type(rule: str) -> None:
+    """Where it isn't one by itself, as what has names in it is."""
+    annotation, default, content, expected = MARKED_RULES[rule]
+    handler = taking(Annotated[annotation, Body()], default)
+    answer = await ask(handler, content=content, content_type=JSON)
+    assert (answer.status_code, answer.text) == (200, repr(expected))
+
+
+async def test_a_marked_body_that_does_not_fit() -> None:
+    """422 with its place, as other bodies."""
+    handler = taking(Annotated[list[Annotated[int, msgspec.Meta(ge=1)]], Body()])
+    answer = await ask(handler, content='[1,"a",0]', content_type=JSON)
+    assert answer.status_code == 422
+    assert [each["place"] for each in answer.json()["errors"]] == ["body[1]", "body[2]"]
+    answer = await ask(handler, content="", content_type=JSON)
+    assert answer.json()["errors"] == [{"place": "body", "reason": "missing"}]
+
+
+@pytest.mark.parametrize("annotation", [Item, Annotated[Item, Body()], dict, Point | None])
+async def test_a_form_is_no_body_unless_it_is_asked_for(annotation: Any) -> None:
+    """415: pages of other sites can send forms, and the browser adds the cookies."""
+    for content_type in (FORM, "text/plain", "multipart/form-data; boundary=x", ""):
+        answer = await ask(taking(annotation), content="name=a", content_type=content_type)
+        assert answer.status_code == 415
+        assert answer.json()["detail"] == "body: expected application/json"
+
+
+async def test_a_body_that_may_be_a_form_may_be_json() -> None:
+    """By its content type; and the answer to others names both."""
+    handler = taking(form_of(Item))
+    answer = await ask(handler, content='{"name":"a"}', content_type=JSON)
+    assert answer.text == repr(Item("a"))
+    answer = await ask(handler, content="name=a", content_type="text/plain")
+    assert answer.status_code == 415
+    assert "application/json or application/x-www-form-urlencoded" in answer.text
 
 
 async def test_an_empty_body_without_a_type_is_left_out() -> None:

@@ -17,7 +17,7 @@ from hump_trio.calling import bind_handler
 from hump_trio.headers import Headers
 from hump_trio.routing import Route
 from hump_trio.testing import client
-from tests.typed_handlers import FORM, JSON, ask, places_of, taking
+from tests.typed_handlers import FORM, JSON, ask, form_of, places_of, taking
 
 T = TypeVar("T")
 
@@ -205,19 +205,25 @@ BAD_TYPES: list[tuple[Any, str, str, int, Places]] = [
     (Basket, "application/jsonp", "{}", 415, {"body": "expected application/json"}),
     (Basket, f"{JSON}, {JSON}", "{}", 415, {"body": "expected application/json"}),
     (Basket, FORM, "customer=a", 415, {"body": "expected application/json"}),
-    (Flat, "multipart/form-data", "x", 415, {"body": f"expected {JSON} or {FORM}"}),
+    (form_of(Flat), "multipart/form-data", "x", 415, {"body": f"expected {JSON} or {FORM}"}),
     (Flat, JSON, "", 422, {"body": "missing"}),
     (Flat, "text/plain", "", 422, {"body": "missing"}),
-    (Flat, FORM, "", 422, {"form.name": "missing", "form.age": "missing"}),
-    (Flat, FORM, "name=a&age=", 422, {"form.age": INT}),
-    (Flat, FORM, "name=a&age=1.0&tags=b", 422, {"form.age": INT, "form.tags[0]": INT}),
-    (Flat, FORM, "name=&name=abcd&age=1", 422, {"form.name": "expected `str` of length <= 3"}),
-    (Flat, FORM, "name=abcd&age=1", 422, {"form.name": "expected `str` of length <= 3"}),
-    (Flat, FORM, "name=a&age=13", 422, {"form": "an unlucky number"}),
-    (Strict, FORM, "firstName=a&b=c", 422, {"form": "object contains unknown field `b`"}),
-    (dict[str, int], FORM, "b=c&d=1&d=x", 422, {"form.b": INT, "form.d": INT}),
-    (Flat, FORM, "name=%ff", 400, {"form": "can't be decoded"}),
-    (Flat, FORM, "a&" * 1001, 400, {"form": "can't be decoded"}),
+    (form_of(Flat), FORM, "", 422, {"form.name": "missing", "form.age": "missing"}),
+    (form_of(Flat), FORM, "name=a&age=", 422, {"form.age": INT}),
+    (form_of(Flat), FORM, "name=a&age=1.0&tags=b", 422, {"form.age": INT, "form.tags[0]": INT}),
+    (
+        form_of(Flat),
+        FORM,
+        "name=&name=abcd&age=1",
+        422,
+        {"form.name": "expected `str` of length <= 3"},
+    ),
+    (form_of(Flat), FORM, "name=abcd&age=1", 422, {"form.name": "expected `str` of length <= 3"}),
+    (form_of(Flat), FORM, "name=a&age=13", 422, {"form": "an unlucky number"}),
+    (form_of(Strict), FORM, "firstName=a&b=c", 422, {"form": "object contains unknown field `b`"}),
+    (form_of(dict[str, int]), FORM, "b=c&d=1&d=x", 422, {"form.b": INT, "form.d": INT}),
+    (form_of(Flat), FORM, "name=%ff", 400, {"form": "can't be decoded"}),
+    (form_of(Flat), FORM, "a&" * 1001, 400, {"form": "can't be decoded"}),
 ]
 
 
@@ -236,7 +242,7 @@ async def test_bad_content_types_and_forms(
 
 async def test_a_body_that_is_not_utf_8_is_no_form() -> None:
     """400."""
-    answer = await ask(taking(Flat), content=b"name=\xff", content_type=FORM)
+    answer = await ask(taking(form_of(Flat)), content=b"name=\xff", content_type=FORM)
     assert (answer.status_code, places_of(answer)) == (400, {"form": "can't be decoded"})
 
 
@@ -296,11 +302,11 @@ class SealedChild(Sealed[int]):
 async def test_a_generic_class_is_taken_from_a_form() -> None:
     """As its fields are when its variables are known, in the class and in its children."""
     content = "name=a&value=7&former=1&former=2"
-    answer = await ask(taking(Setting[int]), content=content, content_type=FORM)
+    answer = await ask(taking(form_of(Setting[int])), content=content, content_type=FORM)
     assert answer.text == "Setting(name='a', value=7, former=[1, 2])"
-    answer = await ask(taking(PriceSetting), content=content, content_type=FORM)
+    answer = await ask(taking(form_of(PriceSetting)), content=content, content_type=FORM)
     assert "value=Decimal('7'), former=[Decimal('1'), Decimal('2')]" in answer.text
-    answer = await ask(taking(Setting[int]), content="value=a&former=b", content_type=FORM)
+    answer = await ask(taking(form_of(Setting[int])), content="value=a&former=b", content_type=FORM)
     assert list(places_of(answer)) == ["form.name", "form.value", "form.former[0]"]
 
 

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 import pytest
 
-from hump_trio import Event, EventStream, Hump, JsonLines, JsonResponse, Request, UploadFile
+from hump_trio import (
+    Body,
+    Event,
+    EventStream,
+    Hump,
+    JsonLines,
+    JsonResponse,
+    Request,
+    UploadFile,
+)
 from hump_trio.class_defaults import fill_in, may_hold_lacking, may_lack
 from hump_trio.json_text import MsgspecJson, StandardJson
 from hump_trio.testing import client
@@ -181,7 +190,11 @@ async def test_nested_defaults_are_answered(annotation: Any, sent: str, expected
 
 async def test_the_defaults_of_a_form_are_answered() -> None:
     """Of a urlencoded one, and of one with files."""
-    assert (await ask(plain, content="item=tea", content_type=FORM)).json() == LINE
+
+    async def urlencoded(line: Annotated[Line, Body(form=True)]) -> Line:
+        return line
+
+    assert (await ask(urlencoded, content="item=tea", content_type=FORM)).json() == LINE
     app = Hump()
 
     @app.post("/")

@@ -18,7 +18,7 @@ from hump_trio import Cookie, Header, HttpException, Request
 from hump_trio.collisions import SET_DEPTH, check_hashes, guard_of
 from hump_trio.exceptions import BindingError
 from hump_trio.json_text import typed_codec
-from tests.typed_handlers import FORM, JSON, ask, places_of, taking
+from tests.typed_handlers import FORM, JSON, ask, form_of, places_of, taking
 
 T = TypeVar("T")
 # The modulus of Python's hashes of numbers: all of its multiples have the hash 0.
@@ -209,10 +209,10 @@ async def test_they_are_refused_in_queries_headers_cookies_and_forms() -> None:
     fields = {"value": ",".join(map(str, few))}
     answer = await ask(taking(Annotated[frozenset[Decimal], Header()]), headers=fields)
     assert places_of(answer) == {"header.value": REFUSED}
-    answer = await ask(taking(Flat[int]), content=query, content_type=FORM)
+    answer = await ask(taking(form_of(Flat[int])), content=query, content_type=FORM)
     assert places_of(answer) == {"form.value": REFUSED}
     names = urlencode(dict.fromkeys(map(str, few), "a"))
-    answer = await ask(taking(dict[int, str]), content=names, content_type=FORM)
+    answer = await ask(taking(form_of(dict[int, str])), content=names, content_type=FORM)
     assert places_of(answer) == {"form": REFUSED}
     answer = await ask(
         taking(Annotated[int, Cookie()]), headers={"cookie": "value=1; value=2"}

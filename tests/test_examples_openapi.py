@@ -10,7 +10,7 @@ async def test_documented_api__says_what_it_does() -> None:
         paths = (await http.get("/openapi.json")).json()["paths"]
         page = await http.get("/docs")
         black = await http.get("/teas", params={"kind": "black"})
-        order = await http.post("/orders", data={"tea": "Assam", "grams": "50"})
+        order = await http.post("/orders", json={"tea": "Assam", "grams": 50})
         placed = await http.get(order.headers["location"])
         unknown = await http.get("/teas/Coffee")
         live = await http.get("/live")

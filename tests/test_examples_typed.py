@@ -36,6 +36,17 @@ async def test_typed_handlers__takes_and_gives() -> None:
             assert [task["title"] for task in found.json()] == titles
 
 
+async def test_typed_handlers__takes_other_bodies() -> None:
+    """A truth value as JSON, and a form."""
+    async with client(typed_handlers.app) as http:
+        await http.post("/tasks", json=TEA)
+        assert (await http.put("/tasks/0/done", json=True)).json()["done"] is True
+        assert (await http.put("/tasks/0/done", data={"done": "true"})).status_code == 415
+        said = await http.post("/feedback", data={"text": "Nice", "stars": "4"})
+        assert said.text == "4 of 5 stars: Nice"
+        assert (await http.post("/feedback", json={"text": "Well"})).text == "5 of 5 stars: Well"
+
+
 async def test_typed_handlers__tells_what_is_wrong() -> None:
     """Each place, as problem+json."""
     async with client(typed_handlers.app) as http:

@@ -95,7 +95,7 @@ async def test_tea_shop__takes_and_gives_typed_values() -> None:
         assert added.status_code == 201
         tea = await http.get(added.headers["location"])
         assert tea.json() == {"name": "Assam", "price": 3.0, "kind": "black"}
-        again = await http.post(TEAS, data={"name": "Assam", "price": "3"})
+        again = await http.post(TEAS, json={"name": "Assam", "price": 3})
         assert (again.status_code, again.text) == (409, "this tea is here already")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hump_trio import Cookie, Header, Query
+from hump_trio import Body, Cookie, Header, Query
 
 
 @pytest.mark.parametrize("marker", [Query, Header, Cookie])
@@ -25,3 +25,21 @@ def test_markers_are_values() -> None:
     assert len(others) == 3
     assert len({Cookie("a"), Cookie("a"), Cookie()}) == 2
     assert repr(Header("x-a")) == "Header(alias='x-a')"
+
+
+@pytest.mark.parametrize("options", [{"embed": True}, {"alias": "a"}, {"form": 1}])
+def test_a_body_has_one_option(options: Any) -> None:
+    """Others are told where they stand."""
+    with pytest.raises(TypeError, match=r"Body\(\) takes form=True or nothing: a default stands"):
+        Body(**options)
+    with pytest.raises(
+        TypeError, match=r"as in `item: Annotated\[Item \| None, Body\(\)\] = None`"
+    ):
+        Body(*options.values())
+
+
+def test_bodies_are_values() -> None:
+    """Of which those with forms are others."""
+    assert Body() == Body(form=False) != Body(form=True)
+    assert len({Body(), Body(form=True), Body()}) == 2
+    assert repr(Body(form=True)) == "Body(form=True)"

@@ -16,6 +16,7 @@ import pytest
 from msgspec import Meta
 
 from hump_trio import (
+    Body,
     Cookie,
     EventStream,
     Header,
@@ -315,9 +316,10 @@ def test_bodies_are_json() -> None:
     assert said["responses"]["415"]["content"] == PROBLEM
 
 
-def test_bodies_of_plain_fields_are_forms_too() -> None:
+def test_bodies_are_forms_where_the_marker_says_so() -> None:
     """In a form, a field that is left out isn't null."""
-    content = body(Flat)["requestBody"]["content"]
+    assert list(body(Flat)["requestBody"]["content"]) == ["application/json"]
+    content = body(Annotated[Flat, Body(form=True)])["requestBody"]["content"]
     assert content["application/json"] == {"schema": {"$ref": "#/components/schemas/Flat"}}
     form = content["application/x-www-form-urlencoded"]["schema"]
     assert form == {
@@ -327,8 +329,16 @@ def test_bodies_of_plain_fields_are_forms_too() -> None:
         "properties": {"user": {"type": "string"}, "age": {"type": "integer"}},
         "required": ["user"],
     }
-    entries = body(dict[str, int])["requestBody"]["content"]
+    entries = body(Annotated[dict[str, int], Body(form=True)])["requestBody"]["content"]
     assert len({json.dumps(each) for each in entries.values()}) == 1
+
+
+def test_marked_bodies_are_json_of_any_type() -> None:
+    """With their constraints."""
+    said = body(Annotated[list[int] | float, Meta(description="Numbers."), Body()])["requestBody"]
+    schema = said["content"]["application/json"]["schema"]
+    assert schema["description"] == "Numbers."
+    assert schema["anyOf"] == [{"type": "array", "items": {"type": "integer"}}, {"type": "number"}]
 
 
 def test_bodies_may_be_left_out() -> None:
@@ -493,7 +503,7 @@ def test_schemas_say_what_binding_takes(annotation: Any, schema: dict[str, Any])
 def test_a_decimal_of_a_text_is_text() -> None:
     """In a query, and in a form."""
     assert parameter(Decimal)["schema"] == DECIMAL
-    content = body(dict[str, Decimal])["requestBody"]["content"]
+    content = body(Annotated[dict[str, Decimal], Body(form=True)])["requestBody"]["content"]
     kinds = {kind: each["schema"]["additionalProperties"] for kind, each in content.items()}
     assert kinds == {
         "application/json": {"anyOf": [DECIMAL, {"type": "number"}]},

@@ -7,16 +7,19 @@ from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal, NewType, TypedDict, cast
 from uuid import UUID
 
+import attrs
 import msgspec
 import pytest
 
 from hump_trio import (
+    Body,
     Cookie,
     Header,
     Hump,
     Query,
     Request,
     RouteError,
+    UploadFile,
     json_text,
 )
 from hump_trio.json_text import StandardJson
@@ -195,6 +198,43 @@ def test_a_class_within_a_function_is_found_by_no_name() -> None:
             Hump().post("/")(handler)
 
 
+class Model:
+    """What a model of pydantic's looks like."""
+
+    @classmethod
+    def model_validate_json(cls, text: bytes) -> None:
+        """Make one of a text."""
+
+
+@attrs.define
+class Attributes:
+    """A class of attrs'."""
+
+    name: str
+    admin: bool = attrs.field(default=False, init=False)
+
+
+@dataclass
+class HoldsAttributes:
+    """A body that holds one."""
+
+    inner: Attributes
+
+
+@dataclass
+class HoldsItems:
+    """A body that no form can be."""
+
+    items: list[Item]
+
+
+@dataclass
+class HasBody:
+    """A class of query values with one that is none."""
+
+    it: Annotated[int, Body()]
+
+
 async def two_bodies(a: Item, b: Place) -> None:
     """Ask for more than there is."""
 
@@ -254,6 +294,34 @@ REFUSED: list[tuple[Any, str, str, str]] = [
     (taking(int | None, Cookie()), "/{value}", "GET", "Annotated[int | None, Cookie()] = ...`"),
     (taking(Literal["a"], "b"), "/", "GET", "doesn't take its default"),
     (taking(Item, None), "/", "POST", "doesn't take its default, None"),
+    (taking(Annotated[int, Body]), "/", "POST", "lacks its parentheses: write Body()"),
+    (taking(Annotated[int, Body()]), "/", "GET", "that is a body, which a GET has none of"),
+    (taking(Annotated[int, Body()]), "/{value}", "POST", "is in the path: drop the Body()"),
+    (taking(Annotated[bytes, Body()]), "/", "POST", "the body as it came is request.body"),
+    (taking(Annotated[Request, Body()]), "/", "POST", "that is the request: drop the Body()"),
+    (
+        taking(Annotated[list[UploadFile], Body()]),
+        "/",
+        "POST",
+        "that is a file of a form: drop the Body()",
+    ),
+    (taking(Annotated[int, Body(form=True)]), "/", "POST", "the texts of a form can't become"),
+    (taking(Annotated[HoldsItems, Body(form=True)]), "/", "POST", "no text is read as list["),
+    (taking(Item, Body()), "/", "POST", "as in `value: Annotated[Item, Body()] = ...`"),
+    (taking(Annotated[HasBody, Query()]), "/", "GET", "'value.it' that can't be the body"),
+    (taking(Annotated[Foreign, Body()]), "/", "POST", "JSON has nothing for a Foreign"),
+    (
+        taking(Model),
+        "/",
+        "POST",
+        "a dataclass, a msgspec.Struct, a TypedDict or a dict; a pydantic",
+    ),
+    (taking(Model), "/", "POST", "`Model.model_validate_json(request.body)`, with the Request"),
+    (taking(list[Model]), "/", "POST", "Model.model_validate_json(request.body)"),
+    (taking(Annotated[Model, Body()]), "/", "POST", "Model.model_validate_json(request.body)"),
+    (taking(Attributes | None), "/", "POST", "an attrs class is `Attributes(**request.json())`"),
+    (taking(Annotated[Attributes, Body()]), "/", "POST", "JSON has nothing for a Attributes: a"),
+    (taking(HoldsAttributes), "/", "POST", "an attrs class is `Attributes(**request.json())`"),
 ]
 
 

@@ -309,7 +309,7 @@ async def two_bodies(a: UploadFile, note: Note, other: Note) -> None:
         (timeout(5)(generate), "POST", r"generate takes a file and has a yield"),
         (set_of, "POST", r"'a' that can't be taken from the upload: write UploadFile"),
         (file_or_text, "POST", r"'a' that can't be taken from the upload: write UploadFile"),
-        (nested, "POST", r"'note' that can't be taken from the body: the texts beside"),
+        (nested, "POST", r"'note' that can't be taken from the body: the texts of a form can't"),
         (rated, "POST", r"clients could set Rated\.stars"),
         (two_bodies, "POST", r"'other' that is a second body beside 'note'"),
         (one, "GET", r"'a' that is a body, which a GET has none of"),

@@ -1,11 +1,11 @@
 """Handlers whose annotations are data, so that a table can hold them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 
-from hump_trio import Hump
+from hump_trio import Body, Hump
 from hump_trio.testing import client
 
 FORM = "application/x-www-form-urlencoded"
@@ -26,6 +26,11 @@ def taking(annotation: Any, default: Any = ..., *, name: str = "value") -> Calla
     exec(f"async def handler({name}{annotated}{given}): return repr({name})", names)
     handler: Callable[..., Any] = names["handler"]
     return handler
+
+
+def form_of(annotation: Any) -> Any:
+    """Return the annotation of a body that may be a urlencoded form."""
+    return Annotated[annotation, Body(form=True)]
 
 
 async def ask(

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from hump_trio.annotations import item_types, kinds_of
-from hump_trio.body_values import FORM_TYPE, JSON_TYPE, form_reader
+from hump_trio.body_values import FORM_TYPE, JSON_TYPE
 from hump_trio.openapi.schemas import BINARY, Schemas
 from hump_trio.response import BYTES_TYPE
 from hump_trio.routing import Route
@@ -91,7 +91,7 @@ def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, A
         return {"required": required, "content": {MULTIPART_TYPE: {"schema": schema}}}
     if body is not None:
         content = {JSON_TYPE: {"schema": schemas.of(body.annotation)}}
-        if form_reader(body.annotation) is not None:
+        if body.form:
             content[FORM_TYPE] = {"schema": schemas.of(body.annotation, text=True)}
         return {"required": body.required, "content": content}
     if route.stream and not {"POST", "PUT", "PATCH"}.isdisjoint(route.methods):
