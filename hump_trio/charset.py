@@ -1,10 +1,10 @@
-"""Bytes to text, by the charset that a content type names."""
+"""Text and bytes, by the charset that a content type names."""
 
 import re
 
 from hump_trio.exceptions import HttpException
 
-__all__ = ["decode_text"]
+__all__ = ["check_text_type", "decode_text", "other_charset"]
 
 CHARSET = re.compile(r";[ \t]*charset=\"?([^\s;\"]+)", re.IGNORECASE)
 # What forms and APIs send; codecs that can be made slow, or that aren't text, stay out.
@@ -30,3 +30,24 @@ def decode_text(data: bytes | bytearray, content_type: str, what: str) -> str:
         return data.decode(charset)
     except UnicodeDecodeError as error:
         raise HttpException(400, f"the {what} is not {charset}") from error
+
+
+def check_text_type(content_type: str) -> None:
+    """Refuse a content type that text isn't sent in, since that goes out as UTF-8.
+
+    Raises:
+        ValueError: It names another charset; with what to write instead.
+    """
+    charset = other_charset(content_type)
+    if charset:
+        raise ValueError(
+            f"text is sent as UTF-8, not as {charset}: leave the charset out, or give bytes, as in"
+            f" text.encode({charset!r})"
+        )
+
+
+def other_charset(content_type: str) -> str:
+    """Return the charset that a content type names, in lower case; empty for UTF-8, or none."""
+    found = CHARSET.search(content_type)
+    charset = found[1].lower() if found else ""
+    return "" if charset in {"utf-8", "utf8"} else charset

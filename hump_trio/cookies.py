@@ -50,7 +50,7 @@ class CookieAttributes(TypedDict, total=False):
 
 
 def parse_cookies(values: Iterable[str]) -> dict[str, str]:
-    """Return names and values of every cookie sent; what isn't a pair is skipped.
+    """Return names and values of every cookie sent, read as UTF-8; what isn't a pair is skipped.
 
     Of two cookies with one name the first counts: user agents put the one with the more
     specific path first (RFC 6265 section 5.4).
@@ -62,10 +62,23 @@ def parse_cookies(values: Iterable[str]) -> dict[str, str]:
             name, content = name.strip(" \t"), content.strip(" \t")
             if not equals or not name:
                 continue
+            if not pair.isascii():
+                name, content = from_utf8(name), from_utf8(content)
             if len(content) >= 2 and content[0] == content[-1] == '"':
                 content = content[1:-1]
             cookies.setdefault(name, content)
     return cookies
+
+
+def from_utf8(text: str) -> str:
+    """Return the text that some bytes of a field are, which were read as ISO 8859-1.
+
+    Scripts set cookies in UTF-8. What isn't UTF-8 stays as it is.
+    """
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 def encode_cookie(

@@ -19,6 +19,8 @@ __all__ = ["Event", "EventStream"]
 
 # What ends a line, and nothing else does: not what `str.splitlines` takes besides.
 LINE_END = re.compile(r"\r\n|\r|\n")
+# What comes back in a header field as it was sent.
+ID = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 COMMENT = ":\n\n"
 END = object()
 
@@ -30,12 +32,14 @@ class Event:
     Args:
         data: Text, of any lines, or anything that has a JSON form.
         event: The type that the page listens for; ``message`` if it isn't told.
-        id: What the browser sends as ``Last-Event-ID`` when it comes back.
+        id: What the browser sends as ``Last-Event-ID`` when it comes back: ASCII, without blanks
+            at its ends; `urllib.parse.quote` the rest.
         retry: Milliseconds that the browser waits from now on before it comes back.
 
     Raises:
         TypeError: The type or the id isn't text.
-        ValueError: They hold a line end, the id a NUL, or ``retry`` isn't a whole number.
+        ValueError: The type has more than one line, the id can't be a header's value, or ``retry``
+            isn't a whole number.
     """
 
     data: Any
@@ -44,11 +48,16 @@ class Event:
     retry: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value, bad in (("event", self.event, "\r\n"), ("id", self.id, "\r\n\0")):
+        for name, value in (("event", self.event), ("id", self.id)):
             if not isinstance(value, str | None):
                 raise TypeError(f"an event's {name} is text, not {value!r:.80}")
-            if value is not None and any(each in value for each in bad):
-                raise ValueError(f"an event's {name} is one line without NUL, not {value!r:.80}")
+        if self.event is not None and LINE_END.search(self.event):
+            raise ValueError(f"an event's type is one line, not {self.event!r:.80}")
+        if self.id is not None and not ID.fullmatch(self.id):
+            raise ValueError(
+                "an event's id comes back as a header: it is ASCII without blanks at its ends, not"
+                f" {self.id!r:.80}; write urllib.parse.quote(id), and unquote() what comes back"
+            )
         check_retry(self.retry)
 
     def encode(self) -> str:

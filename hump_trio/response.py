@@ -9,6 +9,7 @@ from http import HTTPStatus
 from inspect import isasyncgenfunction, isawaitable
 from typing import Any, ClassVar, TypeAlias, Unpack
 
+from hump_trio.charset import check_text_type
 from hump_trio.cookies import CookieAttributes, encode_cookie, needs_secure
 from hump_trio.exceptions import BindingError, HttpException, HttpParserError, phrase_of
 from hump_trio.headers import Headers
@@ -73,7 +74,8 @@ class Response:
 
     Raises:
         TypeError: The body is something else.
-        ValueError: The status is not a final one, or a field can't be sent.
+        ValueError: The status is not a final one, a field can't be sent, or the body is text and
+            the content type names another charset than UTF-8.
     """
 
     body: Body
@@ -98,7 +100,10 @@ class Response:
         if not isinstance(self.headers, Headers):
             self.headers = Headers(self.headers)
         body = self.body
-        if body is None or isinstance(body, str | bytes):
+        if body is None or isinstance(body, bytes):
+            return
+        if isinstance(body, str):
+            check_text_type(self.headers.get("content-type", ""))
             return
         if isinstance(body, bytearray | memoryview):
             self.body = bytes(body)

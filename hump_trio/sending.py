@@ -6,6 +6,7 @@ from typing import cast
 
 import trio
 
+from hump_trio.charset import check_text_type
 from hump_trio.connection import Connection, Phase
 from hump_trio.converted_body import ConvertedBody, part_bytes
 from hump_trio.failures import is_failure, leaves_of
@@ -101,9 +102,15 @@ class Sender:
         await self._connection.write(data)
 
     def set_default_type(self, part: bytes | str) -> None:
-        """Take the content type from the first part, if the response names none."""
-        kind = TEXT_TYPE if isinstance(part, str) else BYTES_TYPE
-        self._response.headers.setdefault("content-type", kind)
+        """Take the content type from the first part, if the response names none.
+
+        Raises:
+            ValueError: The part is text, and the type names another charset than UTF-8.
+        """
+        headers = self._response.headers
+        headers.setdefault("content-type", TEXT_TYPE if isinstance(part, str) else BYTES_TYPE)
+        if isinstance(part, str):
+            check_text_type(headers.get("content-type", ""))
 
     async def _send_produced(self, producer: Producer) -> bool:
         """Have a body sent by its function, which is over when that returns."""
@@ -240,7 +247,8 @@ class Parts:
             trio.BrokenResourceError: The peer has gone.
             trio.ClosedResourceError: The answer is over.
             TypeError: The part is neither text nor bytes.
-            ValueError: The body is longer than its Content-Length.
+            ValueError: The body is longer than its Content-Length, or begins with text in another
+                charset than UTF-8.
         """
         data = part_bytes(part)
         await trio.lowlevel.checkpoint()

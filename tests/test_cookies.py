@@ -47,10 +47,16 @@ def test_what_a_user_agent_sends_comes_back(pairs: list[tuple[str, str]]) -> Non
         ("a=%20", {"a": "%20"}),
         ("bad; a=1", {"a": "1"}),
         ("A=1; a=2", {"A": "1", "a": "2"}),
+        ("ü=größer €; b=1".encode().decode("latin-1"), {"ü": "größer €", "b": "1"}),
+        ("a=gr\xf6\xdfer; b=\xc3\xbc", {"a": "gr\xf6\xdfer", "b": "ü"}),
+        ('a="€"', {"a": "€"}),
     ],
 )
 def test_corners(field: str, cookies: dict[str, str]) -> None:
-    """What isn't a pair is skipped, blanks and one pair of quotes go, nothing is decoded."""
+    """What isn't a pair is skipped, blanks and one pair of quotes go, escapes stay.
+
+    What a script has set in UTF-8 is read so, where it can be.
+    """
     assert parse_cookies([field]) == cookies
 
 

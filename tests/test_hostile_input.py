@@ -15,7 +15,7 @@ MALFORMED: list[tuple[str, bytes, int]] = [
     ("request-line", b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("http09", b"GET /\r\n\r\n", 400),
     ("http2-preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-    ("unknown-version", b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
+    ("unknown-version", b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
     ("tls-hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     ("header-name", request("GET", "/", "X(Y): z"), 400),
     ("control-byte", request("GET", "/", "X: \x01"), 400),

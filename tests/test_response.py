@@ -80,6 +80,35 @@ def test_a_content_type_of_ones_own() -> None:
         assert response.headers.get_all("content-type") == ["a/b"]
 
 
+@pytest.mark.parametrize("charset", ["iso-8859-1", "ISO-8859-1", '"utf-16"', "us-ascii", "x-own"])
+def test_text_in_another_charset(charset: str) -> None:
+    """It goes out as UTF-8, which the type must not belie: refused where it is set, or changed.
+
+    Bytes are sent as they are.
+    """
+    headers = {"content-type": f"text/plain; charset={charset}"}
+    with pytest.raises(ValueError, match=r"or give bytes, as in text\.encode\('"):
+        Response("größer", headers=headers)
+    with pytest.raises(ValueError, match="text is sent as UTF-8"):
+        HtmlResponse("größer", headers=headers)
+    response = Response("größer")
+    response.headers["content-type"] = headers["content-type"]
+    with pytest.raises(ValueError, match="text is sent as UTF-8"):
+        response.settle()
+    data = "größer".encode("latin-1")
+    response = Response(data, headers=headers)
+    response.settle()
+    assert (response.body, response.headers["content-type"]) == (data, headers["content-type"])
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "utf8", '"utf-8"'])
+def test_text_in_utf8(charset: str) -> None:
+    """Its name may be written as one likes."""
+    response = Response("größer", headers={"content-type": f"text/plain;charset={charset}"})
+    response.settle()
+    assert response.body == "größer".encode()
+
+
 def test_headers_are_a_copy() -> None:
     """What a response was made of can be used again."""
     fields = Headers({"a": "1"})

@@ -8,7 +8,16 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import HttpException, Hump, Request, Response, Timeouts
+from hump_trio import (
+    Compression,
+    HttpException,
+    Hump,
+    Request,
+    Response,
+    Send,
+    StreamResponse,
+    Timeouts,
+)
 from hump_trio.testing import connect
 from tests.wire import (
     HELD_BYTES,
@@ -154,6 +163,39 @@ async def test_a_part_that_is_neither_text_nor_bytes_is_a_500(
     [answer] = await ask(app_of(lambda: Parts(part)), request())
     assert answer.status == 500
     assert type(part).__name__ in caplog.text
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("kind", ["iterated", "produced"])
+async def test_text_in_another_charset_is_a_500(
+    kind: str, compressed: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would go out as UTF-8, which the type belies; bytes of it are sent as they are."""
+    app, headers = Hump(), {"content-type": "text/plain; charset=iso-8859-1"}
+    if compressed:
+        app.middleware(Compression())
+
+    async def parts(*of: str | bytes) -> AsyncIterator[str | bytes]:
+        for part in of:
+            yield part
+
+    @app.get("/{what}")
+    async def index(what: str) -> Response:
+        part: str | bytes = "größer" if what == "text" else "größer".encode("latin-1")
+
+        async def produce(send: Send) -> None:
+            await send(part)
+
+        if kind == "produced":
+            return StreamResponse(produce, headers=headers)
+        return Response(parts(part), headers=headers)
+
+    asking = ("Accept-Encoding: gzip",)
+    [text] = await ask(app, request("GET", "/text", *asking))
+    [data] = await ask(app, request("GET", "/bytes", *asking))
+    assert (text.status, data.status) == (500, 200)
+    assert data.body == "größer".encode("latin-1")
+    assert "text is sent as UTF-8, not as iso-8859-1" in caplog.text
 
 
 async def test_an_error_after_the_first_part_resets_and_is_logged_once(

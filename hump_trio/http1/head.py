@@ -53,7 +53,7 @@ class RequestLine:
         raw_path: The path with its escapes.
         query_string: What follows the first ``?``.
         authority: Of an absolute- or authority-form target; else None.
-        version: ``"1.1"`` or ``"1.0"``.
+        version: ``"1.1"``, also for a higher minor (RFC 9110 section 2.5), or ``"1.0"``.
     """
 
     method: str
@@ -173,9 +173,12 @@ def parse_request_line(text: str, target_bytes: int) -> RequestLine:
     usual = protocol == "HTTP/1.1"
     if not known or not TARGET.fullmatch(target) or not (usual or VERSION.fullmatch(protocol)):
         raise HttpParserError(400, "a malformed request line")
-    version = protocol[5:]
-    if version != "1.1" and version != "1.0":
-        raise HttpParserError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+    version = "1.1"
+    if not usual:
+        if protocol[5] != "1":
+            raise HttpParserError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        if protocol[7] == "0":
+            version = "1.0"
     if len(target) > target_bytes:
         raise HttpParserError(414, "the request target is too long")
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
+from hump_trio.charset import other_charset
 from hump_trio.content_coding import rank_codings
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
@@ -98,7 +99,10 @@ class Compression:
         length = headers.get("content-length", "")
         if isinstance(body, bytes) and (body or request.method != "HEAD"):
             length = str(len(body))
-        late = "content-type" not in headers and not isinstance(body, bytes) and not length
+        streamed = not isinstance(body, bytes)
+        late = "content-type" not in headers and streamed and not length
+        if streamed and other_charset(headers.get("content-type", "")):
+            return False  # text of it is for the server to refuse
         return (
             response.status not in {204, 205}
             and (late or PLAIN_KINDS.fullmatch(kind) is not None)

@@ -17,7 +17,7 @@ __all__ = ["Cors"]
 # As browsers write it: in lower case, an ASCII host, no path, and no port that goes without saying.
 ORIGIN = re.compile(
     r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://"
-    r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+    r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 

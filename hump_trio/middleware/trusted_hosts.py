@@ -11,16 +11,18 @@ from hump_trio.response import Response
 
 __all__ = ["TrustedHosts"]
 
-PATTERN = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+# A dot at the end says that the name is a whole one, which it is anyway.
+PATTERN = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]")
 
-HOST = re.compile(r"([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]*)?")
+HOST = re.compile(r"(?:([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?|(\[[0-9a-f:.]+\]))(?::[0-9]*)?")
 
 
 class TrustedHosts:
     """Refuses requests for other hosts than the app's own: 421.
 
     A client can name any host it likes, and links or caches made of that name lead elsewhere.
-    Names are compared without port, in any case. 421 and not 400, since nothing is malformed.
+    Names are compared without port and dot at the end, in any case. 421 and not 400, since nothing
+    is malformed.
 
     Args:
         hosts: Names and addresses without port (IPv6 in brackets); ``*.example.com`` is every
@@ -43,6 +45,7 @@ class TrustedHosts:
                 )
         if not names:
             raise ValueError("hosts is empty: nobody would be answered")
+        names = [name.removesuffix(".") for name in names]
         self._names = frozenset(name for name in names if name[0] != "*")
         self._suffixes = tuple(name[1:] for name in names if name[0] == "*")
 
@@ -53,7 +56,7 @@ class TrustedHosts:
             HttpException: 421, it is for another one.
         """
         found = HOST.fullmatch(request.host.lower())
-        host = "" if found is None else found[1]
+        host = "" if found is None else found[1] or found[2]
         if host not in self._names and not host.endswith(self._suffixes):
             raise HttpException(421, "this host is not served here")
         return await call_next(request)

@@ -25,7 +25,7 @@ METHOD = "9110 9.1: a method is any token, known or not"
 SPACES = "9112 3: one SP between the parts; splitting at any blank is what smugglers hope for"
 NO_VERSION = "9112 3: a request line has a version"
 VERSION = "9110 15.6.6: 505 for a major version not spoken"
-MINOR = "9110 6.2 lets 1.2 be read as 1.1; there is no such version, so it is refused"
+MINOR = "9110 2.5: a higher minor is processed as the highest one known, and said to be that"
 FRAGMENT = "9110 7.1: a target has no fragment"
 ORIGIN = "9112 3.2.1: origin-form begins with a slash"
 ASTERISK = "9112 3.2.4: asterisk-form is for OPTIONS alone"
@@ -72,7 +72,8 @@ DISAGREEMENTS = {
     "line-two-spaces-late": Row("agrees", "takes", SPACES),
     "line-http09": Row("agrees", "takes", NO_VERSION),
     "line-version-09": Row("takes", "takes", VERSION),
-    "line-version-12": Row("takes", "agrees", MINOR),
+    "line-version-12": Row("differs", "refuses", MINOR),
+    "line-version-19": Row("differs", "refuses", MINOR),
     "line-version-20": Row("takes", "takes", VERSION),
     "line-version-30": Row("takes", "agrees", VERSION),
     "line-target-fragment": Row("takes", "takes", FRAGMENT),

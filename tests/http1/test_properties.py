@@ -91,7 +91,9 @@ def test_nobody_frames_a_first_request_otherwise(stream: bytes) -> None:
     mine = ours(stream).messages[:1]
     for stranger in (h11_reading(stream), httptools_reading(stream)):
         for theirs in stranger.messages[: len(mine)]:
-            assert theirs[:3] == mine[0][:3]
+            assert theirs[:2] == mine[0][:2]
+            # A higher minor version is read as 1.1 here (RFC 9110 section 2.5).
+            assert min(theirs[2], b"1.1") == mine[0][2]
             assert theirs.body == mine[0].body
 
 

@@ -54,6 +54,7 @@ def cors_fields(response: Any) -> dict[str, str]:
             },
         ),
         ({"origins": [SHOP], "credentials": True}, "https://evil.example", {"vary": "Origin"}),
+        ({"origins": [f"{SHOP}."]}, f"{SHOP}.", {ALLOWED: f"{SHOP}."}),
         ({"origins": ["chrome-extension://abc"]}, "chrome-extension://abc", {}),
         ({"origins": ["http://[::1]:8080"]}, "http://[::1]:8080", {ALLOWED: "http://[::1]:8080"}),
     ],

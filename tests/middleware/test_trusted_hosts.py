@@ -10,7 +10,17 @@ from hump_trio.testing import connect
 from tests.middleware.onion import a_request, check_cancelled_handler, pass_through
 from tests.wire import parse_answers, read_to_end
 
-HOSTS = TrustedHosts(["example.com", "*.Shop.example", "127.0.0.1", "[::1]", "localhost"])
+HOSTS = TrustedHosts(
+    [
+        "example.com",
+        "*.Shop.example",
+        "127.0.0.1",
+        "[::1]",
+        "localhost",
+        "www.rooted.example.",
+        "*.under.example.",
+    ]
+)
 
 
 @pytest.mark.parametrize(
@@ -26,10 +36,16 @@ HOSTS = TrustedHosts(["example.com", "*.Shop.example", "127.0.0.1", "[::1]", "lo
         "[::1]",
         "[::1]:8342",
         "localhost",
+        "example.com.",
+        "example.com.:8342",
+        "a.shop.example.",
+        "www.rooted.example",
+        "www.rooted.example.",
+        "a.under.example",
     ],
 )
 async def test_its_own(host: str) -> None:
-    """In any case, with and without a port."""
+    """In any case, with and without a port, and a dot that says that it is a whole name."""
     assert (await pass_through(HOSTS, a_request(host=host))).status == 200
 
 
@@ -40,7 +56,6 @@ async def test_its_own(host: str) -> None:
         ":80",
         "example.org",
         "www.example.com",
-        "example.com.",
         "example.com.evil.example",
         "evil-example.com",
         "shop.example",
@@ -59,6 +74,9 @@ async def test_its_own(host: str) -> None:
         "example.com@evil.example",
         "example.com:80@evil.example",
         "*.shop.example.",
+        "example.com..",
+        ".",
+        "[::1].",
         "localhost%00",
     ],
 )
