@@ -1,0 +1,1 @@
+"""Clients that strangers' generators make of a document, used against the server."""
