@@ -1,5 +1,6 @@
 """Listening sockets at work: accepting only while there is room."""
 
+import math
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -18,7 +19,8 @@ __all__ = ["SocketListener", "raise_descriptor_limit"]
 # Out of descriptors or memory, the connection waits in the backlog (accept(2)); trying again
 # at once would only burn the processor.
 STARVED_PAUSE_SECONDS = 0.1
-# Descriptors for files, logs and the like, beside those of connections.
+# Descriptors for logs, databases and the like, and for files that are opened between two sweeps of
+# the watchdog, beside those of connections and files.
 SPARE_DESCRIPTORS = 64
 # How many are accepted before others have their turn. With 64 those who are connected wait five
 # times as long in a flood of connections, and one costs 3 % less.
@@ -35,6 +37,8 @@ class SocketListener(trio.abc.Listener[Transport]):
         wait_room: Waits until one more connection is welcome; returns how many are.
         adopt: Takes the connections that came together with one that is accepted, and those that
             are in the backlog when the listener closes: closing the socket would reset them.
+        make_room: Closes a connection that nobody misses, if there is one, where the system has no
+            descriptor left; and waits until there may be one, or for some seconds.
         readiness: Watches the connections, where the system has such a thing.
         proxies: As of `Sockets.proxy_protocol`: whose connections begin with a PROXY header.
         secure: Returns the server's end of TLS over a transport; None: it isn't spoken here.
@@ -45,6 +49,7 @@ class SocketListener(trio.abc.Listener[Transport]):
         bound: BoundSocket,
         wait_room: Callable[[], Awaitable[int]],
         adopt: Callable[[Transport], None],
+        make_room: Callable[[float], Awaitable[None]] = trio.sleep,
         readiness: Readiness | None = None,
         proxies: Sequence[str] = (),
         secure: Callable[[Transport], Transport] | None = None,
@@ -57,6 +62,7 @@ class SocketListener(trio.abc.Listener[Transport]):
         self._secure = secure
         self._wait_room = wait_room
         self._adopt = adopt
+        self._make_room = make_room
         self._readiness = readiness
         self._buffer = memoryview(bytearray(RECEIVE_BYTES))
         self._starved = False
@@ -69,8 +75,8 @@ class SocketListener(trio.abc.Listener[Transport]):
     async def accept(self) -> Transport:
         """Wait for a connection and for room for it.
 
-        Out of descriptors or memory, accepting pauses until there is some again; that is logged
-        once.
+        Out of descriptors or memory, the connection that has been silent longest is closed, or
+        accepting pauses until there is some again; that is logged once.
 
         Cancellation: a checkpoint; no connection is lost if cancelled here.
         """
@@ -83,7 +89,7 @@ class SocketListener(trio.abc.Listener[Transport]):
                 if not self._starved:
                     logger.error("accepting pauses: %s", error)
                 self._starved = True
-                await trio.sleep(STARVED_PAUSE_SECONDS)
+                await self._make_room(STARVED_PAUSE_SECONDS)
                 continue
             if transport is not None:
                 self._starved = False
@@ -156,16 +162,14 @@ def is_within(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def raise_descriptor_limit(connections: int) -> int:
-    """Raise the soft limit of descriptors to the hard one; return how many connections fit."""
+def raise_descriptor_limit() -> float:
+    """Raise the soft limit of descriptors to the hard one; return how many clients may have."""
     try:
         import resource
     except ImportError:
-        return connections
+        return math.inf
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    if soft == resource.RLIM_INFINITY:
-        return connections
-    return max(min(connections, soft - SPARE_DESCRIPTORS), 1)
+    return math.inf if soft == resource.RLIM_INFINITY else soft - SPARE_DESCRIPTORS

@@ -17,6 +17,7 @@ from typing import Any
 import trio
 
 from hump_trio.exceptions import OverloadError
+from hump_trio.open_files import OPEN_FILES
 from hump_trio.threads import FILES
 
 __all__ = ["OpenedFile", "is_inner_name", "open_file"]
@@ -110,6 +111,7 @@ class OpenedFile:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        OPEN_FILES.add()
         self._abandoned = False  # to a thread that may still be reading
         try:
             self.status: os.stat_result = os.fstat(descriptor)
@@ -174,6 +176,7 @@ class OpenedFile:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+            OPEN_FILES.remove()
 
     __del__ = _close  # of an answer that was thrown away, and of what was abandoned to a thread
 

@@ -18,6 +18,7 @@ from hump_trio.exceptions import HumpError
 from hump_trio.failures import is_failure, split_failures
 from hump_trio.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.loggers import logger
+from hump_trio.open_files import OPEN_FILES
 from hump_trio.readiness import open_readiness
 from hump_trio.routing import name_of
 from hump_trio.server_state import ServerState
@@ -54,14 +55,14 @@ class Server:
         self.state = state
         self.draining: bool = False
         self.console: Console = Console()
-        self._watchdog = Watchdog(state.timeouts.disconnect_poll)
+        self._watchdog = Watchdog(state.timeouts.disconnect_poll, self._connection_limit)
         self._asked = trio.Event()
         self._readiness = open_readiness()
         self._drain = trio.Event()
         self._alive = False  # whether the lifespan was entered
         self._notifies = False  # whether the service manager hears of this process from here
         self._serving = trio.Event()
-        self._limit = raise_descriptor_limit(state.limits.connections)
+        self._descriptor_count = raise_descriptor_limit()
         self._accepting: trio.CancelScope | None = None
         self._connections: trio.Nursery | None = None
         self._compartment: Compartment | None = None
@@ -93,10 +94,11 @@ class Server:
         return [
             SocketListener(
                 each,
-                partial(self._watchdog.wait_room, self._limit)
+                self._watchdog.wait_room
                 if each.turns is None
                 else partial(self._wait_turn, each.turns),
                 self._adopt,
+                self._watchdog.make_room,
                 self._readiness,
                 sockets.proxy_protocol,
                 secure if each.over_tcp and each.bind.scheme != "http" else None,
@@ -107,7 +109,12 @@ class Server:
     async def _wait_turn(self, turns: Turns) -> int:
         """Wait as long as other processes are first and there is no room; return how much is."""
         welcome = await turns.wait(len(self._watchdog.connections))
-        return min(await self._watchdog.wait_room(self._limit), welcome)
+        return min(await self._watchdog.wait_room(), welcome)
+
+    def _connection_limit(self) -> int:
+        """Return how many connections there may be: each open file has the descriptor of one."""
+        left_count = self._descriptor_count - OPEN_FILES.count
+        return max(int(min(self.state.limits.connections, left_count)), 1)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run a function in the background, until it ends or a shutdown has waited long enough.

@@ -24,8 +24,9 @@ class Limits:
             forms fit, uploads ask for more. Past it 413.
         buffered_bytes: All request bodies held for handlers at one time, and what forms with
             files hold in memory. 256 MiB: a small machine survives. Past it 503.
-        connections: Open connections. 10,000, and never more than the descriptors allow. At the
-            limit the connection idle for longest makes room, or accepting waits.
+        connections: Open connections. 10,000, and never more than the descriptors allow, of which
+            a file that is being sent or uploaded takes one too. At the limit the connection idle
+            for longest makes room, or accepting waits.
         requests: Requests being handled at one time. None: no limit. Past it 503.
         form_parts: Fields of a urlencoded form, or fields and files of one with files. 1,000:
             more than any page has. Past it 400 or 413.

@@ -12,6 +12,7 @@ from typing import Self
 
 import trio
 
+from hump_trio.open_files import OPEN_FILES
 from hump_trio.room import DiskRoom, Room
 from hump_trio.threads import CLOSING, SPOOLS
 
@@ -76,6 +77,7 @@ class UnnamedFile:
         try:
             if self._file is None:
                 self._file = open_unnamed()
+                OPEN_FILES.add()
             yield self._file
         finally:
             self.let_go()
@@ -89,6 +91,7 @@ class UnnamedFile:
             if self._file is not None:
                 with suppress(OSError):  # of writing what nobody wants any more
                     self._file.close()
+                OPEN_FILES.remove()
             self._room.give_back(self._taken_bytes)
 
 

@@ -1,6 +1,9 @@
 """The connections of a server, swept for deadlines that have passed."""
 
 import math
+from collections import deque
+from collections.abc import Callable
+from operator import attrgetter
 
 import trio
 
@@ -11,6 +14,8 @@ __all__ = ["SWEEP_SECONDS", "Watchdog"]
 # How late a coarse deadline may be noticed: unnoticed by people, and 40,000 idle connections cost
 # less than 1 % of a core.
 SWEEP_SECONDS = 0.25
+
+silence_of = attrgetter("silent_since")
 
 
 class Watchdog:
@@ -26,11 +31,19 @@ class Watchdog:
     Args:
         disconnect_poll: Seconds between two looks for clients that have gone. Deadlines are
             looked at in every sweep, however rarely that is.
+        limit: Tells how many connections there may be, which is less where files are open.
     """
 
-    def __init__(self, disconnect_poll: float = SWEEP_SECONDS) -> None:
+    def __init__(
+        self, disconnect_poll: float = SWEEP_SECONDS, limit: Callable[[], int] = lambda: 10_000
+    ) -> None:
         self._disconnect_poll = disconnect_poll
+        self._limit = limit
         self.connections: set[Connection] = set()
+        # Since when connections have been silent, the longest first, as they were when room was
+        # first needed after a sweep: to look at ten thousand takes milliseconds.
+        self._silent: deque[tuple[float, Connection]] | None = None
+        self._evicted: list[Connection] = []  # since that sweep
         self._late_seconds = 0.0  # of sweeps, as far as nobody was given them back
         self._changed = trio.lowlevel.ParkingLot()
 
@@ -65,6 +78,9 @@ class Watchdog:
             if looking:
                 last_look = now
             self._look(now, looking=looking)
+            self._silent = None
+            self._evicted.clear()
+            self._evict(len(self.connections) - self._limit())  # files have taken their place
             self._changed.unpark_all()
 
     def _look(self, now: float, *, looking: bool) -> None:
@@ -78,19 +94,51 @@ class Watchdog:
             if looking and (phase is Phase.HANDLER or phase is Phase.SEND):
                 connection.look_for_peer(now)
 
-    async def wait_room(self, limit: int) -> int:
+    def _evict(self, count: int) -> None:
+        """Close so many connections, those that have been silent longest, if there are so many.
+
+        Those that were just evicted, and haven't gone yet, are among them.
+        """
+        leaving = [each for each in self._evicted if each in self.connections]
+        count -= sum(each.expired is not None for each in leaving)
+        if count <= 0:
+            return
+        now = trio.current_time()
+        if self._silent is None:
+            silent = [each for each in self.connections if each.is_silent(now)]
+            silent.sort(key=silence_of)
+            self._silent = deque((each.silent_since, each) for each in silent)
+        while count > 0 and self._silent:
+            since, connection = self._silent.popleft()
+            unchanged = connection.silent_since == since and connection in self.connections
+            if unchanged and connection.is_silent(now):
+                connection.evict()
+                self._evicted.append(connection)
+                count -= 1
+
+    async def wait_room(self) -> int:
         """Wait until there are fewer connections than the limit, and return how many fewer.
 
         The connection that has been silent longest is closed to make room; where none is, the
-        first one to become so or to end does. A checkpoint only if there is no room.
+        first one to become so, which a sweep finds, or to end does. A checkpoint only if there is
+        no room.
         """
-        while len(self.connections) >= limit:
-            now = trio.current_time()
-            silent = [each for each in self.connections if each.is_silent(now)]
-            if silent:
-                min(silent, key=lambda each: each.silent_since).evict()
+        while (room := self._limit() - len(self.connections)) <= 0:
+            self._evict(1 - room)
             await self._changed.park()
-        return limit - len(self.connections)
+        return room
+
+    async def make_room(self, seconds: float) -> None:
+        """Close the connection that has been silent longest, and wait for the end of any.
+
+        A checkpoint.
+
+        Args:
+            seconds: How long it is waited for.
+        """
+        self._evict(1)
+        with trio.move_on_after(seconds):
+            await self._changed.park()
 
     async def wait_none(self) -> None:
         """Wait until there is no connection. A checkpoint only if there is one."""

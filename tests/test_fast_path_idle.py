@@ -60,7 +60,8 @@ class Room:
         table = RouteTable()
         table.add(Route(template="/", methods=("GET", "POST"), handler=hold))
         self.state = ServerState(Dispatcher(Hump(), table), Limits(), TIMEOUTS, None)
-        self.watchdog = Watchdog()
+        self.limit = 3
+        self.watchdog = Watchdog(limit=lambda: self.limit)
         self.connections: list[Connection] = []
         self.clients: list[MemoryTransport] = []
 
@@ -146,7 +147,8 @@ async def test_who_was_answered_last_stays(room: Room, autojump_clock: MockClock
     await room.ask(0)
     assert room.fresh() == [0]
     for left, leaving in ((2, {1, 2}), (1, {1, 2}), (0, {0})):
-        await room.watchdog.wait_room(left + 1)
+        room.limit = left + 1
+        await room.watchdog.wait_room()
         await wait_all_tasks_blocked()
         gone = {number for number, each in enumerate(room.clients) if each.readable()}
         assert len(gone) == 3 - left
@@ -159,7 +161,7 @@ async def test_one_of_many_that_were_answered_makes_room(
     """Whichever; the others are answered again."""
     await room.ask(0, 1, 2)
     assert room.fresh() == [0, 1, 2]
-    await room.watchdog.wait_room(3)
+    await room.watchdog.wait_room()
     await wait_all_tasks_blocked()
     left = [number for number, each in enumerate(room.clients) if not each.readable()]
     assert len(left) == 2

@@ -22,6 +22,7 @@ FLOORS = [
         "charset",
         "multipart",
         "threads",
+        "open_files",
         "room",
         "upload",
         "form",
@@ -249,6 +250,7 @@ def test_values_and_protocols_do_not_wait(module: str) -> None:
     allowed = {
         "request": {"trio"},
         "threads": {"trio", "os"},
+        "open_files": {"threading"},
         "room": {"threading"},
         "upload": {"trio", "threading", "os"},
     }
