@@ -194,12 +194,15 @@ class Hump(Router, Generic[S]):
             )
         self._running().start_soon(function, *args)
 
-    def url_for(self, name: str, **values: Any) -> str:
+    def url_for(self, name: str, /, **values: Any) -> str:
         """Return the path of a route, with the values of its parameters, e.g. ``/users/7``.
 
         Args:
-            name: The route's ``name``, or the name of its handler if only one path has that.
-            values: Of the path's parameters; they are escaped, and must be such as it takes.
+            name: The route's ``name``, or the name of its handler if only one path has that; with
+                what `include` was told to put before it, which may be left out where one path
+                alone has the rest.
+            values: Of the path's parameters; they are escaped, and must be such as it takes, and
+                without the segments ``.`` and ``..``, which clients resolve.
 
         Raises:
             RouteError: No route has the name, or several have.

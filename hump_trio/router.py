@@ -28,6 +28,7 @@ class Registration:
         handler: As of `Route`.
         options: Of `Route`, as far as they were given.
         layers: Of the routers that it came through, the outermost first.
+        space: As of `Route`.
     """
 
     template: str
@@ -35,6 +36,7 @@ class Registration:
     handler: Handler
     options: RouteOptions
     layers: tuple[Layer, ...] = ()
+    space: str = ""
 
     def build(self) -> Route:
         """Return the route; raises what that raises."""
@@ -43,22 +45,27 @@ class Registration:
             methods=self.methods,
             handler=self.handler,
             layers=self.layers,
+            space=self.space,
             **self.options,
         )
 
-    def below(self, prefix: str, options: RouterOptions, layer: Layer) -> "Registration":
+    def below(
+        self, prefix: str, options: RouterOptions, layer: Layer, space: str
+    ) -> "Registration":
         """Return what a router makes of it that includes its own.
 
         Args:
             prefix: Of that router.
             options: Of that router, for what was left open; see `join_options`.
             layer: Of the router that is included.
+            space: Goes before its name.
         """
         return replace(
             self,
             template=prefix + self.template,
             options=join_options(options, self.options),
             layers=(layer, *self.layers),
+            space=space + self.space,
         )
 
 
@@ -161,10 +168,15 @@ class Router:
         self.table.add(route)
         self._registrations.append(registration)
 
-    def include(self, router: "Router") -> None:
+    def include(self, router: "Router", *, name: str = "") -> None:
         """Take over the routes of a router, below the prefix of this one.
 
         Its middleware and exception handlers go with them, within those of this one.
+
+        Args:
+            router: Takes no more registrations from now on.
+            name: What its routes' names begin with here, and a dot, for `Hump.url_for`: so that
+                a router which is included in two places has two URLs for each.
 
         Raises:
             RouteError: A route of it is taken here, or doesn't fit below the prefix.
@@ -174,9 +186,14 @@ class Router:
         self.check_open()
         if not isinstance(router, Router) or router is self:
             raise TypeError(f"include takes another Router, not {router!r:.80}")
+        if not isinstance(name, str):
+            raise TypeError(f"a name is text, not {name!r:.80}")
         router.seal()
         for registration in router._registrations:
-            self._add(registration.below(self.prefix, self._options, router.layer))
+            below = registration.below(
+                self.prefix, self._options, router.layer, f"{name}." if name else ""
+            )
+            self._add(below)
 
     def static(
         self,

@@ -81,6 +81,7 @@ class Route:
         tags: What `Hump.openapi` groups it by.
         hidden: Whether `Hump.openapi` leaves it out.
         layers: Of the routers that it came through, the outermost first.
+        space: What `Router.include` puts before its name, with a dot at its end; or empty.
 
     Attributes:
         parameters: The names in the template, in order.
@@ -103,6 +104,7 @@ class Route:
     tags: Collection[str] = ()
     hidden: bool = False
     layers: tuple[Layer, ...] = ()
+    space: str = ""
     parameters: tuple[str, ...] = field(init=False)
     disconnect_grace: float = field(init=False)
 
@@ -153,6 +155,17 @@ def check_option(name: str, value: Any, kind: Any) -> None:
         raise RouteError(f"{name} must be a positive number or None, not {value!r}")
 
 
+def names_of(route: Route) -> tuple[str, ...]:
+    """Return the names that a route goes by: its own, if it has one, and its handler's."""
+    handler = route.space + name_of(route.handler)
+    return (route.space + route.name, handler) if route.name else (handler,)
+
+
+def ends_a_name(name: str, route: Route) -> bool:
+    """Tell whether a name is the end of one of a route's, behind what `Router.include` says."""
+    return any(each.endswith(f".{name}") for each in names_of(route))
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """One segment's place in the tree; ``typed`` is in the order of `TYPES`."""
@@ -195,10 +208,11 @@ class RouteTable:
         Raises:
             RouteError: A method of it is taken by a route for the same paths, or its name is.
         """
-        other = self._named.get(route.name)
+        other = self._named.get(route.space + route.name) if route.name else None
         if other is not None:
             raise RouteError(
                 f"the name {route.name!r} of {route.template} is taken by {other.template}"
+                + "; write include(..., name=...)" * (other.handler is route.handler)
             )
         node = self._root
         segments = parse_template(route.template)
@@ -219,7 +233,7 @@ class RouteTable:
         if not any(name for name, _ in segments):
             self._static[route.template] = node.routes
         if route.name:
-            self._named[route.name] = route
+            self._named[route.space + route.name] = route
         self.routes.append(route)
         self.methods.update(route.methods)
 
@@ -232,10 +246,15 @@ class RouteTable:
         """
         found = {self._named[name].template} if name in self._named else set()
         if not found:
-            found = {each.template for each in self.routes if name_of(each.handler) == name}
+            found = {each.template for each in self.routes if name in names_of(each)}
+        if not found:
+            found = {each.template for each in self.routes if ends_a_name(name, each)}
         if len(found) > 1:
             paths = ", ".join(sorted(found))
-            raise RouteError(f"{name!r} handles {paths}: give the one that is meant a name=...")
+            raise RouteError(
+                f"{name!r} handles {paths}: give the one that is meant a name=..., or the router"
+                " in include(..., name=...)"
+            )
         if not found:
             raise RouteError(f"no route is named {name!r}")
         return fill_template(found.pop(), values)

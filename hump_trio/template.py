@@ -52,6 +52,8 @@ def match_str(segment: str) -> str | None:
 
 # What RFC 3986 section 3.3 lets stand in a segment, besides what is never escaped.
 SAFE = "!$&'()*+,;=:@"
+# What clients resolve before they ask (RFC 3986 section 5.2.4), escaped or not.
+DOT_SEGMENTS = frozenset({".", ".."})
 # In the order in which they are tried; ``path`` takes all that is left and comes last.
 CONVERTERS: dict[str, Callable[[str], Any]] = {
     "int": match_int,
@@ -76,6 +78,8 @@ def parse_template(template: str) -> list[tuple[str, str]]:
         raise RouteError(f"a path is written decoded and without a query: {template!r}")
     segments: list[tuple[str, str]] = []
     texts = template[1:].split("/")
+    if not DOT_SEGMENTS.isdisjoint(texts):
+        raise RouteError(f"clients resolve dot segments, and never ask for {template!r}")
     for index, text in enumerate(texts):
         found = PARAMETER.fullmatch(text)
         if found is None:
@@ -112,7 +116,8 @@ def fill_template(template: str, values: Mapping[str, Any]) -> str:
     for name, text in segments:
         if name:
             value = str(values[name])
-            if text != "path" and CONVERTERS[text](value) is None:
+            fits = text == "path" or CONVERTERS[text](value) is not None
+            if not fits or not DOT_SEGMENTS.isdisjoint(value.split("/")):
                 raise TypeError(f"{name}={values[name]!r:.80} doesn't fit {template}")
             text = quote(value, safe="/" * (text == "path") + SAFE)
             if not path and text.startswith("/"):

@@ -268,6 +268,81 @@ def test_url_for() -> None:
         app.url_for("tell")
 
 
+async def tell_name(name: str, self: str) -> None:
+    """Stand for a handler whose parameters are called as those of a method might be."""
+
+
+def test_url_for_takes_parameters_of_any_name() -> None:
+    """``name`` and ``self`` too."""
+    app = Hump()
+    app.get("/pictures/{name}/{self}", name="picture")(tell_name)
+    assert app.url_for("picture", name="a", self="b") == "/pictures/a/b"
+
+
+def twice_included(first: str, second: str) -> Hump:
+    """Return an app with a router that has a named route and others, in two places."""
+    app, shop = Hump(), Router("/shop")
+    shop.get("/items/{item}", name="item")(show_item)
+    shop.put("/items/{item}")(show_item)
+    shop.get("/tell")(tell)
+    for prefix, name in (("/v1", first), ("/v2", second)):
+        version = Router(prefix)
+        version.include(shop, name=name)
+        app.include(version)
+    return app
+
+
+async def show_item(item: str) -> None:
+    """Stand for any handler with a parameter."""
+
+
+def test_a_router_in_two_places_has_two_urls_of_each_route() -> None:
+    """By what it was included as, and by the name alone where one place has none."""
+    app = twice_included("v1", "v2")
+    assert app.url_for("v1.item", item="a") == "/v1/shop/items/a"
+    assert app.url_for("v2.item", item="a") == "/v2/shop/items/a"
+    assert app.url_for("v2.show_item", item="a") == "/v2/shop/items/a"
+    assert app.url_for("v2.tell") == "/v2/shop/tell"
+    for name in ("item", "tell"):
+        with pytest.raises(RouteError, match=f"'{name}' handles /v1/shop/.*, /v2/shop/.*: give"):
+            app.url_for(name)
+    app = twice_included("", "new")
+    assert app.url_for("item", item="a") == "/v1/shop/items/a"
+    assert app.url_for("new.item", item="a") == "/v2/shop/items/a"
+    assert app.url_for("tell") == "/v1/shop/tell"
+    with pytest.raises(RouteError, match=r"no route is named 'old\.item'"):
+        app.url_for("old.item", item="a")
+
+
+def test_a_router_deep_in_others_has_all_their_names() -> None:
+    """The outermost first; the end is enough where one route alone has it."""
+    app, inner, outer = Hump(), Router("/inner"), Router("/outer")
+    inner.get("/x", name="it")(tell)
+    outer.include(inner, name="b")
+    app.include(outer, name="a")
+    for name in ("a.b.it", "b.it", "it", "a.b.tell", "tell"):
+        assert app.url_for(name) == "/outer/inner/x"
+    with pytest.raises(RouteError, match="no route is named 't'"):
+        app.url_for("t")
+
+
+def test_a_name_that_is_taken_by_the_same_router() -> None:
+    """The message says how both are told apart."""
+    with pytest.raises(RouteError, match=r"taken by /v1/shop/.*; write include\(\.\.\., name="):
+        twice_included("", "")
+    with pytest.raises(TypeError, match="a name is text, not 7"):
+        Hump().include(Router("/a"), name=7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["/a/..", "/./a", "/..", "/{a}/../b"])
+def test_a_path_that_no_client_asks_for(path: str) -> None:
+    """Clients resolve dot segments first."""
+    with pytest.raises(RouteError, match="clients resolve dot segments"):
+        Hump().get(path)(tell)
+    with pytest.raises(RouteError, match="clients resolve dot segments"):
+        Router(path)
+
+
 @pytest.mark.parametrize("name", [7, None])
 def test_a_name_is_text(name: Any) -> None:
     """Anything else is refused."""

@@ -14,7 +14,7 @@ from hump_trio.loggers import logger
 from hump_trio.openapi.answers import responses_of
 from hump_trio.openapi.inputs import body_of, parameters_of
 from hump_trio.openapi.schemas import Schemas
-from hump_trio.routing import Route, name_of, without_partial
+from hump_trio.routing import Route, names_of, without_partial
 from hump_trio.signature import parse_signature
 from hump_trio.template import SAFE, parse_template
 
@@ -60,7 +60,7 @@ def document_of(
             path_names = dict(zip(route.parameters, first.parameters, strict=True))
             operation = operation_of(route, path_names, schemas)
         for method in free:
-            name = unique_name(route.name or name_of(route.handler), method, operation_ids)
+            name = unique_name(names_of(route)[0], method, operation_ids)
             item[method.lower()] = {"operationId": name, **operation}
     document: dict[str, Any] = {"openapi": "3.1.0", "info": dict(info), "paths": paths}
     if tags:
