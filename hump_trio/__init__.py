@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from hump_trio.middleware.cors import Cors
     from hump_trio.middleware.forwarded import Forwarded
     from hump_trio.middleware.https_redirect import HttpsRedirect
-    from hump_trio.middleware.request_id import RequestId
+    from hump_trio.middleware.request_id import RequestId, RequestIdFilter
     from hump_trio.middleware.security_headers import SecurityHeaders
     from hump_trio.middleware.trusted_hosts import TrustedHosts
     from hump_trio.tls import TLS
@@ -73,6 +73,7 @@ __all__ = [
     "RedirectResponse",
     "Request",
     "RequestId",
+    "RequestIdFilter",
     "Response",
     "RouteError",
     "Router",
@@ -99,6 +100,7 @@ LOADED_LATER = {
     "HttpsRedirect": "middleware.https_redirect",
     "JsonLines": "json_lines",
     "RequestId": "middleware.request_id",
+    "RequestIdFilter": "middleware.request_id",
     "SecurityHeaders": "middleware.security_headers",
     "TLS": "tls",
     "TrustedHosts": "middleware.trusted_hosts",

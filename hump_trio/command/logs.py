@@ -1,14 +1,16 @@
 """Logs as the command line has them: standard `logging`, with one handler at the root."""
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from hump_trio.command.log_format import JsonFormatter, TextFormatter
+from hump_trio.command.log_format import LINE_BYTES, JsonFormatter, TextFormatter
 from hump_trio.command.log_writer import LogWriter
 from hump_trio.command.options import Options
+from hump_trio.middleware.request_id import RequestIdFilter
 
 __all__ = ["is_coloured", "logging_to"]
 
@@ -17,7 +19,8 @@ __all__ = ["is_coloured", "logging_to"]
 def logging_to(descriptor: int, options: Options, environment: Mapping[str, str]) -> Iterator[None]:
     """Write what is logged to a descriptor, while something is done.
 
-    A program that sets its own logs up when it is imported has the last word.
+    Python's warnings are logged too. A program that sets its own logs up when it is imported has
+    the last word.
 
     Args:
         descriptor: Of stderr.
@@ -32,14 +35,21 @@ def logging_to(descriptor: int, options: Options, environment: Mapping[str, str]
     handler: logging.Handler = logging.NullHandler()
     if sys.stderr is not None:  # else its number may be another file's
         handler = LogWriter(descriptor)
+    handler.addFilter(RequestIdFilter())
+    # Only beside others may a line not be longer than a pipe takes whole.
+    line_bytes = LINE_BYTES if options.workers > 1 or options.reload else math.inf
     coloured = is_coloured(descriptor, environment)
     handler.setFormatter(
-        JsonFormatter() if options.log_format == "json" else TextFormatter(coloured=coloured)
+        JsonFormatter(line_bytes=line_bytes)
+        if options.log_format == "json"
+        else TextFormatter(coloured=coloured, line_bytes=line_bytes)
     )
     root.addHandler(handler)
+    logging.captureWarnings(True)
     try:
         yield
     finally:
+        logging.captureWarnings(False)
         root.removeHandler(handler)
         handler.close()
         root.setLevel(before[0])

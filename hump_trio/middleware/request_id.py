@@ -1,6 +1,8 @@
 """A name for each request, to find it again in logs."""
 
+import logging
 import re
+from contextvars import ContextVar
 from uuid import uuid4
 
 from hump_trio.headers import check_field
@@ -10,14 +12,19 @@ from hump_trio.middleware.options import check_flag
 from hump_trio.request import Request
 from hump_trio.response import Response
 
-__all__ = ["RequestId"]
+__all__ = ["RequestId", "RequestIdFilter"]
 
 # Nothing that could end a log's field or line, or a string in a program.
 IDENTIFIER = re.compile(r"[A-Za-z0-9+/=_.:@-]{1,128}")
 
+# Of the request that a task, and what it has started, works for.
+current_name: ContextVar[str] = ContextVar("request_id", default="")
+
 
 class RequestId:
     """Gives each request a name: ``request.state["request_id"]``, and a field of the answer.
+
+    Log records have it too, by a `RequestIdFilter`.
 
     Args:
         header: The field's name.
@@ -42,6 +49,23 @@ class RequestId:
         if not IDENTIFIER.fullmatch(name):
             name = uuid4().hex
         request.state["request_id"] = name
+        current_name.set(name)  # for this request alone: each has a context of its own
         response = await answer_to(request, call_next)
         response.headers[self._header] = name
         return response
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives log records the name of the request they are about, as ``record.request_id``.
+
+    For a handler of one's own: ``{"()": "hump_trio.RequestIdFilter"}`` among the ``filters`` of a
+    `logging.config.dictConfig`, and ``%(request_id)s`` in a format. A record is of the request
+    whose handler logs, also in tasks and threads that this has started; else the name is empty.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Name the request, and let every record pass."""
+        if not hasattr(record, "request_id"):
+            access = getattr(record, "access", None)  # logged when the request is over
+            record.request_id = getattr(access, "request_id", None) or current_name.get()
+        return True

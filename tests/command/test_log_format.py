@@ -2,8 +2,10 @@
 
 import json
 import logging
+import math
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +32,15 @@ LINE = re.compile(
 
 def record_of(message: str, *args: Any, **more: Any) -> logging.LogRecord:
     """Return a record of a fixed moment."""
-    values = {"name": "tea", "msg": message, "args": args, "levelname": "INFO", "levelno": 20}
-    return logging.makeLogRecord({**values, "created": WHEN, "msecs": 250.0, **more})
+    values = {
+        "name": "tea",
+        "msg": message,
+        "args": args,
+        "levelname": "INFO",
+        "levelno": 20,
+        "process": 7,
+    }
+    return logging.makeLogRecord({**values, "created": WHEN, "msecs": 250.0, "process": 7, **more})
 
 
 def raised() -> Any:
@@ -69,10 +78,10 @@ def test_a_request_as_text(access: AccessRecord, line: str) -> None:
 def test_other_records_as_text() -> None:
     """Time, level, logger and message; further lines and tracebacks are indented."""
     format_text = TextFormatter().format
-    assert format_text(record_of("%d teas", 2)) == "2026-11-22T10:00:00Z INFO tea: 2 teas"
+    assert format_text(record_of("%d teas", 2)) == "2026-11-22T10:00:00Z 7 INFO tea: 2 teas"
     lines = format_text(record_of("a\nb", exc_info=raised(), stack_info="the stack")).splitlines()
     assert lines[:3] == [
-        "2026-11-22T10:00:00Z INFO tea: a",
+        "2026-11-22T10:00:00Z 7 INFO tea: a",
         "    b",
         "    Traceback (most recent call last):",
     ]
@@ -94,7 +103,7 @@ def test_colours_of_a_level() -> None:
     """Warnings and errors stand out, what is as it should be doesn't."""
     for level, shown in [("INFO", "INFO"), ("ERROR", "\x1b[31mERROR\x1b[0m")]:
         line = TextFormatter(coloured=True).format(record_of("x", levelname=level))
-        assert line == f"2026-11-22T10:00:00Z {shown} tea: x"
+        assert line == f"2026-11-22T10:00:00Z 7 {shown} tea: x"
 
 
 def test_a_request_as_json() -> None:
@@ -103,6 +112,7 @@ def test_a_request_as_json() -> None:
         "time": "2026-11-22T10:00:00.250Z",
         "level": "INFO",
         "logger": "tea",
+        "process": 7,
         "message": "the line",
         "client": "127.0.0.1",
         "method": "GET",
@@ -149,9 +159,74 @@ def test_other_records_as_json() -> None:
     """A traceback is a text of its own; what only looks like a request's facts isn't taken."""
     record = record_of("%s", "x", exc_info=raised(), stack_info="the stack", access="mine")
     values = json.loads(JsonFormatter().format(record))
-    assert list(values) == ["time", "level", "logger", "message", "exception", "stack"]
+    assert list(values) == ["time", "level", "logger", "process", "message", "exception", "stack"]
     assert values["exception"].endswith("LookupError: no tea\nleft")
     assert values["stack"] == "the stack"
+
+
+def test_what_a_program_adds() -> None:
+    """By ``extra=``, whatever it is; a name that is taken gets a bar at its end."""
+    circle: list[Any] = []
+    circle.append(circle)
+    record = record_of(
+        "paid", order=7, who={"name": "Ann"}, when=Path("x"), level="gold", nan=float("nan"),
+        keys={(1, 2): 3}, circle=circle, request_id="id-1",
+    )  # fmt: skip
+    values = json.loads(JsonFormatter().format(record), parse_constant=pytest.fail)
+    assert values == {
+        "time": "2026-11-22T10:00:00.250Z", "level": "INFO", "logger": "tea", "process": 7,
+        "request_id": "id-1", "message": "paid", "order": 7, "who": {"name": "Ann"},
+        "when": "x", "level_": "gold", "nan": "nan", "keys": "{(1, 2): 3}", "circle": "[[...]]",
+    }  # fmt: skip
+
+
+def test_the_request_of_a_record_as_text() -> None:
+    """Stands after the logger."""
+    line = TextFormatter().format(record_of("paid", request_id="id-1"))
+    assert line == "2026-11-22T10:00:00Z 7 INFO tea [id-1]: paid"
+
+
+@given(st.text(st.sampled_from("a\n\xff\u20ac\U0001f375")), st.integers(1, 3000), st.integers(0, 2))
+def test_a_long_record_as_text(text: str, count: int, spaces: int) -> None:
+    """Goes on in lines of its own, each with its indented ones, whole and short enough."""
+    message = f"{' ' * spaces}{text}" * count
+    whole = TextFormatter(line_bytes=math.inf).format(record_of(message, name="\n" * 5000))
+    parts = re.split(r"\n(?! )", TextFormatter().format(record_of(message, name="\n" * 5000)))
+    head = whole.partition(": ")[0]
+    assert len(head) < 500
+    assert all(len(each.encode()) < PIPE_BYTES for each in parts)
+    assert parts[0].startswith(f"{head}: ")
+    assert all(each.startswith(f"{head} (continued)\n    ") for each in parts[1:])
+    joined = "".join([parts[0], *(each.partition(" (continued)")[2] for each in parts[1:])])
+    assert "".join(joined.split()) == "".join(whole.split())
+
+
+@given(
+    st.text(st.sampled_from('a\n"\xff\U0001f375'), min_size=1),
+    st.integers(1, 3000),
+    st.lists(st.integers(0, 3900), max_size=4),
+)
+def test_a_long_record_as_json(text: str, count: int, lengths: list[int]) -> None:
+    """Goes on in objects of its own, which together say all."""
+    extra: dict[str, Any] = {f"x{number}": "x" * length for number, length in enumerate(lengths)}
+    extra |= {"numbers": [1] * count, "empty": "", "\xff" * 5000: 1}
+    record = record_of(text * count, exc_info=raised(), name="\xff" * 5000, **extra)
+    lines = JsonFormatter().format(record).split("\n")
+    assert all(len(each) < PIPE_BYTES for each in lines)
+    [whole] = JsonFormatter(line_bytes=math.inf).format(record).split("\n")
+    wanted, joined = json.loads(whole), dict[str, Any]()
+    head = ["time", "level", "logger", "process"]
+    for number, line in enumerate(lines, start=1):
+        values = json.loads(line)
+        if "parts" in values:
+            assert (values.pop("part"), values.pop("parts")) == (number, len(lines))
+        for key in values:
+            again = key in joined and key not in head
+            joined[key] = joined[key] + values[key] if again else values[key]
+    if isinstance(joined["numbers"], str):
+        joined["numbers"] = json.loads(joined["numbers"])
+    assert joined.pop("logger") in (wanted["logger"], "\xff" * 100 + "...")
+    assert joined == {key: value for key, value in wanted.items() if key != "logger"}
 
 
 @given(st.tuples(*[st.text()] * 7))
@@ -178,7 +253,7 @@ def test_no_message_forges_a_line(text: str) -> None:
     """A program may log what it was sent: further lines are indented, all else escaped."""
     line = TextFormatter().format(record_of("said: %s", text))
     first, *others = line.splitlines()
-    assert first.startswith("2026-11-22T10:00:00Z INFO tea: said: ")
+    assert first.startswith("2026-11-22T10:00:00Z 7 INFO tea: said: ")
     assert all(other.startswith("    ") for other in others)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", line)
     line.encode()

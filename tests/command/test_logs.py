@@ -6,12 +6,16 @@ import os
 import pty
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from hump_trio import Hump, RequestId
 from hump_trio.command.logs import is_coloured, logging_to
 from hump_trio.command.options import Options
+from hump_trio.testing import client
 
 ACCESS = logging.getLogger("hump_trio.access")
 
@@ -62,6 +66,49 @@ def test_as_json(pipe: tuple[int, int]) -> None:
     with logging_to(pipe[1], Options(app="a", log_format="json"), {}):
         logging.getLogger("mine").info("said")
     assert json.loads(os.read(pipe[0], 10000))["message"] == "said"
+
+
+@pytest.mark.parametrize(("more", "parts"), [({}, 1), ({"workers": 2}, 3), ({"reload": True}, 3)])
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_long_record(
+    log_format: str, more: dict[str, Any], parts: int, pipe: tuple[int, int]
+) -> None:
+    """Is whole where no other process writes, else several."""
+    with logging_to(pipe[1], Options(app="a", log_format=log_format, **more), {}):
+        logging.getLogger("mine").info("x" * 9000)
+    assert os.read(pipe[0], 20000).count(b"\n") == parts + (log_format == "text" and parts - 1)
+
+
+def test_warnings(pipe: tuple[int, int]) -> None:
+    """Are records too, which JSON says as JSON; not any more afterwards."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        before = warnings.showwarning
+        with logging_to(pipe[1], Options(app="a", log_format="json"), {}):
+            warnings.warn("old tea", DeprecationWarning, stacklevel=1)
+        assert warnings.showwarning is before
+    record = json.loads(os.read(pipe[0], 10000))
+    assert record["logger"] == "py.warnings"
+    assert "DeprecationWarning: old tea" in record["message"]
+
+
+async def test_the_request_of_a_record(pipe: tuple[int, int]) -> None:
+    """Is named where `RequestId` has done so."""
+    app = Hump()
+    app.middleware(RequestId())
+
+    @app.get("/")
+    async def index() -> str:
+        logging.getLogger("mine").info("said", extra={"order": 7})
+        return "hello"
+
+    with logging_to(pipe[1], Options(app="a", log_format="json"), {}):
+        async with client(app) as http:
+            answer = await http.get("/")
+    records = [json.loads(line) for line in os.read(pipe[0], 10000).splitlines()]
+    [said] = [each for each in records if each["message"] == "said"]
+    assert said["request_id"] == answer.headers["x-request-id"]
+    assert (said["order"], said["process"]) == (7, os.getpid())
 
 
 def test_without_stderr(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,16 @@
 """`RequestId`: each request has a name, and its answer the same."""
 
+import logging
+import logging.config
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Request, RequestId, Response
+from hump_trio import Hump, Request, RequestId, RequestIdFilter, Response
 from hump_trio.testing import client
 from tests.middleware.onion import (
     a_request,
@@ -34,6 +38,49 @@ async def test_every_answer_has_its_requests_name() -> None:
     assert names == [answer.text for answer in answers]
     assert len({*names, unknown.headers["x-request-id"]}) == 4
     assert all(MADE.fullmatch(name) for name in names)
+
+
+async def test_records_of_a_request_have_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    """Those of its tasks and threads, of a streamed answer, and of its access log; no others."""
+    app, log = Hump(), logging.getLogger("shop")
+    app.middleware(RequestId())
+
+    @app.get("/")
+    async def index() -> AsyncIterator[str]:
+        log.info("handler")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, log.info, "thread")
+        yield "a"
+        log.info("answer")
+
+    caplog.handler.addFilter(name_filter := RequestIdFilter())
+    try:
+        with caplog.at_level(logging.INFO):
+            async with client(app) as http:
+                names = [(await http.get("/")).headers["x-request-id"] for _ in range(2)]
+            log.info("outside")
+            log.info("own", extra={"request_id": "mine"})
+    finally:
+        caplog.handler.removeFilter(name_filter)
+    found = [
+        (each.getMessage().rpartition(" ")[2], vars(each)["request_id"])
+        for each in caplog.records
+        if each.name in ("shop", "hump_trio.access")
+    ]
+    told = [(word, name) for name in names for word in ("handler", "thread", "answer", "ok")]
+    assert found == [*told, ("outside", ""), ("own", "mine")]
+
+
+def test_the_filter_in_a_configuration() -> None:
+    """It is found by its public name."""
+    config = {
+        "version": 1,
+        "incremental": False,
+        "filters": {"f": {"()": "hump_trio.RequestIdFilter"}},
+    }
+    configurator = logging.config.DictConfigurator(config)
+    made = configurator.configure_filter(configurator.config["filters"]["f"])
+    assert isinstance(made, RequestIdFilter)
 
 
 @pytest.mark.parametrize(
