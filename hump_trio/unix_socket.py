@@ -34,17 +34,49 @@ def open_unix_socket(path: str, mode: int, backlog: int) -> tuple[socket.socket,
     try:
         remove_stale(path)
         sock.bind(path)
+        found = os.lstat(path)
+        check_kept(stat.S_ISSOCK(found.st_mode))
+        identity = found.st_dev, found.st_ino
         try:
-            os.chmod(path, mode)
-            found = os.lstat(path)
+            set_mode(path, mode, identity)
             sock.listen(backlog)
         except OSError:
-            os.unlink(path)
+            remove_socket_file(path, identity)
             raise
     except OSError:
         sock.close()
         raise
-    return sock, (found.st_dev, found.st_ino)
+    return sock, identity
+
+
+def set_mode(path: str, mode: int, identity: FileIdentity) -> None:
+    """Give a socket's file its mode; never another file, be it that a link is put in its place.
+
+    The mode of a socket's own descriptor isn't that of its file, so there is one of the file.
+
+    Raises:
+        OSError: The file is another one by now, or may not be changed.
+    """
+    if not hasattr(os, "O_PATH"):  # where there is no Linux
+        os.chmod(path, mode, follow_symlinks=False)
+        return
+    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        check_kept((found.st_dev, found.st_ino) == identity)
+        os.chmod(f"/proc/self/fd/{descriptor}", mode)
+    finally:
+        os.close(descriptor)
+
+
+def check_kept(kept: bool) -> None:
+    """Refuse a path that somebody else has taken in the meantime.
+
+    Raises:
+        OSError: It wasn't kept.
+    """
+    if not kept:
+        raise OSError(errno.EEXIST, "another file has taken the place of the socket's")
 
 
 def remove_stale(path: str) -> None:

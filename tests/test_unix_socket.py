@@ -88,6 +88,41 @@ async def test_nobody_connects_before_the_file_has_its_mode(
     bound.close()
 
 
+@pytest.mark.parametrize("moment", ["bind", "lstat", "open", "fstat"])
+async def test_a_link_that_takes_its_place(
+    path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At whatever moment: the file that it leads to keeps its mode, and the link stays."""
+    victim = path.with_name("victim")
+    victim.touch(mode=0o600)
+    module: Any = socket.socket if moment == "bind" else os
+    original = getattr(module, moment)
+
+    def replace(*arguments: Any) -> Any:
+        result = original(*arguments)
+        if path.is_socket():  # not when it looks for a stale one
+            path.unlink()
+            path.symlink_to(victim)
+        return result
+
+    monkeypatch.setattr(module, moment, replace)
+    if moment in ("open", "fstat"):  # what it has a descriptor of is its own
+        (await open_at(path, 0o777)).close()
+    else:
+        with pytest.raises(BindError, match="another file has taken the place"):
+            await open_at(path, 0o777)
+    assert mode_of(victim) == 0o600
+    assert stat.S_ISLNK(os.lstat(path).st_mode)
+
+
+async def test_where_there_is_no_linux(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mode is given without following a link."""
+    monkeypatch.delattr(os, "O_PATH")
+    bound = await open_at(path, 0o606)
+    assert mode_of(path) == 0o606
+    bound.close()
+
+
 async def test_a_stale_file_is_replaced(path: Path) -> None:
     """As a process leaves it that was killed."""
     with socket.socket(socket.AF_UNIX) as dead:
@@ -108,7 +143,8 @@ async def test_a_file_that_vanishes_meanwhile_is_no_obstacle(
     issock = stat.S_ISSOCK
 
     def vanish(mode: int) -> bool:
-        path.unlink(missing_ok=True)
+        monkeypatch.undo()
+        path.unlink()
         return issock(mode)
 
     monkeypatch.setattr(stat, "S_ISSOCK", vanish)
