@@ -30,6 +30,7 @@ from hump_trio.middleware.compression import Compression
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from tests.forms import TYPE, encode_form, open_files
+from tests.loopback import wait_until
 from tests.struck import Countdown, Strike, break_off, cancel, check, expire, serve_struck
 from tests.wire import parse_answers, request
 
@@ -138,11 +139,8 @@ async def test_cut_anywhere(
         countdown = Countdown(nth)
         tapped = await serve_struck(web.state, [data], "step", countdown, strike, None)
         check(tapped, (method,))
-        for _ in range(1000):  # what was abandoned to a thread is closed by it
-            if not open_files(tmp_path):
-                break
-            await trio.sleep(0.01)
-        assert open_files(tmp_path) == 0
+        # What was abandoned to a thread is closed by it.
+        await wait_until(lambda: not open_files(tmp_path))
         assert web.held == 0
         assert (web.state.request_count, web.state.buffered_bytes) == (0, 0)
         if countdown.left > 0:
