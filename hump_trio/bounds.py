@@ -16,12 +16,16 @@ from hump_trio.exceptions import DeadlineError, OverloadError
 from hump_trio.loggers import logger
 from hump_trio.request import Request
 from hump_trio.response import Producer, Response, Send, StreamResponse
+from hump_trio.routing import Handler, name_of
 from hump_trio.task_tree import place_of_error
 
-__all__ = ["limit", "parse_deadline", "timeout"]
+__all__ = ["limit", "log_late", "parse_deadline", "timeout"]
 
 # A year has eleven digits; longer ones are no deadline.
 MILLISECONDS = re.compile(r"0*([1-9][0-9]{0,11})")
+
+# Less is no more than the time until a task has its turn.
+LATE_SECONDS = 0.1
 
 H = TypeVar("H", bound=Callable[..., Any])
 # Gives what encloses each part of one call: the handler, and the producer that it returns.
@@ -56,7 +60,7 @@ def timeout(seconds: float) -> Callable[[H], H]:
 
         def bound_of(arguments: tuple[Any, ...]) -> Bound:
             request = next((each for each in arguments if isinstance(each, Request)), None)
-            return partial(expiring, trio.current_time() + seconds, request)
+            return partial(expiring, handler, trio.current_time() + seconds, request)
 
         return enclose(handler, bound_of)
 
@@ -132,7 +136,9 @@ async def produce_within(
 
 
 @asynccontextmanager
-async def expiring(deadline: float, request: Request | None) -> AsyncIterator[None]:
+async def expiring(
+    handler: Handler, deadline: float, request: Request | None
+) -> AsyncIterator[None]:
     """Raise `DeadlineError` for what goes on at a deadline, of which the request is told."""
     place = ""
     with trio.CancelScope(deadline=deadline) as scope:
@@ -150,6 +156,24 @@ async def expiring(deadline: float, request: Request | None) -> AsyncIterator[No
                 request.own_deadlines = tuple(left)
     if scope.cancelled_caught:
         raise DeadlineError(place)
+    log_late(deadline, name_of(handler))
+
+
+def log_late(deadline: float, text: str) -> None:
+    """Log that something has answered, if its deadline has passed by then.
+
+    Args:
+        deadline: When it should have been cancelled.
+        text: What it is.
+    """
+    late_seconds = trio.current_time() - deadline
+    if late_seconds >= LATE_SECONDS:
+        logger.warning(
+            "answered %.1f s after its deadline: %s; what it has waited for can't be cancelled,"
+            " such as a shield, or a thread without abandon_on_cancel=True",
+            late_seconds,
+            text,
+        )
 
 
 @asynccontextmanager

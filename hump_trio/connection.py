@@ -6,17 +6,21 @@ phase; the watchdog calls `Connection.expire` when the phase's deadline has pass
 
 import math
 from contextlib import suppress
-from enum import Enum, auto
 
 import trio
 
-from hump_trio.exceptions import Outcome
+from hump_trio.bounds import log_late
+from hump_trio.exceptions import HttpException, Outcome
+from hump_trio.failures import is_failure
 from hump_trio.http1.parser import RequestParser
+from hump_trio.loggers import logger
+from hump_trio.phase import ASKED_ERROR, EXPIRED_ERRORS, Phase
 from hump_trio.request import CancelReason, Request
 from hump_trio.server_state import ServerState
+from hump_trio.task_tree import place_of_error
 from hump_trio.transport import Transport
 
-__all__ = ["Connection", "Phase"]
+__all__ = ["Connection"]
 
 
 # What is counted for a request that was cancelled.
@@ -26,20 +30,6 @@ OUTCOMES: dict[CancelReason, Outcome] = {
     "shutdown": "shutdown",
     "server-failed": "crash",
 }
-
-
-class Phase(Enum):
-    """What a connection is waiting for, and so what happens when it has waited too long."""
-
-    HANDSHAKE = auto()  # what comes before the first byte of HTTP
-    OPENED = auto()  # the first byte after the accept
-    IDLE = auto()  # the first byte of the next request
-    HEAD = auto()  # the rest of a head
-    BODY = auto()  # the rest of a body
-    HANDLER = auto()  # the app
-    SEND = auto()  # the peer's acknowledgements
-    DRAIN = auto()  # the rest of a body that nobody wants
-    LINGER = auto()  # the peer's close
 
 
 HANDLER, LINGER = Phase.HANDLER, Phase.LINGER  # a look into their class takes ten times as long
@@ -55,6 +45,8 @@ class Connection:
         asked_since: When the head of the request was there.
         expired: The phase whose deadline cancelled the scope, until that was dealt with.
         cancelled_for: Why the scope was cancelled, likewise; None if its own deadline did it.
+        late: What the request gets whose time has passed, once its handler was cancelled for that.
+        asked: Whether that is the time that its caller has asked for.
         ending: Whether the server ends, so that no further request is begun.
         enforced: Whether the scope knows of a deadline.
         stood: The line of the program that the handler was cancelled in; empty if unknown.
@@ -74,6 +66,7 @@ class Connection:
     __slots__ = (
         "_acked_bytes",
         "_send_deadline",
+        "asked",
         "asked_since",
         "begun",
         "body_seconds",
@@ -86,6 +79,7 @@ class Connection:
         "expired",
         "half_closed",
         "head_deadline",
+        "late",
         "leave_deadline",
         "logged_bytes",
         "parser",
@@ -111,6 +105,8 @@ class Connection:
         self.half_closed: bool = False
         self.expired: Phase | None = None
         self.cancelled_for: CancelReason | None = None
+        self.late: HttpException | None = None
+        self.asked: bool = False
         self.enforced: bool = False
         self.stood: str = ""
         self.ending: bool = False
@@ -221,6 +217,8 @@ class Connection:
         """
         self.scope.deadline = deadline
         self.enforced = True
+        if self.request is not None:
+            self.request.late = self.late_error
 
     def lift(self) -> None:
         """Let the scope know of no deadline any more, since what it bounded has come to its end.
@@ -233,6 +231,50 @@ class Connection:
             self.expired = self.phase
         self.scope.deadline = math.inf
         self.enforced = False
+
+    def end_handler(self) -> None:
+        """Lift what bounded a handler that has answered, and log if that was too late.
+
+        It wasn't cancelled then: it shields something, or waits for a thread.
+        """
+        request = self.request
+        if self.late is None and request is not None:
+            text = f"{request.method} {request.target}, route {request.route}"
+            log_late(request.server_deadline, text)
+        self.lift()
+
+    def late_error(self, error: BaseException) -> HttpException | None:
+        """Return what answers a request whose time has passed, if that has cancelled its handler.
+
+        Called with what has left the handler or a middleware; the first call logs it. None for
+        whatever goes on: another cancellation, or an error that ends the program.
+        """
+        request = self.request
+        if (
+            request is None
+            or self.broken
+            or self.torn
+            or not {self.cancelled_for, request.cancelled_for} <= {None, "deadline"}
+            or not self.scope.cancel_called
+        ):
+            return None
+        rest = None if isinstance(error, trio.Cancelled) else error
+        if isinstance(error, BaseExceptionGroup):
+            rest = error.split(trio.Cancelled)[1]
+        if rest is error or (rest is not None and not is_failure(rest)):
+            return None
+        if rest is not None:
+            logger.error("a handler failed while it was cancelled", exc_info=rest)
+        if self.late is None:
+            self.note("deadline")
+            status, detail = EXPIRED_ERRORS[self.expired or Phase.HANDLER]
+            if self.asked and self.expired is not Phase.BODY:
+                status, detail = ASKED_ERROR
+            self.late = HttpException(status, detail)
+            place = place_of_error(error)
+            stood = place and f", it stood at {place}"
+            logger.warning("%s: %s%s", detail, self.describe(), stood)
+        return self.late
 
     def expire(self, now: float) -> None:
         """End what has lasted too long; called by the watchdog.
@@ -276,6 +318,7 @@ class Connection:
             self.expired = self.phase
             if self.request is not None:
                 self.request.outcome = "stalled"
+                self.request.late = self.late_error
             self.cancel("deadline")
 
     def cancel(self, reason: CancelReason) -> None:

@@ -10,6 +10,8 @@ from functools import partial
 from types import EllipsisType
 from typing import Any, TypeAlias
 
+import trio
+
 from hump_trio.calling import Call, bind_handler, is_generator
 from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError
 from hump_trio.failures import is_failure, leaves_of
@@ -125,7 +127,8 @@ class Dispatcher:
         error = error.with_traceback(None)
 
         async def answer(request: Request) -> Response:
-            request.outcome = "refused"
+            if request.outcome == "ok":
+                request.outcome = "refused"
             response = await self._convert(request, error, self._handlers)
             return response or answer_unexpected(request, error)
 
@@ -193,7 +196,11 @@ class Dispatcher:
         return guarded
 
     async def _answer(self, endpoint: CallNext, handlers: Handlers, request: Request) -> Response:
-        """Run one layer, with errors that have an answer of their own become it."""
+        """Run one layer, with errors that have an answer of their own become it.
+
+        So does a cancellation by the request's deadline. Middleware that awaits something after
+        that is cancelled in its turn, and then the next layer outwards makes the answer again.
+        """
         try:
             return await endpoint(request)
         except Exception as error:
@@ -201,6 +208,31 @@ class Dispatcher:
             if response is None:
                 raise
             return response
+        except BaseException as error:
+            late = None if request.late is None else request.late(error)
+            if late is None:
+                raise
+            return await self._answer_late(request, late, handlers)
+
+    async def _answer_late(
+        self, request: Request, late: HttpException, handlers: Handlers
+    ) -> Response:
+        """Answer a request whose time has passed, within the scope that was cancelled for that.
+
+        Cancellation: shielded, so that an exception handler may await something, for the time of
+        clean-up; after that the answer is the plain one.
+        """
+        deadline = request.server_deadline
+        with trio.move_on_after(self.app.timeouts.cleanup, shield=True) as scope:
+            request.server_deadline = scope.deadline
+            try:
+                response = await self._convert(request, late, handlers)
+            finally:
+                request.server_deadline = deadline
+        if scope.cancelled_caught:
+            return await answer_plainly(request, late)
+        assert response is not None  # there is a handler for every HttpException
+        return response
 
     async def answer_error(self, request: Request, error: BaseException) -> Response:
         """Return the answer for a failure; a 500 is logged with its traceback."""

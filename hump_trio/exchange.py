@@ -8,12 +8,13 @@ import trio
 
 from hump_trio.access_log import log_request
 from hump_trio.bounds import parse_deadline
-from hump_trio.connection import Connection, Phase
+from hump_trio.connection import Connection
 from hump_trio.dispatch import Choice
 from hump_trio.exceptions import HttpException, HttpParserError, OverloadError
 from hump_trio.headers import Headers
 from hump_trio.http1.head import RequestHead, build_request
 from hump_trio.http1.response_head import CONTINUE
+from hump_trio.phase import Phase
 from hump_trio.request import Request
 from hump_trio.response import Response
 from hump_trio.room import Room
@@ -178,6 +179,7 @@ class Exchange:
             if asked_seconds < seconds:
                 self._cut_seconds = seconds - asked_seconds
                 seconds = asked_seconds
+        connection.asked = self._cut_seconds > 0
         grace = self.choice.disconnect_grace
         request.server_deadline = connection.enter_handler(trio.current_time(), seconds, grace)
         if timeout is not ... or self._cut_seconds:
@@ -188,8 +190,20 @@ class Exchange:
             connection.stood = place_of_error(error)
             raise
         if connection.enforced:
-            connection.lift()
+            connection.end_handler()
         return response
+
+    def refuse(self, error: HttpException | HttpParserError) -> None:
+        """Let an error be the answer, through middleware; nothing more is read of the body."""
+        self.body_failed = not self.body_ended
+        self.choice = self.connection.state.dispatcher.refuse(error)
+
+    def extend(self) -> None:
+        """Give the answer to an error a time of its own, since that of the handler has passed."""
+        connection = self.connection
+        self.request.server_deadline = connection.enter_handler(
+            trio.current_time(), connection.state.timeouts.handler, self.choice.disconnect_grace
+        )
 
     async def next_part(self) -> bytes:
         """Return the next bytes of a streamed body, none at the end.
@@ -224,6 +238,8 @@ class Exchange:
             raise
         finally:
             self._reading = None
+            if connection.expired is Phase.BODY:
+                self.body_failed = True
             if connection.phase is Phase.BODY and not self.over:
                 now = trio.current_time()
                 connection.body_seconds = connection.deadline - now
@@ -273,6 +289,7 @@ class Exchange:
             self._restart_clock()  # a task that outlives the handler may still be reading
             self.request.server_deadline += self._cut_seconds
             self._cut_seconds = 0.0
+            self.connection.asked = False
             self.connection.enforce(self.request.server_deadline)
         else:
             self.request.server_deadline = math.inf
@@ -305,11 +322,6 @@ class Exchange:
             self.body_failed = True
 
     @property
-    def asked(self) -> bool:
-        """Whether the handler's deadline is the one that its caller has asked for."""
-        return self._cut_seconds > 0
-
-    @property
     def being_read(self) -> bool:
         """Whether a task is reading the body in parts."""
         return self._reading is not None
@@ -331,6 +343,7 @@ class Exchange:
         self.over = True
         connection.request = None
         request.server_deadline = math.inf
+        request.late = None  # or a request that is kept would hold the connection
         if self._reading is not None:
             self._reading.cancel()
         if self._stream is not None:

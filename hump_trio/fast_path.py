@@ -16,13 +16,14 @@ from typing import Any, TypeAlias
 import trio
 from trio.lowlevel import wait_task_rescheduled
 
-from hump_trio.connection import Connection, Phase
+from hump_trio.connection import Connection
 from hump_trio.exchange import Exchange, log_answer
 from hump_trio.failures import is_failure
 from hump_trio.http1.head import RequestHead, RequestLine, build_request
 from hump_trio.http1.response_head import encode_head
 from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.json_text import json_codec
+from hump_trio.phase import Phase
 from hump_trio.request import Request
 from hump_trio.response import JSON_TYPE, TEXT_TYPE, Response, to_response
 from hump_trio.sending import JOINED_BYTES
@@ -164,7 +165,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             or not 0 < len(answer) <= JOINED_BYTES
         ):
             if connection.enforced:
-                connection.lift()
+                connection.end_handler()
             response = response or Response(content, headers={"content-type": kind})
             hand_over(adopt(connection, whole, chosen, request), response, b"")
             return False

@@ -73,6 +73,8 @@ class Request:
         server_deadline: When the server will cancel the handler.
         own_deadlines: When scopes of `hump_trio.timeout` will.
         cancelled_for: Why the server has cancelled the handler, where it wasn't the clock.
+        late: Tells what answers the request if an error comes of its time having passed; None
+            while the server knows of no such time.
 
     Attributes:
         received_fields: What ``headers`` are made of when they are first looked at.
@@ -99,6 +101,7 @@ class Request:
     server_deadline: float = field(default=math.inf, repr=False)
     own_deadlines: tuple[float, ...] = field(default=(), repr=False)
     cancelled_for: CancelReason | None = field(default=None, repr=False)
+    late: Callable[[BaseException], HttpException | None] | None = field(default=None, repr=False)
     received_fields: list[tuple[str, str]] = field(init=False, repr=False)
     _query: MultiMap | None = field(default=None, init=False, repr=False)
     _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)
@@ -307,6 +310,7 @@ LEFT_OUT: dict[str, Callable[[Request], Any]] = {
     "app": lambda request: None,
     "own_deadlines": lambda request: (),
     "cancelled_for": lambda request: None,
+    "late": lambda request: None,
     "_query": lambda request: None,
     "_cookies": lambda request: None,
     "_room": lambda request: NO_BOUND,

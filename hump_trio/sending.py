@@ -7,12 +7,13 @@ from typing import cast
 import trio
 
 from hump_trio.charset import check_text_type
-from hump_trio.connection import Connection, Phase
+from hump_trio.connection import Connection
 from hump_trio.converted_body import ConvertedBody, part_bytes
 from hump_trio.failures import is_failure, leaves_of
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import LAST_CHUNK, ResponseHead, encode_chunk, encode_head
 from hump_trio.loggers import logger
+from hump_trio.phase import Phase
 from hump_trio.response import BYTES_TYPE, TEXT_TYPE, Producer, Response
 from hump_trio.server_state import ServerState
 from hump_trio.task_tree import place_of_error

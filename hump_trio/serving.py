@@ -3,31 +3,18 @@
 import trio
 
 from hump_trio.access_log import log_request
-from hump_trio.connection import Connection, Phase
+from hump_trio.connection import Connection
 from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError, Outcome
 from hump_trio.exchange import Exchange
 from hump_trio.failures import is_failure, leaves_of, split_failures
 from hump_trio.fast_path import serve_whole
 from hump_trio.http1.head import RequestHead
 from hump_trio.loggers import logger
+from hump_trio.phase import ASKED_ERROR, CUT_PHASES, EXPIRED_ERRORS, SILENT_PHASES, Phase
 from hump_trio.response import Response, error_response
 from hump_trio.sending import Rest, Sender, close_unsent
 
 __all__ = ["serve_connection"]
-
-# Where a connection that is cut here must not look whole to its peer.
-CUT_PHASES = frozenset({Phase.BODY, Phase.HANDLER, Phase.SEND})
-# Where a connection that has waited too long is closed without a word.
-SILENT_PHASES = frozenset({Phase.HANDSHAKE, Phase.OPENED, Phase.IDLE})
-# What a request gets whose deadline has passed.
-EXPIRED_ERRORS = {
-    Phase.HEAD: (408, "the request took too long to arrive"),
-    Phase.BODY: (408, "the body took too long to arrive"),
-    Phase.HANDLER: (503, "the answer took too long"),
-    Phase.SEND: (503, "the answer took too long"),
-}
-# The same where the caller has asked for less time than it would have had.
-ASKED_ERROR = (504, "the answer took longer than its caller waits")
 
 
 async def serve_connection(connection: Connection) -> None:
@@ -161,6 +148,8 @@ class Serving:
         """Receive a request and handle it; None: the peer has nothing more to ask."""
         if self.error is not None:
             return await self._answer_error(self.error)
+        if self.exchange is not None:
+            return await self.exchange.respond()  # its body hasn't come
         try:
             head = await self._receive_head()
             if head is None:
@@ -174,7 +163,7 @@ class Serving:
                 self._count_malformed("refused", error.status)
                 return await self._answer_error(error)
             exchange = self.exchange
-            exchange.choice = self.connection.state.dispatcher.refuse(error)
+            exchange.refuse(error)
         return await exchange.respond()
 
     async def _answer_error(self, error: BaseException) -> Response:
@@ -189,9 +178,7 @@ class Serving:
         else:
             self.failed = True
             state = self.connection.state
-            exchange.request.server_deadline = self.connection.enter_handler(
-                trio.current_time(), state.timeouts.handler, exchange.choice.disconnect_grace
-            )
+            exchange.extend()
             response = await state.dispatcher.answer_error(exchange.request, error)
             if self.connection.enforced:
                 self.connection.lift()
@@ -355,6 +342,7 @@ class Serving:
         connection = self.connection
         expired, connection.expired = connection.expired, None
         reason, connection.cancelled_for = connection.cancelled_for, None
+        late, connection.late = connection.late, None
         if self.over or self.sent:
             return
         if reason is None and expired is None:
@@ -368,6 +356,8 @@ class Serving:
             logger.info("cut after %.1f s: %s, %s%s", age, text, why, self._stood())
         elif expired in SILENT_PHASES:
             self._look_again()
+        elif late is not None and self.exchange is not None and self.answer is not None:
+            self.exchange.extend()
         elif connection.phase is Phase.SEND or (self.answer is None and expired is not Phase.SEND):
             # What came true just before it was cancelled goes on: an answer, or the end of one.
             self._expire(expired)
@@ -377,14 +367,16 @@ class Serving:
         connection, exchange = self.connection, self.exchange
         connection.note("deadline")
         status, detail = EXPIRED_ERRORS[expired]
+        if connection.asked and status == 503:
+            status, detail = ASKED_ERROR
+        error = HttpException(status, detail)
+        self.answer = None
         if exchange is None:
             self._count_malformed("stalled", status)
-        elif expired is Phase.BODY:
-            exchange.body_failed = True
-        elif exchange.asked:
-            status, detail = ASKED_ERROR
-        self.answer = None
-        self.error = HttpException(status, detail)
+        if exchange is not None and connection.phase is Phase.BODY:
+            exchange.refuse(error)  # no handler was begun: middleware has seen nothing yet
+        else:
+            self.error = error
         logger.warning("%s: %s%s", detail, connection.describe(), self._stood())
 
     def _stood(self) -> str:

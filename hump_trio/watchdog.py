@@ -7,7 +7,8 @@ from operator import attrgetter
 
 import trio
 
-from hump_trio.connection import Connection, Phase
+from hump_trio.connection import Connection
+from hump_trio.phase import Phase
 
 __all__ = ["SWEEP_SECONDS", "Watchdog"]
 

@@ -7,16 +7,30 @@ turn of a limit is given back, and each request is counted once.
 
 import math
 from collections.abc import AsyncIterator
+from copy import copy
 from itertools import count
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Limits, Request, Send, StreamResponse, Timeouts, limit, timeout
-from hump_trio.connection import Connection, Phase
+from hump_trio import (
+    Hump,
+    Limits,
+    Request,
+    Response,
+    Send,
+    StreamResponse,
+    Timeouts,
+    limit,
+    timeout,
+)
+from hump_trio.connection import Connection
 from hump_trio.dispatch import Dispatcher
+from hump_trio.headers import Headers
+from hump_trio.layer import CallNext, Layer
 from hump_trio.memory import MemoryTransport
+from hump_trio.phase import Phase
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from tests.struck import Countdown, Moment, Strike, break_off, cancel, check, expire, serve_struck
@@ -46,9 +60,10 @@ class Tidy:
 
     Args:
         deadline_header: Of the timeouts.
+        layers: How many middleware there are, each of which awaits something on the way out.
     """
 
-    def __init__(self, deadline_header: str | None) -> None:
+    def __init__(self, deadline_header: str | None, layers: int = 0) -> None:
         self.begun = 0
         self.finished = 0
         table = RouteTable()
@@ -63,7 +78,7 @@ class Tidy:
             Route(template="/upload", methods=("POST",), handler=self.upload, stream=True),
         ):
             table.add(route)
-        dispatcher = Dispatcher(Hump(), table)
+        dispatcher = Dispatcher(Hump(), table, Layer([self.see] * layers))
         timeouts = Timeouts(deadline_header=deadline_header)
         self.state = ServerState(dispatcher, Limits(), timeouts, "test")
 
@@ -73,6 +88,14 @@ class Tidy:
         with trio.move_on_after(2, shield=True):
             await trio.sleep(1)
             self.finished += 1
+
+    async def see(self, request: Request, call_next: CallNext) -> Response:
+        """Wait a little for nothing, also for the sake of a deadline's answer, and mark it."""
+        response = copy(await call_next(request))
+        await trio.lowlevel.checkpoint()
+        response.headers = Headers(response.headers)
+        response.headers.add("x-seen", "yes")
+        return response
 
     async def work(self) -> str:
         """Wait a few times, some of them in a task of its own, then clean up."""
@@ -139,6 +162,7 @@ STRIKES = [cancel, expire, break_off, pass_deadline, leave, shut_down]
 
 
 @each_arrival
+@pytest.mark.parametrize("layers", [0, 2])
 @pytest.mark.parametrize("moment", ["before", "after", "step"])
 @pytest.mark.parametrize("strike", STRIKES)
 @pytest.mark.parametrize("name", TIDY_SCENARIOS)
@@ -146,16 +170,17 @@ async def test_a_clean_up_comes_to_its_end(
     name: str,
     strike: Strike,
     moment: Moment,
+    layers: int,
     receive_bytes: int | None,
     autojump_clock: MockClock,
 ) -> None:
     """See this module; each scenario is cut at its n-th call or wait, for every n.
 
-    Where callers have no say about deadlines, and where they have.
+    Where callers have no say about deadlines, and where they have; with middleware and without.
     """
     parts, methods = TIDY_SCENARIOS[name]
     for nth in count(1):
-        tidy = Tidy(None if receive_bytes is None else "x-ms")
+        tidy = Tidy(None if receive_bytes is None else "x-ms", layers)
         countdown = Countdown(nth)
         tapped = await serve_struck(tidy.state, parts, moment, countdown, strike, receive_bytes)
         check(tapped, methods)

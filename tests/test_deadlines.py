@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import CallNext, Hump, Request, Response, Timeouts
+from hump_trio import Hump, Request, Timeouts
 from hump_trio.testing import RawConnection, client, connect
 from tests.wire import parse_answers, read_to_end, read_until, request
 
@@ -179,24 +179,6 @@ async def test_clean_up_is_waited_for(options: dict[str, Any], autojump_clock: M
         await expect_503(raw)
         assert trio.current_time() == 3.5
     assert timed.seen == [("deadline", 2), ("deadline", 3.5)]
-
-
-async def test_middleware_is_cancelled_too(autojump_clock: MockClock) -> None:
-    """The deadline is one for the whole onion, and what middleware answers then isn't sent."""
-    timed = Timed(timeout=2)
-
-    @timed.app.middleware
-    async def watch(request: Request, call_next: CallNext) -> Response:
-        try:
-            return await call_next(request)
-        except trio.Cancelled:
-            timed.seen.append(request.cancel_reason)
-            raise
-
-    async with connect(timed.app) as raw:
-        await raw.send(request("GET", "/slow"))
-        await expect_503(raw)
-    assert timed.seen[1:] == ["deadline"]
 
 
 async def swallow() -> None:

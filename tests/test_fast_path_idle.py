@@ -13,9 +13,10 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, Hump, Limits, Request, Response, Timeouts
-from hump_trio.connection import Connection, Phase
+from hump_trio.connection import Connection
 from hump_trio.dispatch import Dispatcher
 from hump_trio.memory import MemoryTransport, memory_transport_pair
+from hump_trio.phase import Phase
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection

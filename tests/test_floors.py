@@ -92,6 +92,7 @@ FLOORS = [
         "tls_transport",
         "tls",
         "access_log",
+        "phase",
         "server_state",
         "connection",
         "exchange",

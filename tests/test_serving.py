@@ -10,9 +10,10 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Limits, Response, Timeouts
-from hump_trio.connection import Connection, Phase
+from hump_trio.connection import Connection
 from hump_trio.dispatch import Dispatcher
 from hump_trio.memory import MemoryTransport
+from hump_trio.phase import Phase
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from hump_trio.serving import serve_connection

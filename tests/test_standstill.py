@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import Hump, Request, Timeouts
-from hump_trio.connection import Phase
+from hump_trio.phase import Phase
 from hump_trio.testing import RawConnection, connect
 from hump_trio.watchdog import SWEEP_SECONDS, Watchdog
 from tests.test_watchdog import new_connections

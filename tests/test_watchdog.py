@@ -8,9 +8,10 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Limits, Timeouts
-from hump_trio.connection import Connection, Phase
+from hump_trio.connection import Connection
 from hump_trio.dispatch import Dispatcher
 from hump_trio.memory import memory_transport_pair
+from hump_trio.phase import Phase
 from hump_trio.routing import RouteTable
 from hump_trio.server_state import ServerState
 from hump_trio.watchdog import SWEEP_SECONDS, Watchdog
