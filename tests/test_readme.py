@@ -1,8 +1,9 @@
 """The README tells the truth: its programs run, and its tables hold."""
 
+import logging
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,10 @@ HOSTILE = {
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """The names that all of the README's blocks define, run one after the other."""
+    root = logging.getLogger()  # which one of them configures
+    handlers, level = list(root.handlers), root.level
     runs: list[Callable[..., Any]] = []
     monkeypatch.setattr(trio, "run", runs.append)
     monkeypatch.chdir(ROOT)
@@ -79,7 +82,9 @@ def program(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for block in PYTHON_BLOCKS:
         exec(compile(block, "README.md", "exec"), names)
     assert runs == [names["app"].serve]
-    return names
+    yield names
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def table_after(heading: str) -> list[list[str]]:
