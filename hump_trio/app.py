@@ -405,6 +405,29 @@ class Hump(Router, Generic[S]):
                 await trio.aclose_forcefully(listener)
 
 
+NO_ASGI = (
+    "a Hump app is a server of its own, not an ASGI app: start it with `hump-trio module:app`,"
+    " or with trio.run(app.serve)"
+)
+
+
+async def refuse_asgi(app: Hump[Any], scope: Any, receive: Any, send: Any) -> None:
+    """Say to a server that takes an app for an ASGI one how it is served.
+
+    It is said in that protocol, so that such a server ends and shows it instead of every request's
+    being a 500.
+    """
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": NO_ASGI})
+    else:
+        raise TypeError(NO_ASGI)
+
+
+if not TYPE_CHECKING:  # a checker is right that an app can't be called
+    Hump.__call__ = refuse_asgi
+
+
 def check_lifespan(function: Any) -> None:
     """Refuse what can't be a lifespan.
 

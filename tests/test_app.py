@@ -333,3 +333,21 @@ async def test_background_work_that_is_cut_is_named(
         await http.post("/")
     assert "cut at shutdown: background work sleep_forever" in caplog.text
     assert trio.current_time() < 4
+
+
+async def test_a_server_of_asgi_apps_is_told_that_it_is_none() -> None:
+    """In words that it shows when it starts; else by an error that says the same."""
+    app: Any = Hump()
+    sent: list[dict[str, str]] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: dict[str, str]) -> None:
+        sent.append(message)
+
+    await app({"type": "lifespan"}, receive, send)
+    assert sent[0]["type"] == "lifespan.startup.failed"
+    assert "start it with `hump-trio module:app`" in sent[0]["message"]
+    with pytest.raises(TypeError, match="start it with `hump-trio module:app`"):
+        await app({"type": "http"}, receive, send)

@@ -5,8 +5,10 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from inspect import iscoroutinefunction, isfunction
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -18,6 +20,7 @@ __all__ = ["LoadError", "load_app"]
 
 SPECIFICATION = re.compile(r"(\w+(?:\.\w+)*)(?::(\w+(?:\.\w+)*))?")
 DEFAULT_ATTRIBUTE = "app"
+IMPORTED = "imported"
 # What imports a program, before its own first line.
 IMPORTERS = ("hump_trio.command", "importlib")
 
@@ -39,11 +42,12 @@ class ServedError(HumpError):
     """An app that is served while it is imported."""
 
 
-def load_app(specification: str) -> Hump[Any]:
+def load_app(specification: str, *, factory: bool = False) -> Hump[Any]:
     """Import a module, the current directory's before others, and return its app.
 
     Args:
         specification: ``module:attribute``; without an attribute, ``app`` is meant.
+        factory: Whether that is a function that makes the app.
 
     Raises:
         LoadError: The module can't be imported, or has no such app.
@@ -62,6 +66,12 @@ def load_app(specification: str) -> Hump[Any]:
             value = getattr(value, attribute)
         except AttributeError:
             raise LoadError(f"{name} has no {path!r}{suggest(name, module)}") from None
+    if factory:
+        if isinstance(value, Hump) or not callable(value) or iscoroutinefunction(value):
+            raise LoadError(f"{name}:{path} is no function that --factory can call: {value!r:.80}")
+        value, path = run_program(f"{name}:{path}", "called", value), f"{path}()"
+    elif isfunction(value):
+        raise LoadError(f"{name}:{path} is a function: if it makes the app, write --factory")
     if not isinstance(value, Hump):
         kind = type(value).__name__
         raise LoadError(f"{name}:{path} is a {kind}, not a Hump app{suggest(name, module)}")
@@ -71,6 +81,8 @@ def load_app(specification: str) -> Hump[Any]:
 def explain_form(specification: str) -> str:
     """Return what to write instead of what is none; a file is what it is mostly tried with."""
     path, _, attribute = specification.partition(":")
+    if attribute.endswith("()"):
+        return f"write --factory {specification[:-2]}"
     if path.endswith(".py"):
         module = re.sub(r"^\./", "", path).removesuffix(".py").replace("/", ".").strip(".")
         return f"give a module, not a file: {module}:{attribute or DEFAULT_ATTRIBUTE}"
@@ -89,19 +101,36 @@ def import_program(name: str) -> ModuleType:
     Raises:
         LoadError: It isn't there, or raises something.
     """
+    module: ModuleType = run_program(name, IMPORTED, partial(importlib.import_module, name))
+    return module
+
+
+def run_program(name: str, what: str, run: Callable[[], Any]) -> Any:
+    """Run code of a program, and return what that returns.
+
+    Args:
+        name: Of the module, or of the function within it.
+        what: Is done with it.
+        run: Does it.
+
+    Raises:
+        LoadError: The module isn't there, or the code raises something.
+    """
     try:
         with refusing_to_serve():
-            return importlib.import_module(name)
+            return run()
     except Exception as error:
         frames = own_frames(error.__traceback__)
         if any(isinstance(leaf, ServedError) for leaf in leaves_of(error)):
             advice = 'write `if __name__ == "__main__":` above that line'
-            raise LoadError(f"{name} serves its app while it is imported: {advice}") from None
+            if what != IMPORTED:
+                advice = "it returns the app, and leaves serving to hump-trio"
+            raise LoadError(f"{name} serves its app while it is {what}: {advice}") from None
         if isinstance(error, ModuleNotFoundError) and frames is None:
             raise LoadError(f"there is {str(error).replace('No', 'no', 1)}") from None
         reason = f": {error}" if isinstance(error, RouteError) else ""
         lines = traceback.format_exception(type(error), error, frames)
-        raise LoadError(f"{name} can't be imported{reason}", "".join(lines)) from None
+        raise LoadError(f"{name} can't be {what}{reason}", "".join(lines)) from None
 
 
 def own_frames(frames: TracebackType | None) -> TracebackType | None:

@@ -77,10 +77,12 @@ def run(options: Options, arguments: Sequence[str], control: socket | None) -> i
         control: Of a worker.
     """
     asks = options.check or options.routes
+    if options.unknown and control is None:
+        logger.warning("no options of hump-trio: %s", ", ".join(options.unknown))
     try:
         if control is None and not asks and (options.workers > 1 or options.reload):
             return start_workers(options, arguments)
-        app = load_app(options.app)
+        app = load_app(options.app, factory=options.factory)
         override(app, options, os.environ)
         if asks:
             print(describe_app(app, options), end="")

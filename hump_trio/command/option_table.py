@@ -14,7 +14,7 @@ from hump_trio.command.option_values import (
 )
 from hump_trio.settings import Limits, Sockets, Timeouts
 
-__all__ = ["HELP", "OPTIONS", "Option"]
+__all__ = ["ELSEWHERE", "HELP", "OPTIONS", "Option"]
 
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -129,6 +129,7 @@ def readable(name: str, value: Any) -> str:
 
 
 GROUPS: dict[str, list[Option]] = {
+    "what": [row("factory", "APP is a function that makes the app")],
     "where": [
         row("bind", "host:port, unix:/path, fd://3, systemd", "ADDRESS", many=True,
             parse=parse_address),
@@ -164,6 +165,19 @@ GROUPS: dict[str, list[Option]] = {
         setting_rows(Timeouts, "timeouts", "timeout-", TIMEOUT_TEXTS)
     ),
     "limits": list(setting_rows(Limits, "limits", "limit-", LIMIT_TEXTS)),
+}  # fmt: skip
+# What other servers call it.
+ELSEWHERE: Mapping[str, str] = {
+    "port": "--bind 127.0.0.1:8000", "p": "--bind 127.0.0.1:8000", "P": "--bind 127.0.0.1:8000",
+    "host": "--bind 127.0.0.1:8000", "H": "--bind 127.0.0.1:8000", "b": "--bind 127.0.0.1:8000",
+    "uds": "--bind unix:/path", "fd": "--bind fd://3", "w": "--workers",
+    "ssl-certfile": "--tls-cert", "ssl-keyfile": "--tls-key", "ssl-ca-certs": "--tls-client-ca",
+    "certfile": "--tls-cert", "keyfile": "--tls-key", "ca-certs": "--tls-client-ca",
+    "pid": "--pid-file", "timeout-graceful-shutdown": "--timeout-shutdown",
+    "graceful-timeout": "--timeout-shutdown", "keep-alive": "--timeout-keep-alive",
+    "limit-concurrency": "--limit-requests", "debug": "--reload", "lifespan": "@app.lifespan",
+    "proxy-headers": "the middleware Forwarded", "forwarded-allow-ips": "the middleware Forwarded",
+    "access-logfile": "--log-format", "log-config": "logging.config in the program",
 }  # fmt: skip
 OPTIONS: list[Option] = [option for options in GROUPS.values() for option in options]
 

@@ -6,15 +6,17 @@ The command line wins over the environment, and either over what the app says.
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from hump_trio.command.option_table import OPTIONS, Option
+from hump_trio.command.option_table import ELSEWHERE, OPTIONS, Option
 from hump_trio.exceptions import HumpError
 
 __all__ = ["Options", "UsageError", "parse_options"]
 
 # What is right for development: more than a person notices.
 BLOCKING_SECONDS = 0.1
+PREFIX = "HUMP_TRIO_"
 
 
 class UsageError(HumpError):
@@ -27,6 +29,7 @@ class Options:
 
     Args:
         app: ``module:attribute``.
+        factory: Whether that makes the app.
         bind: What to listen on, as of `Hump`.
         workers: Processes.
         worker_timeout: Seconds.
@@ -47,12 +50,14 @@ class Options:
         timeouts: Fields of `Timeouts`.
         limits: Fields of `Limits`.
         sockets: Fields of `Sockets`.
+        unknown: Variables that look like options and are none, with what may be meant.
 
     Raises:
         UsageError: Something is missing.
     """
 
     app: str = ""
+    factory: bool = False
     bind: tuple[str, ...] = ()
     workers: int = 1
     worker_timeout: float = 30.0
@@ -73,6 +78,7 @@ class Options:
     timeouts: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
     sockets: Mapping[str, Any] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (self.app or self.help or self.version):
@@ -111,9 +117,12 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
         else:
             short = ["-h"] if option.name == "help" else []
             parser.add_argument(name, *short, action=argparse.BooleanOptionalAction)
-    given = vars(parser.parse_args(arguments))
-    values: dict[str, Any] = {}
-    app = given["app"] or environment.get("HUMP_TRIO_APP")
+    parsed, rest = parser.parse_known_args(arguments)
+    if rest:
+        raise UsageError(explain_unknown(rest[0]))
+    given = vars(parsed)
+    values: dict[str, Any] = {"unknown": unknown_variables(environment)}
+    app = given["app"] or environment.get(f"{PREFIX}APP")
     if app:
         values["app"] = app
     for option in OPTIONS:
@@ -152,3 +161,30 @@ def read(option: Option, name: str, given: str | list[str]) -> Any:
         return option.parse(given)
     except ValueError as error:
         raise UsageError(f"{name}: {error}") from None
+
+
+def explain_unknown(argument: str) -> str:
+    """Return what to write instead of an argument that there isn't."""
+    option = argument.partition("=")[0]
+    meant = ELSEWHERE.get(option.lstrip("-"), "") if option.startswith("-") else ""
+    if not meant:
+        names = [f"--{'no-' if each.negated else ''}{each.name}" for each in OPTIONS]
+        meant = "".join(get_close_matches(option, names, 1))
+    there = f"; here it is {meant}" if meant else ""
+    return f"unknown: {option}{there} (--help shows what there is)"
+
+
+def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which variables are named as those of options are, but aren't.
+
+    That is no error: Kubernetes sets ``HUMP_TRIO_PORT`` for a service that is called hump-trio.
+    """
+    known = ["APP", *(each.variable.removeprefix(PREFIX) for each in OPTIONS if each.variable)]
+    names = [each.removeprefix(PREFIX) for each in environment if each.startswith(PREFIX)]
+    unknown: list[str] = []
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            meant = f" (is {PREFIX}{near[0]} meant?)" if near else ""
+            unknown.append(f"{PREFIX}{name}{meant}")
+    return tuple(unknown)

@@ -61,7 +61,8 @@ def test_the_current_directory_comes_first(write: Write, tmp_path: Path) -> None
         ("tea_app:api", "tea_app has no 'api'; there is tea_app:app, tea_app:other"),
         ("tea_app:app.api", "tea_app has no 'app.api'; there is tea_app:app"),
         ("tea_app:router", "tea_app:router is a Router, not a Hump app; there is tea_app:app"),
-        ("tea_app:make", "tea_app:make is a function, not a Hump app"),
+        ("tea_app:make", "tea_app:make is a function: if it makes the app, write --factory"),
+        ("tea_app:make()", "write --factory tea_app:make"),
         ("empty", "empty has no 'app'"),
         ("tea_app.py", "give a module, not a file: tea_app:app"),
         ("./folder/tea_app.py:api", "give a module, not a file: folder.tea_app:api"),
@@ -128,6 +129,45 @@ def test_a_program_that_serves_itself(serving: str, write: Write) -> None:
     error = failure_of("tea_app")
     assert str(error).startswith("tea_app serves its app while it is imported: write `if __name__")
     assert error.traceback == ""
+
+
+@pytest.mark.parametrize("specification", ["tea_app:make", "tea_app:Shop.make", "tea_app:Shop"])
+def test_a_factory(specification: str, write: Write) -> None:
+    """Makes the app: a function, a method, a class."""
+    shop = "class Shop(Hump):\n    make = staticmethod(make)\n"
+    write("tea_app.py", f"{APP}def make(): return app\n{shop}")
+    assert isinstance(load_app(specification, factory=True), Hump)
+
+
+@pytest.mark.parametrize(
+    ("factory", "text", "last"),
+    [
+        ("async def make(): ...", "tea_app:make is no function that --factory can call: <f", ""),
+        ("make = app", "tea_app:make is no function that --factory can call: <hump_trio", ""),
+        (
+            "def make(): ...",
+            "tea_app:make() is a NoneType, not a Hump app; there is tea_app:app",
+            "",
+        ),
+        (
+            "def make(): 1 / 0",
+            "tea_app:make can't be called",
+            "ZeroDivisionError: division by zero",
+        ),
+        (
+            "import trio\ndef make(): trio.run(app.serve)",
+            "tea_app:make serves its app while it is called: it returns the app, and leaves",
+            "",
+        ),
+    ],
+)
+def test_a_factory_that_makes_none(factory: str, text: str, last: str, write: Write) -> None:
+    """One line, and the traceback of the program's own error."""
+    write("tea_app.py", f"{APP}{factory}\n")
+    with pytest.raises(LoadError) as caught:
+        load_app("tea_app:make", factory=True)
+    assert str(caught.value).startswith(text)
+    assert caught.value.traceback.strip().rpartition("\n")[2] == last
 
 
 def test_serving_works_again(write: Write) -> None:

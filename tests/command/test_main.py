@@ -248,6 +248,23 @@ async def end():
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+def test_a_factory(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
+    """Is called, also for what is only asked."""
+    program = make("def make():\n    return app")
+    assert main(["--factory", f"{program.partition(':')[0]}:make", "--check"]) == 0
+    assert "is fine: 0 routes" in capfd.readouterr().out
+
+
+def test_a_variable_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Is told with the one that may be meant, once: workers don't repeat it."""
+    monkeypatch.setenv("HUMP_TRIO_LOGLEVEL", "debug")
+    assert main([HELLO, "--check"]) == 0
+    text = "WARNING hump_trio: no options of hump-trio: HUMP_TRIO_LOGLEVEL (is HUMP_TRIO_LOG_LEVEL"
+    assert text in capfd.readouterr().err
+
+
 class FakeSupervisor:
     """Stands in for `supervise`; it starts nothing.
 

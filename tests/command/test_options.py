@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from hump_trio.command.option_table import HELP, LIMIT_TEXTS, OPTIONS, SOCKET_TEXTS, TIMEOUT_TEXTS
+from hump_trio.command.option_table import (
+    ELSEWHERE,
+    HELP,
+    LIMIT_TEXTS,
+    OPTIONS,
+    SOCKET_TEXTS,
+    TIMEOUT_TEXTS,
+)
 from hump_trio.command.options import Options, UsageError, parse_options
 from hump_trio.settings import Limits, Sockets, Timeouts
 
@@ -21,6 +28,7 @@ GROUPS: dict[str, tuple[type[Any], dict[str, str]]] = {
 }
 # For each option: a text, and the value that it stands for.
 SAMPLES: dict[str, tuple[str, Any]] = {
+    "factory": ("1", True),
     "bind": ("127.0.0.1:80", ("127.0.0.1:80",)),
     "backlog": ("64", 64),
     "reuse-port": ("true", True),
@@ -128,9 +136,9 @@ def test_words_for_values(arguments: list[str], name: str, value: Any) -> None:
     ("arguments", "text"),
     [
         ([], "which app? As in hump-trio examples.hello:app"),
-        (["--nothing"], "unrecognized arguments: --nothing"),
+        (["--nothing"], "unknown: --nothing"),
         (["--bind"], "expected one argument"),
-        (["--work", "2"], "unrecognized arguments: --work"),
+        (["--work", "2"], "unknown: --work; here it is --workers"),
         (["--workers", "0"], "--workers: a number of processes, or auto, not '0'"),
         (["--workers", "many"], "--workers: a number of processes, or auto, not 'many'"),
         (["--worker-timeout", "nan"], "--worker-timeout: a number of seconds, not 'nan'"),
@@ -172,6 +180,46 @@ def test_mistakes_in_the_environment(variable: str, value: str, text: str) -> No
     """They name the variable; where the command line has spoken, they don't count."""
     with pytest.raises(UsageError, match=f"^{variable}: {text}"):
         parse_options(["a"], {variable: value})
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        ("--port=80", "unknown: --port; here it is --bind 127.0.0.1:8000 (--help"),
+        ("--host", "unknown: --host; here it is --bind 127.0.0.1:8000 (--help"),
+        ("-b", "unknown: -b; here it is --bind 127.0.0.1:8000 (--help"),
+        ("--worker", "unknown: --worker; here it is --workers (--help"),
+        ("--no-access-logs", "unknown: --no-access-logs; here it is --no-access-log (--help"),
+        ("--zzz", "unknown: --zzz (--help"),
+        ("port", "unknown: port (--help"),
+    ],
+)
+def test_what_other_servers_call_it(argument: str, text: str) -> None:
+    """An option that there isn't is told what it is here, or what it is near to."""
+    with pytest.raises(UsageError) as caught:
+        parse_options(["a", argument], {})
+    assert str(caught.value).startswith(text)
+
+
+def test_names_of_elsewhere_are_none_of_ours() -> None:
+    """And what is said instead is there."""
+    known = {option.name for option in OPTIONS}
+    assert not known & set(ELSEWHERE)
+    options = [each.split()[0][2:] for each in ELSEWHERE.values() if each.startswith("--")]
+    assert set(options) <= known
+
+
+def test_unknown_variables() -> None:
+    """Are named with what may be meant, and end nothing: others may have set them."""
+    environment = {
+        "HUMP_TRIO_LOGLEVEL": "debug", "HUMP_TRIO_PORT": "tcp://10.0.0.1:80", "HUMP_TRIO_APP": "a",
+        "HUMP_TRIO_WORKERS": "2", "HOME": "/",
+    }  # fmt: skip
+    options = parse_options([], environment)
+    assert options.unknown == (
+        "HUMP_TRIO_LOGLEVEL (is HUMP_TRIO_LOG_LEVEL meant?)",
+        "HUMP_TRIO_PORT",
+    )
 
 
 def test_blocking_is_watched_in_development() -> None:
