@@ -1,28 +1,43 @@
 """Clients of an app in memory: real bytes through the real connection code, no sockets.
 
-Works under `trio.testing.MockClock`. `client` needs httpx (extra ``testing``).
+``async with client(app) as http`` gives an httpx client, ``async with connect(app) as raw`` a
+connection byte by byte. Both work under `AutojumpClock` and `trio.testing.MockClock`. They need
+httpx (extra ``testing``).
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
 import trio
 
 try:
-    import httpcore
     import httpx
+
+    from hump_trio.memory_pool import PoolTransport
 except ImportError as _missing:
     raise ImportError(
         "hump_trio.testing needs httpx: pip install 'hump-trio[testing]'", name=_missing.name
     ) from _missing
 
 from hump_trio.app import Hump
-from hump_trio.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair
+from hump_trio.autojump_clock import AutojumpClock
+from hump_trio.memory import MemoryTransport, memory_transport_pair
 from hump_trio.transport import Transport
 
-__all__ = ["RawConnection", "client", "connect"]
+__all__ = ["AutojumpClock", "RawConnection", "client", "connect"]
+
+T = TypeVar("T", covariant=True)
+
+if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
+
+    def __getattr__(name: str) -> Any:
+        """Say what others' test client is called here."""
+        if name == "TestClient":
+            raise ImportError("there is no TestClient: write `async with client(app) as http`")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class MemoryListener(trio.abc.Listener[Transport]):
@@ -42,13 +57,18 @@ class MemoryListener(trio.abc.Listener[Transport]):
                 self._waiting.receive_nowait().reset()
         await self._waiting.aclose()
 
-    def connect(self, window_bytes: float) -> MemoryTransport:
+    def connect(self, window_bytes: float, *, secure: bool = False) -> MemoryTransport:
         """Return the client's end of a new connection.
+
+        Args:
+            window_bytes: As of `memory_transport_pair`.
+            secure: Whether the app is to take it for one over TLS.
 
         Raises:
             trio.BrokenResourceError: The app is no longer listening.
         """
         ours, theirs = memory_transport_pair(window_bytes)
+        theirs.secure = secure
         self._ends.send_nowait(theirs)
         return ours
 
@@ -58,7 +78,16 @@ running_apps: WeakKeyDictionary[Hump[Any], MemoryListener] = WeakKeyDictionary()
 
 @asynccontextmanager
 async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
-    """Serve an app in memory; whoever comes second shares what is running."""
+    """Serve an app in memory; whoever comes second shares what is running.
+
+    Raises:
+        RuntimeError: Trio isn't running.
+    """
+    if not trio.lowlevel.in_trio_run():
+        raise RuntimeError(
+            "an app is tested under Trio: trio.run(test), or pytest-trio with trio_mode = true or"
+            " pytest.mark.trio"
+        )
     listener = running_apps.get(app)
     if listener is not None:
         yield listener
@@ -84,20 +113,60 @@ async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
         del running_apps[app]
 
 
-@asynccontextmanager
-async def client(app: Hump[Any], **options: Any) -> AsyncIterator[httpx.AsyncClient]:
+class Opening(AbstractAsyncContextManager[T, None], Generic[T]):
+    """What ``async with`` opens.
+
+    Args:
+        manager: Opens it, and closes it.
+        form: How it is written.
+    """
+
+    def __init__(self, manager: AbstractAsyncContextManager[T], form: str) -> None:
+        self._manager = manager
+        self._form = form
+
+    async def __aenter__(self) -> T:
+        return await self._manager.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._manager.__aexit__(kind, error, traceback)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say that nothing is open yet."""
+            raise AttributeError(f"{name!r} is of what `{self._form}` gives", name=name, obj=self)
+
+
+def client(app: Hump[Any], **options: Any) -> AbstractAsyncContextManager[httpx.AsyncClient, None]:
     """Serve an app in memory and give an httpx client for it.
 
-    The client has no timeouts of its own; paths are enough as URLs.
+    The client has no timeouts of its own; paths are enough as URLs. With
+    ``base_url="https://testserver"``, or for another URL that begins so, the app is asked over
+    what it takes for TLS: ``request.scheme`` is ``https``, and the client sends secure cookies.
 
     Args:
         app: Not being served elsewhere.
         options: Passed to `httpx.AsyncClient`.
+
+    Raises:
+        RuntimeError: Trio isn't running, when it is entered.
     """
+    return Opening(open_client(app, options), "async with client(app) as http")
+
+
+@asynccontextmanager
+async def open_client(app: Hump[Any], options: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an app while its client is open."""
     options = {"base_url": "http://testserver", "timeout": None, **options}
     async with (
         running(app) as listener,
-        httpx.AsyncClient(transport=PoolTransport(listener), **options) as http,
+        httpx.AsyncClient(transport=PoolTransport(listener.connect), **options) as http,
     ):
         yield http
 
@@ -156,129 +225,23 @@ class RawConnection:
         self._transport.set_window(0)
 
 
-@asynccontextmanager
-async def connect(app: Hump[Any]) -> AsyncIterator[RawConnection]:
+def connect(app: Hump[Any]) -> AbstractAsyncContextManager[RawConnection, None]:
     """Serve an app in memory and give a raw connection to it, closed at the end.
 
     Inside `client(app)`, or another `connect(app)`, it is one more connection to the same app.
+
+    Raises:
+        RuntimeError: Trio isn't running, when it is entered.
     """
+    return Opening(open_connection(app), "async with connect(app) as raw")
+
+
+@asynccontextmanager
+async def open_connection(app: Hump[Any]) -> AsyncIterator[RawConnection]:
+    """Serve an app while a connection to it is open."""
     async with running(app) as listener:
         transport = listener.connect(float("inf"))
         try:
             yield RawConnection(transport)
         finally:
             transport.close()
-
-
-class MemoryNetworkStream(httpcore.AsyncNetworkStream):
-    """A memory transport as httpcore wants its streams."""
-
-    def __init__(self, transport: MemoryTransport) -> None:
-        self._transport = transport
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what is there, or nothing at the end."""
-        try:
-            return await self._transport.receive_some(max_bytes)
-        except trio.BrokenResourceError as error:
-            raise httpcore.ReadError(str(error)) from error
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all of it."""
-        try:
-            await self._transport.send_all(buffer)
-        except trio.BrokenResourceError as error:
-            raise httpcore.WriteError(str(error)) from error
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        await self._transport.aclose()
-
-    def get_extra_info(self, info: str) -> Any:
-        """Tell whether the connection has ended or has something to read, for its pool."""
-        return self._transport.readable() if info == "is_readable" else None
-
-
-class MemoryBackend(httpcore.AsyncNetworkBackend):
-    """Connects to an app's listener, whatever address is asked for."""
-
-    def __init__(self, listener: MemoryListener) -> None:
-        self._listener = listener
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Return a new connection."""
-        try:
-            return MemoryNetworkStream(self._listener.connect(WINDOW_BYTES))
-        except trio.BrokenResourceError as error:
-            raise httpcore.ConnectError("the app has stopped") from error
-
-
-class PoolTransport(httpx.AsyncBaseTransport):
-    """httpx over a connection pool of httpcore's that connects in memory."""
-
-    def __init__(self, listener: MemoryListener) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            max_connections=None, network_backend=MemoryBackend(listener)
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return the response with its body still to be read."""
-        assert isinstance(request.stream, AsyncIterable)
-        target = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
-        )
-        with mapped_errors():
-            response = await self._pool.handle_async_request(
-                httpcore.Request(
-                    request.method,
-                    target,
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
-            )
-        return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=ResponseStream(response),
-            extensions=response.extensions,
-        )
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        await self._pool.aclose()
-
-
-class ResponseStream(httpx.AsyncByteStream):
-    """The body of a response as it comes from the pool; closing it gives the connection back."""
-
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with mapped_errors():
-            async for part in self._response.aiter_stream():
-                yield part
-
-    async def aclose(self) -> None:
-        """Close the response."""
-        await self._response.aclose()
-
-
-@contextmanager
-def mapped_errors() -> Iterator[None]:
-    """Raise httpx's error of the same name for one of httpcore's."""
-    try:
-        yield
-    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        raise getattr(httpx, type(error).__name__)(str(error)) from error

@@ -218,7 +218,9 @@ class Door(MemoryListener):
         super().__init__()
         self._context = context or server_context()
 
-    def connect(self, window_bytes: float = WINDOW_BYTES) -> MemoryTransport:
+    def connect(
+        self, window_bytes: float = WINDOW_BYTES, *, secure: bool = True
+    ) -> MemoryTransport:
         """Return the client's end, below TLS."""
         ours, theirs = memory_transport_pair(window_bytes)
         self._ends.send_nowait(TlsTransport(theirs, self._context))

@@ -27,7 +27,7 @@ from examples import (
     timeouts_and_limits,
 )
 from hump_trio import Hump
-from hump_trio.testing import RawConnection, client, connect
+from hump_trio.testing import AutojumpClock, RawConnection, client, connect
 from tests.loopback import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parent.parent
@@ -347,18 +347,23 @@ async def test_timeouts_and_limits__bounds_bodies() -> None:
     assert too_large.status_code == order.status_code == 413
 
 
-async def test_testing_your_app__tests_its_app(autojump_clock: MockClock) -> None:
-    """The tests that the example shows pass here too."""
-    await testing_your_app.test_greets_by_name()
-    await testing_your_app.test_gives_a_sloth_up(autojump_clock)
+def test_testing_your_app__tests_its_app() -> None:
+    """The tests that the example shows pass here too, run by Trio itself."""
+    trio.run(testing_your_app.test_greets_by_name)
+    for test in (
+        testing_your_app.test_gives_a_sloth_up,
+        testing_your_app.test_remembers_who_logs_in,
+    ):
+        clock = AutojumpClock()
+        trio.run(test, clock, clock=clock)
 
 
 def test_testing_your_app__is_run_by_pytest() -> None:
-    """The command in its docstring finds and passes both tests."""
+    """The command in its docstring finds and passes all tests."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
     command.append("examples/testing_your_app.py")
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout

@@ -122,6 +122,8 @@ FLOORS = [
         "openapi.documentation",
         "app",
         "",
+        "autojump_clock",
+        "memory_pool",
         "testing",
     ],
     [

@@ -1,10 +1,13 @@
 """The in-memory clients: httpx and raw, one app or many, errors like those of a network."""
 
+import asyncio
 import importlib
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import httpcore
 import httpx
@@ -12,9 +15,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Request
+from hump_trio import HttpsRedirect, Hump, Request, Response
 from hump_trio.memory import memory_transport_pair
-from hump_trio.testing import MemoryListener, MemoryNetworkStream, client, connect, running
+from hump_trio.memory_pool import MemoryNetworkStream
+from hump_trio.testing import MemoryListener, client, connect, running
 from tests.wire import read_until, request
 
 
@@ -160,6 +164,7 @@ def test_without_httpx_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     """A newcomer learns what to install, not the name of a library beneath."""
     monkeypatch.setitem(sys.modules, "httpcore", None)
     monkeypatch.delitem(sys.modules, "hump_trio.testing")
+    monkeypatch.delitem(sys.modules, "hump_trio.memory_pool")
     with pytest.raises(ImportError, match=r"needs httpx: pip install 'hump-trio\[testing\]'"):
         importlib.import_module("hump_trio.testing")
 
@@ -189,3 +194,74 @@ async def test_a_raw_connection_trickles(autojump_clock: MockClock) -> None:
             await raw.trickle(request(), pause=1)
         assert 10 <= trio.current_time() - started <= 17
         assert (await raw.receive()).startswith(b"HTTP/1.1 408 ")
+
+
+def session_app() -> Hump:
+    """Return an app whose session is for HTTPS alone."""
+    app = Hump()
+    app.middleware(HttpsRedirect())
+
+    @app.get("/login")
+    async def login(request: Request) -> Response:
+        response = Response(request.scheme)
+        response.set_cookie("session", "ann", secure=True)
+        return response
+
+    @app.get("/me")
+    async def me(request: Request) -> str:
+        return request.cookies.get("session", "nobody")
+
+    return app
+
+
+@pytest.mark.memory_only("what stands for TLS there is only said")
+async def test_the_client_asks_over_https(autojump_clock: MockClock) -> None:
+    """By its base, by a URL, and where it is sent: secure cookies come back, and there alone."""
+    async with client(session_app(), base_url="https://testserver") as http:
+        assert (await http.get("/login")).text == "https"
+        assert (await http.get("/me")).text == "ann"
+        # The other scheme is another connection, and leads back.
+        plain = await http.get("http://testserver/me", follow_redirects=True)
+        assert (plain.text, str(plain.url)) == ("ann", "https://testserver/me")
+        assert (await http.get("http://testserver/login")).status_code == 308
+    async with client(session_app()) as http:
+        login = await http.get("/login", follow_redirects=True)
+        assert (login.text, str(login.url)) == ("https", "https://testserver/login")
+
+
+async def test_other_schemes_are_none(autojump_clock: MockClock) -> None:
+    """As httpx says."""
+    async with client(new_app()) as http:
+        with pytest.raises((httpx.UnsupportedProtocol, httpcore.UnsupportedProtocol)):
+            await http.get("ftp://testserver/")
+
+
+@pytest.mark.parametrize("opening", [client, connect])
+def test_another_event_loop_is_told_to_be_trio(opening: Any) -> None:
+    """A test for asyncio's runner says how it is run."""
+
+    async def test() -> None:
+        async with opening(new_app()):
+            raise AssertionError
+
+    with pytest.raises(RuntimeError, match=r"an app is tested under Trio: trio\.run\(test\)"):
+        asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    ("opening", "form"),
+    [(client, "async with client(app) as http"), (connect, "async with connect(app) as raw")],
+)
+def test_a_client_that_is_not_open(opening: Any, form: str) -> None:
+    """Who leaves ``async with`` out learns of it."""
+    with pytest.raises(AttributeError, match=re.escape(f"'get' is of what `{form}` gives")):
+        opening(new_app()).get("/")
+
+
+def test_what_others_call_a_test_client() -> None:
+    """It says what it is called here; any other name is just none."""
+    module: Any = importlib.import_module("hump_trio.testing")
+    with pytest.raises(ImportError, match=r"write `async with client\(app\) as http`"):
+        from hump_trio.testing import TestClient  # type: ignore[attr-defined]  # noqa: F401
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = module.nothing

@@ -151,7 +151,7 @@ class LoopbackListener(MemoryListener):
             await self._listener.aclose()
         self.socket.close()
 
-    def connect(self, window_bytes: float) -> Any:
+    def connect(self, window_bytes: float, *, secure: bool = False) -> Any:
         """Return the client's end of a new connection.
 
         Raises:
@@ -171,7 +171,7 @@ class LoopbackListener(MemoryListener):
 class TlsListener(MemoryListener):
     """Accepts connections that are made in memory and secured."""
 
-    def connect(self, window_bytes: float) -> Any:
+    def connect(self, window_bytes: float, *, secure: bool = False) -> Any:
         """Return the client's end of a new connection, which shakes hands when it has to.
 
         Raises:
