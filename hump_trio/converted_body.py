@@ -78,4 +78,7 @@ def part_bytes(part: bytes | str) -> bytes:
         return part.encode()
     if isinstance(part, bytes | bytearray | memoryview):
         return bytes(part)
-    raise TypeError(f"a streamed body yields bytes or str, not {type(part).__name__}")
+    raise TypeError(
+        f"a streamed body yields bytes or str, not {type(part).__name__}: for events return an"
+        " EventStream, and for other values JsonLines, of what yields them"
+    )

@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import (
     Compression,
+    Event,
     HttpException,
     Hump,
     Request,
@@ -155,14 +156,14 @@ async def test_an_error_before_the_first_part_gets_a_proper_answer(
     assert len(logged) == (expected == 500)
 
 
-@pytest.mark.parametrize("part", [12, None, ["list"]])
+@pytest.mark.parametrize("part", [12, None, ["list"], Event("data")])
 async def test_a_part_that_is_neither_text_nor_bytes_is_a_500(
     part: Any, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the type in the log."""
+    """With the type in the log, and what takes such parts."""
     [answer] = await ask(app_of(lambda: Parts(part)), request())
     assert answer.status == 500
-    assert type(part).__name__ in caplog.text
+    assert f"not {type(part).__name__}: for events return an EventStream" in caplog.text
 
 
 @pytest.mark.parametrize("compressed", [False, True])
