@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypedDict, TypeVar
 
 import httpx
 import msgspec
@@ -16,6 +16,8 @@ from hump_trio.openapi.document import document_of
 from hump_trio.routing import Route
 from hump_trio.testing import client
 from tests.typed_handlers import ask, places_of, taking
+
+T = TypeVar("T")
 
 
 class Order(Enum):
@@ -73,6 +75,15 @@ class Session:
     visits: Annotated[int, Cookie("the-visits")] = 0
 
 
+@dataclass
+class Page(Generic[T]):
+    """What a list is cut to, by a key of some type."""
+
+    after: T
+    others: list[T] = field(default_factory=list)
+    note: Any = None
+
+
 FILTER = Annotated[Filter, Query()]
 # Annotation, default, query, value.
 RULES: dict[str, tuple[Any, Any, str, Any]] = {
@@ -93,6 +104,12 @@ RULES: dict[str, tuple[Any, Any, str, Any]] = {
     ),
     "a TypedDict": (Annotated[Window, Query()], ..., "start=1&end=2", {"start": 1, "end": 2}),
     "a TypedDict in part": (Annotated[Window, Query()], ..., "start=1", {"start": 1}),
+    "a generic class": (
+        Annotated[Page[date], Query()],
+        ...,
+        "after=2030-01-02&others=2030-01-03&note=7",
+        Page(date(2030, 1, 2), [date(2030, 1, 3)], "7"),
+    ),
     "an optional one": (FILTER | None, None, "limit=3", Filter(3)),
     "an optional one, left out": (Annotated[Span | None, Query()], None, "x=y", None),
     "an optional one, not filled in": (Annotated[Span | None, Query()], None, "firstDay=", None),
@@ -145,6 +162,13 @@ WRONG: dict[str, tuple[Any, Any, str, int, dict[str, str]]] = {
         "limit=13&order=old",
         422,
         {"query": "Nothing is as old as that"},
+    ),
+    "a generic class": (
+        Annotated[Page[int], Query()],
+        ...,
+        "after=x&others=y",
+        422,
+        {"query.after": "expected `int`", "query.others[0]": "expected `int`"},
     ),
     "no UTF-8": (FILTER, None, "limit=%ff", 400, {"query": "can't be decoded"}),
 }
