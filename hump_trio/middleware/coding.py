@@ -75,15 +75,16 @@ class LateCoder:
     since the stream was wrapped once more, every part passes as it is.
 
     Args:
-        coder: For one body.
+        make: Returns a coder for one body; not asked for bytes, which would hold it in vain.
         coding: What that is called.
     """
 
-    def __init__(self, coder: Coder, coding: str) -> None:
-        self._coder = coder
+    def __init__(self, make: Callable[[], Coder], coding: str) -> None:
+        self._make = make
         self._coding = coding
         self._headers: Headers | None = None
-        self._compresses: bool | None = None  # not known before the first part
+        self._begun = False
+        self._coder: Coder | None = None  # from the first part on, if that is text
 
     def take_headers(self, headers: Headers) -> None:
         """Take the header fields that go out with the first part."""
@@ -91,9 +92,11 @@ class LateCoder:
 
     async def compress_part(self, part: bytes | str) -> bytes | str:
         """Return a part, compressed if it is one of a text."""
-        if self._compresses is None:
-            self._compresses = isinstance(part, str) and self._announce()
-        return await self._coder.compress_part(part) if self._compresses else part
+        if not self._begun:
+            self._begun = True
+            if isinstance(part, str) and self._announce():
+                self._coder = self._make()
+        return part if self._coder is None else await self._coder.compress_part(part)
 
     def _announce(self) -> bool:
         """Say in the header fields that what follows is text, and compressed; tell if they do."""
@@ -106,7 +109,7 @@ class LateCoder:
 
     async def finish(self) -> bytes:
         """Return the end of a stream; empty if it isn't compressed."""
-        return await self._coder.finish() if self._compresses else b""
+        return b"" if self._coder is None else await self._coder.finish()
 
     def convert(self, body: Any) -> Producer | AsyncIterable[bytes | str]:
         """Return a streamed body of any kind, to be compressed."""

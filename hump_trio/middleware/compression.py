@@ -85,11 +85,12 @@ class Compression:
                         del headers[name]
                 if request.method == "HEAD" and isinstance(response.body, bytes):
                     response.body = nothing()
-                coder = self._codings[coding](streamed=not isinstance(response.body, bytes))
+                streamed = not isinstance(response.body, bytes)
+                make = partial(self._codings[coding], streamed=streamed)
                 if late:
-                    response.body = LateCoder(coder, coding).convert(response.body)
+                    response.body = LateCoder(make, coding).convert(response.body)
                 else:
-                    response.body = await coder.convert(response.body)
+                    response.body = await make().convert(response.body)
         return response
 
     def _suits(self, request: Request, response: Response) -> bool:
