@@ -169,8 +169,8 @@ def log_late(deadline: float, text: str) -> None:
     late_seconds = trio.current_time() - deadline
     if late_seconds >= LATE_SECONDS:
         logger.warning(
-            "answered %.1f s after its deadline: %s; what it has waited for can't be cancelled,"
-            " such as a shield, or a thread without abandon_on_cancel=True",
+            "answered %.1f s after its deadline: %s; it has waited for a shield, or for a thread"
+            " without abandon_on_cancel=True",
             late_seconds,
             text,
         )

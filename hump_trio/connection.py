@@ -352,6 +352,8 @@ class Connection:
         # Who can't be written to has no use for the rest of an answer.
         useless = state == "reset" and self.phase is Phase.SEND
         grace = 0.0 if useless else self.disconnect_grace
+        if state == "half_closed":
+            grace = max(grace, self.state.timeouts.half_closed)
         self.leave_deadline = min(self.leave_deadline, now + grace)
         # A write may have found it broken already, and the app may have caught that.
         if now >= self.leave_deadline and not (self.broken and self.scope.cancel_called):

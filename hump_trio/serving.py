@@ -349,11 +349,13 @@ class Serving:
             expired = connection.phase  # the scope's own deadline has passed
         if expired is None or connection.broken or connection.torn or connection.begun:
             self.over = True
-            if expired is not None:
+            if expired is None:  # which is no news, and the access log has it
+                log, why = logger.debug, "the client has gone"
+            else:
                 connection.note("deadline")
-            why = "the client has gone" if expired is None else "its time has passed"
+                log, why = logger.info, "its time has passed"
             age, text = connection.age(), connection.describe()
-            logger.info("cut after %.1f s: %s, %s%s", age, text, why, self._stood())
+            log("cut after %.1f s: %s, %s%s", age, text, why, self._stood())
         elif expired in SILENT_PHASES:
             self._look_again()
         elif late is not None and self.exchange is not None and self.answer is not None:

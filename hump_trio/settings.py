@@ -65,7 +65,7 @@ class Limits:
 
 
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-MAY_BE_ZERO = frozenset({"shutdown_delay", "shutdown", "drain_idle", "cleanup"})
+MAY_BE_ZERO = frozenset({"half_closed", "shutdown_delay", "shutdown", "drain_idle", "cleanup"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +97,9 @@ class Timeouts:
             send such a field as well.
         disconnect_poll: Between two looks for clients that have gone while a handler runs. 0.25:
             unnoticed by people, and next to free.
+        half_closed: For which a handler goes on, after the second look, for a client that has only
+            ended its sending half. 0: that is how most clients leave. ``math.inf`` serves clients
+            that end it and go on reading, and then only a reset cancels a handler.
         shutdown_delay: Between ``app.draining`` and the end of accepting. 0: raise it to what a
             load balancer needs to notice.
         shutdown: For running requests to end at shutdown. 10: what supervisors commonly wait.
@@ -106,8 +109,9 @@ class Timeouts:
             closing a stream. 5.
 
     Raises:
-        ValueError: A time isn't a positive number (``shutdown_delay``, ``shutdown``,
-            ``drain_idle`` and ``cleanup`` may be zero), or the header's name can't be one.
+        ValueError: A time isn't a positive number (``half_closed``, ``shutdown_delay``,
+            ``shutdown``, ``drain_idle`` and ``cleanup`` may be zero), or the header's name can't
+            be one.
     """
 
     handshake: float = 10.0
@@ -119,6 +123,7 @@ class Timeouts:
     handler: float = 30.0
     deadline_header: str | None = None
     disconnect_poll: float = 0.25
+    half_closed: float = 0.0
     shutdown_delay: float = 0.0
     shutdown: float = 10.0
     drain_idle: float = 0.25

@@ -1,5 +1,6 @@
 """Where tasks stand, in words for a person: the line of their program that each waits in."""
 
+import os
 import traceback
 from collections.abc import Iterable, Iterator
 from types import FrameType
@@ -10,6 +11,9 @@ __all__ = ["describe_tree", "innermost_tasks", "place_of", "place_of_error"]
 
 # What a line of these says tells nothing of the program that waits in it.
 MACHINERY = frozenset({"trio", "hump_trio", "contextlib", "outcome"})
+# How paths of the standard library begin, and folders that installed packages are in.
+LIBRARY_BEGINNINGS = (os.path.join(os.path.dirname(os.__file__), ""), "<frozen ")
+INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def innermost_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
@@ -40,9 +44,21 @@ def place_of_error(error: BaseException) -> str:
 
 
 def innermost_place(frames: Iterable[tuple[FrameType, int]]) -> str:
-    """Return the last of some frames that is the program's own; empty if none is."""
-    place = ""
+    """Return the last of some frames that is the program's own, and where it has led to.
+
+    A line of a library alone tells nobody what to change, and the line that calls it not what it
+    waits for. Without a line of its own it is that of the library; empty if there is none either.
+    """
+    own = last = ""
     for frame, line in frames:
         if frame.f_globals.get("__name__", "").partition(".")[0] not in MACHINERY:
-            place = f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}"
-    return place
+            path = frame.f_code.co_filename
+            last = f"{path}:{line} in {frame.f_code.co_qualname}"
+            if not is_library(path):
+                own = last
+    return own if own == last else f"{own}, which led to {last}" if own else last
+
+
+def is_library(path: str) -> bool:
+    """Tell whether a file belongs to Python or to a package that was installed."""
+    return path.startswith(LIBRARY_BEGINNINGS) or not INSTALLED.isdisjoint(path.split(os.sep))

@@ -84,8 +84,11 @@ async def test_a_handler_whose_client_has_gone_is_cancelled(
     autojump_clock: MockClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A reset within one look, a FIN within two; it cleans up, and nothing is written."""
-    caplog.set_level(logging.INFO)
+    """A reset within one look, a FIN within two; it cleans up, and nothing is written.
+
+    That is no news: besides the access log it is said at DEBUG alone.
+    """
+    caplog.set_level(logging.DEBUG)
     watched = Watched(swallows=swallows)
     async with connect(watched.app) as raw:
         await raw.send(request("GET", "/slow"))
@@ -102,7 +105,34 @@ async def test_a_handler_whose_client_has_gone_is_cancelled(
     assert watched.reasons == ["client-gone"]
     [record] = [each for each in caplog.records if "cut after" in each.message]
     assert "GET /slow (handler), the client has gone" in record.message
+    assert record.levelno == logging.DEBUG
     assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("half_closed", [3, math.inf])
+async def test_half_closed_clients_may_be_served(
+    half_closed: float, autojump_clock: MockClock
+) -> None:
+    """For as long as the app says; a reset cancels their handlers as ever."""
+    watched = Watched(5, timeouts=Timeouts(half_closed=half_closed))
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow"))
+        await raw.half_close()
+        if half_closed == math.inf:
+            [answer] = parse_answers(await read_to_end(raw))
+            assert (answer.status, answer.text) == (200, "slow")
+        else:
+            await read_to_reset(raw)
+            assert watched.events[0][0] == "cancelled"
+            assert 3 <= watched.events[0][1] <= 3 + 2 * POLL_SECONDS
+    async with connect(watched.app) as raw:
+        await raw.send(request("GET", "/slow"))
+        await raw.half_close()
+        await trio.sleep(1)
+        raw.reset()
+        await trio.sleep(2)
+    assert watched.names[-2:] == ["cancelled", "cleaned up"]
+    assert watched.events[-2][1] <= 1 + 2 * POLL_SECONDS
 
 
 async def test_a_half_closed_client_gets_an_answer_that_is_quick(

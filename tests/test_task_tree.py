@@ -1,5 +1,6 @@
 """Where tasks stand, as a person is told: the line of the program, not of its machinery."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -109,6 +110,42 @@ async def test_a_task_stands_in_the_innermost_line_of_the_program(
         await wait_all_tasks_blocked()
         [task] = nursery.child_tasks
         assert place_of(task) == expected
+        nursery.cancel_scope.cancel()
+
+
+LIBRARY = """
+async def relay(function, *args):
+    await function(*args)
+"""
+
+
+def library_at(path: str) -> Any:
+    """Return the function of a library whose file is at a path; it calls what it is given."""
+    names: dict[str, Any] = {"__name__": "library"}
+    exec(compile(LIBRARY, path, "exec"), names)
+    return names["relay"]
+
+
+INSTALLED = f"{os.sep}x{os.sep}site-packages{os.sep}library.py"
+PATHS = [INSTALLED, INSTALLED.replace("site-", "dist-"), os.__file__, "<frozen library>"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_line_of_a_library_stands_behind_the_programs_own(path: str) -> None:
+    """And alone where no line is the program's own, which is what calls libraries."""
+    relay = library_at(path)
+
+    async def call() -> None:
+        await relay(trio.sleep_forever)
+
+    own = f"{__file__}:{call.__code__.co_firstlineno + 1} in {call.__qualname__}"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call)
+        nursery.start_soon(relay, wait)
+        nursery.start_soon(relay, trio.sleep_forever)
+        await wait_all_tasks_blocked()
+        places = {place_of(task) for task in nursery.child_tasks}
+        assert places == {f"{own}, which led to {path}:3 in relay", WAIT, f"{path}:3 in relay"}
         nursery.cancel_scope.cancel()
 
 

@@ -69,6 +69,7 @@ TIMEOUT_TEXTS = {
     "handler": "for a handler",
     "deadline_header": "in which callers say how long they wait",
     "disconnect_poll": "between looks for clients that left",
+    "half_closed": "more for a half-closed client",
     "shutdown_delay": "from a signal to the end of accepting",
     "shutdown": "for running requests at shutdown",
     "drain_idle": "for a request on its way at shutdown",
