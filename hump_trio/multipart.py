@@ -1,8 +1,8 @@
 """The bytes of a ``multipart/form-data`` body to its parts, in whatever pieces they arrive.
 
-The grammar is python-multipart's (extra ``multipart``); what it leaves open is decided here: that
-nothing stands before the first boundary, that the last one is there, and what a part is called.
-Where the bytes come from and where a file's content goes isn't known here.
+The grammar is python-multipart's (extra ``multipart``); what it leaves open is decided here: what
+may stand before the first boundary, and that the last one is there. Where the bytes come from and
+where a file's content goes isn't known here.
 """
 
 import logging
@@ -10,23 +10,21 @@ import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from hump_trio.disposition import malformed, parse_disposition, parse_parameters
 from hump_trio.exceptions import HttpException
 
 __all__ = ["MultipartParser", "PartEvent", "PartHead", "import_parser"]
 
 # RFC 2046 section 5.1.1.
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
-# A parameter of a field: a token, or a quoted string. Clients don't always quote a boundary that
-# has to be, so whatever can't end a parameter is taken for a token.
-PARAMETER = re.compile(
-    r"[ \t]*;[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;\"]+))[ \t]*)?"
-)
-QUOTED_PAIR = re.compile(r"\\([\"\\])")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # A part has two fields, .NET and Java send four; a file's name has at most 255 characters. This is
 # for all fields of a part together.
 HEADER_COUNT = 8
 HEADER_BYTES = 4096
+# What may stand before the first boundary (RFC 2046 section 5.1.1): a sentence for people who have
+# no program that reads it, or nothing but a line end.
+PREAMBLE_BYTES = 1024
 # How a part may be encoded (RFC 7578 section 4.7): not at all.
 PLAIN_ENCODINGS = frozenset({"binary", "8bit", "7bit"})
 # Tells no one: a client's bad bytes are its own business.
@@ -39,7 +37,7 @@ class PartHead:
 
     Args:
         name: Of the field.
-        filename: Without folders, may be empty; None: the part is text.
+        filename: Made safe, may be empty; None: the part is text.
         content_type: As sent; may be empty.
         size_bytes: Of all its fields, as sent.
     """
@@ -86,7 +84,8 @@ class MultipartParser:
         )
         self._plain.logger = SILENT
         self._parts_left = self._part_limit = part_limit
-        self._begun = False
+        self._boundary = b"--" + boundary.encode()
+        self._early: bytearray | None = bytearray()  # until the first boundary
         self._ended = False
         self._name = b""
         self._value = b""
@@ -95,15 +94,15 @@ class MultipartParser:
         self._events: list[PartEvent] = []
 
     def parse(self, data: bytes) -> list[PartEvent]:
-        """Return what some more bytes of the body bring. What follows the last boundary is skipped.
+        """Return what some more bytes of the body bring.
+
+        What comes before the first boundary and after the last one is skipped.
 
         Raises:
             HttpException: 400 for what is malformed, 413 for too many parts.
         """
-        if not self._begun and data:
-            self._begun = True
-            if not data.startswith(b"-"):  # the library skips line ends
-                raise malformed("something stands before its first boundary")
+        if self._early is not None:
+            data = self._skip_preamble(self._early, data)
         try:
             self._plain.write(data)
         except self._malformed as error:
@@ -119,6 +118,21 @@ class MultipartParser:
         """
         if not self._ended:
             raise malformed("its last boundary is missing")
+
+    def _skip_preamble(self, early: bytearray, data: bytes) -> bytes:
+        """Return the bytes from the first boundary on; none if it isn't there yet."""
+        early += data
+        start = early.find(self._boundary)
+        if start > 0 and not early.endswith(b"\r\n", 0, start):
+            raise malformed("its first boundary doesn't begin a line")
+        if start > PREAMBLE_BYTES or (
+            start < 0 and len(early) >= PREAMBLE_BYTES + len(self._boundary)
+        ):
+            raise malformed("too much stands before its first boundary")
+        if start < 0:
+            return b""
+        self._early = None
+        return bytes(early[start:])
 
     def _begin_part(self) -> None:
         if not self._parts_left:
@@ -142,7 +156,8 @@ class MultipartParser:
         if name in self._fields:
             raise malformed("a part's header is repeated")
         try:
-            self._fields[name] = value.decode()
+            is_name = name == "content-disposition"  # which may be mended
+            self._fields[name] = value.decode(errors="surrogateescape" if is_name else "strict")
         except UnicodeDecodeError as error:
             raise malformed("a part's header is not utf-8") from error
         if CONTROL.search(self._fields[name]):
@@ -201,61 +216,3 @@ def parse_boundary(content_type: str) -> str:
     if not BOUNDARY.fullmatch(boundary):
         raise malformed("its boundary is missing or malformed")
     return boundary
-
-
-def parse_disposition(value: str) -> tuple[str, str | None]:
-    """Return the name of a part, and the name of its file if it is one.
-
-    ``filename*`` mustn't be sent; beside ``filename``, as .NET sends it, it is left alone. A
-    file's name loses its folders, which old browsers send and attackers make up.
-
-    Raises:
-        HttpException: 400 for what is malformed, or no part of a form.
-
-    Source: RFC 7578 section 4.2.
-    """
-    disposition, parameters = parse_parameters(value)
-    if disposition != "form-data" or "name" not in parameters:
-        raise malformed("a part doesn't say which field it is")
-    filename = parameters.get("filename")
-    if filename is None:
-        if "filename*" in parameters:
-            raise malformed("a part has a filename* without a filename")
-        return parameters["name"], None
-    filename = filename.replace("\\", "/").rpartition("/")[2]
-    return parameters["name"], "" if filename in (".", "..") else filename
-
-
-def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
-    r"""Return a field's value without its parameters in lower case, and them by name.
-
-    Browsers write a quote as ``%22`` in a quoted string, others ``\"``. Their ``%0D`` and ``%0A``
-    stay as they are, so that no name holds a line end. A backslash before anything else is one,
-    as in the paths that old browsers send.
-
-    Raises:
-        HttpException: 400, a parameter is malformed or repeated.
-
-    Source: WHATWG HTML, multipart/form-data encoding algorithm; RFC 9110 section 5.6.6.
-    """
-    first = value.partition(";")[0]
-    parameters: dict[str, str] = {}
-    at = len(first)
-    while at < len(value):
-        found = PARAMETER.match(value, at)
-        if found is None:
-            raise malformed("a parameter is malformed")
-        at = found.end()
-        if found[1] is None:  # a semicolon alone
-            continue
-        name, quoted, token = found[1].lower(), found[2], found[3]
-        if name in parameters:
-            raise malformed("a parameter is repeated")
-        unquoted = token if quoted is None else QUOTED_PAIR.sub(r"\1", quoted)
-        parameters[name] = unquoted.replace("%22", '"')
-    return first.strip().lower(), parameters
-
-
-def malformed(reason: str) -> HttpException:
-    """Return the error for a form that can't be read."""
-    return HttpException(400, f"the form can't be read: {reason}")

@@ -230,8 +230,8 @@ class UploadFile:
 
     Args:
         name: Of the field.
-        filename: As the client calls it, without folders; may be empty, and be anything: show
-            it, and save under names of your own.
+        filename: As the client calls it, without folders and control characters, which become
+            ``_``; may be empty, and be anything: show it, and save under names of your own.
         content_type: What the client says it is; may be empty.
         size_bytes: Of the content.
         spool: Has the content.

@@ -110,7 +110,7 @@ CLIENTS: dict[str, tuple[str, bytes, list[SentPart]]] = {
             ("text", None, "", b"a\r\nb"),
             ("_charset_", None, "", b"UTF-8"),
             ("none", "", "application/octet-stream", b""),
-            ("pics", "cü.txt", "text/plain", b"hello\n"),
+            ("pics", 'a "b"_cü.txt', "text/plain", b"hello\n"),
             ("pics", "x.bin", "application/octet-stream", b"\x00\r\n--"),
             ("pics", "empty.png", "image/png", b""),
         ],
@@ -162,7 +162,7 @@ CLIENTS: dict[str, tuple[str, bytes, list[SentPart]]] = {
         ),
         [
             ('na"me', None, "", b"x"),
-            ("pic", "c.txt", "text/plain", b"hello\n"),
+            ("pic", 'a "b"_c.txt', "text/plain", b"hello\n"),
             ("js", None, "application/json", b'{"a":1}'),
         ],
     ),

@@ -20,6 +20,7 @@ FLOORS = [
         "multimap",
         "cookies",
         "charset",
+        "disposition",
         "multipart",
         "threads",
         "open_files",
