@@ -15,9 +15,9 @@ from hump_trio.body_values import body_reader, check_settable, file_reader, text
 from hump_trio.exceptions import BindingError, HttpException, RouteError
 from hump_trio.form import Form
 from hump_trio.json_text import explain_mismatch, typed_codec
+from hump_trio.parameter import Parameter
 from hump_trio.request import Request
 from hump_trio.routing import Route, name_of
-from hump_trio.signature import Parameter
 from hump_trio.template import parse_template
 from hump_trio.text_values import EMPTY, LEFT_OUT, read_many, reader_of
 

@@ -9,9 +9,10 @@ from hump_trio.binding import FormGetter, Getter, form_getter_of, getter_of, joi
 from hump_trio.exceptions import BindingError, RouteError
 from hump_trio.form import Form
 from hump_trio.multimap import MultiMap
+from hump_trio.parameter import Parameter
 from hump_trio.request import Request
 from hump_trio.routing import Handler, Route, name_of, without_partial
-from hump_trio.signature import Parameter, parse_signature
+from hump_trio.signature import parse_signature
 
 __all__ = ["Call", "bind_handler", "check_async", "check_layer", "is_generator"]
 

@@ -35,6 +35,10 @@ class Marker:
 class Query(Marker):
     """Takes a parameter from the query: ``Annotated[int, Query(alias="per-page")]``.
 
+    Of a dataclass, a `msgspec.Struct` or a TypedDict, each field is a value of the query:
+    ``Annotated[Filter, Query()]``. `Header` and `Cookie` take such a class too, and a field may
+    have a marker of its own.
+
     Args:
         alias: Its name there, if it isn't the parameter's.
     """

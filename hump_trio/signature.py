@@ -7,7 +7,7 @@ import inspect
 from dataclasses import MISSING, dataclass
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Literal, TypeAlias, get_args, get_type_hints, is_typeddict
+from typing import Any, Literal, get_args, get_type_hints, is_typeddict
 
 from hump_trio.annotations import (
     Field,
@@ -23,16 +23,14 @@ from hump_trio.annotations import (
 from hump_trio.exceptions import RouteError
 from hump_trio.headers import check_field
 from hump_trio.markers import Body, Cookie, Header, Marker, Query
+from hump_trio.parameter import Parameter, Signature, Source
 from hump_trio.request import Request
 from hump_trio.results import check_returns
 from hump_trio.routing import Handler, Route, name_of, without_partial
 from hump_trio.text_values import EMPTY, LEFT_OUT
 from hump_trio.upload import UploadFile
 
-__all__ = ["Parameter", "Signature", "parse_signature"]
-
-Source: TypeAlias = Literal["request", "path", "query", "header", "cookie", "body", "upload"]
-
+__all__ = ["parse_signature"]
 
 MARKERS: dict[Any, Source] = {
     Query: "query",
@@ -40,66 +38,6 @@ MARKERS: dict[Any, Source] = {
     Cookie: "cookie",
     Body: "body",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a handler that is given a value of the request.
-
-    Args:
-        name: The handler's.
-        source: Where the value comes from.
-        field: Its name there, empty for the request and a body.
-        annotation: Its type, resolved and with what `Annotated` says; Any where there is none.
-        default: Its value where the client sends none; `inspect.Parameter.empty` for none.
-        first: Whether it can be passed by position, as the first one.
-        parts: Where it is a class of values of the query, the header or the cookies, its fields:
-            their names are those in the class.
-        form: Whether a body may be a urlencoded form.
-    """
-
-    name: str
-    source: Source
-    field: str
-    annotation: Any = Any
-    default: Any = EMPTY
-    first: bool = False
-    parts: tuple["Parameter", ...] = ()
-    form: bool = False
-
-    @property
-    def required(self) -> bool:
-        """Whether it has no default."""
-        return self.default is EMPTY
-
-    @property
-    def place(self) -> str:
-        """How a `BindingError` names it."""
-        source = "form" if self.source == "upload" else self.source
-        return f"{source}.{self.field}" if self.field else source
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What a handler takes and gives.
-
-    Args:
-        parameters: Those that are given values of the request, in order.
-        returns: The annotation of what it returns, resolved; Any where there is none.
-    """
-
-    parameters: tuple[Parameter, ...]
-    returns: Any = Any
-
-    @property
-    def values(self) -> list[Parameter]:
-        """Its parameters, and for one that is a class of values the fields of that."""
-        return [value for each in self.parameters for value in each.parts or (each,)]
-
-    @property
-    def takes_files(self) -> bool:
-        """Whether it takes a form with files, which is read before the handler is called."""
-        return any(each.source == "upload" for each in self.parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ FLOORS = [
         "places",
         "body_values",
         "results",
+        "parameter",
         "signature",
         "binding",
         "calling",

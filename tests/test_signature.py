@@ -23,8 +23,9 @@ from hump_trio import (
     json_text,
 )
 from hump_trio.json_text import StandardJson
+from hump_trio.parameter import Parameter, Signature
 from hump_trio.routing import Handler, Route
-from hump_trio.signature import Parameter, Signature, parse_signature
+from hump_trio.signature import parse_signature
 from tests.typed_handlers import ask, taking
 
 

@@ -8,11 +8,11 @@ from hump_trio.annotations import class_of, kinds_of, members
 from hump_trio.binding import takes_as_it_is
 from hump_trio.body_values import JSON_TYPE
 from hump_trio.openapi.schemas import BINARY, Schemas
+from hump_trio.parameter import Signature
 from hump_trio.redirect import RedirectResponse
 from hump_trio.response import BYTES_TYPE, HtmlResponse, Response
 from hump_trio.route_hints import describe, parse_raises, parse_returns
 from hump_trio.routing import Route
-from hump_trio.signature import Signature
 from hump_trio.template import parse_template
 
 __all__ = ["responses_of"]

@@ -7,9 +7,9 @@ from uuid import UUID
 from hump_trio.annotations import item_types, kinds_of
 from hump_trio.body_values import FORM_TYPE, JSON_TYPE
 from hump_trio.openapi.schemas import BINARY, Schemas
+from hump_trio.parameter import Parameter, Signature
 from hump_trio.response import BYTES_TYPE
 from hump_trio.routing import Route
-from hump_trio.signature import Parameter, Signature
 from hump_trio.template import parse_template
 from hump_trio.text_values import EMPTY, LEFT_OUT, is_switch
 
