@@ -113,6 +113,9 @@ if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
         """Load what is public and wasn't needed so far."""
         module = LOADED_LATER.get(name)
         if module is None:
+            hint = import_module(f"{__name__}.hints").IMPORTS.get(name)
+            if hint is not None:  # of an AttributeError, `from hump_trio import` shows nothing
+                raise ImportError(f"hump_trio has no {name!r}: {hint}", name=__name__)
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
         value = getattr(import_module(f"{__name__}.{module}"), name)
         globals()[name] = value

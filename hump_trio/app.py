@@ -1,5 +1,6 @@
 """The app: routes, middleware and exception handlers registered by decorators, and `serve`."""
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -102,6 +103,13 @@ class Hump(Router, Generic[S]):
     ) -> None:
         if not isinstance(host, str):
             raise ValueError(f"a host is a str and comes first, as in Hump('', 8342), not {host!r}")
+        if host.startswith("__"):
+            raise ValueError(f"an app needs no name: Hump() or Hump('', 8342), not {host!r}")
+        if re.search(r"[/\[\]]|^[^:]*:[^:]*$", host):
+            raise ValueError(
+                "a host is a name or an address alone, and its port comes second, as in"
+                f" Hump('127.0.0.1', 8342), not {host!r}; binds=[...] takes other forms"
+            )
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 0xFFFF:
             raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
         if binds is not None and (host, port) != ("", 8000):

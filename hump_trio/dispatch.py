@@ -15,6 +15,7 @@ import trio
 from hump_trio.calling import Call, bind_handler, is_generator
 from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError
 from hump_trio.failures import is_failure, leaves_of
+from hump_trio.hints import add_hint
 from hump_trio.http1.head import RequestLine, path_segments
 from hump_trio.layer import CallNext, ExceptionHandler, Layer, Middleware
 from hump_trio.loggers import logger
@@ -345,6 +346,8 @@ PLAIN_HANDLERS: dict[type[BaseException], ExceptionHandler] = {
 def answer_unexpected(request: Request, error: BaseException) -> Response:
     """Log an error that nobody foresaw, and return a settled 500 that tells nothing of it."""
     request.outcome = "crash"
+    for leaf in leaves_of(error):
+        add_hint(leaf)
     logger.error("%s %s failed", request.method, request.target, exc_info=error)
     response = error_response(HttpException(500), request.headers.get("accept", ""))
     response.settle()

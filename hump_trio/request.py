@@ -14,6 +14,7 @@ from hump_trio.cookies import parse_cookies
 from hump_trio.exceptions import HttpException, Outcome
 from hump_trio.form import Form, receive_form
 from hump_trio.headers import Headers
+from hump_trio.hints import OF_REQUEST, hint_of
 from hump_trio.json_text import json_codec
 from hump_trio.multimap import MultiMap, parse_urlencoded
 from hump_trio.room import Room
@@ -131,7 +132,8 @@ class Request:
                 raise RuntimeError(
                     "this route streams its body: read request.stream, or leave out stream=True"
                 )
-            raise AttributeError(f"a request has no {name!r}", name=name, obj=self)
+            hint = hint_of(OF_REQUEST, [name])
+            raise AttributeError(f"a request has no {name!r}{hint}", name=name, obj=self)
 
     @property
     def url(self) -> str:

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from hump_trio.calling import bind_handler, check_layer
 from hump_trio.exceptions import RouteError
+from hump_trio.hints import OF_APP, OF_ROUTE, hint_of
 from hump_trio.layer import Layer
 from hump_trio.route_hints import join_raises, parse_tags
 from hump_trio.routing import Handler, Route, RouteOptions, RouterOptions, RouteTable
@@ -96,6 +97,15 @@ class Router:
         self.table: RouteTable = RouteTable()
         self._options = options
         self._registrations: list[Registration] = []
+
+    if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what something is called here that there isn't."""
+            if name in OF_APP:
+                text = f"{type(self).__name__} has no {name!r}{hint_of(OF_APP, [name])}"
+                raise AttributeError(text, name=name, obj=self)
+            return object.__getattribute__(self, name)  # its error, or that of a property
 
     def seal(self) -> None:
         """Take no more registrations, since another router has taken over what there is."""
@@ -277,6 +287,8 @@ class Router:
             TypeError: It isn't async, or takes other parameters.
         """
         self.check_open()
+        if isinstance(function, str):
+            raise TypeError("middleware is registered with @app.middleware, without parentheses")
         check_layer(function, "middleware", "request", "call_next")
         self.layer.middleware.append(function)
         return function
@@ -347,4 +359,6 @@ def check_options(options: RouterOptions, kind: type[RouterOptions]) -> None:
     if unknown:
         what = "a route" if kind is RouteOptions else "a router"
         known = ", ".join(kind.__annotations__)
-        raise TypeError(f"{what} has the options {known}, not {', '.join(sorted(unknown))}")
+        names = sorted(unknown)
+        hint = hint_of(OF_ROUTE, names)
+        raise TypeError(f"{what} has the options {known}, not {', '.join(names)}{hint}")

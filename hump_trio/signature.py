@@ -5,6 +5,7 @@ A `Signature` is all that binding and the OpenAPI document know of a handler.
 
 import inspect
 from dataclasses import MISSING, dataclass
+from difflib import get_close_matches
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal, get_args, get_type_hints, is_typeddict
@@ -213,6 +214,7 @@ def parse_signature(route: Route) -> Signature:
         left = [name for name in route.parameters if name not in taken]
         parameters += [Parameter(name, "path", name) for name in left]
     check_sources(rules, parameters)
+    check_path(rules, parameters)
     given = signature.return_annotation
     returns = Any if given is EMPTY else rules.resolve(given)
     check_returns(name_of(handler), returns)
@@ -290,3 +292,24 @@ def check_sources(rules: Rules, parameters: list[Parameter]) -> None:
         raise rules.refuse(
             name, "that is the whole body: read request.stream, or leave out stream=True"
         )
+
+
+def check_path(rules: Rules, parameters: list[Parameter]) -> None:
+    """Refuse a query value that seems to be meant for a parameter of the path.
+
+    One that a handler doesn't take is no mistake by itself: a router's prefix may have it.
+    """
+    taken = {each.name for each in parameters}
+    left = [name for name in rules.route.parameters if name not in taken]
+    for each in parameters:
+        marked = rules.marker_of(each.name, each.annotation) is not None
+        if each.source != "query" or not each.required or marked:
+            continue
+        words = each.name.split("_")
+        near = [name for name in left if name in words or each.name in name.split("_")]
+        if near or (near := get_close_matches(each.name, left, 1)):
+            raise rules.refuse(
+                each.name,
+                f"that isn't in the path, where nothing takes {{{near[0]}}}: give both one name, or"
+                " say that it is a query value, by Annotated[..., Query()]",
+            )

@@ -12,7 +12,7 @@ ROOT = Path(hump_trio.__file__).parent
 
 # From the bottom to the top; on one floor, a module may import those that stand before it.
 FLOORS = [
-    ["settings", "exceptions", "loggers"],
+    ["settings", "exceptions", "loggers", "hints"],
     [
         "bind",
         "headers",

@@ -15,6 +15,7 @@ from typing import Any
 from hump_trio.app import Hump
 from hump_trio.exceptions import HumpError, RouteError
 from hump_trio.failures import leaves_of
+from hump_trio.hints import add_hint
 
 __all__ = ["LoadError", "load_app"]
 
@@ -129,6 +130,7 @@ def run_program(name: str, what: str, run: Callable[[], Any]) -> Any:
         if isinstance(error, ModuleNotFoundError) and frames is None:
             raise LoadError(f"there is {str(error).replace('No', 'no', 1)}") from None
         reason = f": {error}" if isinstance(error, RouteError) else ""
+        add_hint(error)
         lines = traceback.format_exception(type(error), error, frames)
         raise LoadError(f"{name} can't be {what}{reason}", "".join(lines)) from None
 

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Never
 
 from hump_trio.headers import TOKEN
 from hump_trio.layer import CallNext
@@ -56,7 +56,11 @@ class Cors:
         credentials: bool = False,
         expose: Iterable[str] = (),
         max_age: int = 600,
+        **unknown: Never,
     ) -> None:
+        if unknown:  # so that it is `origins` that is missing where others call it otherwise
+            options = "origins, methods, headers, credentials, expose and max_age"
+            raise TypeError(f"Cors has the options {options}, not {', '.join(unknown)}")
         self._origins = None if origins == "*" else list_of_text("origins", origins)
         for origin in self._origins or ():
             if not ORIGIN.fullmatch(origin):

@@ -1,0 +1,164 @@
+"""What things are called here that other frameworks call otherwise.
+
+Whoever comes from one writes its words first. They are looked up where an error is certain, so that
+nothing else pays for it; type checkers know none of them.
+"""
+
+import linecache
+import re
+from collections.abc import Iterable, Mapping
+
+__all__ = ["IMPORTS", "OF_APP", "OF_REQUEST", "OF_ROUTE", "add_hint", "hint_of"]
+
+MIDDLEWARE = "middleware is registered with app.middleware(Cors(...)), or @app.middleware"
+LIFESPAN = "what is done before and after serving is an @app.lifespan"
+INCLUDE = "routers are included with app.include(router)"
+ADD_ROUTE = "a route is added with @app.get(path), @app.route(path, methods=[...]) or app.add_route"
+STATUS = "the status of an answer is that of Response(body, status)"
+QUERY = "query values are request.query, or parameters of the handler"
+FILES = "files are parameters of the handler: `picture: UploadFile`"
+DEPENDS = "what a handler needs it takes from app.state, or from a decorator of your own"
+
+# Attributes of an app or a router.
+OF_APP: Mapping[str, str] = {
+    "run": "an app is served by trio.run(app.serve), or by hump-trio module:app",
+    "include_router": INCLUDE,
+    "register_blueprint": INCLUDE,
+    "mount": "routers are included with app.include(router), folders with app.static(prefix, ...)",
+    "on_event": LIFESPAN,
+    "add_event_handler": LIFESPAN,
+    "before_serving": LIFESPAN,
+    "errorhandler": "errors are answered by an @app.exception_handler(LookupError)",
+    "add_exception_handler": "errors are answered by an @app.exception_handler(LookupError)",
+    "add_middleware": MIDDLEWARE,
+    "before_request": MIDDLEWARE,
+    "after_request": MIDDLEWARE,
+    "add_api_route": ADD_ROUTE,
+    "add_url_rule": ADD_ROUTE,
+    "api_route": ADD_ROUTE,
+    "websocket": "there are no WebSockets in this version; events go one way with EventStream",
+    "url_path_for": "the path of a route is app.url_for(name)",
+    "test_client": "in tests, `async with hump_trio.testing.client(app) as http`",
+    "dependency_overrides": DEPENDS,
+}
+OF_REQUEST: Mapping[str, str] = {
+    "args": QUERY,
+    "query_params": QUERY,
+    "values": QUERY,
+    "data": "the body is request.body",
+    "get_data": "the body is request.body",
+    "get_json": "JSON is request.json()",
+    "files": FILES,
+    "remote_addr": "the client's address is request.client[0]",
+    "session": "there are no sessions: request.cookies and response.set_cookie",
+    "url_for": "the path of a route is request.app.url_for(name)",
+    "match_info": "the path's parameters are request.path_params, or parameters of the handler",
+    "view_args": "the path's parameters are request.path_params, or parameters of the handler",
+    "is_disconnected": "a handler is cancelled when its client has gone",
+}
+# Options of a route or a router.
+OF_ROUTE: Mapping[str, str] = {
+    "status_code": f"{STATUS}; for the document write returns={{201: Item}}",
+    "response_model": "what is answered is the return annotation of the handler, or returns=",
+    "response_class": "return an HtmlResponse, a JsonResponse and so on",
+    "responses": "for the document write returns={201: Item} and raises=[404]",
+    "dependencies": DEPENDS,
+    "include_in_schema": "to leave a route out of the document write hidden=True",
+    "summary": "it is the first line of the handler's docstring",
+    "description": "it is the handler's docstring",
+    "operation_id": "it is the route's name=",
+    "endpoint": "it is the route's name=",
+    "prefix": "a router's prefix comes first: Router('/shop')",
+    "url_prefix": "a router's prefix comes first: Router('/shop')",
+}
+# Names that are imported from the package.
+IMPORTS: Mapping[str, str] = {
+    "TestClient": "from hump_trio.testing import client",
+    "FastAPI": "from hump_trio import Hump",
+    "Flask": "from hump_trio import Hump",
+    "Starlette": "from hump_trio import Hump",
+    "APIRouter": "from hump_trio import Router",
+    "Blueprint": "from hump_trio import Router",
+    "HTTPException": "from hump_trio import HttpException",
+    "JSONResponse": "from hump_trio import JsonResponse",
+    "HTMLResponse": "from hump_trio import HtmlResponse",
+    "PlainTextResponse": "from hump_trio import Response",
+    "StreamingResponse": "from hump_trio import StreamResponse",
+    "EventSourceResponse": "from hump_trio import EventStream",
+    "CORSMiddleware": "from hump_trio import Cors",
+    "GZipMiddleware": "from hump_trio import Compression",
+    "TrustedHostMiddleware": "from hump_trio import TrustedHosts",
+    "StaticFiles": "folders are served by app.static(prefix, folder)",
+    "BackgroundTasks": "background work is started with app.start_soon(function, ...)",
+    "Depends": DEPENDS,
+    "File": FILES,
+    "Path": "a parameter that is named in the path needs no marker",
+    "status": "from hump_trio import statuses",
+    "jsonify": "return a dict or a list",
+}
+KEYWORDS: Mapping[str, str] = {
+    "status_code": "status",
+    "content": "body",
+    "response": "body",
+    "media_type": "headers={'content-type': ...}",
+    "content_type": "headers={'content-type': ...}",
+    "mimetype": "headers={'content-type': ...}",
+    "description": "detail",
+}
+OURS = "(?:Html|Json|Redirect|File|Stream)?Response|HttpException"
+KEYWORD = re.compile(rf"({OURS})\.__init__\(\) got an unexpected keyword argument '(\w+)'")
+# What an error says, what its line says, and what to write.
+MISTAKES = [
+    (
+        r"can't be used in 'await' expression|can't be awaited",
+        r"await\s+\w+\.(json|form|text|body)\b",
+        "the body is there when the handler starts: drop the await",
+    ),
+    (r"'(bytes|str)' object is not callable", r"\.(body|text)\(", "drop the parentheses"),
+    (
+        r"'(builtin_function_or_)?method' object is not subscriptable",
+        r"\.(form|json)\[",
+        "form and json are methods: request.form()['name']",
+    ),
+    (
+        r"'(tuple|NoneType)' object has no attribute '(host|port)'",
+        r"\.client\.",
+        "request.client is a pair of address and port, or None: request.client[0]",
+    ),
+    (
+        r"'dict' object has no attribute",
+        r"\.state\.",
+        "the state of a request is a dict: request.state['user']",
+    ),
+]
+
+
+def hint_of(hints: Mapping[str, str], names: Iterable[str]) -> str:
+    """Return what to write instead of some names, to be put behind an error's words."""
+    found = dict.fromkeys(hints[name] for name in names if name in hints)
+    return "".join(f": {hint}" for hint in found)
+
+
+def add_hint(error: BaseException) -> None:
+    """Add to an error of a program what to write instead, if its cause is a well-known one."""
+    if not isinstance(error, TypeError | AttributeError):
+        return
+    hint = ""
+    if keyword := KEYWORD.match(str(error)):
+        word = KEYWORDS.get(keyword[2])
+        hint = f"{keyword[1]} calls it {word}" if word else ""
+    for message, source, advice in MISTAKES:
+        if re.search(message, str(error)) and re.search(source, line_of(error)):
+            hint = advice
+    if hint and hint not in getattr(error, "__notes__", ()):
+        error.add_note(hint)
+
+
+def line_of(error: BaseException) -> str:
+    """Return the line of code that has raised an error."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return (
+        "" if step is None else linecache.getline(step.tb_frame.f_code.co_filename, step.tb_lineno)
+    )
