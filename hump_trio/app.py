@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from inspect import isasyncgenfunction, iscoroutinefunction, signature
+from inspect import isasyncgenfunction, isbuiltin
 from types import SimpleNamespace
 from typing import (
     TYPE_CHECKING,
@@ -28,9 +28,10 @@ from hump_trio.bound_socket import BoundSocket, open_binds
 from hump_trio.dispatch import Dispatcher
 from hump_trio.exceptions import BindError
 from hump_trio.headers import check_field
+from hump_trio.layer import NOTHING
+from hump_trio.lifespan import check_lifespan, open_lifespan
 from hump_trio.loggers import logger
 from hump_trio.router import Router
-from hump_trio.routing import name_of
 from hump_trio.server import Server, owns_signals
 from hump_trio.server_state import ServerState
 from hump_trio.settings import Limits, Sockets, Timeouts
@@ -136,7 +137,7 @@ class Hump(Router, Generic[S]):
         self.addresses: tuple[str, ...] = ()
         self.state: S = cast("S", SimpleNamespace())
         self._server_field = server
-        self._lifespan: Callable[[Any], AbstractAsyncContextManager[S | None]] | None = None
+        self._lifespan: Lifespan[Any, S] | None = None
         self._server: Server | None = None
 
     @property
@@ -148,7 +149,7 @@ class Hump(Router, Generic[S]):
     def binds(self, binds: Sequence[str]) -> None:
         self._binds = check_binds(binds)
 
-    def lifespan(self, function: Lifespan[Self, S]) -> Lifespan[Self, S]:
+    def lifespan(self, function: Lifespan[Self, S] = NOTHING) -> Lifespan[Self, S]:
         """Register what encloses the life of the server: ``async def`` with the app and one yield.
 
         What stands before the ``yield`` runs before the address is bound, what stands after it
@@ -166,8 +167,7 @@ class Hump(Router, Generic[S]):
         if self._lifespan is not None:
             raise RuntimeError("an app has one lifespan: in it, `async with` takes further ones")
         check_lifespan(function)
-        manager = asynccontextmanager(function) if isasyncgenfunction(function) else function
-        self._lifespan = cast("Any", manager)
+        self._lifespan = function
         return function
 
     @asynccontextmanager
@@ -178,7 +178,7 @@ class Hump(Router, Generic[S]):
             return
         before = self.state
         try:
-            async with self._lifespan(self) as state:
+            async with open_lifespan(self._lifespan, self) as state:
                 if state is not None:
                     self.state = state
                 yield
@@ -192,15 +192,19 @@ class Hump(Router, Generic[S]):
         raises, that is logged and takes nothing down.
 
         Raises:
-            RuntimeError: The app isn't being served. In a lifespan, open a nursery instead.
-            TypeError: The function can't be called, or is a generator.
+            RuntimeError: The app isn't being served (in a lifespan, open a nursery instead), or
+                this is another thread.
+            TypeError: The function isn't async, or is a generator.
         """
-        if not callable(function) or isasyncgenfunction(function):
+        # A function of Python's may return what can be awaited; that shows when it is called.
+        if not callable(function) or isasyncgenfunction(function) or isbuiltin(function):
             raise TypeError(
                 "start_soon takes an async function and its arguments, as in"
                 f" app.start_soon(work, 1), not {function!r:.80}"
             )
-        self._running().start_soon(function, *args)
+        server = self._running()
+        check_thread("start_soon, work")
+        server.start_soon(function, *args)
 
     def url_for(self, name: str, /, **values: Any) -> str:
         """Return the path of a route, with the values of its parameters, e.g. ``/users/7``.
@@ -305,9 +309,11 @@ class Hump(Router, Generic[S]):
         """Begin a graceful shutdown of `serve`, from any task of the same Trio run.
 
         Raises:
-            RuntimeError: The app isn't being served.
+            RuntimeError: The app isn't being served, or this is another thread.
         """
-        self._running().shutdown()
+        server = self._running()
+        check_thread("shutdown")
+        server.shutdown()
 
     def reload_tls(self) -> None:
         """Read the certificate and the key anew, for the connections to come.
@@ -367,6 +373,10 @@ class Hump(Router, Generic[S]):
 
         Cancellation: handlers are cancelled, connections reset, listeners closed.
         """
+        if not trio.lowlevel.in_trio_task():
+            raise RuntimeError(
+                "hump_trio runs on Trio, not on asyncio: write trio.run(app.serve), without await"
+            )
         if self._server is not None:
             raise RuntimeError("this app is being served already")
         dispatcher = Dispatcher(self, self.table, self.layer)
@@ -436,16 +446,17 @@ if not TYPE_CHECKING:  # a checker is right that an app can't be called
     Hump.__call__ = refuse_asgi
 
 
-def check_lifespan(function: Any) -> None:
-    """Refuse what can't be a lifespan.
+def check_thread(call: str) -> None:
+    """Refuse another thread than that of Trio, which would fail somewhere below.
+
+    Args:
+        call: The method, and what it is given.
 
     Raises:
-        TypeError: It has no ``yield``, or takes other parameters than the app.
+        RuntimeError: With what to write.
     """
-    form = "`async def lifespan(app)` with one `yield`"
-    if not callable(function) or iscoroutinefunction(function):
-        raise TypeError(f"a lifespan is an {form}, not {function!r:.80}")
-    try:
-        signature(function).bind("app")
-    except TypeError:
-        raise TypeError(f"the lifespan {name_of(function)} must take (app): {form}") from None
+    if not trio.lowlevel.in_trio_run():
+        raise RuntimeError(
+            f"from another thread, write trio.from_thread.run_sync(app.{call}), with trio_token="
+            " where Trio hasn't started that thread"
+        )

@@ -7,7 +7,10 @@ from typing import Any, TypeAlias
 from hump_trio.request import Request
 from hump_trio.response import Response
 
-__all__ = ["CallNext", "ExceptionHandler", "Layer", "Middleware"]
+__all__ = ["NOTHING", "CallNext", "ExceptionHandler", "Layer", "Middleware"]
+
+# What a decorator is given that was written with parentheses, to be refused in words.
+NOTHING: Any = None
 
 # What is left of the onion, down to the handler.
 CallNext: TypeAlias = Callable[[Request], Awaitable[Response]]

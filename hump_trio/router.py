@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from hump_trio.calling import bind_handler, check_layer
 from hump_trio.exceptions import RouteError
 from hump_trio.hints import OF_APP, OF_ROUTE, hint_of
-from hump_trio.layer import Layer
+from hump_trio.layer import NOTHING, Layer
 from hump_trio.route_hints import join_raises, parse_tags
 from hump_trio.routing import Handler, Route, RouteOptions, RouterOptions, RouteTable
 from hump_trio.static_files import StaticFiles
@@ -279,7 +279,7 @@ class Router:
         """Return a decorator for DELETE; options are those of `route`."""
         return self.route(path, methods=["DELETE"], **options)
 
-    def middleware(self, function: H) -> H:
+    def middleware(self, function: H = NOTHING) -> H:
         """Register ``async def mw(request, call_next) -> Response``; the first is outermost.
 
         Raises:
@@ -287,7 +287,7 @@ class Router:
             TypeError: It isn't async, or takes other parameters.
         """
         self.check_open()
-        if isinstance(function, str):
+        if function is None or isinstance(function, str):
             raise TypeError("middleware is registered with @app.middleware, without parentheses")
         check_layer(function, "middleware", "request", "call_next")
         self.layer.middleware.append(function)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from inspect import isawaitable
 from traceback import StackSummary
 from typing import Any, TypeAlias
 
@@ -25,7 +26,7 @@ from hump_trio.server_state import ServerState
 from hump_trio.service_manager import notify, reloading
 from hump_trio.settings import Sockets
 from hump_trio.statistics import ServerStatistics, collect_statistics, report
-from hump_trio.task_tree import innermost_tasks, place_of
+from hump_trio.task_tree import innermost_tasks, place_of, place_of_error
 from hump_trio.transport import Transport
 from hump_trio.turns import Turns
 from hump_trio.watchdog import SWEEP_SECONDS, Watchdog
@@ -38,6 +39,11 @@ SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # What there is of them: not every system has it.
 REPORT_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGUSR1")
 RELOAD_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGHUP")
+
+EXIT_CUT = (
+    "the lifespan's exit took too long and was cancelled: a nursery waits for its tasks, so cancel"
+    " its scope after the yield%s"
+)
 
 
 class Server:
@@ -151,6 +157,7 @@ class Server:
         Cancellation: handlers are cancelled, connections reset, everything is closed.
         """
         failure: Exception | None = None
+        stood = ""
         self._notifies = signals
         async with trio.open_nursery() as attendants:
             if signals:
@@ -158,20 +165,24 @@ class Server:
             try:
                 with trio.CancelScope() as leaving:
                     attendants.start_soon(self._shut_down, leaving)
-                    async with lifespan:
-                        self._alive = True
-                        try:
-                            await self._serve_within(open_listeners, started)
-                        except Exception as error:
-                            failure = error  # should the exit be cut before it is raised again
-                            raise
-                        finally:
-                            self._background = None
-                            self._drain.set()  # who waits from outside has nothing to wait for
-                            leaving.deadline = self.state.enter_cleanup()
+                    try:
+                        async with lifespan:
+                            self._alive = True
+                            try:
+                                await self._serve_within(open_listeners, started)
+                            except Exception as error:
+                                failure = error  # should the exit be cut before it is raised again
+                                raise
+                            finally:
+                                self._background = None
+                                self._drain.set()  # who waits from outside waits for nothing
+                                leaving.deadline = self.state.enter_cleanup()
+                    except (trio.Cancelled, BaseExceptionGroup) as error:
+                        stood = place_of_error(error)
+                        raise
                     failure = None  # the lifespan has dealt with it
                 if leaving.cancelled_caught and trio.current_time() >= leaving.deadline:
-                    logger.error("the lifespan's exit took too long and was cancelled")
+                    logger.error(EXIT_CUT, stood and f"; it stood at {stood}")
             except Exception as error:
                 failure = error  # raised below, where the nursery doesn't put it into a group
                 # Cancelled next, so it waits for nobody; a host's cancellation can't displace it.
@@ -313,7 +324,13 @@ def log_cut(text: str, tasks: Iterable[trio.lowlevel.Task]) -> None:
 async def run_in_background(function: Callable[..., Awaitable[Any]], args: Sequence[Any]) -> None:
     """Run work that belongs to the app; its crash is logged and takes nothing down."""
     try:
-        await function(*args)
+        awaitable = function(*args)
+        if not isawaitable(awaitable):
+            raise TypeError(
+                f"start_soon takes an async function, and {name_of(function)} has returned"
+                f" {awaitable!r:.80}"
+            )
+        await awaitable
     except BaseExceptionGroup as group:
         failures, rest = split_failures(group)
         if failures is not None:

@@ -1,5 +1,6 @@
 """The app: what is checked where it is written, and its life."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
@@ -10,6 +11,7 @@ from trio.testing import MockClock
 
 from hump_trio import Hump, Limits, Request, RequestId, Response, RouteError, Sockets, Timeouts
 from hump_trio.testing import client, connect
+from tests.loopback import PATIENCE_SECONDS
 
 VERBS = ["get", "head", "options", "post", "put", "patch", "delete"]
 
@@ -312,7 +314,7 @@ async def forever() -> AsyncIterator[None]:
         await trio.sleep(1)
 
 
-@pytest.mark.parametrize("work", [None, "work", forever])
+@pytest.mark.parametrize("work", [None, "work", forever, print])
 async def test_background_work_is_a_function(work: Any) -> None:
     """What can't be awaited is refused where it is given."""
     with pytest.raises(TypeError, match=r"start_soon takes an async function and its arguments"):
@@ -351,3 +353,72 @@ async def test_a_server_of_asgi_apps_is_told_that_it_is_none() -> None:
     assert "start it with `hump-trio module:app`" in sent[0]["message"]
     with pytest.raises(TypeError, match="start it with `hump-trio module:app`"):
         await app({"type": "http"}, receive, send)
+
+
+async def test_background_work_that_is_not_async_is_named(
+    caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
+) -> None:
+    """Once it is called: a plain function may return something that can be awaited."""
+    app, done = Hump(), []
+
+    def plain() -> None:
+        done.append("plain")
+
+    async def work() -> None:
+        done.append("work")
+
+    @app.get("/")
+    async def index() -> None:
+        app.start_soon(plain)  # type: ignore[arg-type]
+        app.start_soon(lambda: work())
+
+    async with client(app) as http:
+        await http.get("/")
+        await trio.sleep(1)
+    assert sorted(done) == ["plain", "work"]
+    assert "background work failed: plain" in caplog.text
+    assert "start_soon takes an async function, and plain has returned None" in caplog.text
+
+
+async def test_other_threads_are_told_how() -> None:
+    """What is called from one says what to write, and does nothing; what it says works."""
+    app, done = Hump(), trio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    def call() -> None:
+        with pytest.raises(
+            RuntimeError, match=r"trio\.from_thread\.run_sync\(app\.start_soon, work"
+        ):
+            app.start_soon(work)
+        with pytest.raises(
+            RuntimeError, match=r"write trio\.from_thread\.run_sync\(app\.shutdown\)"
+        ):
+            app.shutdown()
+        trio.from_thread.run_sync(app.start_soon, work)
+
+    async with client(app):
+        await trio.to_thread.run_sync(call)
+        assert not app.draining
+        with trio.fail_after(PATIENCE_SECONDS):
+            await done.wait()
+
+
+def run_by_asyncio(app: Hump) -> None:
+    """Serve an app as people of asyncio do."""
+    asyncio.run(app.serve())
+
+
+def run_by_hand(app: Hump) -> None:
+    """Serve an app without any loop."""
+    app.serve().send(None)
+
+
+@pytest.mark.parametrize("run", [run_by_asyncio, run_by_hand])
+def test_asyncio_is_told_of_trio(run: Callable[[Hump], None]) -> None:
+    """Whoever awaits `serve` elsewhere reads what to write; the app isn't taken for served."""
+    app = Hump("127.0.0.1", 0)
+    with pytest.raises(RuntimeError, match=r"runs on Trio, not on asyncio: write trio\.run\(app"):
+        run(app)
+    app.get("/")(forever)

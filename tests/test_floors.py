@@ -122,6 +122,7 @@ FLOORS = [
         "openapi.document",
         "openapi.page",
         "openapi.documentation",
+        "lifespan",
         "app",
         "",
         "autojump_clock",

@@ -1,13 +1,13 @@
 """The lifespan: what encloses every connection of a server, from before its address to its end."""
 
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -359,9 +359,21 @@ async def with_more(app: Hump, other: object) -> AsyncIterator[None]:
     yield
 
 
+def sync(app: Hump) -> Iterator[None]:
+    """Forget the async."""
+    yield
+
+
+def empty(app: Hump) -> None:
+    """Return nothing that could be entered."""
+
+
 @pytest.mark.parametrize(
     ("lifespan", "words"),
     [
+        (sync, r"the lifespan sync must be async: write an `async def lifespan\(app\)` with one"),
+        (contextmanager(sync), r"the lifespan sync must be async: write an `async def lifespan"),
+        (None, "write @app.lifespan without parentheses"),
         (without_yield, "a lifespan is an `async def lifespan.app.` with one `yield`, not "),
         ("lifespan", "a lifespan is an `async def lifespan.app.` with one `yield`, not 'lifespan'"),
         (without_app, r"the lifespan without_app must take \(app\): `async def"),
@@ -373,3 +385,40 @@ def test_what_cant_be_one_is_refused(app: Hump, lifespan: Any, words: str) -> No
     with pytest.raises(TypeError, match=words):
         app.lifespan(lifespan)
     app.lifespan(decorated)  # nothing is left of it
+
+
+async def test_one_that_gives_nothing_to_enter(app: Hump) -> None:
+    """It is refused with its name, when it is called; nothing was bound."""
+    app.lifespan(cast("Any", empty))
+    with pytest.raises(TypeError, match="the lifespan empty returned None, which `async with`"):
+        await app.serve()
+
+
+def test_parentheses(app: Hump) -> None:
+    """A decorator that was called says how it is written."""
+    with pytest.raises(TypeError, match=r"write @app\.lifespan without parentheses"):
+        app.lifespan()
+    with pytest.raises(TypeError, match=r"with @app\.middleware, without parentheses"):
+        app.middleware()
+
+
+async def test_an_exit_that_waits_for_a_nursery_is_told_so(
+    app: Hump, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the line that it stood at, and what to do."""
+
+    async def tick() -> None:
+        await trio.sleep_forever()
+
+    @app.lifespan
+    async def lifespan(app: Hump) -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tick)
+            yield
+
+    async with connect(app):
+        pass
+    [record] = [each for each in caplog.records if "the lifespan's exit" in each.message]
+    assert "cancel its scope after the yield" in record.message
+    line = tick.__code__.co_firstlineno + 1
+    assert record.message.endswith(f"it stood at {__file__}:{line} in {tick.__qualname__}")
