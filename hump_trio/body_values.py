@@ -1,5 +1,6 @@
 """From a body to a value of a type: of JSON, or of a form, by its content type."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -36,13 +37,22 @@ def body_reader(annotation: Any, default: Any, *, form: bool = False) -> Callabl
     read_form = form_reader(annotation) if form else None
     taken = f"{JSON_TYPE} or {FORM_TYPE}" if form else JSON_TYPE
 
+    def decode_unmarked(body: bytes, error: Exception) -> Any:
+        if body.startswith(BOM_UTF8):  # RFC 8259 section 8.1: it may be ignored
+            body = body[len(BOM_UTF8) :]
+            try:
+                return decode(body)
+            except (ValueError, RecursionError) as other:
+                error = other
+        raise explain(body, annotation, error) from error
+
     def read(request: Request) -> Any:
         body, kind = request.body, request.content_type
         if body and (kind == JSON_TYPE or is_json(kind)):
             try:
                 return decode(body)
             except (ValueError, RecursionError) as error:
-                raise explain(body, annotation, error) from error
+                return decode_unmarked(body, error)
         if not body and default is not EMPTY:
             return default
         if kind == FORM_TYPE and read_form is not None:

@@ -1,12 +1,14 @@
 """JSON texts to values and back: by msgspec where it is installed, else by the standard library.
 
 Both read the same texts: what RFC 8259 refuses (NaN, any encoding but UTF-8), halves of surrogate
-pairs and numbers out of range are refused. Both write dataclasses, enums, UUIDs, dates, decimals
-and sets, and write them alike. Only msgspec checks a text against a type.
+pairs and numbers out of range are refused; a byte order mark is ignored. Both write dataclasses,
+enums, UUIDs, dates, decimals and sets, and write them alike. Only msgspec checks a text against a
+type.
 """
 
 import json
 import math
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from datetime import date, time
@@ -83,7 +85,7 @@ class StandardJson:
             raise TypeError("json(Type) needs msgspec: pip install 'hump-trio[json]'")
         try:
             value = json.loads(
-                text.decode("utf-8"), parse_float=finite_float, parse_constant=refuse_constant
+                text.decode("utf-8-sig"), parse_float=finite_float, parse_constant=refuse_constant
             )
             if rb"\ud" in text.lower():
                 self.encode(value)  # half a surrogate pair has no UTF-8 form
@@ -112,10 +114,9 @@ class MsgspecJson:
 
     def decode(self, text: bytes, expected: Any = Any) -> Any:
         """Return the value of a text, converted to the expected type."""
+        decode = self._msgspec.json.decode if expected is Any else decoder_of(expected)
         try:
-            if expected is Any:
-                return self._msgspec.json.decode(text)
-            return decoder_of(expected)(text)
+            return decode_unmarked(decode, text)
         except self._msgspec.ValidationError as error:
             if expected is Any:  # a number out of range
                 raise HttpException(400, "the body is not valid JSON") from error
@@ -222,6 +223,19 @@ def decoder_of(expected: Any) -> Callable[[bytes], Any]:
 def known_decoder(expected: Any) -> Callable[[bytes], Any]:
     """Return the decoder of a type that has a hash."""
     return typed_codec().decoder(expected)
+
+
+def decode_unmarked(decode: Callable[[bytes], Any], text: bytes) -> Any:
+    """Decode a text, and ignore a byte order mark before it (RFC 8259 section 8.1).
+
+    Few texts have one: whoever has it is read twice.
+    """
+    try:
+        return decode(text)
+    except ValueError:
+        if not text.startswith(BOM_UTF8):
+            raise
+        return decode(text[len(BOM_UTF8) :])
 
 
 def typed_codec() -> MsgspecJson:

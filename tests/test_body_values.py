@@ -240,6 +240,21 @@ async def test_bad_content_types_and_forms(
     assert (answer.status_code, places_of(answer)) == (status, places)
 
 
+@pytest.mark.parametrize("annotation", [Flat, list[Flat | None]])
+async def test_a_byte_order_mark_is_ignored(annotation: Any) -> None:
+    """RFC 8259 section 8.1; whatever is wrong behind it is told as without it."""
+    one = b'{"name":"a","age":1}'
+    text = one if annotation is Flat else b"[" + one + b"]"
+    plain = await ask(taking(annotation), content=text, content_type=JSON)
+    marked = await ask(taking(annotation), content=b"\xef\xbb\xbf" + text, content_type=JSON)
+    assert (marked.status_code, marked.text) == (200, plain.text)
+    text = text.replace(b"1", b'"x"')
+    answer = await ask(taking(annotation), content=b"\xef\xbb\xbf" + text, content_type=JSON)
+    assert [place.rpartition(".")[2] for place in places_of(answer)] == ["age"]
+    answer = await ask(taking(annotation), content=b"\xef\xbb\xbf", content_type=JSON)
+    assert (answer.status_code, places_of(answer)) == (400, {"body": "not valid JSON"})
+
+
 async def test_a_body_that_is_not_utf_8_is_no_form() -> None:
     """400."""
     answer = await ask(taking(form_of(Flat)), content=b"name=\xff", content_type=FORM)

@@ -149,6 +149,7 @@ def test_reads_what_it_wrote(codec: JsonCodec, tree: Any) -> None:
         (b'"\\\\ud800"', "\\ud800"),
         (b"18446744073709551616", 2**64),
         (b"null", None),
+        (b'\xef\xbb\xbf{"a":"\xef\xbb\xbf"}', {"a": "\ufeff"}),  # RFC 8259 section 8.1
     ],
 )
 def test_reads(codec: JsonCodec, text: bytes, value: Any) -> None:
@@ -185,7 +186,10 @@ def test_reads(codec: JsonCodec, text: bytes, value: Any) -> None:
         b"[" * 100_000 + b"]" * 100_000,
         b'"\xff"',
         b'"\xed\xa0\x80"',
-        b"\xef\xbb\xbf1",
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf[",
+        b"\xef\xbb\xbf\xef\xbb\xbf1",
+        b" \xef\xbb\xbf1",
         '"é"'.encode("utf-16"),
         '"é"'.encode("latin-1"),
     ],
@@ -222,6 +226,14 @@ def test_a_slotted_dataclass_is_read_and_written_whole() -> None:
 
     found = MsgspecJson().decode(b'{"name":"cup"}', Item)
     assert MsgspecJson().encode(found) == b'{"name":"cup","price":0.0}'
+
+
+def test_msgspec_ignores_a_byte_order_mark_before_a_type_too() -> None:
+    """And tells what is wrong behind it."""
+    assert MsgspecJson().decode(b"\xef\xbb\xbf[1]", list[int]) == [1]
+    with pytest.raises(HttpException) as caught:
+        MsgspecJson().decode(b'\xef\xbb\xbf["a"]', list[int])
+    assert caught.value.status == 422
 
 
 @pytest.mark.parametrize("text", [b'{"x":"1"}', b"{}", b"[]", b'{"x":1,"others":[3]}'])
