@@ -368,6 +368,7 @@ class Hump(Router, Generic[S]):
 
         Raises:
             BindError: The address can't be listened on.
+            RouteError: A name in a handler's annotations isn't defined.
             RuntimeError: The app is being served already.
             TlsError: The certificate or its key can't be used.
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from hump_trio.annotations import class_of, extras_of, kinds_of
 from hump_trio.body_values import body_reader, check_settable, file_reader, texts_reader
-from hump_trio.exceptions import BindingError, HttpException, RouteError
+from hump_trio.exceptions import BindingError, HttpException, RouteError, UnresolvedError
 from hump_trio.form import Form
 from hump_trio.json_text import explain_mismatch, typed_codec
 from hump_trio.parameter import Parameter
@@ -68,7 +68,8 @@ def refused_for(route: Route, parameter: Parameter) -> Iterator[None]:
     try:
         yield
     except TypeError as error:
-        raise RouteError(
+        kind = UnresolvedError if isinstance(error.__cause__, NameError) else RouteError
+        raise kind(
             f"{name_of(route.handler)} has a parameter {parameter.name!r} that can't be taken from"
             f" the {parameter.source}: {error}"
         ) from error

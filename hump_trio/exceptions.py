@@ -17,6 +17,7 @@ __all__ = [
     "OverloadError",
     "RouteError",
     "TlsError",
+    "UnresolvedError",
 ]
 
 # How a request ends, as logs and statistics count it.
@@ -177,6 +178,10 @@ class HttpParserError(HumpError):
 
 class RouteError(HumpError):
     """A route that can't be registered: a bad template, a conflict, parameters that don't fit."""
+
+
+class UnresolvedError(RouteError):
+    """A name in a handler's annotations that is nowhere, or not yet defined below the handler."""
 
 
 class BindError(HumpError):

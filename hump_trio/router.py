@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from hump_trio.calling import bind_handler, check_layer
-from hump_trio.exceptions import RouteError
+from hump_trio.exceptions import RouteError, UnresolvedError
 from hump_trio.hints import OF_APP, OF_ROUTE, hint_of
 from hump_trio.layer import NOTHING, Layer
 from hump_trio.route_hints import join_raises, parse_tags
@@ -143,7 +144,9 @@ class Router:
                 ``tags``, and ``hidden`` to leave it out.
 
         Raises:
-            RouteError: The path or the handler's parameters don't fit, or the route is taken.
+            RouteError: The path or the handler's parameters don't fit, or the route is taken. A
+                name in its annotations may be defined below it; where it isn't, `Hump.serve`
+                raises this.
             RuntimeError: The app is being served already.
             TypeError: The handler isn't async, or the path is missing.
         """
@@ -174,7 +177,8 @@ class Router:
 
     def _add(self, registration: Registration) -> None:
         route = registration.build()
-        bind_handler(route)
+        with suppress(UnresolvedError):  # a class may follow: serving begins with another look
+            bind_handler(route)
         self.table.add(route)
         self._registrations.append(registration)
 

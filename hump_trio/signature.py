@@ -4,6 +4,7 @@ A `Signature` is all that binding and the OpenAPI document know of a handler.
 """
 
 import inspect
+from contextlib import suppress
 from dataclasses import MISSING, dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -21,7 +22,7 @@ from hump_trio.annotations import (
     kinds_of,
     members,
 )
-from hump_trio.exceptions import RouteError
+from hump_trio.exceptions import RouteError, UnresolvedError
 from hump_trio.headers import check_field
 from hump_trio.markers import Body, Cookie, Header, Marker, Query
 from hump_trio.parameter import Parameter, Signature, Source
@@ -33,6 +34,8 @@ from hump_trio.upload import UploadFile
 
 __all__ = ["parse_signature"]
 
+# What annotations raise that can't be resolved.
+UNRESOLVED = (NameError, AttributeError, SyntaxError, TypeError)
 MARKERS: dict[Any, Source] = {
     Query: "query",
     Header: "header",
@@ -60,12 +63,32 @@ class Rules:
         return RouteError(f"{name_of(self.route.handler)} has a parameter {name!r} {why}")
 
     def resolve(self, annotation: Any) -> Any:
-        """Return an annotation in which no name is mere text; `EMPTY` if one can't be found."""
+        """Return an annotation in which no name is mere text.
+
+        Raises:
+            NameError, AttributeError: A name is nowhere, or not yet.
+            SyntaxError, TypeError: It can't be an annotation.
+        """
         holder: Any = SimpleNamespace(__annotations__={"it": annotation})
+        return get_type_hints(holder, self.names, include_extras=True)["it"]
+
+    def resolve_of(self, raw: inspect.Parameter) -> Any:
+        """Return the annotation of a parameter, resolved; Any if it has none.
+
+        Raises:
+            UnresolvedError: A name is nowhere, or not yet.
+            RouteError: It can't be an annotation.
+        """
         try:
-            return get_type_hints(holder, self.names, include_extras=True)["it"]
-        except (NameError, AttributeError, SyntaxError, TypeError):
-            return EMPTY
+            return self.resolve(Any if raw.annotation is EMPTY else raw.annotation)
+        except UNRESOLVED as error:
+            known = isinstance(error, SyntaxError | TypeError)
+            refused = self.refuse(
+                raw.name,
+                f"whose annotation {raw.annotation!r} can't be resolved ({error}): what it names"
+                " has to be defined or imported at the top level of its module, and at run time",
+            )
+            raise (refused if known else UnresolvedError(str(refused))) from error
 
     def parse(self, raw: inspect.Parameter, *, first: bool) -> Parameter | None:
         """Return what a parameter is given; None for nothing: it keeps its default."""
@@ -76,13 +99,7 @@ class Rules:
             return None
         if isinstance(raw.default, Marker):
             raise self.refuse(name, marked_default(raw))
-        annotation = self.resolve(Any if raw.annotation is EMPTY else raw.annotation)
-        if annotation is EMPTY:
-            raise self.refuse(
-                name,
-                f"whose annotation {raw.annotation!r} can't be resolved: what it names has to be"
-                " defined or imported at the top of its module, and at run time",
-            )
+        annotation = self.resolve_of(raw)
         source, field = self.source_of(name, annotation)
         says_nothing = annotation is Any or annotation is object
         if source == "request" and says_nothing and raw.default is not EMPTY:
@@ -114,7 +131,10 @@ class Rules:
         try:
             fields = fields_of(kinds[0])
         except (NameError, TypeError) as error:
-            raise self.refuse(name, f"whose fields can't be resolved: {error}") from error
+            refused = self.refuse(name, f"whose fields can't be resolved: {error}")
+            if isinstance(error, NameError):
+                raise UnresolvedError(str(refused)) from error
+            raise refused from error
         return tuple(self.part_of(f"{name}.{each.name}", each, marker) for each in fields)
 
     def part_of(self, name: str, field: Field, marker: Marker) -> Parameter:
@@ -194,6 +214,7 @@ def parse_signature(route: Route) -> Signature:
     """Return what the handler of a route takes and gives.
 
     Raises:
+        UnresolvedError: A name in an annotation is nowhere, or not yet.
         RouteError: A parameter can't be given a value, or no answer can be made of what is
             returned; with what to write instead.
     """
@@ -216,9 +237,12 @@ def parse_signature(route: Route) -> Signature:
     check_sources(rules, parameters)
     check_path(rules, parameters)
     given = signature.return_annotation
-    returns = Any if given is EMPTY else rules.resolve(given)
+    returns = Any
+    if given is not EMPTY:
+        with suppress(*UNRESOLVED):
+            returns = rules.resolve(given)
     check_returns(name_of(handler), returns)
-    return Signature(tuple(parameters), Any if returns is EMPTY else returns)
+    return Signature(tuple(parameters), returns)
 
 
 def fixed_by(handler: Handler) -> frozenset[str]:

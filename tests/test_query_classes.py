@@ -11,6 +11,7 @@ import pytest
 from msgspec import Meta
 
 from hump_trio import Cookie, Header, Hump, Query, RouteError, json_text
+from hump_trio.calling import bind_handler
 from hump_trio.json_text import StandardJson
 from hump_trio.openapi.document import document_of
 from hump_trio.routing import Route
@@ -280,8 +281,9 @@ REFUSED: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("annotation", "message"), REFUSED)
 def test_classes_that_can_not_be_bound_are_refused(annotation: Any, message: str) -> None:
     """At registration, with the field."""
+    route = Route(template="/", methods=("GET",), handler=taking(annotation))
     with pytest.raises(RouteError) as caught:
-        Hump().get("/")(taking(annotation))
+        bind_handler(route)
     assert str(caught.value).startswith("handler has a parameter 'value")
     assert message in str(caught.value)
 

@@ -1,9 +1,11 @@
 """What a signature says, and what can't be bound, told at registration."""
 
 import functools
+import sys
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, StrEnum
+from types import ModuleType
 from typing import Annotated, Any, Literal, NewType, TypedDict, cast
 from uuid import UUID
 
@@ -22,10 +24,12 @@ from hump_trio import (
     UploadFile,
     json_text,
 )
+from hump_trio.dispatch import Dispatcher
 from hump_trio.json_text import StandardJson
 from hump_trio.parameter import Parameter, Signature
 from hump_trio.routing import Handler, Route
 from hump_trio.signature import parse_signature
+from hump_trio.testing import client
 from tests.typed_handlers import ask, taking
 
 
@@ -195,8 +199,88 @@ def test_a_class_within_a_function_is_found_by_no_name() -> None:
     named, held = names["local"]()
     told = ((named, "'Outer' can't be resolved"), (held, "name 'Inner' is not defined"))
     for handler, what in told:
+        app = Hump()
+        app.post("/")(handler)
         with pytest.raises(RouteError, match=f"a parameter 'outer' .*{what}"):
-            Hump().post("/")(handler)
+            Dispatcher(app, app.table)
+
+
+BELOW = """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import Annotated
+from hump_trio import Hump, Query, Router
+
+app, shop = Hump(), Router()
+
+@dataclass
+class Outer:
+    inner: Inner
+
+@app.post("/named")
+async def named(item: Item) -> Item: return item
+
+@shop.post("/held")
+async def held(item: Outer) -> str: return repr(item)
+
+@app.get("/read")
+async def read(search: Annotated[Search, Query()]) -> str: return repr(search)
+
+app.include(shop)
+app.openapi(title="Shop", version="1")
+
+@dataclass
+class Inner:
+    name: str
+
+@dataclass
+class Item:
+    name: str
+
+@dataclass
+class Search:
+    inner: str
+"""
+
+
+def app_of(source: str, monkeypatch: pytest.MonkeyPatch) -> Hump:
+    """Return the app of a module that is imported."""
+    module = ModuleType("below")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(source, vars(module))
+    app: Hump = vars(module)["app"]
+    return app
+
+
+async def test_a_class_may_be_defined_below_its_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where annotations are text: they are read again when serving begins."""
+    async with client(app_of(BELOW, monkeypatch)) as http:
+        answer = await http.post("/named", json={"name": "tea"})
+        assert (answer.status_code, answer.json()) == (200, {"name": "tea"})
+        answer = await http.post("/named", json={"name": 1})
+        assert answer.json()["errors"][0]["place"] == "body.name"
+        assert (await http.post("/held", json={"inner": {"name": "tea"}})).status_code == 200
+        assert (await http.get("/read", params={"inner": "tea"})).text == "Search(inner='tea')"
+        document = (await http.get("/openapi.json")).json()
+    assert {"Item", "Outer", "Inner"} <= document["components"]["schemas"].keys()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("(item: Item)", "(item: Itme)", "named has a parameter 'item' .*'Itme' is not defined"),
+        ("class Inner", "class Iner", "held has a parameter 'item' .*'Inner' is not defined"),
+        ("class Search", "class Seach", "read has a parameter 'search' .*'Search' is not defined"),
+        ("class Item", "class Itme", "named has a parameter 'item' .*'Item' is not defined"),
+    ],
+)
+async def test_a_name_that_is_nowhere_is_told_when_serving_begins(
+    old: str, new: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the handler, its parameter and the name; nothing is served."""
+    app = app_of(BELOW.replace(old, new), monkeypatch)
+    with pytest.raises(RouteError, match=message):
+        await app.serve(listeners=[])
 
 
 class Model:

@@ -28,7 +28,7 @@ from hump_trio.command.routes_table import render_routes
 from hump_trio.command.supervisor import supervise
 from hump_trio.command.worker import serve_as_worker, take_control
 from hump_trio.dispatch import Dispatcher
-from hump_trio.exceptions import BindError, TlsError
+from hump_trio.exceptions import BindError, TlsError, UnresolvedError
 from hump_trio.failures import leaves_of
 from hump_trio.line_writer import LineWriter
 from hump_trio.loggers import logger
@@ -39,7 +39,7 @@ __all__ = ["main"]
 STDERR = 2
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 # What needs no traceback: it isn't the server that is wrong.
-PLAIN_ERRORS = (BindError, LoadError, PidFileError, ReloadError, TlsError)
+PLAIN_ERRORS = (BindError, LoadError, PidFileError, ReloadError, TlsError, UnresolvedError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -144,6 +144,18 @@ def test_check_sees_one_route(make: Make, capfd: pytest.CaptureFixture[str]) -> 
     assert capfd.readouterr().out == "made_app is fine: 1 route\n"
 
 
+@pytest.mark.parametrize("options", [["--check"], []])
+def test_a_name_that_is_nowhere(
+    options: list[str], make: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One line with handler, parameter and name, whether it is to be checked or served."""
+    assert main([make("@app.get('/')\nasync def index(q: 'Tea'): ..."), *options]) == 1
+    said = capfd.readouterr().err
+    assert said.startswith("hump-trio: index has a parameter 'q' whose annotation 'Tea' can't be")
+    assert "(name 'Tea' is not defined)" in said
+    assert said.count("\n") == 1
+
+
 def test_a_program_that_is_wrong(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
     """Its own traceback, then one line; as JSON it is one line altogether."""
     program = make("1 / 0")
