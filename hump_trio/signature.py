@@ -132,9 +132,8 @@ class Rules:
             fields = fields_of(kinds[0])
         except (NameError, TypeError) as error:
             refused = self.refuse(name, f"whose fields can't be resolved: {error}")
-            if isinstance(error, NameError):
-                raise UnresolvedError(str(refused)) from error
-            raise refused from error
+            unknown = isinstance(error, NameError)
+            raise (UnresolvedError(str(refused)) if unknown else refused) from error
         return tuple(self.part_of(f"{name}.{each.name}", each, marker) for each in fields)
 
     def part_of(self, name: str, field: Field, marker: Marker) -> Parameter:
