@@ -5,12 +5,13 @@ passed is shielded, with a time of its own.
 
 Try: curl -i http://localhost:8342/report
      curl -i -H 'X-Deadline-Ms: 500' http://localhost:8342/report
+     curl -i http://localhost:8342/weather
      curl -i http://localhost:8342/sum & curl -i http://localhost:8342/sum
 """
 
 import trio
 
-from hump_trio import Hump, Request, Timeouts, limit, timeout
+from hump_trio import HttpException, Hump, Request, Timeouts, limit, timeout
 
 app = Hump("", 8342, timeouts=Timeouts(handler=10, deadline_header="X-Deadline-Ms"))
 log: list[str] = []
@@ -40,6 +41,16 @@ async def pay() -> str:
     await trio.sleep(1)  # whether its client waits for it or not
     log.append("paid")
     return "paid"
+
+
+@app.get("/weather", timeout=3)
+async def weather(request: Request) -> str:
+    try:
+        with trio.fail_at(request.deadline - 0.5):  # earlier, so that the answer is our own
+            await trio.sleep(60)  # as in `await http.get(url, timeout=None)` with httpx
+    except trio.TooSlowError:
+        raise HttpException(504, "the weather service took too long") from None
+    return "sunny\n"
 
 
 @app.get("/guess")

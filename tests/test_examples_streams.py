@@ -9,11 +9,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from examples import live_events, middleware_in_the_box
+from examples import live_board, live_events, middleware_in_the_box
 from hump_trio import CallNext, Compression, Hump, Request, Response
-from hump_trio.testing import client
+from hump_trio.testing import RawConnection, client, connect
 from tests.browser import browser
 from tests.loopback import PATIENCE_SECONDS, served
+from tests.wire import read_until, request
 
 RUNNERS = ["hare", "hare", "tortoise"] * 3 + ["hare"]
 
@@ -57,6 +58,74 @@ async def test_live_events__go_on_where_a_browser_was(
     ]
     finish = "event: finish\ndata: the hare sleeps,\ndata: the tortoise wins\n\n"
     assert text == "retry: 1000\n\n" + "".join(laps[first - 1 :]) + finish
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> live_board.Board:
+    """The board of the example, with nothing on it."""
+    board = live_board.Board()
+    monkeypatch.setattr(live_board, "board", board)
+    return board
+
+
+async def post(text: str) -> None:
+    """Post a note to the board, as its page does."""
+    async with client(live_board.app) as http:
+        assert (await http.post("/notes", data={"text": text})).status_code == 204
+
+
+async def watch(raw: RawConnection) -> None:
+    """Ask for the notes to come, as a page does that is opened."""
+    await raw.send(request("GET", "/events"))
+    await read_until(raw, b"retry: 1000\n\n\r\n")
+
+
+async def read_note(raw: RawConnection, text: str) -> str:
+    """Return what comes up to the end of a note."""
+    return (await read_until(raw, f"data: {text}\n\n\r\n".encode())).decode()
+
+
+async def test_live_board__is_seen_by_every_page(
+    board: live_board.Board, autojump_clock: MockClock
+) -> None:
+    """Also when one of them was closed, which takes nobody down."""
+    async with connect(live_board.app) as staying, connect(live_board.app) as leaving:
+        for page in (staying, leaving):
+            await watch(page)
+        await post("first")
+        for page in (staying, leaving):
+            await read_note(page, "first")
+        leaving.reset()
+        await post("second")
+        await read_note(staying, "second")
+        await trio.sleep(1)
+        assert len(board.listeners) == 1
+        await post("third")
+        await read_note(staying, "third")
+
+
+async def test_live_board__lets_go_who_does_not_keep_up(
+    board: live_board.Board, autojump_clock: MockClock
+) -> None:
+    """Its stream ends well; when it comes back it is told what it has missed, in order."""
+    async with connect(live_board.app) as raw:
+        await watch(raw)
+        await trio.sleep(1)
+        for number in range(1, 21):
+            board.post(f"note {number}")
+        text = (await read_until(raw, b"0\r\n\r\n")).decode()
+        assert not board.listeners
+        seen = re.findall("id: (.*)\ndata: note (.*)\n", text)
+        assert len(seen) == 1 + 10  # one that was waited for, and the channel's
+        await raw.send(request("GET", "/events", f"Last-Event-ID: {len(seen)}"))
+        seen += re.findall("id: (.*)\ndata: note (.*)\n", await read_note(raw, "note 20"))
+    assert seen == [(str(number), str(number)) for number in range(1, 21)]
+
+
+async def test_live_board__is_a_page(board: live_board.Board) -> None:
+    """Which follows the events."""
+    async with client(live_board.app) as http:
+        assert 'new EventSource("/events")' in (await http.get("/")).text
 
 
 @pytest.mark.parametrize("seen", ["x", "-", "9" * 5000])

@@ -99,3 +99,14 @@ async def test_producers__say_goodbye_at_shutdown(autojump_clock: MockClock) -> 
             await trio.sleep(2.5)
             producers.app.shutdown()
     assert texts == ["tick\ntick\ntick\ngoodbye\n"]
+
+
+@pytest.mark.parametrize(("headers", "seconds"), [({}, 2.5), ({"x-deadline-ms": "800"}, 0.3)])
+async def test_deadlines__leave_time_for_an_answer_of_ones_own(
+    headers: dict[str, str], seconds: float, autojump_clock: MockClock
+) -> None:
+    """A slow service is given up before the handler's own time has passed, whatever that is."""
+    async with client(deadlines.app) as http:
+        answer = await http.get("/weather", headers=headers)
+        assert trio.current_time() == pytest.approx(seconds)
+    assert (answer.status_code, answer.text) == (504, "the weather service took too long")
