@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 
 from hump_trio.annotations import is_record, records_in, types_in
 
-__all__ = ["defaults_of", "fill_in", "filling", "may_hold_lacking", "may_lack"]
+__all__ = [
+    "defaults_of",
+    "fill_in",
+    "fill_in_own",
+    "filling",
+    "hides_fields",
+    "may_hold_lacking",
+    "may_lack",
+]
 
 T = TypeVar("T")
 
@@ -73,6 +81,14 @@ def may_hold_lacking(kind: type) -> bool:
     return len(held) > 1 or bool(getattr(kind, "__parameters__", ())) or may_lack(kind)
 
 
+def hides_fields(kind: type) -> bool:
+    """Tell whether objects of a class lack fields however they were made: no call sets them."""
+    if not hasattr(kind, "__dataclass_fields__"):
+        return False
+    lacking = defaults_of(kind)
+    return any(not field.init for field in fields(kind) if field.name in lacking)
+
+
 def fill_in(value: Any) -> None:
     """Set the fields that a value lacks, and all that it holds, to their defaults.
 
@@ -83,9 +99,7 @@ def fill_in(value: Any) -> None:
     if kind in PLAIN:
         return
     if hasattr(kind, "__dataclass_fields__"):
-        for name, default in defaults_of(kind).items():
-            if name not in vars(value):
-                object.__setattr__(value, name, default)  # it may be frozen
+        fill_in_own(value)
         held = [getattr(value, field.name, None) for field in fields(kind)]
     elif isinstance(value, dict):
         held = [*value.values()]
@@ -95,6 +109,14 @@ def fill_in(value: Any) -> None:
         held = [getattr(value, name) for name in getattr(kind, "__struct_fields__", ())]
     for each in held:
         fill_in(each)
+
+
+def fill_in_own(value: Any) -> None:
+    """Set the fields that an object of a dataclass lacks, without those of what it holds."""
+    kind: Any = type(value)
+    for name, default in defaults_of(kind).items():
+        if name not in vars(value):
+            object.__setattr__(value, name, default)  # it may be frozen
 
 
 def filling(decode: Callable[[Any], T], annotation: Any) -> Callable[[Any], T]:

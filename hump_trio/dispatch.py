@@ -4,7 +4,7 @@ The onion of middleware is built once. Errors that have an answer become it insi
 that middleware sees responses; those that have none pass through it and end as a 500.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import EllipsisType
@@ -21,7 +21,7 @@ from hump_trio.layer import CallNext, ExceptionHandler, Layer, Middleware
 from hump_trio.loggers import logger
 from hump_trio.request import Request
 from hump_trio.response import Response, error_response, to_response
-from hump_trio.results import result_kinds
+from hump_trio.results import Results, results_of
 from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
 from hump_trio.signature import parse_signature
 
@@ -29,6 +29,10 @@ __all__ = ["Choice", "Dispatcher", "answer_unexpected"]
 
 # The exception handlers of some layers, the innermost first.
 Handlers: TypeAlias = tuple[Mapping[type[BaseException], ExceptionHandler], ...]
+
+
+# Of a handler that annotates none.
+RESULTS = Results()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +51,7 @@ class Choice:
         disconnect_grace: Seconds that the handler has left when its client has gone.
         route: The template of the route; empty if there is none.
         plain: Whether the handler has its body when it starts, and the default time.
+        results: What becomes of what ``call`` returns.
     """
 
     respond: CallNext
@@ -58,6 +63,7 @@ class Choice:
     disconnect_grace: float = 0.0
     route: str = ""
     plain: bool = False
+    results: Results = RESULTS
 
 
 class Dispatcher:
@@ -70,8 +76,6 @@ class Dispatcher:
 
     Attributes:
         static_lines: The request lines of routes without parameters.
-        json_kinds: The classes of what is answered as JSON at once: those that every app has,
-            and those that the handlers' return annotations name.
     """
 
     def __init__(
@@ -85,8 +89,6 @@ class Dispatcher:
         self._layer = layer or Layer()
         self._handlers: Handlers = (self._layer.exception_handlers,)
         self._methods = frozenset({*VERBS, *table.methods})
-        returned = (result_kinds(parse_signature(route).returns) for route in table.routes)
-        self.json_kinds: frozenset[type] = frozenset({dict, list, tuple}).union(*returned)
         # What most requests begin with.
         self.static_lines: list[str] = [
             f"{method} {route.template} HTTP/1.1"
@@ -146,14 +148,19 @@ class Dispatcher:
     def _choice_of(self, route: Route) -> Choice:
         call = bind_handler(route)
         body_limit, stream = route.body_limit, route.stream
-        if parse_signature(route).takes_files:
+        signature = parse_signature(route)
+        if signature.takes_files:
             stream = True
             if body_limit is ...:
                 body_limit = self.app.limits.upload_bytes
-        caller = call_generator if is_generator(route.handler) else call_handler
-        respond = self._guard(partial(caller, call), route.layers)
-        if caller is call_generator or self._layer.middleware or route.layers:
-            call = respond
+        if is_generator(route.handler):
+            results = RESULTS
+            respond = self._guard(partial(call_generator, call), route.layers)
+        else:
+            results = results_of(route, signature.returns)
+            respond = self._guard(partial(call_handler, call, results.respond), route.layers)
+        if is_generator(route.handler) or self._layer.middleware or route.layers:
+            call, results = respond, RESULTS
         return Choice(
             respond,
             call,
@@ -163,6 +170,7 @@ class Dispatcher:
             disconnect_grace=route.disconnect_grace,
             route=route.template,
             plain=route.timeout is ... and not stream,
+            results=results,
         )
 
     def _guard(self, endpoint: CallNext, layers: tuple[Layer, ...] = ()) -> CallNext:
@@ -302,9 +310,11 @@ def handler_for(
     return None
 
 
-async def call_handler(call: Call, request: Request) -> Response:
+async def call_handler(
+    call: Call, respond: Callable[[Any], Response], request: Request
+) -> Response:
     """Call a handler and make a response of what it returns."""
-    response = to_response(await call(request))
+    response = respond(await call(request))
     return await response.resolve(request) if response.depends_on_request else response
 
 

@@ -25,7 +25,7 @@ from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.json_text import json_codec
 from hump_trio.phase import Phase
 from hump_trio.request import Request
-from hump_trio.response import JSON_TYPE, TEXT_TYPE, Response, to_response
+from hump_trio.response import JSON_TYPE, TEXT_TYPE, Response
 from hump_trio.sending import JOINED_BYTES
 from hump_trio.server_state import ChosenRoute, ServerState
 from hump_trio.task_tree import place_of_error
@@ -61,7 +61,6 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     lines, limits, client = state.whole_lines, state.limits, transport.client
     secure = transport.secure
     app, handler_seconds = state.dispatcher.app, state.timeouts.handler
-    json_kinds = state.dispatcher.json_kinds
     reader, task = transport.reader, trio.lowlevel.current_task()
     value: Any
     response: Response | None
@@ -128,12 +127,15 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         try:
             try:
                 value = await choice.call(request)
-                if type(value) is str:
+                results, returned = choice.results, type(value)
+                if returned is str and results.text:
                     content = value.encode()
-                elif type(value) in json_kinds:
+                elif returned in results.json_kinds:
                     kind, content = JSON_TYPE, json_codec.encode_filled(value)
+                elif returned in results.fitted_kinds:
+                    kind, content = JSON_TYPE, json_codec.encode_filled(results.fit(value))
                 else:
-                    response = to_response(value)
+                    response = results.respond(value)
                     if response.depends_on_request:
                         response = await response.resolve(request)
                     response.settle()

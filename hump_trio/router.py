@@ -10,8 +10,10 @@ from hump_trio.calling import bind_handler, check_layer
 from hump_trio.exceptions import RouteError, UnresolvedError
 from hump_trio.hints import OF_APP, OF_ROUTE, hint_of
 from hump_trio.layer import NOTHING, Layer
+from hump_trio.results import results_of
 from hump_trio.route_hints import join_raises, parse_tags
 from hump_trio.routing import Handler, Route, RouteOptions, RouterOptions, RouteTable
+from hump_trio.signature import parse_signature
 from hump_trio.static_files import StaticFiles
 from hump_trio.template import parse_template
 
@@ -140,8 +142,9 @@ class Router:
                 default; ``stream``, to call the handler at the head, so that it reads the body
                 from ``request.stream``; ``on_disconnect``, whether to ``"cancel"`` (default) or
                 ``"finish"`` the handler when its client has gone, or the seconds it has left;
-                ``name``, for `Hump.url_for`; and for `Hump.openapi` ``returns``, ``raises``,
-                ``tags``, and ``hidden`` to leave it out.
+                ``name``, for `Hump.url_for`; and for `Hump.openapi` ``returns``, whose type of
+                200 decides what goes out, too, ``raises``, ``tags``, and ``hidden`` to leave it
+                out.
 
         Raises:
             RouteError: The path or the handler's parameters don't fit, or the route is taken. A
@@ -179,6 +182,7 @@ class Router:
         route = registration.build()
         with suppress(UnresolvedError):  # a class may follow: serving begins with another look
             bind_handler(route)
+            results_of(route, parse_signature(route).returns)
         self.table.add(route)
         self._registrations.append(registration)
 

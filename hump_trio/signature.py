@@ -4,7 +4,6 @@ A `Signature` is all that binding and the OpenAPI document know of a handler.
 """
 
 import inspect
-from contextlib import suppress
 from dataclasses import MISSING, dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -89,6 +88,24 @@ class Rules:
                 " has to be defined or imported at the top level of its module, and at run time",
             )
             raise (refused if known else UnresolvedError(str(refused))) from error
+
+    def resolve_return(self, annotation: Any) -> Any:
+        """Return a return annotation in which no name is mere text.
+
+        Raises:
+            UnresolvedError: A name in it is nowhere, or not yet: nobody would know what may go out.
+            RouteError: It can't be an annotation.
+        """
+        try:
+            return self.resolve(annotation)
+        except UNRESOLVED as error:
+            known = isinstance(error, SyntaxError | TypeError)
+            refused = (
+                f"{name_of(self.route.handler)} returns {annotation!r:.80}, which can't be resolved"
+                f" ({error}): what it names has to be defined or imported at the top level of its"
+                " module, and at run time"
+            )
+            raise (RouteError if known else UnresolvedError)(refused) from error
 
     def parse(self, raw: inspect.Parameter, *, first: bool) -> Parameter | None:
         """Return what a parameter is given; None for nothing: it keeps its default."""
@@ -238,8 +255,7 @@ def parse_signature(route: Route) -> Signature:
     given = signature.return_annotation
     returns = Any
     if given is not EMPTY:
-        with suppress(*UNRESOLVED):
-            returns = rules.resolve(given)
+        returns = rules.resolve_return(given)
     check_returns(name_of(handler), returns)
     return Signature(tuple(parameters), returns)
 

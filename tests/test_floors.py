@@ -58,6 +58,7 @@ FLOORS = [
         "text_values",
         "places",
         "body_values",
+        "shapes",
         "results",
         "parameter",
         "signature",

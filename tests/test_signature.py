@@ -143,7 +143,7 @@ class Item:
     inner: Item | None = None
 
 async def good(request: Request, item: Item, n: int = 1) -> Item: ...
-async def nested(item: list["Item"]) -> Response: ...
+async def nested(item: list["Item"]) -> list["Item"]: ...
 async def bad(item: Itme) -> Item: ...
 async def worse(item: "not an annotation") -> Item: ...
 decorated = timeout(5)(good)
@@ -177,7 +177,7 @@ def test_annotations_may_be_text() -> None:
         assert [each.annotation for each in found.parameters] == [Request, item, int]
         assert found.returns is item
     assert parse(names["nested"]).parameters[0].annotation == list.__class_getitem__(item)
-    assert parse(names["nested"]).returns is Any
+    assert parse(names["nested"]).returns == list.__class_getitem__(item)
     assert parse(names["Shop"]()).parameters[0].annotation is item
     assert parse(names["Shop"]().__call__).parameters[0].annotation is item
 
