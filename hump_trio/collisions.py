@@ -235,7 +235,7 @@ def new_guard(annotation: Any) -> Guard | None:
     return Guard(annotation) if any(is_hashed(each) for each in types_in(annotation)) else None
 
 
-known_guard = lru_cache(maxsize=256)(new_guard)
+known_guard: Callable[[Any], Guard | None] = lru_cache(maxsize=256)(new_guard)
 
 
 def each_with(values: Iterable[Any], plans: Plans) -> list[tuple[Any, Plans]]:

@@ -49,7 +49,7 @@ class Mismatch(Exception):
         name = type(value).__name__
         article = "an" if name[0] in "aeiouAEIOU" else "a"
         super().__init__("None" if value is None else f"{article} {name} {why}".rstrip())
-        self.place = ""
+        self.place: str = ""
 
     def within(self, place: str) -> "Mismatch":
         """Return the error with a place that what it says stands in."""

@@ -16,7 +16,7 @@ __all__ = ["SWEEP_SECONDS", "Watchdog"]
 # less than 1 % of a core.
 SWEEP_SECONDS = 0.25
 
-silence_of = attrgetter("silent_since")
+silence_of: Callable[[Connection], float] = attrgetter("silent_since")
 
 
 class Watchdog:
