@@ -10,11 +10,25 @@ from hump_trio.failures import is_failure, leaves_of, split_failures
 from hump_trio.fast_path import serve_whole
 from hump_trio.http1.head import RequestHead
 from hump_trio.loggers import logger
+from hump_trio.middleware.answers import own_copy
 from hump_trio.phase import ASKED_ERROR, CUT_PHASES, EXPIRED_ERRORS, SILENT_PHASES, Phase
 from hump_trio.response import Response, error_response
 from hump_trio.sending import Rest, Sender, close_unsent
 
 __all__ = ["serve_connection"]
+
+
+# How the names of fields begin that belong to the answer they came with.
+OF_ANSWER = (
+    "content-",
+    "etag",
+    "last-modified",
+    "accept-ranges",
+    "cache-control",
+    "expires",
+    "location",
+    "set-cookie",
+)
 
 
 async def serve_connection(connection: Connection) -> None:
@@ -62,6 +76,7 @@ class Serving:
 
     __slots__ = (
         "_context",
+        "_dropped",
         "_keep_alive",
         "_malformed",
         "_task",
@@ -84,6 +99,7 @@ class Serving:
         self.failed: bool = False
         self.over: bool = False
         self.sent: bool = False
+        self._dropped: Response | None = None  # an answer that another one replaces
         self._keep_alive: bool = False
         self._malformed: tuple[Outcome, int] | None = None
         self._task = connection.task = trio.lowlevel.current_task()
@@ -183,7 +199,8 @@ class Serving:
             if self.connection.enforced:
                 self.connection.lift()
         response.settle()
-        return response
+        dropped, self._dropped = self._dropped, None
+        return response if dropped is None else replacing(dropped, response)
 
     async def _receive_head(self) -> RequestHead | None:
         """Receive a head; None: the peer ended the connection before it was whole."""
@@ -244,7 +261,7 @@ class Serving:
         except BaseException as error:
             if connection.broken or connection.scope.cancel_called or not is_failure(error):
                 raise
-            self.answer = None
+            self._dropped, self.answer = self.answer, None
             if connection.begun:
                 self._fail(error)
             else:
@@ -372,7 +389,7 @@ class Serving:
         if connection.asked and status == 503:
             status, detail = ASKED_ERROR
         error = HttpException(status, detail)
-        self.answer = None
+        self._dropped, self.answer = self.answer, None
         if exchange is None:
             self._count_malformed("stalled", status)
         if exchange is not None and connection.phase is Phase.BODY:
@@ -399,3 +416,17 @@ class Serving:
         parser.feed(data or b"")
         # A carriage return alone is no request, and empty lines before one were dropped.
         self.over = parser.buffered_bytes < 2 and not parser.started
+
+
+def replacing(dropped: Response, response: Response) -> Response:
+    """Return an answer with what else a dropped one has said.
+
+    Middleware has seen a stream, which has then failed before its first part. The answer to that
+    has the fields that middleware gives to any, such as those for pages of other origins.
+    """
+    response = own_copy(response)
+    said = {name for name, _ in response.headers.items()}
+    for name, value in dropped.headers.items():
+        if name not in said and not name.startswith(OF_ANSWER):
+            response.headers.add(name, value)
+    return response

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -588,27 +588,52 @@ async def test_a_request_that_middleware_has_copied(autojump_clock: MockClock) -
     assert "x-request-id" in answer.headers
 
 
-async def test_a_stream_that_is_too_late_for_its_first_part(autojump_clock: MockClock) -> None:
-    """It is a 503 as well; middleware has seen the stream by then."""
+@pytest.mark.parametrize(
+    ("path", "status"), [("/late", 503), ("/late-own", 503), ("/failing", 500), ("/refusing", 409)]
+)
+async def test_a_stream_that_never_begins_is_answered_with_the_fields_of_middleware(
+    path: str, status: int, autojump_clock: MockClock
+) -> None:
+    """Which has seen the stream; but for those that are about its body, or its client's alone."""
     app = new_app()
-    seen = []
+    app.middleware(RequestId())
+    app.middleware(Cors(origins=["https://a.example"]))
+    stays = HttpException(409, "not now", headers={"x-said": "by the error"})
 
-    @app.middleware
-    async def see(request: Request, call_next: CallNext) -> Response:
-        response = await call_next(request)
-        seen.append(response.status)
-        return response
+    def streaming(produce: Callable[[Any], Awaitable[None]]) -> Callable[[], Awaitable[Response]]:
+        async def stream() -> Response:
+            headers = {"content-type": "text/csv", "etag": '"1"', "x-said": "by the stream"}
+            response = StreamResponse(produce, headers=headers)
+            response.set_cookie("login", "yes")
+            return response
 
-    @app.get("/stream", timeout=1)
-    async def stream() -> Response:
-        async def produce(send: Any) -> None:
-            await trio.sleep(1000)
+        return stream
 
-        return StreamResponse(produce)
+    async def late(send: Any) -> None:
+        await trio.sleep(1000)
 
-    answer = await ask(app, Way(request("GET", "/stream")))
-    assert answer.status == 503
-    assert seen[0] == 200
+    async def failing(send: Any) -> None:
+        raise LookupError
+
+    async def refusing(send: Any) -> None:
+        raise stays
+
+    app.get("/late", timeout=1)(streaming(late))
+    app.get("/late-own")(timeout(1)(streaming(late)))
+    app.get("/failing")(streaming(failing))
+    app.get("/refusing")(streaming(refusing))
+    outcome = {503: "deadline", 500: "crash", 409: "ok"}[status]
+    for _ in range(2):
+        async with client(app) as http:
+            answer = await http.get(path, headers={"origin": "https://a.example"})
+            assert app.statistics().outcomes[cast("Any", outcome)] == 1
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "https://a.example"
+        assert len(answer.headers.get_list("x-request-id")) == 1
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+        assert not {"etag", "set-cookie"} & answer.headers.keys()
+        said = "by the error" if status == 409 else "by the stream"
+        assert answer.headers.get_list("x-said") == [said]
 
 
 @pytest.mark.parametrize("path", ["/slow", "/timed", "/decorated"])
