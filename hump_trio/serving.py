@@ -46,8 +46,8 @@ async def serve_connection(connection: Connection) -> None:
         failures, rest = split_failures(group)
         if failures is not None:
             logger.error("a handler failed while it was cancelled", exc_info=failures)
-        if rest is not None:
-            raise rest from None
+        assert rest is not None  # or it would have been dealt with
+        raise rest from None
     finally:
         connection.note("server-failed")  # of a request that nothing else has ended
         try:
