@@ -45,9 +45,10 @@ class Connection:
         asked_since: When the head of the request was there.
         expired: The phase whose deadline cancelled the scope, until that was dealt with.
         cancelled_for: Why the scope was cancelled, likewise; None if its own deadline did it.
-        late: What the request gets whose time has passed, once its handler was cancelled for that.
+        late: What the request gets whose time has passed, once its handler was cancelled for that,
+            and until when whoever makes that answer has time.
         asked: Whether that is the time that its caller has asked for.
-        ending: Whether the server ends, so that no further request is begun.
+        ending: Whether the server ends, so that no further request is begun, nor a late answer.
         enforced: Whether the scope knows of a deadline.
         stood: The line of the program that the handler was cancelled in; empty if unknown.
         logged_bytes: What was sent up to the last line of the access log.
@@ -105,7 +106,7 @@ class Connection:
         self.half_closed: bool = False
         self.expired: Phase | None = None
         self.cancelled_for: CancelReason | None = None
-        self.late: HttpException | None = None
+        self.late: tuple[HttpException, float] | None = None
         self.asked: bool = False
         self.enforced: bool = False
         self.stood: str = ""
@@ -243,17 +244,19 @@ class Connection:
             log_late(request.server_deadline, text)
         self.lift()
 
-    def late_error(self, error: BaseException) -> HttpException | None:
+    def late_error(self, error: BaseException) -> tuple[HttpException, float] | None:
         """Return what answers a request whose time has passed, if that has cancelled its handler.
 
-        Called with what has left the handler or a middleware; the first call logs it. None for
-        whatever goes on: another cancellation, or an error that ends the program.
+        Until when it may be worked at comes with it: one time for all layers. Called with what has
+        left the handler or a middleware; the first call logs it. None for whatever goes on: another
+        cancellation, or an error that ends the program.
         """
         request = self.request
         if (
             request is None
             or self.broken
             or self.torn
+            or self.ending
             or not {self.cancelled_for, request.cancelled_for} <= {None, "deadline"}
             or not self.scope.cancel_called
         ):
@@ -270,7 +273,7 @@ class Connection:
             status, detail = EXPIRED_ERRORS[self.expired or Phase.HANDLER]
             if self.asked and self.expired is not Phase.BODY:
                 status, detail = ASKED_ERROR
-            self.late = HttpException(status, detail)
+            self.late = HttpException(status, detail), self.state.closing_deadline()
             place = place_of_error(error)
             stood = place and f", it stood at {place}"
             logger.warning("%s: %s%s", detail, self.describe(), stood)
@@ -330,9 +333,9 @@ class Connection:
     def note(self, reason: CancelReason) -> None:
         """Remember why the handler is cancelled, if nothing else has cancelled it already."""
         request = self.request
-        if request is None:
-            self.ending = self.ending or reason in ("shutdown", "server-failed")
-        elif request.cancelled_for is None:
+        if reason in ("shutdown", "server-failed"):
+            self.ending = True
+        if request is not None and request.cancelled_for is None:
             request.cancelled_for = request.cancel_reason or reason
             if request.outcome == "ok":
                 request.outcome = OUTCOMES[request.cancelled_for]

@@ -221,23 +221,23 @@ class Dispatcher:
             late = None if request.late is None else request.late(error)
             if late is None:
                 raise
-            return await self._answer_late(request, late, handlers)
+            return await self._answer_late(request, *late, handlers)
 
     async def _answer_late(
-        self, request: Request, late: HttpException, handlers: Handlers
+        self, request: Request, late: HttpException, deadline: float, handlers: Handlers
     ) -> Response:
         """Answer a request whose time has passed, within the scope that was cancelled for that.
 
-        Cancellation: shielded, so that an exception handler may await something, for the time of
-        clean-up; after that the answer is the plain one.
+        Cancellation: shielded, so that an exception handler may await something, until a deadline
+        that all layers share; after that the answer is the plain one.
         """
-        deadline = request.server_deadline
-        with trio.move_on_after(self.app.timeouts.cleanup, shield=True) as scope:
-            request.server_deadline = scope.deadline
+        passed = request.server_deadline
+        with trio.CancelScope(deadline=deadline, shield=True) as scope:
+            request.server_deadline = deadline
             try:
                 response = await self._convert(request, late, handlers)
             finally:
-                request.server_deadline = deadline
+                request.server_deadline = passed
         if scope.cancelled_caught:
             return await answer_plainly(request, late)
         assert response is not None  # there is a handler for every HttpException

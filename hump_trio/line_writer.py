@@ -12,7 +12,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 __all__ = ["PIPE_BYTES", "LineWriter"]
 
@@ -49,6 +48,11 @@ class LineWriter:
     def __init__(self, descriptor: int, note: Callable[[int], str]) -> None:
         self._output = Output(descriptor)
         self._note = note
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin with nothing that waits."""
+        self._process = os.getpid()
         self._lock = threading.RLock()
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -59,6 +63,10 @@ class LineWriter:
 
     def write(self, text: str) -> None:
         """Write some lines. The text has no line end at its end."""
+        if self._process != os.getpid():
+            # In a fork: what waits is for the thread to write, which only the other process has,
+            # and that may have held the lock.
+            self._begin()
         with self._lock:
             for line in ENDS.split(text):
                 self._take(f"{line}\n".encode("utf-8", "backslashreplace"))
@@ -88,7 +96,7 @@ class LineWriter:
         """Let a line wait, and see to it that the thread is there that writes it."""
         self._waiting.append(line)
         self._waiting_bytes += len(line)
-        if self._thread is None or not self._thread.is_alive():  # in a fork it isn't
+        if self._thread is None or not self._thread.is_alive():  # it may not have started
             self._thread = threading.Thread(target=self._drain, name="log", daemon=True)
             with suppress(RuntimeError):  # no more threads: the next line tries again
                 self._thread.start()
@@ -146,7 +154,7 @@ class LineWriter:
         """
         seconds = CLOSE_SECONDS if seconds is None else seconds
         thread = self._thread
-        if thread is not None:
+        if thread is not None and thread.is_alive():
             thread.join(seconds)
             self._closed.set()
             thread.join(seconds)
@@ -166,14 +174,15 @@ class Output:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._flag = getattr(os, "RWF_NOWAIT", 0)
-        self._poll: Any = None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a file is always ready
-            self._poll = select.poll()
-            self._poll.register(descriptor, select.POLLOUT)
+        self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
 
     def wait_ready(self, seconds: float) -> bool:
         """Wait until something is taken, or the time is over."""
-        return self._poll is None or bool(self._poll.poll(seconds * 1000))
+        if self._is_file:  # which is always ready
+            return True
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        return bool(poll.poll(seconds * 1000))
 
     def write(self, data: bytes) -> int:
         """Write no more than a pipe takes whole, and return how much was written.
@@ -183,7 +192,7 @@ class Output:
             OSError: Nothing will be.
         """
         data = data[:PIPE_BYTES]
-        if self._poll is not None and self._flag:
+        if self._flag and not self._is_file:
             try:
                 return os.pwritev(self._descriptor, [data], -1, self._flag)
             except OSError as error:

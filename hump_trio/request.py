@@ -102,7 +102,9 @@ class Request:
     server_deadline: float = field(default=math.inf, repr=False)
     own_deadlines: tuple[float, ...] = field(default=(), repr=False)
     cancelled_for: CancelReason | None = field(default=None, repr=False)
-    late: Callable[[BaseException], HttpException | None] | None = field(default=None, repr=False)
+    late: Callable[[BaseException], tuple[HttpException, float] | None] | None = field(
+        default=None, repr=False
+    )
     received_fields: list[tuple[str, str]] = field(init=False, repr=False)
     _query: MultiMap | None = field(default=None, init=False, repr=False)
     _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)

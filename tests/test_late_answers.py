@@ -657,3 +657,59 @@ async def test_a_thread_outlives_its_deadline(
     assert f": {name}; " in line
     assert "abandon_on_cancel=True" in line
     assert len(warnings_of(caplog)) == 1 + (path == "/decorated")  # the app's, which is later
+
+
+def slowly_answering(layers: int, begun: list[float]) -> Hump:
+    """Return an app whose handler for errors waits for long, as does middleware after it.
+
+    Args:
+        layers: How many middleware there are.
+        begun: Is given the times at which that handler begins.
+    """
+    app = new_app()
+
+    async def see(request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        await trio.lowlevel.checkpoint()
+        return response
+
+    for _ in range(layers):
+        app.middleware(see)
+
+    @app.exception_handler(HttpException)
+    async def answer(request: Request, error: HttpException) -> Response:
+        begun.append(trio.current_time())
+        assert request.deadline == 1.5 + TIMEOUTS.cleanup
+        await trio.sleep(1000)
+        return Response("never")
+
+    return app
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+async def test_all_layers_have_one_time(layers: int, autojump_clock: MockClock) -> None:
+    """However many make the answer anew, it comes when the time of clean-up has passed once."""
+    begun: list[float] = []
+    async with connect(slowly_answering(layers, begun)) as raw:
+        await raw.send(request("GET", "/timed"))
+        [answer] = parse_answers(await raw.receive(), ended=False)
+        assert trio.current_time() == 1.5 + TIMEOUTS.cleanup
+    assert (answer.status, answer.text) == (503, WAYS["route"].text)
+    assert begun == [1.5, *[1.5 + TIMEOUTS.cleanup] * layers]
+
+
+async def test_a_host_that_cancels_while_it_is_answered(autojump_clock: MockClock) -> None:
+    """No layer takes that for the deadline, either: the answer isn't made anew."""
+    begun: list[float] = []
+    app, listener = slowly_answering(3, begun), MemoryListener()
+
+    async def serve(task_status: trio.TaskStatus[tuple[str, ...]]) -> None:
+        await app.serve(listeners=[listener], task_status=task_status)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve)
+        listener.connect(1000).send_nowait(request("GET", "/timed"))
+        await trio.sleep(2)
+        nursery.cancel_scope.cancel()
+    assert begun == [1.5]
+    assert trio.current_time() == 1.5 + TIMEOUTS.cleanup

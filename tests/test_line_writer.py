@@ -4,6 +4,8 @@ import errno
 import os
 import pty
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,3 +183,50 @@ def test_without_threads(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch)
     lines.write("tea")
     assert read_until(reader, "tea\n") == "x" * 100_000 + "\ntea\n"
     lines.close()
+
+
+def test_the_end_without_threads(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is waited for, and nothing is raised."""
+    lines = LineWriter(pipe[1], note)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    lines.write("x" * 100_000)
+    lines.close()
+
+
+FORKING = """
+import os, sys, warnings
+from hump_trio.line_writer import LineWriter
+warnings.simplefilter("ignore", DeprecationWarning)
+lines = LineWriter(1, str)
+lines.write("x" * 100_000)
+lines.write("once")
+if os.fork():
+    os.wait()
+    lines.write("parent")
+else:
+    lines.write("child " * 20_000)
+lines.close(60)
+"""
+
+
+def test_a_fork() -> None:
+    """Has lines and a thread of its own: what waits in its parent is written once, by that."""
+    command = [sys.executable, "-c", FORKING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        output, errors = process.communicate(timeout=60)
+    assert errors == b""
+    assert output.count(b"once\n") == output.count(b"parent\n") == 1
+    assert output.count(b"child ") == 20_000
+    assert output.count(b"x") == 100_000
+
+
+def test_another_process(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is known by its number."""
+    lines = LineWriter(pipe[1], note)
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    lines.write("tea")
+    assert read_until(pipe[0], "tea\n") == "tea\n"
