@@ -90,7 +90,8 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 def table_after(heading: str) -> list[list[str]]:
     """Return the rows of the first table after a heading, each as its cells."""
     section = README.partition(f"\n## {heading}\n")[2]
-    lines = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    table = section[section.index("\n|") :].partition("\n\n")[0]
+    lines = [line for line in table.splitlines() if line]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 

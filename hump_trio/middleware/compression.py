@@ -30,7 +30,8 @@ class Compression:
     """Compresses answers with zstd or gzip, whichever a client likes better; zstd if both alike.
 
     zstd needs Python 3.14 or the extra ``zstd``. Text, JSON and their like are compressed, whole or
-    streamed; each part of a stream can be read by the client as soon as it was sent. A stream
+    streamed; each part of a stream can be read by the client as soon as it was sent, for which up
+    to 300 KiB are held while it is open (80 KiB where only small events were sent). A stream
     without a content type is text if its first part is, and is compressed then. Left alone are
     answers that are small, partial, encoded already, of unknown type, or marked ``Cache-Control:
     no-transform``. ETags become weak, since the bytes are others. Register it first, so that it
