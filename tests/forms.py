@@ -1,9 +1,9 @@
 """Forms with files, as clients send them."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
+
+from tests.descriptors import descriptors_below
 
 # Name, filename, content type, content.
 SentPart: TypeAlias = tuple[str, str | None, str, bytes]
@@ -39,21 +39,12 @@ def encode_form(parts: list[SentPart]) -> bytes:
 
 def open_files(folder: Path) -> int:
     """Return how many files of a folder this process has open, with or without a name."""
-    return sum(os.readlink(path).startswith(str(folder)) for path in descriptors())
+    return len(descriptors_below(folder))
 
 
 def files_in(folder: Path) -> list[Path]:
     """Return what has a name in a folder."""
     return list(folder.iterdir())
-
-
-def descriptors() -> Iterator[str]:
-    """Yield the paths of the descriptors that are open."""
-    with os.scandir("/proc/self/fd") as entries:
-        paths = [entry.path for entry in entries]
-    for path in paths:
-        if os.path.lexists(path):  # the scan's own is closed
-            yield path
 
 
 def lines(*parts: str) -> bytes:

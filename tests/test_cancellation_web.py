@@ -1,11 +1,12 @@
 """Streams, files and forms of the box, cut at every wait, in each way there is.
 
 As in `test_cancellation`: whatever is cut where, the transport is closed once, no cut answer looks
-whole, what was begun is left in its own order, and nothing stays open.
+whole, what was begun is left in its own order, nothing stays open, and no room stays taken.
 """
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,25 @@ from hump_trio import (
     FileResponse,
     JsonLines,
     Limits,
+    Request,
+    Response,
+    Send,
+    StreamResponse,
     Timeouts,
     UploadFile,
 )
 from hump_trio.connection import Connection
 from hump_trio.dispatch import Dispatcher
-from hump_trio.layer import Layer
+from hump_trio.layer import CallNext, Layer
 from hump_trio.memory import MemoryTransport
 from hump_trio.middleware.compression import Compression
+from hump_trio.open_files import OPEN_FILES
 from hump_trio.routing import Route, RouteTable
 from hump_trio.server_state import ServerState
 from tests.forms import TYPE, encode_form, open_files
 from tests.loopback import wait_until
-from tests.struck import Countdown, Strike, break_off, cancel, check, expire, serve_struck
+from tests.struck import Countdown, Strike, check, serve_struck
+from tests.test_cancellation_handlers import STRIKES
 from tests.wire import parse_answers, request
 
 FORM = encode_form([("text", None, "", b"words"), ("file", "name", "", b"x" * 150_000)])
@@ -43,6 +50,8 @@ SCENARIOS: dict[str, tuple[bytes, str]] = {
     "events-head": (request("HEAD", "/events", CLOSE), "HEAD"),
     "lines": (request("GET", "/lines", CLOSE), "GET"),
     "lines-zip": (request("GET", "/lines", CLOSE, ZIP), "GET"),
+    "text-zip": (request("GET", "/text", CLOSE, ZIP), "GET"),
+    "produced-zip": (request("GET", "/produced", CLOSE, ZIP), "GET"),
     "file": (request("GET", "/file", CLOSE), "GET"),
     "file-zip": (request("GET", "/file", CLOSE, ZIP), "GET"),
     "file-ranges": (request("GET", "/file", CLOSE, "Range: bytes=0-99999,200000-300000"), "GET"),
@@ -65,20 +74,32 @@ class Web:
         for route in (
             Route(template="/events", methods=("GET",), handler=self.events),
             Route(template="/lines", methods=("GET",), handler=self.lines),
+            Route(template="/text", methods=("GET",), handler=self.text),
+            Route(template="/produced", methods=("GET",), handler=self.produced, timeout=2000),
             Route(template="/file", methods=("GET",), handler=self.file),
             Route(template="/form", methods=("POST",), handler=self.form),
         ):
             table.add(route)
         self.timeouts = Timeouts(handler=3000, stall_grace=1, send_grace=3)
         self.limits = Limits()
-        dispatcher = Dispatcher(self, table, Layer([Compression(minimum_bytes=0)]))
+        dispatcher = Dispatcher(self, table, Layer([self.wait, Compression(minimum_bytes=0)]))
         self.state = ServerState(dispatcher, self.limits, self.timeouts, "test")
 
     async def wait_draining(self) -> None:
         """Be the app that the requests carry."""
         await self.drain.wait()
 
-    async def values(self) -> AsyncIterator[Any]:
+    def has_let_go(self) -> bool:
+        """Tell whether no file is counted, and no room on the disk."""
+        return (OPEN_FILES.count, self.state.disk.taken_bytes) == (0, 0)
+
+    async def wait(self, request: Request, call_next: CallNext) -> Response:
+        """Be middleware that can be cut when it has an answer, which is thrown away then."""
+        response = await call_next(request)
+        await trio.lowlevel.checkpoint()
+        return response
+
+    async def values(self) -> AsyncGenerator[Any]:
         """Yield out of a nursery."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
@@ -100,6 +121,26 @@ class Web:
         """Answer with converted parts."""
         return JsonLines(self.values())
 
+    async def text(self) -> AsyncIterator[str]:
+        """Answer with text, as its first part tells, which a thread compresses."""
+        async with aclosing(self.values()) as values:
+            async for value in values:
+                yield str(value)
+
+    async def produced(self) -> StreamResponse:
+        """Answer by two tasks."""
+
+        async def produce(send: Send) -> None:
+            self.held += 1
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(send, "a" * 100_000)
+                    nursery.start_soon(send, "b" * 100_000)
+            finally:
+                self.held -= 1
+
+        return StreamResponse(produce)
+
     async def file(self) -> FileResponse:
         """Answer with a file that worker threads open and read."""
         return FileResponse(self.path)
@@ -117,7 +158,7 @@ def drain(scope: trio.CancelScope, connection: Connection, client: MemoryTranspo
     connection.state.dispatcher.app.drain.set()
 
 
-@pytest.mark.parametrize("strike", [cancel, expire, break_off, drain])
+@pytest.mark.parametrize("strike", [*STRIKES, drain])
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_cut_anywhere(
     name: str,
@@ -141,6 +182,7 @@ async def test_cut_anywhere(
         check(tapped, (method,))
         # What was abandoned to a thread is closed by it.
         await wait_until(lambda: not open_files(tmp_path))
+        await wait_until(web.has_let_go)
         assert web.held == 0
         assert (web.state.request_count, web.state.buffered_bytes) == (0, 0)
         if countdown.left > 0:
