@@ -1,8 +1,9 @@
 """How a handler is called: what its signature asks for, settled once at registration."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from hump_trio.binding import FormGetter, Getter, form_getter_of, getter_of, join_errors
@@ -78,54 +79,72 @@ def bind_handler(route: Route) -> Call:
     handler = route.handler
     check_async(handler, "handler")
     parameters = parse_signature(route).parameters
-    asking = next((each for each in parameters if each.source == "request"), None)
+    asking = Asking.of(parameters)
     others = [each for each in parameters if each.source != "request"]
     if any(each.source == "upload" for each in others):
         return bind_form(route, others, asking)
     getters = {each.name: getter_of(route, each) for each in others}
-    if len(parameters) == 1 and others and others[0].first and (get := getters[others[0].name]):
+    alone = others[0] if len(parameters) == 1 and others else None
+    if alone is not None and alone.by_position and (get := getters[alone.name]):
         return lambda request: handler(get(request))
     if any(getters.values()):
         return bind_values(handler, getters, asking)
     names = tuple(getters)
-    if asking is None:
-        return close_over(handler, names) if names else lambda request: handler()
-    if not asking.first:
-        return close_over(handler, names, request_name=asking.name)
+    if not asking.once:
+        return close_over(handler, names, asking)
     if not names:
         return handler
     return lambda request: handler(request, **{name: request.path_params[name] for name in names})
 
 
-def bind_values(
-    handler: Handler, getters: Mapping[str, Getter | None], asking: Parameter | None
-) -> Call:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a handler, and decorators around it, are passed the request.
+
+    Args:
+        count: How often by position, before all else.
+        names: By which names, too.
+        once: Whether it is passed by position once, and that is all.
+    """
+
+    count: int
+    names: tuple[str, ...]
+    once: bool
+
+    @classmethod
+    def of(cls, parameters: Iterable[Parameter]) -> "Asking":
+        """Return how the request is passed, among parameters of all kinds."""
+        asking = [each for each in parameters if each.source == "request"]
+        names = tuple(each.name for each in asking if not each.by_position)
+        return cls(len(asking) - len(names), names, len(asking) == 1 and not names)
+
+
+def bind_values(handler: Handler, getters: Mapping[str, Getter | None], asking: Asking) -> Call:
     """Return a function that calls a handler with values that may not fit.
 
     Args:
         handler: It takes them by name.
         getters: Of the values; None for one of the path as it is.
-        asking: The parameter for the request, if there is one.
+        asking: For the request.
     """
     pairs = [(name, get or path_value(name)) for name, get in getters.items()]
-    request_name = asking.name if asking is not None and not asking.first else ""
+    count, request_names, once = asking.count, asking.names, asking.once
 
     def call(request: Request) -> Any:
         try:
             values = {name: get(request) for name, get in pairs}
         except BindingError:
             raise join_errors([get for _, get in pairs], request) from None
-        if asking is None:
-            return handler(**values)
-        if not request_name:
+        if once:
             return handler(request, **values)
-        values[request_name] = request
-        return handler(**values)
+        for name in request_names:
+            values[name] = request
+        return handler(*[request] * count, **values) if count else handler(**values)
 
     return call
 
 
-def bind_form(route: Route, parameters: list[Parameter], asking: Parameter | None) -> Call:
+def bind_form(route: Route, parameters: list[Parameter], asking: Asking) -> Call:
     """Return a function that calls a handler with files of a form, and with its texts as the body.
 
     What the head says is read first: whoever gets that wrong has nothing uploaded. The files last
@@ -152,11 +171,8 @@ def bind_form(route: Route, parameters: list[Parameter], asking: Parameter | Non
         values = read_values(of_head, request)
         async with form_of(request) as form:
             values |= read_values(of_form, form)
-            if asking is None:
-                return await handler(**values)
-            if asking.first:
-                return await handler(request, **values)
-            return await handler(**values, **{asking.name: request})
+            values |= dict.fromkeys(asking.names, request)
+            return await handler(*[request] * asking.count, **values)
 
     return call
 
@@ -184,13 +200,14 @@ def path_value(name: str) -> Getter:
     return lambda request: request.path_params[name]
 
 
-def close_over(handler: Handler, names: tuple[str, ...], *, request_name: str = "") -> Call:
-    """Return a function that calls a handler by keywords alone, with the request if it has one."""
+def close_over(handler: Handler, names: tuple[str, ...], asking: Asking) -> Call:
+    """Return a function that calls a handler with values of the path, and perhaps the request."""
+    count, request_names = asking.count, asking.names
 
     def call(request: Request) -> Any:
         values = {name: request.path_params[name] for name in names}
-        if request_name:
-            values[request_name] = request
-        return handler(**values)
+        for name in request_names:
+            values[name] = request
+        return handler(*[request] * count, **values)
 
-    return call
+    return call if names or count or request_names else lambda request: handler()

@@ -20,7 +20,7 @@ class Parameter:
         field: Its name there, empty for the request and a body.
         annotation: Its type, resolved and with what `Annotated` says; Any where there is none.
         default: Its value where the client sends none; `inspect.Parameter.empty` for none.
-        first: Whether it can be passed by position, as the first one.
+        by_position: Whether it is passed by position: the first one may be.
         parts: Where it is a class of values of the query, the header or the cookies, its fields:
             their names are those in the class.
         form: Whether a body may be a urlencoded form.
@@ -31,7 +31,7 @@ class Parameter:
     field: str
     annotation: Any = Any
     default: Any = EMPTY
-    first: bool = False
+    by_position: bool = False
     parts: tuple["Parameter", ...] = ()
     form: bool = False
 

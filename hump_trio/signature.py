@@ -6,7 +6,6 @@ A `Signature` is all that binding and the OpenAPI document know of a handler.
 import inspect
 from dataclasses import MISSING, dataclass
 from difflib import get_close_matches
-from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal, get_args, get_type_hints, is_typeddict
 
@@ -21,13 +20,14 @@ from hump_trio.annotations import (
     kinds_of,
     members,
 )
+from hump_trio.decorated import Added, names_known, parameters_taken, wrapped_by
 from hump_trio.exceptions import RouteError, UnresolvedError
 from hump_trio.headers import check_field
 from hump_trio.markers import Body, Cookie, Header, Marker, Query
 from hump_trio.parameter import Parameter, Signature, Source
 from hump_trio.request import Request
 from hump_trio.results import check_returns
-from hump_trio.routing import Handler, Route, name_of, without_partial
+from hump_trio.routing import Route, name_of
 from hump_trio.text_values import EMPTY, LEFT_OUT
 from hump_trio.upload import UploadFile
 
@@ -121,9 +121,11 @@ class Rules:
         says_nothing = annotation is Any or annotation is object
         if source == "request" and says_nothing and raw.default is not EMPTY:
             return None
-        first = first and raw.kind is not raw.KEYWORD_ONLY
-        if raw.kind is raw.POSITIONAL_ONLY and not (first and source == "request"):
-            raise self.refuse(name, "that is passed by name: drop the /")
+        if raw.kind is raw.POSITIONAL_ONLY and source != "request":
+            raise self.refuse(
+                name, "that is passed by name: drop the /, or let its decorator pass on **kwargs"
+            )
+        first = raw.kind is raw.POSITIONAL_ONLY or (first and raw.kind is not raw.KEYWORD_ONLY)
         default = EMPTY if source in ("request", "path") else raw.default
         if default is not EMPTY and not takes(annotation, default):
             raise self.refuse(
@@ -235,38 +237,29 @@ def parse_signature(route: Route) -> Signature:
             returned; with what to write instead.
     """
     handler = route.handler
-    target = without_partial(handler)
-    function: Any = inspect.unwrap(target if inspect.isroutine(target) else type(target).__call__)
-    names = {"Request": Request, **getattr(function, "__globals__", {})}
-    rules = Rules(route, fixed_by(handler), names)
-    signature = inspect.signature(handler)
-    raws = list(signature.parameters.values())
+    fixed, names = names_known(handler)
+    rules = Rules(route, fixed, {"Request": Request, **names})
+    raws = parameters_taken(handler)
     found = [rules.parse(raw, first=raw is raws[0]) for raw in raws]
     parameters = [each for each in found if each is not None]
+    check_requests(
+        rules, [each for each, raw in zip(found, raws, strict=True) if not isinstance(raw, Added)]
+    )
     asking = any(each.source == "request" for each in parameters)
     if raws and raws[0].kind is raws[0].VAR_POSITIONAL and not asking:
-        parameters.insert(0, Parameter(raws[0].name, "request", "", first=True))
+        parameters.insert(0, Parameter(raws[0].name, "request", "", by_position=True))
     if raws and raws[-1].kind is raws[-1].VAR_KEYWORD:
         taken = {each.name for each in parameters}
         left = [name for name in route.parameters if name not in taken]
         parameters += [Parameter(name, "path", name) for name in left]
     check_sources(rules, parameters)
     check_path(rules, parameters)
-    given = signature.return_annotation
+    given = inspect.signature(handler).return_annotation
     returns = Any
     if given is not EMPTY:
         returns = rules.resolve_return(given)
     check_returns(name_of(handler), returns)
     return Signature(tuple(parameters), returns)
-
-
-def fixed_by(handler: Handler) -> frozenset[str]:
-    """Return the parameters that a `functools.partial` gives by name."""
-    names: set[str] = set()
-    while isinstance(handler, partial):
-        names.update(handler.keywords)
-        handler = handler.func
-    return frozenset(names)
 
 
 def takes(annotation: Any, default: Any) -> bool:
@@ -300,9 +293,9 @@ def marked_default(raw: inspect.Parameter) -> str:
     return f"{why}; what it takes in parentheses is the name that clients use"
 
 
-def check_sources(rules: Rules, parameters: list[Parameter]) -> None:
-    """Refuse two requests, two bodies, and a body where there is none."""
-    requests = [each for each in parameters if each.source == "request"]
+def check_requests(rules: Rules, parameters: list[Parameter | None]) -> None:
+    """Refuse two requests of a handler itself, one of which is meant to be something else."""
+    requests = [each for each in parameters if each is not None and each.source == "request"]
     if len(requests) > 1:
         vague = [each for each in requests if each.annotation is Any or each.annotation is object]
         name = (vague or requests)[-1].name
@@ -311,21 +304,31 @@ def check_sources(rules: Rules, parameters: list[Parameter]) -> None:
             f"that is neither the request nor in its path; annotate it, as in `{name}: str` for"
             f" a query value, or write {{{name}}} in the path",
         )
+
+
+def check_sources(rules: Rules, parameters: list[Parameter]) -> None:
+    """Refuse two bodies, and a body where there is none."""
     bodies = [each for each in parameters if each.source == "body"]
     files = [each for each in parameters if each.source == "upload"]
     if not bodies and not files:
         return
     name, route = (bodies or files)[-1].name, rules.route
+    given = wrapped_by(route.handler) and (
+        "; if a decorator gives it, that has to leave it out of its function's __signature__"
+    )
     if len(bodies) > 1:
         raise rules.refuse(
-            name, f"that is a second body beside {bodies[0].name!r}: make them fields of one class"
+            name,
+            f"that is a second body beside {bodies[0].name!r}: make them fields of one class"
+            f"{given or ''}",
         )
     for method in route.methods:
         if method in ("GET", "HEAD"):
             raise rules.refuse(
                 name,
                 f"that is a body, which a {method} has none of: take query values, as in"
-                f" `{name}: Annotated[..., Query()]` for all fields of a class, or POST",
+                f" `{name}: Annotated[..., Query()]` for all fields of a class, or POST"
+                f"{given or ''}",
             )
     if route.stream and not files:
         raise rules.refuse(

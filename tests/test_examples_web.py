@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-from examples import forms, routers
+from examples import forms, login_required, routers
 from hump_trio import Hump
 from hump_trio.testing import client
 from tests.loopback import served
@@ -44,6 +44,20 @@ async def test_forms__a_picture_and_a_name() -> None:
     assert "Hello, &lt;Ada&gt; &amp; co; ü!" in known.text
     assert sizes.json() == {"a": 1, "b": 0}
     assert (empty.status_code, empty.text) == (400, "the field 'picture' is missing")
+
+
+async def test_login_required__lets_in_who_is_known() -> None:
+    """With a user for handlers that have one, their own values, and the request."""
+    async with client(login_required.app) as http:
+        strangers = [await http.get(path) for path in ("/", "/orders/7")]
+        await http.post("/login", data={"name": "Ada"})
+        index = await http.get("/")
+        order = await http.get("/orders/7?detailed=true")
+        other = await http.get("/orders/few")
+    assert [each.status_code for each in strangers] == [401, 401]
+    assert index.text == "Hello, Ada!"
+    assert order.json() == {"order": 7, "for": "Ada", "path": "/orders/7", "detailed": True}
+    assert (other.status_code, other.json()["detail"][:10]) == (422, "path.order")
 
 
 @pytest.mark.program("curl")

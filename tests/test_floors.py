@@ -61,6 +61,7 @@ FLOORS = [
         "shapes",
         "results",
         "parameter",
+        "decorated",
         "signature",
         "binding",
         "calling",
