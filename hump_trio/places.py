@@ -96,9 +96,22 @@ class Search:
             kinds = [types[1]] * len(value) if types[0] is ... else list(types)
             for index, (part, kind) in enumerate(zip(value, kinds, strict=False)):
                 yield part, kind, f"{place}[{index}]"
+        else:  # nothing in it is looked at by itself, but all of it with each value that holds it
+            self.left -= count_in(value, self.left)
 
     def fields_of(self, record: Any) -> list[Field]:
         """Return the fields of a record, found once."""
         if record not in self._fields:
             self._fields[record] = fields_of(record)
         return self._fields[record]
+
+
+def count_in(value: Any, limit: int) -> int:
+    """Return how many values one holds, however deep; not much more than a limit."""
+    found: list[Any] = [value]
+    for each in found:  # which grows meanwhile
+        if len(found) > limit:
+            break
+        if isinstance(each, list | dict):
+            found += each.values() if isinstance(each, dict) else each
+    return len(found) - 1

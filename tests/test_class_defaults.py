@@ -226,6 +226,21 @@ def test_what_a_value_lacks_is_filled_in() -> None:
     assert changed.kind == "oval"
 
 
+def test_a_default_that_a_child_hides_is_filled_in() -> None:
+    """What the child shows in its place isn't the default, and stays where it was set."""
+
+    @dataclass
+    class Hidden(Line):
+        count = 2  # no field of its own
+
+    empty, set_so = Hidden.__new__(Hidden), Hidden("tea")
+    set_so.count = Hidden.__dict__["count"]
+    fill_in(None)
+    fill_in([[], (), empty, set_so])
+    assert vars(empty) == {"count": 1}
+    assert vars(set_so) == {"item": "tea", "count": 2, "tags": []}
+
+
 def test_what_lacks_nothing_costs_nothing() -> None:
     """Only where a class has such defaults is looked for them."""
 

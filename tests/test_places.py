@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -40,6 +40,36 @@ async def test_far_places_are_found_by_msgspec_alone() -> None:
     answer = await ask(taking(Node), content=json.dumps(deep), content_type=JSON)
     place = f"body{'.below' * 40}.name"
     assert places_of(answer) == {f"{place[:197]}...": "expected `str`, got `int`"}
+
+
+@dataclass
+class Leaf:
+    """What counts how often it was made."""
+
+    made: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        Leaf.made += 1
+
+
+@dataclass
+class Tree:
+    """What holds others, and much that isn't searched: a union."""
+
+    below: "list[Tree]"
+    leaves: list[Leaf] | int = 0
+    height: int = 0
+
+
+async def test_much_that_is_right_is_looked_at_once() -> None:
+    """However many values hold it: a failure costs no more than a success."""
+    deep: dict[str, Any] = {"below": [], "leaves": [{}] * 3000}
+    for _ in range(10):
+        deep = {"below": [deep]}
+    Leaf.made = 0
+    answer = await ask(taking(Tree), content=json.dumps(deep | {"height": "x"}), content_type=JSON)
+    assert places_of(answer) == {"body.height": "expected `int`, got `str`"}
+    assert Leaf.made == 3000
 
 
 @dataclass
