@@ -8,6 +8,7 @@ from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from enum import KEEP
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -25,6 +26,7 @@ from typing import (
 
 __all__ = [
     "Field",
+    "check_flag",
     "class_of",
     "extras_of",
     "fields_of",
@@ -131,6 +133,19 @@ def is_record(annotation: Any) -> bool:
     return isinstance(kind, type) and (
         is_dataclass(kind) or is_typeddict(kind) or hasattr(kind, "__struct_fields__")
     )
+
+
+def check_flag(kind: Any) -> None:
+    """Refuse a class that keeps each number it was ever asked for: clients would fill the memory.
+
+    Raises:
+        TypeError: It is an `enum.IntFlag` that takes unknown numbers, as they do by default.
+    """
+    if getattr(kind, "_boundary_", None) is KEEP:
+        raise TypeError(
+            f"{kind.__name__} would keep each number that clients send: write"
+            f" `class {kind.__name__}(IntFlag, boundary=STRICT)`"
+        )
 
 
 def is_named_tuple(annotation: Any) -> bool:

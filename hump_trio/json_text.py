@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 from uuid import UUID
 
-from hump_trio.annotations import types_in
+from hump_trio.annotations import check_flag, types_in
 from hump_trio.class_defaults import fill_in, filling, may_hold_lacking
 from hump_trio.collisions import guard_of
 from hump_trio.costly_numbers import guard_numbers
@@ -196,6 +196,7 @@ class MsgspecJson:
         """
         try:
             for each in types_in(expected):
+                check_flag(each)
                 if hasattr(each, "__attrs_attrs__"):  # msgspec's ways with them aren't attrs' own
                     refuse_class(each)
             # It walks through all that a type is made of, where a decoder takes any class.

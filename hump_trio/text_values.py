@@ -16,7 +16,7 @@ from inspect import Parameter
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 from uuid import UUID
 
-from hump_trio.annotations import class_of, extras_of, item_types, kinds_of, members
+from hump_trio.annotations import check_flag, class_of, extras_of, item_types, kinds_of, members
 from hump_trio.collisions import check_hashes
 from hump_trio.costly_numbers import NUMBER
 from hump_trio.exceptions import PLACE_COUNT, BindingError
@@ -189,6 +189,7 @@ def parse_clock(convert: Callable[[str], Any], text: str) -> Any:
 
 def enum_parser(kind: type[Enum]) -> Callable[[str], Any] | None:
     """Return what finds a member by its value's text, or by the class's own ``_missing_``."""
+    check_flag(kind)
     parse = choice_parser([(each.value, each) for each in kind])
     if parse is None:
         return None

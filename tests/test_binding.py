@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum, IntEnum, IntFlag
+from enum import STRICT, Enum, IntEnum, IntFlag
 from typing import Annotated, Any, Literal, NewType, TypedDict
 from uuid import UUID
 
@@ -87,7 +87,7 @@ class Word(Enum):
         return cls(str(value).lower()) if str(value).isupper() else None
 
 
-class Rights(IntFlag):
+class Rights(IntFlag, boundary=STRICT):
     """Numbers that are put together."""
 
     READ = 1

@@ -4,7 +4,7 @@ import functools
 import sys
 from dataclasses import dataclass, field
 from datetime import date
-from enum import Enum, StrEnum
+from enum import Enum, IntFlag, StrEnum
 from types import ModuleType
 from typing import Annotated, Any, Literal, NewType, TypedDict, cast
 from uuid import UUID
@@ -50,6 +50,12 @@ class Odd(Enum):
     """Nothing that texts are told apart by."""
 
     HALF = 0.5
+
+
+class Kept(IntFlag):
+    """Of which any number is made, and kept."""
+
+    ONE = 1
 
 
 class Word(StrEnum):
@@ -390,6 +396,8 @@ REFUSED: list[tuple[Any, str, str, str]] = [
         "POST",
         "that is a file of a form: drop the Body()",
     ),
+    (taking(Kept), "/", "GET", "Kept would keep each number that clients send: write `class Kept("),
+    (taking(dict[str, list[Kept]]), "/", "POST", "write `class Kept(IntFlag, boundary=STRICT)`"),
     (taking(Annotated[int, Body(form=True)]), "/", "POST", "the texts of a form can't become"),
     (taking(Annotated[HoldsItems, Body(form=True)]), "/", "POST", "no text is read as list["),
     (taking(Item, Body()), "/", "POST", "as in `value: Annotated[Item, Body()] = ...`"),
