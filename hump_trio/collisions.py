@@ -37,8 +37,8 @@ SAFE_KEYS: frozenset[Any] = SAFE | {Any, object}
 # So few need no look, whatever their hashes are.
 FEW_COUNT = 8
 # Unequal values of one hash are compared with each other. Honest ones seldom meet: -1 has the hash
-# of -2, and so have tuples and classes of them. More than this, and four for each value, are
-# refused; 1 MiB of numbers of one hash would need a thousand million.
+# of -2, and so have tuples and classes of them. More than this, and four for each value and for
+# each item of a tuple, are refused; 1 MiB of numbers of one hash would need a thousand million.
 COMPARISON_COUNT = 1000
 # Sets in sets are looked at once for each set that they are in.
 SET_DEPTH = 8
@@ -63,16 +63,21 @@ def check_hashes(values: Collection[Any], place: str) -> None:
     counts = Counter(hashes)
     if len(counts) == len(hashes):
         return
-    left = COMPARISON_COUNT + 4 * len(hashes)
+    left = COMPARISON_COUNT + 4 * sum(map(weigh, values))
     unequal: dict[int, list[Any]] = {}
     for value, number in zip(values, hashes, strict=True):
         if counts[number] > 1:
             others = unequal.setdefault(number, [])
-            left -= len(others)
+            left -= len(others) * weigh(value)
             if left < 0:
                 raise BindingError([(place, "too many values of one hash")])
             if value not in others:
                 others.append(value)
+
+
+def weigh(value: Any) -> int:
+    """Return how many comparisons one with a value is: of a tuple, as many as it has items."""
+    return len(value) or 1 if isinstance(value, tuple) else 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

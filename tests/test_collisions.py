@@ -7,7 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypedDict, TypeVar
+from itertools import product
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypedDict, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -355,3 +356,28 @@ def test_a_type_is_looked_at_once() -> None:
     assert guard_of(odd) is not guard_of(odd)
     with pytest.raises(HttpException):
         typed_codec().decode(SET.encode(), odd)
+
+
+class Counted:
+    """Equal to any other; it counts how often that was asked."""
+
+    asked: ClassVar[int] = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.asked += 1
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def test_long_tuples_of_one_hash_are_compared_as_often_as_single_values() -> None:
+    """Those that differ at their ends alone take as long as all of their items."""
+    ends = [*product((-1, -2), repeat=6)][:40]
+    values = [(*(Counted() for _ in range(1000)), *end) for end in ends]
+    Counted.asked = 0
+    with pytest.raises(BindingError, match="too many values of one hash"):
+        check_hashes(values, "body")
+    assert Counted.asked < 5 * sum(map(len, values))
+    assert len({*values[:8]}) == 8
+    check_hashes(values[:8], "body")
