@@ -31,7 +31,7 @@ from hump_trio.headers import check_field
 from hump_trio.layer import NOTHING
 from hump_trio.lifespan import check_lifespan, open_lifespan
 from hump_trio.loggers import logger
-from hump_trio.router import Router
+from hump_trio.router import Router, layer_of, table_of
 from hump_trio.server import Server, owns_signals
 from hump_trio.server_state import ServerState
 from hump_trio.settings import Limits, Sockets, Timeouts
@@ -163,7 +163,7 @@ class Hump(Router, Generic[S]):
             RuntimeError: The app has a lifespan already, or is being served.
             TypeError: It isn't such a function, or doesn't take the app alone.
         """
-        self.check_open()
+        self._check_open()
         if self._lifespan is not None:
             raise RuntimeError("an app has one lifespan: in it, `async with` takes further ones")
         check_lifespan(function)
@@ -220,7 +220,7 @@ class Hump(Router, Generic[S]):
             RouteError: No route has the name, or several have.
             TypeError: The values aren't those of the path.
         """
-        return self.table.url_for(name, values)
+        return table_of(self).url_for(name, values)
 
     def openapi(
         self,
@@ -252,7 +252,7 @@ class Hump(Router, Generic[S]):
         # Few programs ask for it, and it takes 5 ms to load.
         from hump_trio.openapi.documentation import Documentation
 
-        documentation = Documentation(self.table, title, version, description, tags or {})
+        documentation = Documentation(table_of(self), title, version, description, tags or {})
         self.get(path)(documentation.openapi_document)
         if docs is not None:
             self.get(docs)(documentation.openapi_page)
@@ -273,7 +273,7 @@ class Hump(Router, Generic[S]):
             )
         return self._server
 
-    def seal(self) -> None:
+    def _seal(self) -> None:
         """Refuse to be included: the lifespan, limits and timeouts would be lost.
 
         Raises:
@@ -281,7 +281,7 @@ class Hump(Router, Generic[S]):
         """
         raise TypeError("an app can't be included: put its routes into a Router")
 
-    def check_open(self) -> None:
+    def _check_open(self) -> None:
         """Refuse what a running server would never notice: its routes are settled at the start.
 
         Raises:
@@ -380,7 +380,7 @@ class Hump(Router, Generic[S]):
             )
         if self._server is not None:
             raise RuntimeError("this app is being served already")
-        dispatcher = Dispatcher(self, self.table, self.layer)
+        dispatcher = Dispatcher(self, table_of(self), layer_of(self))
         state = ServerState(dispatcher, self.limits, self.timeouts, self._server_field)
         server = self._server = Server(state)
         given = list(listeners or ())

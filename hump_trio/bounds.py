@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from copy import copy
 from dataclasses import replace
 from functools import partial, wraps
+from inspect import isroutine
 from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
@@ -16,7 +17,7 @@ from hump_trio.exceptions import DeadlineError, OverloadError
 from hump_trio.loggers import logger
 from hump_trio.request import Request
 from hump_trio.response import Producer, Response, Send, StreamResponse
-from hump_trio.routing import Handler, name_of
+from hump_trio.routing import DECORATED, Handler, name_of
 from hump_trio.task_tree import place_of_error
 
 __all__ = ["limit", "log_late", "parse_deadline", "timeout"]
@@ -44,7 +45,7 @@ def timeout(seconds: float) -> Callable[[H], H]:
         seconds: They run while a body is waited for, too; those of a route's ``timeout=`` don't.
 
     Raises:
-        TypeError: What is decorated isn't an async function.
+        TypeError: What is decorated isn't an async function, or a verb below has registered it.
         ValueError: The seconds aren't a positive number.
 
     The decorated function raises `HttpException` 503 when its time has passed; a cancellation or
@@ -56,7 +57,7 @@ def timeout(seconds: float) -> Callable[[H], H]:
         )
 
     def decorate(handler: H) -> H:
-        check_async(handler, "handler")
+        check_below("timeout", handler)
 
         def bound_of(arguments: tuple[Any, ...]) -> Bound:
             request = next((each for each in arguments if isinstance(each, Request)), None)
@@ -80,7 +81,7 @@ def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:
         wait: Seconds that a call may wait for its turn.
 
     Raises:
-        TypeError: What is decorated isn't an async function.
+        TypeError: What is decorated isn't an async function, or a verb below has registered it.
         ValueError: The count isn't a positive integer, or the seconds are no number.
 
     The decorated function raises `HttpException` 503 where there is no room.
@@ -91,11 +92,25 @@ def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:
         raise ValueError(f"wait is a number of seconds, not {wait!r:.80}")
 
     def decorate(handler: H) -> H:
-        check_async(handler, "handler")
+        check_below("limit", handler)
         bound = partial(turn_of, trio.Semaphore(count), wait)
         return enclose(handler, lambda arguments: bound)
 
     return decorate
+
+
+def check_below(name: str, handler: Any) -> None:
+    """Refuse what a decorator can't bound: no async function, or one that is a route's already.
+
+    Raises:
+        TypeError: With what to write instead.
+    """
+    check_async(handler, "handler")
+    if isroutine(handler) and handler in DECORATED:
+        raise TypeError(
+            f"@{name} stands above the decorator that has registered {name_of(handler)}, which goes"
+            f" on without it: write @{name} below that (or register one of both by add_route)"
+        )
 
 
 def enclose(handler: H, bound_of: Callable[[tuple[Any, ...]], Bound]) -> H:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, TypedDict
 
+from hump_trio.exceptions import MissingFieldError
 from hump_trio.http_date import encode_http_date
 
 __all__ = ["CookieAttributes", "SameSite", "encode_cookie", "needs_secure", "parse_cookies"]
@@ -49,13 +50,20 @@ class CookieAttributes(TypedDict, total=False):
     partitioned: bool
 
 
+class Cookies(dict[str, str]):
+    """Cookies by name: one that is asked for and isn't there is the client's fault."""
+
+    def __missing__(self, name: str) -> str:
+        raise MissingFieldError(name, "cookie")
+
+
 def parse_cookies(values: Iterable[str]) -> dict[str, str]:
     """Return names and values of every cookie sent, read as UTF-8; what isn't a pair is skipped.
 
     Of two cookies with one name the first counts: user agents put the one with the more
     specific path first (RFC 6265 section 5.4).
     """
-    cookies: dict[str, str] = {}
+    cookies = Cookies()
     for value in values:
         for pair in value.split(";"):
             name, equals, content = pair.partition("=")

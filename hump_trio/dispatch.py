@@ -20,7 +20,7 @@ from hump_trio.http1.head import RequestLine, path_segments
 from hump_trio.layer import CallNext, ExceptionHandler, Layer, Middleware
 from hump_trio.loggers import logger
 from hump_trio.request import Request
-from hump_trio.response import Response, error_response, to_response
+from hump_trio.response import Response, error_response, own_copy, settle, to_response
 from hump_trio.results import Results, results_of
 from hump_trio.routing import VERBS, Handler, Route, RouteTable, name_of
 from hump_trio.signature import parse_signature
@@ -96,6 +96,12 @@ class Dispatcher:
             for method in route.methods
             if not route.parameters
         ]
+        # The handlers' names, for the log.
+        self._names: dict[tuple[str, str], str] = {
+            (method, route.template): name_of(route.handler)
+            for route in table.routes
+            for method in route.methods
+        }
         self._choices = {route: self._choice_of(route) for route in table.routes}
 
     def choose(self, line: RequestLine) -> tuple[Choice, dict[str, Any]]:
@@ -158,7 +164,10 @@ class Dispatcher:
             respond = self._guard(partial(call_generator, call), route.layers)
         else:
             results = results_of(route, signature.returns)
-            respond = self._guard(partial(call_handler, call, results.respond), route.layers)
+            caller = call_handler
+            if any(layer.middleware for layer in (self._layer, *route.layers)):
+                caller = call_apart
+            respond = self._guard(partial(caller, call, results.respond), route.layers)
         if is_generator(route.handler) or self._layer.middleware or route.layers:
             call, results = respond, RESULTS
         return Choice(
@@ -195,7 +204,7 @@ class Dispatcher:
             request.app = self.app
             try:
                 response = await respond(request)
-                response.settle()
+                settle(response)
             except BaseException as error:
                 if not is_failure(error):
                     raise
@@ -248,11 +257,12 @@ class Dispatcher:
         try:
             response = await self._convert(request, error, self._handlers)
             if response is not None:
-                response.settle()
+                settle(response)
                 return response
         except Exception as failure:
             error = failure
-        return answer_unexpected(request, error)
+        handler = self._names.get((request.method, request.route), "")
+        return answer_unexpected(request, error, handler)
 
     async def _convert(
         self, request: Request, error: BaseException, handlers: Handlers
@@ -275,8 +285,10 @@ class Dispatcher:
                 stood = cause.place and f", it stood at {cause.place}"
                 logger.warning("%s: %s %s%s", cause.detail, request.method, request.target, stood)
             try:
-                response = returned_by(handler, await handler(request, cause))
-                return await response.resolve(request) if response.depends_on_request else response
+                response = own_copy(returned_by(handler, await handler(request, cause)))
+                if response.__depends_on_request__:
+                    response = await response.__resolve__(request)
+                return response
             except BaseException as failure:
                 if not is_failure(failure):
                     raise
@@ -315,7 +327,16 @@ async def call_handler(
 ) -> Response:
     """Call a handler and make a response of what it returns."""
     response = respond(await call(request))
-    return await response.resolve(request) if response.depends_on_request else response
+    return await response.__resolve__(request) if response.__depends_on_request__ else response
+
+
+async def call_apart(call: Call, respond: Callable[[Any], Response], request: Request) -> Response:
+    """Do the same, and make an answer that middleware may change, however often it is returned."""
+    value = await call(request)
+    response = respond(value)
+    if response is value:
+        response = own_copy(response)
+    return await response.__resolve__(request) if response.__depends_on_request__ else response
 
 
 async def call_generator(call: Call, request: Request) -> Response:
@@ -326,7 +347,7 @@ async def call_generator(call: Call, request: Request) -> Response:
 async def run_middleware(middleware: Middleware, respond: CallNext, request: Request) -> Response:
     """Run one layer of the onion."""
     response = returned_by(middleware, await middleware(request, respond))
-    return await response.resolve(request) if response.depends_on_request else response
+    return await response.__resolve__(request) if response.__depends_on_request__ else response
 
 
 def returned_by(function: Handler, value: Any) -> Response:
@@ -353,12 +374,20 @@ PLAIN_HANDLERS: dict[type[BaseException], ExceptionHandler] = {
 }
 
 
-def answer_unexpected(request: Request, error: BaseException) -> Response:
-    """Log an error that nobody foresaw, and return a settled 500 that tells nothing of it."""
+def answer_unexpected(request: Request, error: BaseException, handler: str = "") -> Response:
+    """Log an error that nobody foresaw, and return a settled 500 that tells nothing of it.
+
+    Args:
+        request: What is answered.
+        error: What was raised.
+        handler: The name of the route's handler, if it is known.
+    """
     request.outcome = "crash"
     for leaf in leaves_of(error):
         add_hint(leaf)
-    logger.error("%s %s failed", request.method, request.target, exc_info=error)
+    where = f" in {handler} of {request.route}" if handler else f" at {request.route}"
+    where = where if request.route else ""
+    logger.error("%s %s failed%s", request.method, request.target, where, exc_info=error)
     response = error_response(HttpException(500), request.headers.get("accept", ""))
-    response.settle()
+    settle(response)
     return response

@@ -100,7 +100,7 @@ class EventStream(Response):
     """
 
     __slots__ = ("_keep_alive", "_retry")
-    depends_on_request: ClassVar[bool] = True
+    __depends_on_request__: ClassVar[bool] = True
     media_type: ClassVar[str] = "text/event-stream"
 
     def __init__(
@@ -127,7 +127,7 @@ class EventStream(Response):
         self._keep_alive = math.inf if keep_alive is None else keep_alive
         self._retry = retry
 
-    async def resolve(self, request: Request) -> Response:
+    async def __resolve__(self, request: Request) -> Response:
         """Return the answer to a request."""
         opening = "" if self._retry is None else f"retry: {self._retry}\n\n"
         source = Source(self.body, request, self._keep_alive, opening)

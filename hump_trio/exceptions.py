@@ -96,11 +96,12 @@ class MissingFieldError(HttpException, KeyError):
     """A field that a handler needs and its client left out: 400, and a KeyError.
 
     Args:
-        name: The field of a query or a form.
+        name: The field of a query or a form, the header field or the cookie.
+        kind: What is missing.
     """
 
-    def __init__(self, name: str) -> None:
-        super().__init__(400, f"the field {name!r} is missing")
+    def __init__(self, name: str, kind: str = "field") -> None:
+        super().__init__(400, f"the {kind} {name!r} is missing")
 
 
 class BindingError(HttpException):

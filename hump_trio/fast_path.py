@@ -25,7 +25,7 @@ from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.json_text import json_codec
 from hump_trio.phase import Phase
 from hump_trio.request import Request
-from hump_trio.response import JSON_TYPE, TEXT_TYPE, Response
+from hump_trio.response import JSON_TYPE, TEXT_TYPE, Response, settle
 from hump_trio.sending import JOINED_BYTES
 from hump_trio.server_state import ChosenRoute, ServerState
 from hump_trio.task_tree import place_of_error
@@ -136,9 +136,9 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                     kind, content = JSON_TYPE, json_codec.encode_filled(results.fit(value))
                 else:
                     response = results.respond(value)
-                    if response.depends_on_request:
-                        response = await response.resolve(request)
-                    response.settle()
+                    if response.__depends_on_request__:
+                        response = await response.__resolve__(request)
+                    settle(response)
             except BaseException as error:
                 if not is_failure(error):
                     raise

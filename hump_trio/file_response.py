@@ -70,7 +70,7 @@ class FileResponse(Response):
     """
 
     __slots__ = ("_folder", "_path")
-    depends_on_request: ClassVar[bool] = True
+    __depends_on_request__: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class FileResponse(Response):
         if filename is not None:
             self.headers.setdefault("content-disposition", attachment(filename))
 
-    async def resolve(self, request: Request) -> Response:
+    async def __resolve__(self, request: Request) -> Response:
         """Return the answer for a request (see `respond_with_file`).
 
         Raises:

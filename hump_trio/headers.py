@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Self, overload
 
-__all__ = ["Headers", "check_field"]
+from hump_trio.exceptions import MissingFieldError
+
+__all__ = ["Headers", "RequestHeaders", "check_field"]
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # RFC 9110 section 5.5: visible characters, space, tab and obs-text; bytes above 0xFF have no octet.
@@ -139,3 +141,15 @@ class Headers:
     def items(self) -> list[tuple[str, str]]:
         """Return a copy of all fields, repeats included, names in lower case."""
         return list(self._fields)
+
+
+class RequestHeaders(Headers):
+    """The fields of a request: one that is asked for and isn't there is the client's fault."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise MissingFieldError(name, "header")
+        return value

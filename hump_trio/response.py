@@ -4,6 +4,7 @@ A response doesn't send itself and knows nothing of framing; that belongs to the
 """
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
 from inspect import isasyncgenfunction, isawaitable
@@ -27,12 +28,15 @@ __all__ = [
     "Send",
     "StreamResponse",
     "error_response",
+    "own_copy",
+    "settle",
     "to_response",
 ]
 
 TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 JSON_TYPE = "application/json"
+STATUSES: frozenset[int] = frozenset(HTTPStatus)
 # No client sends more media ranges, and no error answer is worth reading more.
 ACCEPT_ITEMS = 32
 
@@ -82,8 +86,8 @@ class Response:
     status: int
     headers: Headers
 
-    # Whether `resolve` has to be asked for the answer itself.
-    depends_on_request: ClassVar[bool] = False
+    # Whether `__resolve__` has to be asked for the answer itself.
+    __depends_on_request__: ClassVar[bool] = False
     # What `Hump.openapi` says of the body, by the class alone; empty if that doesn't tell.
     media_type: ClassVar[str] = ""
 
@@ -91,9 +95,9 @@ class Response:
         self.body = body
         self.status = status
         self.headers = Headers(headers)
-        self.check()
+        self.__check__()
 
-    def check(self) -> None:
+    def __check__(self) -> None:
         """Raise what the constructor raises; used again before a changed response is sent."""
         if not isinstance(self.status, int) or not 200 <= self.status <= 599:
             raise ValueError(f"a response needs a status from 200 to 599, not {self.status!r}")
@@ -139,7 +143,7 @@ class Response:
         secure = bool(needs_secure(name, None, partitioned=False))
         self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure)
 
-    async def resolve(self, request: Request) -> "Response":
+    async def __resolve__(self, request: Request) -> "Response":
         """Return the answer itself, where it depends on the request, as a file's does.
 
         Called in the handler's task as soon as the handler has returned, so that middleware sees
@@ -149,26 +153,6 @@ class Response:
             request: What is answered.
         """
         return self
-
-    def settle(self) -> None:
-        """Make the body bytes or an async iterable and give bytes a content type, if there are any.
-
-        What an async iterable yields first tells its type when it is sent.
-        Settling twice is settling once, so that a response can be returned again and again.
-
-        Raises:
-            TypeError: The body was changed to something else.
-            ValueError: The text has no UTF-8 form, or the status was changed to none.
-        """
-        self.check()
-        body = self.body
-        if body is None:
-            self.body = b""
-        elif isinstance(body, str):
-            self.body = body.encode()
-            self.headers.setdefault("content-type", TEXT_TYPE)
-        elif isinstance(body, bytes) and body:
-            self.headers.setdefault("content-type", BYTES_TYPE)
 
 
 class JsonResponse(Response):
@@ -238,6 +222,34 @@ class StreamResponse(Response):
         Response.__init__(self, Producer(producer), status, headers)
 
 
+def settle(response: Response) -> None:
+    """Make the body bytes or an async iterable and give bytes a content type, if there are any.
+
+    What an async iterable yields first tells its type when it is sent.
+    Settling twice is settling once, so that a response can be returned again and again.
+
+    Raises:
+        TypeError: The body was changed to something else.
+        ValueError: The text has no UTF-8 form, or the status was changed to none.
+    """
+    response.__check__()
+    body = response.body
+    if body is None:
+        response.body = b""
+    elif isinstance(body, str):
+        response.body = body.encode()
+        response.headers.setdefault("content-type", TEXT_TYPE)
+    elif isinstance(body, bytes) and body:
+        response.headers.setdefault("content-type", BYTES_TYPE)
+
+
+def own_copy(response: Response) -> Response:
+    """Return a copy with header fields of its own: a handler may return one answer many times."""
+    response = copy(response)
+    response.headers = Headers(response.headers)
+    return response
+
+
 def to_response(value: Any) -> Response:
     """Return a handler's return value as a response.
 
@@ -253,6 +265,8 @@ def to_response(value: Any) -> Response:
     if isinstance(value, bytes):
         return Response(value)
     if isinstance(value, dict | list | tuple):
+        if isinstance(value, tuple):
+            check_no_status(value)
         return JsonResponse(value)
     if hasattr(type(value), "__dataclass_fields__") or hasattr(type(value), "__struct_fields__"):
         return JsonResponse(value)  # the latter is a msgspec.Struct
@@ -264,6 +278,25 @@ def to_response(value: Any) -> Response:
     elif isinstance(value, BaseException):
         hint = "raise it"
     raise TypeError(f"no answer can be made of a {type(value).__name__}, {value!r:.80}: {hint}")
+
+
+def check_no_status(value: tuple[Any, ...]) -> None:
+    """Refuse what would be a 200 with a list, and is meant to be a body and its status.
+
+    Raises:
+        TypeError: With what to write instead.
+    """
+    if len(value) != 2:
+        return
+    body, status = value
+    number = isinstance(status, int) and not isinstance(status, bool)
+    if not number or status not in STATUSES or isinstance(body, int | float):
+        return
+    kind = "Response" if isinstance(body, str | bytes | None) else "JsonResponse"
+    raise TypeError(
+        f"a {type(body).__name__} and {int(status)} are no body and its status: return"
+        f" {kind}(..., {int(status)}); for a pair, annotate it, as in `-> tuple[...]`"
+    )
 
 
 def text_response(text: str) -> Response:

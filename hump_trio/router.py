@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from inspect import isroutine
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from hump_trio.calling import bind_handler, check_layer
@@ -12,12 +13,12 @@ from hump_trio.hints import OF_APP, OF_ROUTE, hint_of
 from hump_trio.layer import NOTHING, Layer
 from hump_trio.results import results_of
 from hump_trio.route_hints import join_raises, parse_tags
-from hump_trio.routing import Handler, Route, RouteOptions, RouterOptions, RouteTable
+from hump_trio.routing import DECORATED, Handler, Route, RouteOptions, RouterOptions, RouteTable
 from hump_trio.signature import parse_signature
 from hump_trio.static_files import StaticFiles
 from hump_trio.template import parse_template
 
-__all__ = ["Router"]
+__all__ = ["Router", "layer_of", "table_of"]
 
 H = TypeVar("H", bound=Callable[..., Any])
 
@@ -84,20 +85,15 @@ class Router:
 
     Raises:
         RouteError: The prefix can't begin a path.
-
-    Attributes:
-        included: Whether it is part of an app or of another router, and can't be changed.
-        layer: Its middleware and exception handlers.
-        table: Its routes.
     """
 
     def __init__(self, prefix: str = "", **options: Unpack[RouterOptions]) -> None:
         check_prefix(prefix)
         check_options(options, RouterOptions)
         self.prefix: str = prefix
-        self.included: bool = False
-        self.layer: Layer = Layer()
-        self.table: RouteTable = RouteTable()
+        self._included: bool = False
+        self._layer: Layer = Layer()
+        self._table: RouteTable = RouteTable()
         self._options = options
         self._registrations: list[Registration] = []
 
@@ -110,17 +106,17 @@ class Router:
                 raise AttributeError(text, name=name, obj=self)
             return object.__getattribute__(self, name)  # its error, or that of a property
 
-    def seal(self) -> None:
+    def _seal(self) -> None:
         """Take no more registrations, since another router has taken over what there is."""
-        self.included = True
+        self._included = True
 
-    def check_open(self) -> None:
+    def _check_open(self) -> None:
         """Refuse a change that nobody would notice.
 
         Raises:
             RuntimeError: It is included already.
         """
-        if self.included:
+        if self._included:
             raise RuntimeError("register everything with a router before it is included")
 
     def route(
@@ -158,6 +154,8 @@ class Router:
 
         def register(handler: H) -> H:
             self.add_route(path, handler, methods=methods, **options)
+            if isroutine(handler):
+                DECORATED.add(handler)
             return handler
 
         return register
@@ -171,7 +169,7 @@ class Router:
         **options: Unpack[RouteOptions],
     ) -> None:
         """Register a handler; `route` without decorating."""
-        self.check_open()
+        self._check_open()
         if isinstance(methods, str):
             raise TypeError(f"methods is a list of names: [{methods!r}]")
         check_options(options, RouteOptions)
@@ -183,7 +181,7 @@ class Router:
         with suppress(UnresolvedError):  # a class may follow: serving begins with another look
             bind_handler(route)
             results_of(route, parse_signature(route).returns)
-        self.table.add(route)
+        self._table.add(route)
         self._registrations.append(registration)
 
     def include(self, router: "Router", *, name: str = "") -> None:
@@ -201,15 +199,15 @@ class Router:
             RuntimeError: This router is included itself, or the app is being served.
             TypeError: It isn't a router, or is an app.
         """
-        self.check_open()
+        self._check_open()
         if not isinstance(router, Router) or router is self:
             raise TypeError(f"include takes another Router, not {router!r:.80}")
         if not isinstance(name, str):
             raise TypeError(f"a name is text, not {name!r:.80}")
-        router.seal()
+        router._seal()
         for registration in router._registrations:
             below = registration.below(
-                self.prefix, self._options, router.layer, f"{name}." if name else ""
+                self.prefix, self._options, router._layer, f"{name}." if name else ""
             )
             self._add(below)
 
@@ -294,11 +292,11 @@ class Router:
             RuntimeError: The app is being served already.
             TypeError: It isn't async, or takes other parameters.
         """
-        self.check_open()
+        self._check_open()
         if function is None or isinstance(function, str):
             raise TypeError("middleware is registered with @app.middleware, without parentheses")
         check_layer(function, "middleware", "request", "call_next")
-        self.layer.middleware.append(function)
+        self._layer.middleware.append(function)
         return function
 
     def exception_handler(self, kind: type[Exception]) -> Callable[[H], H]:
@@ -319,12 +317,22 @@ class Router:
             )
 
         def register(handler: H) -> H:
-            self.check_open()
+            self._check_open()
             check_layer(handler, "exception handler", "request", "error")
-            self.layer.exception_handlers[kind] = handler
+            self._layer.exception_handlers[kind] = handler
             return handler
 
         return register
+
+
+def layer_of(router: Router) -> Layer:
+    """Return the middleware and exception handlers of a router."""
+    return router._layer
+
+
+def table_of(router: Router) -> RouteTable:
+    """Return the routes of a router."""
+    return router._table
 
 
 def check_prefix(prefix: str) -> None:

@@ -12,17 +12,30 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import EllipsisType
 from typing import Any, Literal, TypeAlias, TypedDict
+from weakref import WeakSet
 
 from hump_trio.exceptions import RouteError
 from hump_trio.layer import Layer
 from hump_trio.route_hints import parse_raises, parse_returns, parse_tags
 from hump_trio.template import CONVERTERS, TYPES, fill_template, parse_template
 
-__all__ = ["VERBS", "Match", "OnDisconnect", "Route", "RouteOptions", "RouteTable", "RouterOptions"]
+__all__ = [
+    "DECORATED",
+    "VERBS",
+    "Match",
+    "OnDisconnect",
+    "Route",
+    "RouteOptions",
+    "RouteTable",
+    "RouterOptions",
+]
 
 VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
 Handler: TypeAlias = Callable[..., Any]
+
+# What decorators such as `Router.get` have registered; one above them would change nothing.
+DECORATED: WeakSet[Any] = WeakSet()
 
 METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 

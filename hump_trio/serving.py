@@ -10,9 +10,8 @@ from hump_trio.failures import is_failure, leaves_of, split_failures
 from hump_trio.fast_path import serve_whole
 from hump_trio.http1.head import RequestHead
 from hump_trio.loggers import logger
-from hump_trio.middleware.answers import own_copy
 from hump_trio.phase import ASKED_ERROR, CUT_PHASES, EXPIRED_ERRORS, SILENT_PHASES, Phase
-from hump_trio.response import Response, error_response
+from hump_trio.response import Response, error_response, own_copy, settle
 from hump_trio.sending import Rest, Sender, close_unsent
 
 __all__ = ["serve_connection"]
@@ -198,7 +197,7 @@ class Serving:
             response = await state.dispatcher.answer_error(exchange.request, error)
             if self.connection.enforced:
                 self.connection.lift()
-        response.settle()
+        settle(response)
         dropped, self._dropped = self._dropped, None
         return response if dropped is None else replacing(dropped, response)
 

@@ -421,4 +421,4 @@ def test_asyncio_is_told_of_trio(run: Callable[[Hump], None]) -> None:
     app = Hump("127.0.0.1", 0)
     with pytest.raises(RuntimeError, match=r"runs on Trio, not on asyncio: write trio\.run\(app"):
         run(app)
-    app.check_open()
+    app.middleware(layer)  # which raises for an app that is served

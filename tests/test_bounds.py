@@ -296,3 +296,33 @@ def test_what_is_not_async_is_refused() -> None:
 
 def blocking() -> None:
     """Do what can't be cancelled."""
+
+
+@pytest.mark.parametrize("bound", [timeout(3), limit(3)])
+def test_a_bound_above_the_verb_is_refused(bound: Callable[[Any], Any]) -> None:
+    """It would bound nothing: the function that is registered goes on without it."""
+    app = Hump()
+    name = bound.__qualname__.partition(".")[0]
+
+    async def index() -> str:
+        return "a"
+
+    with pytest.raises(TypeError, match=f"@{name} stands above the decorator .* registered index"):
+        bound(app.get("/")(index))
+
+    async def both() -> str:
+        return "b"
+
+    app.get("/both")(bound(both))
+    app.add_route("/without", both, methods=["GET"])
+    bound(both)
+    app.get("/object")(bound(Index()))
+    bound(Index())
+
+
+class Index:
+    """A handler that is an object."""
+
+    async def __call__(self) -> str:
+        """Answer."""
+        return "c"

@@ -8,7 +8,16 @@ import httpx
 import pytest
 import trio
 
-from hump_trio import Headers, HttpException, HttpParserError, Hump, JsonResponse, Request, Response
+from hump_trio import (
+    CallNext,
+    Headers,
+    HttpException,
+    HttpParserError,
+    Hump,
+    JsonResponse,
+    Request,
+    Response,
+)
 from hump_trio.testing import client
 
 SECRET = "the password is xyzzy"
@@ -82,7 +91,7 @@ async def test_anything_else_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
     assert of(answer) == PLAIN_500
     assert SECRET not in str(answer.headers)
     (record,) = errors_in(caplog)
-    assert record.getMessage() == "GET / failed"
+    assert record.getMessage() == "GET / failed in index of /"
     assert record.name == "hump_trio"
     assert record.exc_text is not None
     assert SECRET in record.exc_text
@@ -314,3 +323,51 @@ async def test_an_error_in_a_nursery_is_answered() -> None:
 async def test_a_parser_error_answers_for_itself() -> None:
     """What a streamed body raises needs no handler of the app's."""
     assert of(await front_page(app_raising(HttpParserError(400, "odd")))) == (400, "odd")
+
+
+async def test_a_crash_is_logged_with_its_handler_and_route(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """In one line, which a search finds; what no route takes has neither."""
+    app = Hump()
+
+    @app.middleware
+    async def around(request: Request, call_next: CallNext) -> Response:
+        if request.path == "/nowhere":
+            raise LookupError
+        return await call_next(request)
+
+    @app.get("/items/{item}")
+    async def show(item: str) -> str:
+        raise LookupError
+
+    async with client(app) as http:
+        for method, path in (("GET", "/items/7"), ("HEAD", "/items/7"), ("GET", "/nowhere")):
+            assert (await http.request(method, path)).status_code == 500
+    assert [record.getMessage() for record in errors_in(caplog)] == [
+        "GET /items/7 failed in show of /items/{item}",
+        "HEAD /items/7 failed at /items/{item}",
+        "GET /nowhere failed",
+    ]
+
+
+async def test_a_handler_that_raises_its_error_leaves_it_to_the_next() -> None:
+    """Here to what is built in: so it may look at all errors, and change some."""
+    app = Hump()
+    seen: list[str] = []
+
+    @app.exception_handler(HttpException)
+    async def look(request: Request, error: HttpException) -> str:
+        seen.append(f"{error.status}")
+        raise error
+
+    @app.get("/{number}")
+    async def show(number: int) -> str:
+        raise HttpException(418, "short and stout")
+
+    async with client(app) as http:
+        teapot = await http.get("/7")
+        other = await http.get("/few")
+    assert (teapot.status_code, teapot.text) == (418, "short and stout")
+    assert (other.status_code, other.json()["errors"][0]["place"]) == (422, "path.number")
+    assert seen == ["418", "422"]

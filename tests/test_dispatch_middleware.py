@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hump_trio import CallNext, HttpException, Hump, Request, Response
+from hump_trio import CallNext, HttpException, Hump, JsonResponse, Request, Response
 from hump_trio.testing import client
 
 
@@ -260,3 +260,33 @@ async def test_middleware_may_be_an_object_or_a_partial() -> None:
     async with client(app) as http:
         headers = (await http.get("/")).headers
     assert headers["x-object"] == headers["x-partial"] == "yes"
+
+
+async def test_an_answer_that_is_returned_again_does_not_grow() -> None:
+    """What middleware adds is added to a copy, of handlers' answers and of those to errors."""
+    app = Hump()
+    fixed, failed = JsonResponse({"a": 1}), Response("failed", 503)
+
+    @app.middleware
+    async def add(request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        response.headers.add("x-added", "a")
+        return response
+
+    @app.get("/")
+    async def index() -> Response:
+        return fixed
+
+    @app.get("/error")
+    async def error() -> Response:
+        raise LookupError
+
+    @app.exception_handler(LookupError)
+    async def answer(request: Request, error: LookupError) -> Response:
+        return failed
+
+    async with client(app) as http:
+        for path in ("/", "/error", "/", "/error"):
+            assert (await http.get(path)).headers.get_list("x-added") == ["a"]
+    assert "x-added" not in fixed.headers
+    assert "x-added" not in failed.headers

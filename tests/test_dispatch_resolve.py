@@ -13,9 +13,9 @@ class Echo(Response):
     """An answer that tells what was asked for."""
 
     __slots__ = ()
-    depends_on_request: ClassVar[bool] = True
+    __depends_on_request__: ClassVar[bool] = True
 
-    async def resolve(self, request: Request) -> Response:
+    async def __resolve__(self, request: Request) -> Response:
         """Return the answer, or refuse."""
         if request.path == "/refused":
             raise HttpException(412, "not today")
@@ -87,4 +87,4 @@ async def test_middleware_sees_what_is_sent() -> None:
 async def test_most_answers_are_themselves() -> None:
     """One that depends on nothing is resolved to itself, so that code may ask any."""
     response = Response("a")
-    assert await response.resolve(Request("GET", "/", "/")) is response
+    assert await response.__resolve__(Request("GET", "/", "/")) is response

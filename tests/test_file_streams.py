@@ -15,6 +15,7 @@ from hump_trio import file_response as file_response_module
 from hump_trio import opened_file as opened_file_module
 from hump_trio.dispatch import Dispatcher
 from hump_trio.file_response import PART_BYTES
+from hump_trio.router import table_of
 from hump_trio.server_state import ServerState
 from hump_trio.testing import RawConnection, client, connect
 from tests import wire
@@ -238,7 +239,7 @@ async def test_a_file_cut_anywhere_is_closed(
     monkeypatch.setattr(file_response_module, "PART_BYTES", 50_000)
     os.truncate(path, 150_000)
     app = app_of(path)
-    state = ServerState(Dispatcher(app, app.table), Limits(), Timeouts(), "test")
+    state = ServerState(Dispatcher(app, table_of(app)), Limits(), Timeouts(), "test")
     parts = [request(), request("GET", "/", "Range: bytes=1-100,200-99999")]
     last = request("GET", "/word", "Connection: close")
     for nth in count(1):

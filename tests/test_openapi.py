@@ -34,6 +34,7 @@ from hump_trio import (
 from hump_trio.json_text import StandardJson
 from hump_trio.openapi.document import document_of
 from hump_trio.openapi.page import PAGE_POLICY
+from hump_trio.router import table_of
 from hump_trio.routing import Route
 from hump_trio.testing import client
 
@@ -593,7 +594,7 @@ def test_errors_and_tags_of_routers_add_up() -> None:
     inner.get("/c", name="c")(take)
     outer.include(inner)
     app.include(outer)
-    found = documented(*app.table.routes)["paths"]
+    found = documented(*table_of(app).routes)["paths"]
     said = {
         path: {status: each["description"] for status, each in item["get"]["responses"].items()}
         for path, item in found.items()

@@ -1,6 +1,6 @@
 """A request as a handler sees it, without a server."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hump_trio import Hump
 from hump_trio.cookies import parse_cookies
 from hump_trio.exceptions import HttpException
 from hump_trio.headers import Headers
 from hump_trio.request import Request
 from hump_trio.room import Room
+from hump_trio.testing import client
 
 
 @dataclass
@@ -257,3 +259,31 @@ def test_there_is_no_absolute_url_without_a_host() -> None:
     with pytest.raises(HttpException) as caught:
         _ = Request("GET", "/evil.example/", "/evil.example/").absolute_url
     assert status_of(caught) == (400, "no host is named")
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        (lambda request: request.query["x"], "the field 'x' is missing"),
+        (lambda request: request.headers["x"], "the header 'x' is missing"),
+        (lambda request: request.cookies["x"], "the cookie 'x' is missing"),
+    ],
+)
+async def test_what_a_client_left_out_is_its_fault(
+    read: Callable[[Request], str], said: str
+) -> None:
+    """A 400 that says what is missing; for code that asks, it is a KeyError."""
+    app, kinds = Hump(), list[type]()
+
+    @app.get("/")
+    async def index(request: Request) -> str:
+        try:
+            return read(request)
+        except KeyError as error:
+            kinds.append(type(error))
+            raise
+
+    async with client(app) as http:
+        answer = await http.get("/")
+    assert (answer.status_code, answer.text) == (400, said)
+    assert issubclass(kinds[0], HttpException)

@@ -1,5 +1,6 @@
 """Answers, and what handlers' plain return values become."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from hump_trio.response import (
     error_response,
     prefers_json,
     quality_of,
+    settle,
     to_response,
 )
 
@@ -59,7 +61,7 @@ def test_settling(body: Any, settled: Any, content_type: str | None) -> None:
     """A body becomes bytes or stays a stream, with a content type; doing so twice is once."""
     response = Response(body)
     for _ in range(2):
-        response.settle()
+        settle(response)
         assert response.body == settled
         assert isinstance(response.body, bytes | type(STREAM))
         assert response.headers.get_all("content-type") == ([content_type] if content_type else [])
@@ -76,7 +78,7 @@ def test_a_content_type_of_ones_own() -> None:
         HtmlResponse("a", 200, fields),
     ]
     for response in responses:
-        response.settle()
+        settle(response)
         assert response.headers.get_all("content-type") == ["a/b"]
 
 
@@ -94,10 +96,10 @@ def test_text_in_another_charset(charset: str) -> None:
     response = Response("größer")
     response.headers["content-type"] = headers["content-type"]
     with pytest.raises(ValueError, match="text is sent as UTF-8"):
-        response.settle()
+        settle(response)
     data = "größer".encode("latin-1")
     response = Response(data, headers=headers)
-    response.settle()
+    settle(response)
     assert (response.body, response.headers["content-type"]) == (data, headers["content-type"])
 
 
@@ -105,7 +107,7 @@ def test_text_in_another_charset(charset: str) -> None:
 def test_text_in_utf8(charset: str) -> None:
     """Its name may be written as one likes."""
     response = Response("größer", headers={"content-type": f"text/plain;charset={charset}"})
-    response.settle()
+    settle(response)
     assert response.body == "größer".encode()
 
 
@@ -126,7 +128,7 @@ def test_a_status_that_is_not_final(status: Any) -> None:
     response = Response("a")
     response.status = status
     with pytest.raises(ValueError, match="from 200 to 599"):
-        response.settle()
+        settle(response)
 
 
 @pytest.mark.parametrize("status", [200, 299, 418, 599, HTTPStatus.IM_A_TEAPOT])
@@ -143,13 +145,13 @@ def test_a_body_of_another_kind(body: Any) -> None:
     response = Response()
     response.body = body
     with pytest.raises(TypeError, match="JsonResponse takes the rest"):
-        response.settle()
+        settle(response)
 
 
 def test_text_without_a_utf8_form() -> None:
     """Half a surrogate pair raises before anything is sent."""
     with pytest.raises(ValueError, match="surrogates"):
-        Response("\ud800").settle()
+        settle(Response("\ud800"))
 
 
 @pytest.mark.parametrize("value", ["a\r\nb: c", "a\n", "\0", "€"])
@@ -174,7 +176,7 @@ def test_json() -> None:
 def test_html() -> None:
     """A page as UTF-8, with every check of a response."""
     response = HtmlResponse("<p>ü", 404)
-    response.settle()
+    settle(response)
     assert (response.body, response.status) == (b"<p>\xc3\xbc", 404)
     assert response.headers.items() == [("content-type", "text/html; charset=utf-8")]
     assert HtmlResponse().body == ""
@@ -201,7 +203,7 @@ def test_html() -> None:
 def test_return_values(value: Any, status: int, body: Any, content_type: str | None) -> None:
     """Each plain value a handler may return has one meaning."""
     response = to_response(value)
-    response.settle()
+    settle(response)
     assert (response.status, response.body) == (status, body)
     assert response.headers.get("content-type") == content_type
 
@@ -315,9 +317,32 @@ def test_headers_that_are_replaced_are_checked_too(value: str) -> None:
     response = Response("a")
     replaced: Any = {"X-A": "b"}
     response.headers = replaced
-    response.settle()
+    settle(response)
     assert response.headers.items()[0] == ("x-a", "b")
     replaced = {"x-a": value}
     response.headers = replaced
     with pytest.raises(ValueError, match="can't be sent"):
-        response.settle()
+        settle(response)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (({"a": 1}, 404), r"a dict and 404 .* return JsonResponse\(\.\.\., 404\)"),
+        (([], HTTPStatus.CREATED), r"a list and 201 .* return JsonResponse\(\.\.\., 201\)"),
+        (("gone", 410), r"a str and 410 .* return Response\(\.\.\., 410\)"),
+        ((None, 204), r"return Response\(\.\.\., 204\)"),
+    ],
+)
+def test_a_body_and_its_status_are_no_answer(value: Any, said: str) -> None:
+    """It would be a 200 with a list, so it is refused with what to write."""
+    with pytest.raises(TypeError, match=said):
+        to_response(value)
+
+
+@pytest.mark.parametrize(
+    "value", [(200, 404), (1.5, 200), ("a", 42), ("a", True), ({}, 404, {}), ({}, "404"), ({}, [])]
+)
+def test_other_tuples_are_json(value: Any) -> None:
+    """Two numbers may be anything, and so may what is no status."""
+    assert to_response(value).body == json.dumps(value, separators=(",", ":")).encode()

@@ -15,6 +15,7 @@ import pytest
 from hump_trio import Hump, JsonResponse, Request, Response, RouteError, Router
 from hump_trio.dispatch import Dispatcher
 from hump_trio.results import results_of
+from hump_trio.router import table_of
 from hump_trio.routing import Route
 from hump_trio.signature import parse_signature
 from hump_trio.testing import client
@@ -149,7 +150,7 @@ def test_an_annotation_that_can_not_be_resolved_is_refused() -> None:
         app = Hump()
         app.get("/")(handler)  # a class may follow
         with pytest.raises(RouteError, match=f"{match}.*has? .*to be defined or imported at"):
-            Dispatcher(app, app.table)
+            Dispatcher(app, table_of(app))
     with pytest.raises(RouteError, match="returns 'not an annotation', which can't be resolved"):
         Hump().get("/")(malformed)
 

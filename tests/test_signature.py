@@ -27,6 +27,7 @@ from hump_trio import (
 from hump_trio.dispatch import Dispatcher
 from hump_trio.json_text import StandardJson
 from hump_trio.parameter import Parameter, Signature
+from hump_trio.router import table_of
 from hump_trio.routing import Handler, Route
 from hump_trio.signature import parse_signature
 from hump_trio.testing import client
@@ -208,7 +209,7 @@ def test_a_class_within_a_function_is_found_by_no_name() -> None:
         app = Hump()
         app.post("/")(handler)
         with pytest.raises(RouteError, match=f"a parameter 'outer' .*{what}"):
-            Dispatcher(app, app.table)
+            Dispatcher(app, table_of(app))
 
 
 BELOW = """

@@ -32,6 +32,7 @@ from hump_trio.exceptions import BindError, TlsError, UnresolvedError
 from hump_trio.failures import leaves_of
 from hump_trio.line_writer import LineWriter
 from hump_trio.loggers import logger
+from hump_trio.router import layer_of, table_of
 from hump_trio.tls import TLS, Credentials
 
 __all__ = ["main"]
@@ -170,12 +171,12 @@ def greeting_of(options: Options) -> Greeting:
 
 def describe_app(app: Hump[Any], options: Options) -> str:
     """Return what `--routes` and `--check` tell."""
-    lines = render_routes(app.table) if options.routes else ""
+    lines = render_routes(table_of(app)) if options.routes else ""
     if options.check:
-        Dispatcher(app, app.table, app.layer)  # as `serve` does
+        Dispatcher(app, table_of(app), layer_of(app))  # as `serve` does
         if app.tls is not None:
             Credentials(app.tls)
-        count = len(app.table.routes)
+        count = len(table_of(app).routes)
         lines += f"{options.app} is fine: {count} route{'s' * (count != 1)}\n"
     return lines
 

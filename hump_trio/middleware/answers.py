@@ -1,15 +1,13 @@
 """What several of the middleware do with the answers that they get."""
 
-from copy import copy
-
 from hump_trio.dispatch import answer_unexpected
 from hump_trio.failures import is_failure
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
 from hump_trio.request import Request
-from hump_trio.response import Response
+from hump_trio.response import Response, own_copy
 
-__all__ = ["add_vary", "answer_to", "own_copy"]
+__all__ = ["add_vary", "answer_to"]
 
 
 async def answer_to(request: Request, call_next: CallNext) -> Response:
@@ -25,13 +23,6 @@ async def answer_to(request: Request, call_next: CallNext) -> Response:
             raise
         response = answer_unexpected(request, error)
     return own_copy(response)
-
-
-def own_copy(response: Response) -> Response:
-    """Return a copy with header fields of its own: a handler may return one answer many times."""
-    response = copy(response)
-    response.headers = Headers(response.headers)
-    return response
 
 
 def add_vary(headers: Headers, name: str) -> None:

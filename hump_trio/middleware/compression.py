@@ -9,11 +9,11 @@ from hump_trio.charset import other_charset
 from hump_trio.content_coding import rank_codings
 from hump_trio.headers import Headers
 from hump_trio.layer import CallNext
-from hump_trio.middleware.answers import add_vary, own_copy
+from hump_trio.middleware.answers import add_vary
 from hump_trio.middleware.coding import Coder, LateCoder, gzip_coder, load_zstd, zstd_coder
 from hump_trio.middleware.options import check_flag, check_number
 from hump_trio.request import Request
-from hump_trio.response import Response
+from hump_trio.response import Response, own_copy, settle
 
 __all__ = ["Compression"]
 
@@ -69,7 +69,7 @@ class Compression:
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
         """Compress the answer, if both it and the client are made for it."""
         response = own_copy(await call_next(request))
-        response.settle()
+        settle(response)
         headers = response.headers
         if response.status == 304:
             self._agree(request, headers)  # as the answer said that it is still good

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hump_trio import Hump, Router, timeout
 from hump_trio.command.routes_table import render_routes
+from hump_trio.router import table_of
 
 OPTIONS = "timeout=5 stream=True on_disconnect='finish'"
 
@@ -31,13 +32,13 @@ class Endpoint:
 def test_each_route_has_a_line(tmp_path: Path) -> None:
     """Methods, path, handler and what was said of it; routers' prefixes and folders too."""
     app, shop = Hump(), Router("/shop", timeout=5)
-    app.get("/", name="start")(index)
+    app.add_route("/", index, methods=["GET"], name="start")
     app.add_route("/teas", timeout(2)(index), methods=["GET", "POST"], body_limit=10)
     shop.get("/{tea:int}", stream=True, on_disconnect="finish")(partial(show, kind="green"))
     app.include(shop)
     app.get("/object")(Endpoint())
     app.static("/assets", tmp_path, index=True)
-    table = render_routes(app.table)
+    table = render_routes(table_of(app))
     assert [re.split(" {2,}", line) for line in table.splitlines()] == [
         ["GET", "/", f"{__name__}.index", "name='start'"],
         ["GET POST", "/teas", f"{__name__}.index", "body_limit=10"],
@@ -51,4 +52,4 @@ def test_each_route_has_a_line(tmp_path: Path) -> None:
 
 def test_no_routes() -> None:
     """An app without any has an empty table."""
-    assert render_routes(Hump().table) == ""
+    assert render_routes(table_of(Hump())) == ""

@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from hump_trio import Compression, Hump, Response
 from hump_trio.middleware import coding
+from hump_trio.response import settle
 from hump_trio.testing import client
 from tests.middleware.onion import a_request, check_cancelled_handler, pass_through
 
@@ -96,7 +97,7 @@ async def test_answers_that_are_left_alone(answer: Response) -> None:
     response = await pass_through(Compression(), a_request(headers=GZIP), answer)
     assert response.headers.get("content-encoding") == answer.headers.get("content-encoding")
     assert "vary" not in response.headers
-    answer.settle()
+    settle(answer)
     assert response.body == answer.body
 
 
