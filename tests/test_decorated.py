@@ -243,9 +243,9 @@ async def test_generators_are_decorated_by_generators() -> None:
     async def returning(**kwargs: Any) -> AsyncIterator[str]:
         return count(**kwargs)
 
+    assert (await ask(timeout(5)(around), "/3")).text == "GET012"
     assert (await ask(around, "/3")).text == "GET012"
     assert (await ask(returning, "/3")).text == "012"
-    assert (await ask(timeout(5)(around), "/3")).text == "GET012"
 
 
 async def test_a_decorator_gives_a_parameter() -> None:
