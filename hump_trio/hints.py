@@ -7,8 +7,18 @@ nothing else pays for it; type checkers know none of them.
 import linecache
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any, get_origin
 
-__all__ = ["IMPORTS", "OF_APP", "OF_REQUEST", "OF_ROUTE", "add_hint", "hint_of"]
+__all__ = [
+    "IMPORTS",
+    "OF_APP",
+    "OF_PARAMETER",
+    "OF_REQUEST",
+    "OF_ROUTE",
+    "add_hint",
+    "hint_of",
+    "hint_of_class",
+]
 
 MIDDLEWARE = "middleware is registered with app.middleware(Cors(...)), or @app.middleware"
 LIFESPAN = "what is done before and after serving is an @app.lifespan"
@@ -17,6 +27,8 @@ ADD_ROUTE = "a route is added with @app.get(path), @app.route(path, methods=[...
 STATUS = "the status of an answer is that of Response(body, status)"
 QUERY = "query values are request.query, or parameters of the handler"
 FILES = "files are parameters of the handler: `picture: UploadFile`"
+WEBSOCKET = "there are no WebSockets in this version; events go one way with EventStream"
+TEMPLATE = "render it with a template engine of your own, and return HtmlResponse(text)"
 DEPENDS = "what a handler needs it takes from app.state, or from a decorator of your own"
 
 # Attributes of an app or a router.
@@ -36,7 +48,7 @@ OF_APP: Mapping[str, str] = {
     "add_api_route": ADD_ROUTE,
     "add_url_rule": ADD_ROUTE,
     "api_route": ADD_ROUTE,
-    "websocket": "there are no WebSockets in this version; events go one way with EventStream",
+    "websocket": WEBSOCKET,
     "url_path_for": "the path of a route is app.url_for(name)",
     "test_client": "in tests, `async with hump_trio.testing.client(app) as http`",
     "dependency_overrides": DEPENDS,
@@ -54,7 +66,14 @@ OF_REQUEST: Mapping[str, str] = {
     "url_for": "the path of a route is request.app.url_for(name)",
     "match_info": "the path's parameters are request.path_params, or parameters of the handler",
     "view_args": "the path's parameters are request.path_params, or parameters of the handler",
+    "user": "what middleware knows of a request it keeps in request.state",
     "is_disconnected": "a handler is cancelled when its client has gone",
+}
+# Classes of the package that a parameter is annotated with.
+OF_PARAMETER: Mapping[str, str] = {
+    "Response": "a handler makes its response, and returns it",
+    "Hump": "the app is request.app",
+    "Form": "texts of a form are fields of a class: `item: Annotated[Item, Body(form=True)]`",
 }
 # Options of a route or a router.
 OF_ROUTE: Mapping[str, str] = {
@@ -91,6 +110,15 @@ IMPORTS: Mapping[str, str] = {
     "StaticFiles": "folders are served by app.static(prefix, folder)",
     "BackgroundTasks": "background work is started with app.start_soon(function, ...)",
     "Depends": DEPENDS,
+    "Security": DEPENDS,
+    "WebSocket": WEBSOCKET,
+    "Jinja2Templates": TEMPLATE,
+    "render_template": TEMPLATE,
+    "abort": "raise HttpException(404)",
+    "url_for": "the path of a route is app.url_for(name)",
+    "send_file": "from hump_trio import FileResponse",
+    "send_from_directory": "FileResponse(name, folder=...)",
+    "make_response": "from hump_trio import Response",
     "File": FILES,
     "Path": "a parameter that is named in the path needs no marker",
     "status": "from hump_trio import statuses",
@@ -130,6 +158,67 @@ MISTAKES = [
         r"\.state\.",
         "the state of a request is a dict: request.state['user']",
     ),
+    (
+        r"'types.SimpleNamespace' object is not subscriptable",
+        r"\.state\[",
+        "without a lifespan app.state is a namespace: app.state.name",
+    ),
+    (
+        r"'str' object has no attribute '(path|query|hostname|netloc|port|scheme)'",
+        r"\.url\.",
+        "request.url is text; there are request.path, request.query, request.host and so on",
+    ),
+    (
+        r"'(\w*Response|EventStream|JsonLines)' object (attribute 'media_type' is read-only|"
+        r"has no attribute '(status_code|content|media_type)')",
+        r"",
+        "a response has a status, headers and a body",
+    ),
+    (
+        r"'(MultiMap|\w*Headers)' object has no attribute 'getlist'",
+        r"",
+        "all values of a name are get_all(name)",
+    ),
+    (
+        r"'UploadFile' object has no attribute",
+        r"",
+        "a file has a filename, content_type and size_bytes, and `await file.read()`",
+    ),
+    (
+        r"encode_cookie\(\) got an unexpected keyword argument '(httponly|samesite|key)'",
+        r"",
+        "set_cookie(name, value) takes http_only and same_site, among others",
+    ),
+    (
+        r"set_cookie\(\) missing 1 required positional argument: 'name'",
+        r"",
+        "a cookie has a name, not a key: set_cookie(name, value)",
+    ),
+    (
+        r"Form\.__init__\(\) missing 2 required positional arguments",
+        r"",
+        OF_PARAMETER["Form"],
+    ),
+    (
+        r"async_generator.* can't be (used in 'await' expression|awaited)",
+        r"\*\*\w+",
+        "a handler with yield isn't awaited: its decorator writes `return handler(...)`",
+    ),
+    (
+        r"\(\) got multiple values for argument",
+        r"\*\w+, ?\*\*\w+",
+        "a decorator needs @functools.wraps(handler), to be called as its handler is",
+    ),
+    (
+        r"\(\) missing 1 required positional argument: 'request'",
+        r"\*\w+, ?\*\*\w+",
+        "a decorator passes on the request, or takes its own before a /: `request: Request, /`",
+    ),
+    (
+        r"^no running event loop",
+        r"",
+        "hump_trio runs on Trio, not on asyncio: trio.sleep, trio.to_thread.run_sync and so on",
+    ),
 ]
 
 
@@ -139,9 +228,20 @@ def hint_of(hints: Mapping[str, str], names: Iterable[str]) -> str:
     return "".join(f": {hint}" for hint in found)
 
 
+def hint_of_class(kind: Any) -> str:
+    """Return what to write instead of a parameter of a class of the package's own, if it can't be.
+
+    Args:
+        kind: A class, or another annotation.
+    """
+    bases = getattr(get_origin(kind) or kind, "__mro__", ())
+    ours = [each.__name__ for each in bases if each.__module__.startswith("hump_trio.")]
+    return hint_of(OF_PARAMETER, ours)
+
+
 def add_hint(error: BaseException) -> None:
     """Add to an error of a program what to write instead, if its cause is a well-known one."""
-    if not isinstance(error, TypeError | AttributeError):
+    if not isinstance(error, TypeError | AttributeError | RuntimeError):
         return
     hint = ""
     if keyword := KEYWORD.match(str(error)):

@@ -23,6 +23,7 @@ from hump_trio.annotations import (
 from hump_trio.decorated import Added, names_known, parameters_taken, wrapped_by
 from hump_trio.exceptions import RouteError, UnresolvedError
 from hump_trio.headers import check_field
+from hump_trio.hints import hint_of_class
 from hump_trio.markers import Body, Cookie, Header, Marker, Query
 from hump_trio.parameter import Parameter, Signature, Source
 from hump_trio.request import Request
@@ -213,6 +214,9 @@ class Rules:
             return "request", ""
         if any(UploadFile in (each, *(item_types(each) or ())) for each in members(annotation)):
             return "upload", name
+        for each in members(annotation):
+            if hint := hint_of_class(each):
+                raise self.refuse(name, f"that clients can't send{hint}")
         return ("body", "") if is_body(annotation) else ("query", name)
 
     def check_body(self, name: str, annotation: Any) -> None:

@@ -1,7 +1,9 @@
 """What is said to those who use another framework's words."""
 
+import asyncio
 import pickle
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -17,8 +19,9 @@ from hump_trio import (
     Response,
     RouteError,
     Router,
+    UploadFile,
 )
-from hump_trio.hints import IMPORTS, OF_APP, OF_REQUEST, OF_ROUTE, add_hint
+from hump_trio.hints import IMPORTS, OF_APP, OF_PARAMETER, OF_REQUEST, OF_ROUTE, add_hint
 from hump_trio.routing import RouteOptions
 from hump_trio.testing import client
 
@@ -86,6 +89,43 @@ def test_imports(name: str) -> None:
         exec(IMPORTS[name])
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (Response, "Response"),
+        (hump_trio.JsonResponse, "Response"),
+        (Hump, "Hump"),
+        (Hump[dict[str, int]], "Hump"),
+        (hump_trio.Form, "Form"),
+        (hump_trio.Form | None, "Form"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["get", "post"])
+def test_parameters_that_clients_cannot_send(verb: str, kind: Any, name: str) -> None:
+    """The error says where a handler has them from, instead of why they are no JSON."""
+
+    async def handler(it: Any) -> None: ...
+
+    handler.__annotations__["it"] = kind
+    with pytest.raises(RouteError) as caught:
+        getattr(Hump(), verb)("/")(handler)
+    reason = f"a parameter 'it' that clients can't send: {OF_PARAMETER[name]}"
+    assert str(caught.value).endswith(reason)
+
+
+def test_own_classes_of_such_names() -> None:
+    """Are bodies as any others."""
+
+    @dataclass
+    class Form:
+        tea: str
+
+    async def handler(it: Any) -> None: ...
+
+    handler.__annotations__["it"] = Form
+    Hump().post("/")(handler)
+
+
 def unexpected(function: Callable[..., Any], *arguments: Any, **options: Any) -> Callable[[], Any]:
     """Return a call with options that there aren't."""
     return lambda: function(*arguments, **options)
@@ -95,6 +135,35 @@ async def wrongly_awaited(value: Any) -> None:
     """Await what a request has already."""
     request = SimpleNamespace(json=lambda: value)
     await request.json()
+
+
+def a_file() -> Any:
+    """Return a file of which anything may be asked."""
+    return object.__new__(UploadFile)
+
+
+def decorated(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a handler as if it were of any kind."""
+
+    async def wrapper(*args: Any, **values: Any) -> Any:
+        return await handler(*args, **values)
+
+    return wrapper
+
+
+async def generate() -> AsyncIterator[str]:
+    """Answer in parts."""
+    yield "tea"
+
+
+async def show(tea: int) -> str:
+    """Answer with a value of the path."""
+    return str(tea)
+
+
+async def greet(request: Request) -> str:
+    """Answer with the request."""
+    return request.path
 
 
 def run(call: Callable[[], Any]) -> None:
@@ -120,11 +189,26 @@ def run(call: Callable[[], Any]) -> None:
         (lambda: a_request().form["a"], "form and json are methods: request.form()"),
         (lambda: a_request().client.host, "request.client is a pair of address and port"),
         (lambda: a_request().state.user, "the state of a request is a dict: request.state['user']"),
+        (lambda: Hump().state["tea"], "app.state is a namespace"),
+        (lambda: a_request().url.path, "request.url is text"),
+        (lambda: setattr(Response("a"), "status_code", 404), "a response has a status"),
+        (lambda: setattr(Response("a"), "media_type", "a/b"), "a response has a status"),
+        (lambda: a_request().headers.getlist("accept"), "get_all(name)"),
+        (lambda: a_request().query.getlist("tea"), "get_all(name)"),
+        (lambda: a_file().size, "size_bytes"),
+        (lambda: a_file().save("tea.png"), "await file.read()"),
+        (unexpected(Response("a").set_cookie, "a", "b", httponly=True), "takes http_only"),
+        (unexpected(Response("a").set_cookie, key="a", value="b"), "set_cookie(name, value)"),
+        (unexpected(hump_trio.Form), "fields of a class: `item: Annotated[Item, Body(form=True)]`"),
+        (lambda: decorated(generate)(), "its decorator writes `return handler(...)`"),
+        (lambda: decorated(show)(a_request(), tea=1), "a decorator needs @functools.wraps"),
+        (lambda: decorated(greet)(), "a decorator passes on the request"),
+        (lambda: asyncio.sleep(1), "trio.sleep"),
     ],
 )
 def test_mistakes_in_a_handler(call: Callable[[], Any], hint: str) -> None:
     """Their error is Python's own; a note is added where it is logged, once."""
-    with pytest.raises((TypeError, AttributeError)) as caught:
+    with pytest.raises((TypeError, AttributeError, RuntimeError)) as caught:
         run(call)
     for _ in range(2):
         add_hint(caught.value)

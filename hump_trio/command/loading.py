@@ -69,7 +69,7 @@ def load_app(specification: str, *, factory: bool = False) -> Hump[Any]:
             raise LoadError(f"{name} has no {path!r}{suggest(name, module)}") from None
     if factory:
         if isinstance(value, Hump) or not callable(value) or iscoroutinefunction(value):
-            raise LoadError(f"{name}:{path} is no function that --factory can call: {value!r:.80}")
+            raise LoadError(f"{name}:{path} {explain_factory(value)}")
         value, path = run_program(f"{name}:{path}", "called", value), f"{path}()"
     elif isfunction(value):
         raise LoadError(f"{name}:{path} is a function: if it makes the app, write --factory")
@@ -88,6 +88,15 @@ def explain_form(specification: str) -> str:
         module = re.sub(r"^\./", "", path).removesuffix(".py").replace("/", ".").strip(".")
         return f"give a module, not a file: {module}:{attribute or DEFAULT_ATTRIBUTE}"
     return f"an app is given as module:attribute, not {specification!r}"
+
+
+def explain_factory(value: Any) -> str:
+    """Return why ``--factory`` can't call something."""
+    if isinstance(value, Hump):
+        return "is an app already: leave out --factory"
+    if iscoroutinefunction(value):
+        return "is async: write `def`, and open what needs an await in the lifespan"
+    return f"is no function that --factory can call: {value!r:.80}"
 
 
 def suggest(name: str, module: ModuleType) -> str:

@@ -174,6 +174,7 @@ ELSEWHERE: Mapping[str, str] = {
     "uds": "--bind unix:/path", "fd": "--bind fd://3", "w": "--workers",
     "ssl-certfile": "--tls-cert", "ssl-keyfile": "--tls-key", "ssl-ca-certs": "--tls-client-ca",
     "certfile": "--tls-cert", "keyfile": "--tls-key", "ca-certs": "--tls-client-ca",
+    "timeout": "--timeout-handler or --worker-timeout", "t": "--worker-timeout",
     "pid": "--pid-file", "timeout-graceful-shutdown": "--timeout-shutdown",
     "graceful-timeout": "--timeout-shutdown", "keep-alive": "--timeout-keep-alive",
     "limit-concurrency": "--limit-requests", "debug": "--reload", "lifespan": "@app.lifespan",

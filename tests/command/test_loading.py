@@ -142,8 +142,9 @@ def test_a_factory(specification: str, write: Write) -> None:
 @pytest.mark.parametrize(
     ("factory", "text", "last"),
     [
-        ("async def make(): ...", "tea_app:make is no function that --factory can call: <f", ""),
-        ("make = app", "tea_app:make is no function that --factory can call: <hump_trio", ""),
+        ("async def make(): ...", "tea_app:make is async: write `def`, and open what needs", ""),
+        ("make = app", "tea_app:make is an app already: leave out --factory", ""),
+        ("make = 1", "tea_app:make is no function that --factory can call: 1", ""),
         (
             "def make(): ...",
             "tea_app:make() is a NoneType, not a Hump app; there is tea_app:app",

@@ -188,6 +188,7 @@ def test_mistakes_in_the_environment(variable: str, value: str, text: str) -> No
         ("--port=80", "unknown: --port; here it is --bind 127.0.0.1:8000 (--help"),
         ("--host", "unknown: --host; here it is --bind 127.0.0.1:8000 (--help"),
         ("-b", "unknown: -b; here it is --bind 127.0.0.1:8000 (--help"),
+        ("--timeout", "unknown: --timeout; here it is --timeout-handler or --worker-timeout ("),
         ("--worker", "unknown: --worker; here it is --workers (--help"),
         ("--no-access-logs", "unknown: --no-access-logs; here it is --no-access-log (--help"),
         ("--zzz", "unknown: --zzz (--help"),
