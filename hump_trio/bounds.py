@@ -17,7 +17,7 @@ from hump_trio.exceptions import DeadlineError, OverloadError
 from hump_trio.loggers import logger
 from hump_trio.request import Request
 from hump_trio.response import Producer, Response, Send, StreamResponse
-from hump_trio.routing import DECORATED, Handler, name_of
+from hump_trio.routing import DECORATED, MOMENTS, Handler, name_of
 from hump_trio.task_tree import place_of_error
 
 __all__ = ["limit", "log_late", "parse_deadline", "timeout"]
@@ -55,9 +55,10 @@ def timeout(seconds: float) -> Callable[[H], H]:
         raise ValueError(
             f"a timeout is a positive number of seconds, as in @timeout(3), not {seconds!r:.80}"
         )
+    made = next(MOMENTS)
 
     def decorate(handler: H) -> H:
-        check_below("timeout", handler)
+        check_below("timeout", handler, made)
 
         def bound_of(arguments: tuple[Any, ...]) -> Bound:
             request = next((each for each in arguments if isinstance(each, Request)), None)
@@ -90,26 +91,32 @@ def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:
         raise ValueError(f"a limit is a positive integer, as in @limit(3), not {count!r:.80}")
     if isinstance(wait, bool) or not isinstance(wait, int | float) or not wait >= 0:
         raise ValueError(f"wait is a number of seconds, not {wait!r:.80}")
+    made = next(MOMENTS)
 
     def decorate(handler: H) -> H:
-        check_below("limit", handler)
+        check_below("limit", handler, made)
         bound = partial(turn_of, trio.Semaphore(count), wait)
         return enclose(handler, lambda arguments: bound)
 
     return decorate
 
 
-def check_below(name: str, handler: Any) -> None:
+def check_below(name: str, handler: Any, made: int) -> None:
     """Refuse what a decorator can't bound: no async function, or one that is a route's already.
+
+    Args:
+        name: The decorator's.
+        handler: What it is called with.
+        made: When it was made: decorators are made from above to below, and called from below.
 
     Raises:
         TypeError: With what to write instead.
     """
     check_async(handler, "handler")
-    if isroutine(handler) and handler in DECORATED:
+    if isroutine(handler) and DECORATED.get(handler, made) > made:
         raise TypeError(
             f"@{name} stands above the decorator that has registered {name_of(handler)}, which goes"
-            f" on without it: write @{name} below that (or register one of both by add_route)"
+            f" on without it: write @{name} below that"
         )
 
 

@@ -13,7 +13,15 @@ from hump_trio.hints import OF_APP, OF_ROUTE, hint_of
 from hump_trio.layer import NOTHING, Layer
 from hump_trio.results import results_of
 from hump_trio.route_hints import join_raises, parse_tags
-from hump_trio.routing import DECORATED, Handler, Route, RouteOptions, RouterOptions, RouteTable
+from hump_trio.routing import (
+    DECORATED,
+    MOMENTS,
+    Handler,
+    Route,
+    RouteOptions,
+    RouterOptions,
+    RouteTable,
+)
 from hump_trio.signature import parse_signature
 from hump_trio.static_files import StaticFiles
 from hump_trio.template import parse_template
@@ -155,7 +163,7 @@ class Router:
         def register(handler: H) -> H:
             self.add_route(path, handler, methods=methods, **options)
             if isroutine(handler):
-                DECORATED.add(handler)
+                DECORATED[handler] = next(MOMENTS)
             return handler
 
         return register

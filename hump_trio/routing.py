@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from types import EllipsisType
 from typing import Any, Literal, TypeAlias, TypedDict
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from hump_trio.exceptions import RouteError
 from hump_trio.layer import Layer
@@ -21,6 +22,7 @@ from hump_trio.template import CONVERTERS, TYPES, fill_template, parse_template
 
 __all__ = [
     "DECORATED",
+    "MOMENTS",
     "VERBS",
     "Match",
     "OnDisconnect",
@@ -34,8 +36,10 @@ VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
 Handler: TypeAlias = Callable[..., Any]
 
-# What decorators such as `Router.get` have registered; one above them would change nothing.
-DECORATED: WeakSet[Any] = WeakSet()
+# When decorators such as `Router.get` have registered a function. One that was made before and is
+# called with it after stands above them, and would change nothing.
+MOMENTS = count()
+DECORATED: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
