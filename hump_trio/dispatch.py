@@ -385,8 +385,8 @@ def answer_unexpected(request: Request, error: BaseException, handler: str = "")
     request.outcome = "crash"
     for leaf in leaves_of(error):
         add_hint(leaf)
-    where = f" in {handler} of {request.route}" if handler else f" at {request.route}"
-    where = where if request.route else ""
+    where = f": route {request.route}" if request.route else ""
+    where += f", handler {handler}" if handler else ""
     logger.error("%s %s failed%s", request.method, request.target, where, exc_info=error)
     response = error_response(HttpException(500), request.headers.get("accept", ""))
     settle(response)

@@ -277,7 +277,7 @@ def to_response(value: Any) -> Response:
         hint = "is an await missing?"
     elif isinstance(value, BaseException):
         hint = "raise it"
-    raise TypeError(f"no answer can be made of a {type(value).__name__}, {value!r:.80}: {hint}")
+    raise TypeError(f"no answer can be made of type {type(value).__name__}, {value!r:.80}: {hint}")
 
 
 def check_no_status(value: tuple[Any, ...]) -> None:

@@ -109,12 +109,22 @@ def fitting(shape: Shape, promise: str) -> Callable[[Any], Any]:
         try:
             return shape.fit(value)
         except Mismatch as error:
-            if not error.place:
-                to_response(value)  # which may know better what is wrong with it
             place = f" at {error.place.lstrip('.')}" if error.place else ""
-            raise TypeError(f"{promise} and returned {error}{place}") from None
+            why = f"{promise} and returned {error}{place}"
+            if not error.place:
+                why += hint_about(value)
+            raise TypeError(why) from None
 
     return fit
+
+
+def hint_about(value: Any) -> str:
+    """Return what is wrong with a value where no answer can be made of it at all."""
+    try:
+        to_response(value)
+    except TypeError as error:
+        return f": {error}"
+    return ""
 
 
 def check_returns(name: str, returns: Any) -> None:

@@ -217,7 +217,7 @@ def test_a_response_is_returned_as_it_is() -> None:
 @pytest.mark.parametrize("value", [1, True, 1.5, {1}, object, Point, iter("a")])
 def test_what_no_answer_can_be_made_of(value: Any) -> None:
     """The error names the type, and cuts a long value off."""
-    with pytest.raises(TypeError, match=f"no answer can be made of a {type(value).__name__}, "):
+    with pytest.raises(TypeError, match=f"no answer can be made of type {type(value).__name__}, "):
         to_response(value)
     with pytest.raises(TypeError) as caught:
         to_response({str(number) for number in range(1000)})
@@ -298,10 +298,10 @@ async def test_an_answer_that_was_not_awaited_or_raised_is_explained() -> None:
         return ""
 
     forgotten = other()
-    with pytest.raises(TypeError, match=r"a coroutine, .*is an await missing\?"):
+    with pytest.raises(TypeError, match=r"of type coroutine, .*is an await missing\?"):
         to_response(forgotten)
     forgotten.close()
-    with pytest.raises(TypeError, match=r"a HttpException, .*: raise it"):
+    with pytest.raises(TypeError, match=r"of type HttpException, .*: raise it"):
         to_response(HttpException(404))
 
 

@@ -254,7 +254,8 @@ async def test_the_annotation_decides_what_goes_out(
         (str, {"a": 1}, r"-> str and returned a dict$"),
         (dict[str, int], [1], r"-> dict\[str, int\] and returned a list$"),
         (None, "text", r"-> None and returned a str$"),
-        (str, Odd.HALF, r"no answer can be made of a Odd"),
+        (str, Odd.HALF, r"-> str and returned an Odd: no answer can be made of type Odd, "),
+        (str, 3, r"-> str and returned an int: no answer can be made of type int, 3: return str"),
     ],
 )
 async def test_another_type_than_annotated_is_logged(
@@ -270,7 +271,7 @@ async def test_another_type_than_annotated_is_logged(
         assert record.exc_info is not None
         message = str(record.exc_info[1])
         assert re.search(said, message)
-        assert message.startswith(("handler is annotated -> ", "no answer can"))
+        assert message.startswith("handler is annotated -> ")
 
 
 @pytest.mark.parametrize(
