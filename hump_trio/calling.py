@@ -28,7 +28,10 @@ def check_async(function: Handler, role: str) -> None:
         TypeError: With the async form, and the way to run blocking code, in its message.
     """
     if not callable(function):
-        raise TypeError(f"the {role} must be an async function, not {function!r}")
+        raise TypeError(
+            f"the {role} must be an async function, or an object with an async __call__, not"
+            f" {function!r:.80}"
+        )
     if is_generator(function) or any(map(inspect.iscoroutinefunction, called_by(function))):
         return
     name = name_of(function)

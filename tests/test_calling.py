@@ -262,7 +262,7 @@ def test_an_ordinary_function_is_refused(handler: Callable[..., Any], name: str)
 @pytest.mark.parametrize("handler", [None, 7, "index"])
 def test_what_can_not_be_called_is_refused(handler: Any) -> None:
     """The message shows it."""
-    with pytest.raises(TypeError, match=f"the handler must be an async function, not {handler!r}"):
+    with pytest.raises(TypeError, match=f"or an object with an async __call__, not {handler!r}"):
         bind(handler)
 
 
