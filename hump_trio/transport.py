@@ -34,9 +34,14 @@ PeerState: TypeAlias = Literal["open", "half_closed", "reset"]
 
 
 def peek_at_peer(sock: socket.socket) -> PeerState:
-    """Return what the next bytes say of the peer; what is behind them isn't seen."""
+    """Return what the next bytes say of the peer; what is behind them isn't seen.
+
+    A reset behind the end is told once, since asking for a socket's error clears the error.
+    """
     try:
-        return "open" if sock.recv(1, socket.MSG_PEEK) else "half_closed"
+        if sock.recv(1, socket.MSG_PEEK):
+            return "open"
+        return "reset" if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "half_closed"
     except BlockingIOError:
         return "open"
     except OSError:
