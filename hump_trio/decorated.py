@@ -5,7 +5,7 @@ It takes what it names itself, and by ``**kwargs`` all else that this function t
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
@@ -15,7 +15,7 @@ from hump_trio.request import Request
 from hump_trio.routing import Handler, name_of
 from hump_trio.text_values import EMPTY
 
-__all__ = ["Added", "names_known", "parameters_taken", "wrapped_by"]
+__all__ = ["Added", "decorated_above", "names_known", "parameters_taken", "wrapped_by"]
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 OWN = (inspect.Parameter.POSITIONAL_ONLY, *NAMED)
@@ -50,6 +50,29 @@ def names_known(handler: Handler) -> tuple[frozenset[str], dict[str, Any]]:
             function = layer if inspect.isroutine(layer) else type(layer).__call__
             names.update(getattr(inspect.unwrap(function), "__globals__", {}))
     return frozenset(fixed), names
+
+
+def decorated_above(handlers: Collection[Handler]) -> list[str]:
+    """Return the names of handlers that are decorated above their verbs: their routes lack that.
+
+    The verb has registered what stands below it; the name in the module is of the whole. So this
+    sees functions at the top level of a module.
+
+    Args:
+        handlers: Of all routes. What is decorated on purpose for another route is none's lack.
+    """
+    routed = {id(handler) for handler in handlers}
+    names = []
+    for handler in handlers:
+        function = inspect.unwrap(handler)
+        whole = getattr(function, "__globals__", {}).get(name_of(function))
+        if (
+            isinstance(whole, FunctionType)
+            and id(whole) not in routed
+            and any(layer is handler for layer in layers_of(whole))
+        ):
+            names.append(f"{function.__module__}.{name_of(function)}")
+    return list(dict.fromkeys(names))  # it may have several routes
 
 
 def parameters_taken(handler: Handler) -> list[inspect.Parameter]:

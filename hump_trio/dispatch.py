@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import trio
 
 from hump_trio.calling import Call, bind_handler, is_generator
+from hump_trio.decorated import decorated_above
 from hump_trio.exceptions import DeadlineError, HttpException, HttpParserError
 from hump_trio.failures import is_failure, leaves_of
 from hump_trio.hints import add_hint
@@ -103,6 +104,8 @@ class Dispatcher:
             for method in route.methods
         }
         self._choices = {route: self._choice_of(route) for route in table.routes}
+        for name in decorated_above([route.handler for route in table.routes]):
+            logger.warning("%s is served without the decorator that stands above its verb", name)
 
     def choose(self, line: RequestLine) -> tuple[Choice, dict[str, Any]]:
         """Return what may happen with a request, and the values of its path template.

@@ -411,3 +411,43 @@ def test_what_has_no_code_is_taken_at_its_word() -> None:
             functools.update_wrapper(self, typed)
 
     assert [each.name for each in parameters_taken(Odd())] == ["n"]
+
+
+@pytest.mark.parametrize(
+    ("decorators", "warned"),
+    [
+        (["around", "app.get('/')"], True),
+        (["around", "app.get('/')", "around"], True),
+        (["around", "around", "app.get('/')"], True),
+        (["around", "app.get('/a')", "app.post('/')"], True),
+        (["app.get('/')", "around"], False),
+        (["app.get('/')"], False),
+        (["app.get('/a')", "around", "app.get('/')"], False),
+    ],
+)
+async def test_a_decorator_above_the_verb_is_warned_of(
+    decorators: list[str], warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A guard that guards nothing is told when serving begins, unless a route has it too."""
+    app = Hump()
+    lines = [*(f"@{each}" for each in decorators), "async def show() -> str: return 'tea'"]
+    module = {"app": app, "around": by_everything, "__name__": "shop"}
+    exec("\n".join(lines), module)
+    async with client(app):
+        pass
+    said = "shop.show is served without the decorator that stands above its verb"
+    assert caplog.messages == [said] * warned
+
+
+async def test_other_functions_of_a_handlers_name_are_none_of_its_business(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What has its name in the module may be something else, or be gone."""
+    app = Hump()
+    lines = ("show = 5", "del show", "async def show() -> None: ...", "show = app")
+    for number, line in enumerate(lines):
+        module: dict[str, Any] = {"app": app, "__name__": "shop"}
+        exec(f"@app.get('/{number}')\nasync def show() -> str: return 'tea'\n{line}", module)
+    async with client(app):
+        pass
+    assert not caplog.messages
