@@ -120,7 +120,7 @@ class LineWriter:
     def _drain(self) -> None:
         """Write what waits, until there is nothing more; in a thread."""
         while not self._closed.is_set():
-            if not self._output.wait_ready(LOOK_SECONDS):
+            if not self._output.wait_ready(LOOK_SECONDS) or self._closed.is_set():
                 continue
             line = self._waiting[0]  # nobody else takes one out
             rest, failed = b"", False
@@ -149,6 +149,9 @@ class LineWriter:
     def close(self, seconds: float | None = None) -> None:
         """Wait a moment for what waits, and write nothing more.
 
+        The thread has ended then, since the descriptor's number may soon be another file's; only
+        one that is stuck in a write is left alone.
+
         Args:
             seconds: How long the moment is; None for `CLOSE_SECONDS`.
         """
@@ -157,7 +160,7 @@ class LineWriter:
         if thread is not None and thread.is_alive():
             thread.join(seconds)
             self._closed.set()
-            thread.join(seconds)
+            thread.join(CLOSE_SECONDS)  # it looks every `LOOK_SECONDS`
 
 
 class Output:

@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from io import StringIO
 from types import SimpleNamespace
 
@@ -114,7 +115,11 @@ def test_a_report_goes_to_the_log(
 
 @pytest.mark.usefixtures("unconfigured")
 def test_a_reader_that_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Holds nobody up, however much is said; and some of it is there when it reads again."""
+    """Holds nobody up, however much is said; and some of it is there when it reads again.
+
+    Afterwards nothing is written to a descriptor that may be another file's by then.
+    """
+    others = {*threading.enumerate()}
     reader, writer = os.pipe()
     with open(writer, "w") as stderr:
         monkeypatch.setattr(sys, "stderr", stderr)
@@ -122,7 +127,10 @@ def test_a_reader_that_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(1000):
             console.report("x" * 1000)
         assert os.read(reader, 2002) == b"x" * 1000 + b"\n" + b"x" * 1000 + b"\n"
+        threads = {*threading.enumerate()} - others
+        assert [each.name for each in threads] == ["log"]
         console.close()
+        assert not any(each.is_alive() for each in threads)
         Console().close()
     os.close(reader)
 
