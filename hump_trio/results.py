@@ -62,6 +62,7 @@ def results_of(route: Route, returns: Any) -> Results:
     """
     said = parse_returns(route.returns)
     if 200 in said:
+        # Not by `|`, which a type given as None doesn't have.
         returns = Union[said[200], None] if 204 in said else said[200]  # noqa: UP007
     try:
         shape = ShapeMaker().make(returns, strict=True)
