@@ -7,9 +7,14 @@ from http import HTTPStatus as statuses
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hump_trio.answers.file_response import FileResponse
+from hump_trio.answers.redirect import RedirectResponse
 from hump_trio.app import Hump
-from hump_trio.bounds import limit, timeout
-from hump_trio.exceptions import (
+from hump_trio.content.form import Form
+from hump_trio.content.multimap import MultiMap
+from hump_trio.content.upload import UploadFile
+from hump_trio.dispatch.router import Router
+from hump_trio.facts.exceptions import (
     BindError,
     BindingError,
     HttpException,
@@ -18,22 +23,17 @@ from hump_trio.exceptions import (
     RouteError,
     TlsError,
 )
-from hump_trio.file_response import FileResponse
-from hump_trio.form import Form
-from hump_trio.headers import Headers
-from hump_trio.layer import CallNext
-from hump_trio.markers import Body, Cookie, Header, Query
-from hump_trio.multimap import MultiMap
-from hump_trio.redirect import RedirectResponse
-from hump_trio.request import Request
-from hump_trio.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
-from hump_trio.router import Router
-from hump_trio.settings import Limits, Sockets, Timeouts
-from hump_trio.upload import UploadFile
+from hump_trio.facts.settings import Limits, Sockets, Timeouts
+from hump_trio.handlers.bounds import limit, timeout
+from hump_trio.handlers.markers import Body, Cookie, Header, Query
+from hump_trio.messages.headers import Headers
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
+from hump_trio.routing.layer import CallNext
 
 if TYPE_CHECKING:
-    from hump_trio.event_stream import Event, EventStream
-    from hump_trio.json_lines import JsonLines
+    from hump_trio.answers.event_stream import Event, EventStream
+    from hump_trio.answers.json_lines import JsonLines
     from hump_trio.middleware.compression import Compression
     from hump_trio.middleware.cors import Cors
     from hump_trio.middleware.forwarded import Forwarded
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from hump_trio.middleware.request_id import RequestId, RequestIdFilter
     from hump_trio.middleware.security_headers import SecurityHeaders
     from hump_trio.middleware.trusted_hosts import TrustedHosts
-    from hump_trio.tls import TLS
+    from hump_trio.transports.certificates import TLS
 
 __all__ = [
     "TLS",
@@ -94,15 +94,15 @@ __all__ = [
 LOADED_LATER = {
     "Compression": "middleware.compression",
     "Cors": "middleware.cors",
-    "Event": "event_stream",
-    "EventStream": "event_stream",
+    "Event": "answers.event_stream",
+    "EventStream": "answers.event_stream",
     "Forwarded": "middleware.forwarded",
     "HttpsRedirect": "middleware.https_redirect",
-    "JsonLines": "json_lines",
+    "JsonLines": "answers.json_lines",
     "RequestId": "middleware.request_id",
     "RequestIdFilter": "middleware.request_id",
     "SecurityHeaders": "middleware.security_headers",
-    "TLS": "tls",
+    "TLS": "transports.certificates",
     "TrustedHosts": "middleware.trusted_hosts",
 }
 
@@ -113,7 +113,7 @@ if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
         """Load what is public and wasn't needed so far."""
         module = LOADED_LATER.get(name)
         if module is None:
-            hint = import_module(f"{__name__}.hints").IMPORTS.get(name)
+            hint = import_module(f"{__name__}.facts.hints").IMPORTS.get(name)
             if hint is not None:  # of an AttributeError, `from hump_trio import` shows nothing
                 raise ImportError(f"hump_trio has no {name!r}: {hint}", name=__name__)
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)

@@ -23,20 +23,20 @@ from typing import (
 
 import trio
 
-from hump_trio.bind import check_binds, join_bind
-from hump_trio.bound_socket import BoundSocket, open_binds
-from hump_trio.dispatch import Dispatcher
-from hump_trio.exceptions import BindError
-from hump_trio.headers import check_field
-from hump_trio.layer import NOTHING
-from hump_trio.lifespan import check_lifespan, open_lifespan
-from hump_trio.loggers import logger
-from hump_trio.router import Router, layer_of, table_of
-from hump_trio.server import Server, owns_signals
-from hump_trio.server_state import ServerState
-from hump_trio.settings import Limits, Sockets, Timeouts
-from hump_trio.statistics import ServerStatistics
-from hump_trio.transport import Transport
+from hump_trio.dispatch.dispatcher import Dispatcher
+from hump_trio.dispatch.router import Router, layer_of, table_of
+from hump_trio.facts.exceptions import BindError
+from hump_trio.facts.loggers import logger
+from hump_trio.facts.settings import Limits, Sockets, Timeouts
+from hump_trio.listening.bind import check_binds, join_bind
+from hump_trio.listening.bound_socket import BoundSocket, open_binds
+from hump_trio.messages.headers import check_field
+from hump_trio.routing.layer import NOTHING
+from hump_trio.server.server import Server, owns_signals
+from hump_trio.server.state import ServerState
+from hump_trio.server.statistics import ServerStatistics
+from hump_trio.tasks.lifespan import check_lifespan, open_lifespan
+from hump_trio.transports.transport import Transport
 
 __all__ = ["Hump"]
 
@@ -341,7 +341,7 @@ class Hump(Router, Generic[S]):
                     raise BindError(bind, "HTTPS takes tls=TLS(certificate, key)")
             return None
         # Few programs need it.
-        from hump_trio.tls import Credentials
+        from hump_trio.transports.certificates import Credentials
 
         return Credentials(self.tls)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.transports import TRANSPORTS, close_loopback, use_transport
+from tests.support.transports import TRANSPORTS, close_loopback, use_transport
 
 # A property holds or doesn't, however busy the machine is that tries it.
 settings.register_profile("patient", deadline=None)

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from hump_trio import Hump, Limits, Request, RequestId, Response, RouteError, Sockets, Timeouts
 from hump_trio.testing import client, connect
-from tests.loopback import PATIENCE_SECONDS
+from tests.support.loopback import PATIENCE_SECONDS
 
 VERBS = ["get", "head", "options", "post", "put", "patch", "delete"]
 

@@ -15,9 +15,9 @@ from typing import NamedTuple, Self
 
 import trio
 
-from hump_trio.loggers import logger
-from hump_trio.request import Request
-from hump_trio.task_tree import MACHINERY
+from hump_trio.facts.loggers import logger
+from hump_trio.messages.request import Request
+from hump_trio.tasks.task_tree import MACHINERY
 
 __all__ = ["BlockingWatch"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import trio
 
-from hump_trio.console import reachable_url
+from hump_trio.tasks.console import reachable_url
 
 __all__ = ["Greeting"]
 

@@ -13,9 +13,9 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from hump_trio.app import Hump
-from hump_trio.exceptions import HumpError, RouteError
-from hump_trio.failures import leaves_of
-from hump_trio.hints import add_hint
+from hump_trio.facts.exceptions import HumpError, RouteError
+from hump_trio.facts.hints import add_hint
+from hump_trio.tasks.failures import leaves_of
 
 __all__ = ["LoadError", "load_app"]
 

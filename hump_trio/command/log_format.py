@@ -12,8 +12,8 @@ from functools import lru_cache
 from json import JSONEncoder
 from typing import Any
 
-from hump_trio.access_log import AccessRecord
-from hump_trio.http_date import MONTHS
+from hump_trio.messages.http_date import MONTHS
+from hump_trio.server.access_log import AccessRecord
 
 __all__ = ["LINE_BYTES", "JsonFormatter", "TextFormatter"]
 

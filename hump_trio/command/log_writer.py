@@ -4,7 +4,7 @@ import logging
 import sys
 from typing import Any
 
-from hump_trio.line_writer import LineWriter
+from hump_trio.tasks.line_writer import LineWriter
 
 __all__ = ["LogWriter"]
 

@@ -27,13 +27,13 @@ from hump_trio.command.reload import ReloadError
 from hump_trio.command.routes_table import render_routes
 from hump_trio.command.supervisor import supervise
 from hump_trio.command.worker import serve_as_worker, take_control
-from hump_trio.dispatch import Dispatcher
-from hump_trio.exceptions import BindError, TlsError, UnresolvedError
-from hump_trio.failures import leaves_of
-from hump_trio.line_writer import LineWriter
-from hump_trio.loggers import logger
-from hump_trio.router import layer_of, table_of
-from hump_trio.tls import TLS, Credentials
+from hump_trio.dispatch.dispatcher import Dispatcher
+from hump_trio.dispatch.router import layer_of, table_of
+from hump_trio.facts.exceptions import BindError, TlsError, UnresolvedError
+from hump_trio.facts.loggers import logger
+from hump_trio.tasks.failures import leaves_of
+from hump_trio.tasks.line_writer import LineWriter
+from hump_trio.transports.certificates import TLS, Credentials
 
 __all__ = ["main"]
 

@@ -12,7 +12,7 @@ from hump_trio.command.option_values import (
     parse_word,
     parse_workers,
 )
-from hump_trio.settings import Limits, Sockets, Timeouts
+from hump_trio.facts.settings import Limits, Sockets, Timeouts
 
 __all__ = ["ELSEWHERE", "HELP", "OPTIONS", "Option"]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, get_type_hints
 
-from hump_trio.bind import parse_bind
+from hump_trio.listening.bind import parse_bind
 
 __all__ = [
     "parse_address",

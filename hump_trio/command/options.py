@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from hump_trio.command.option_table import ELSEWHERE, OPTIONS, Option
-from hump_trio.exceptions import HumpError
+from hump_trio.facts.exceptions import HumpError
 
 __all__ = ["Options", "UsageError", "parse_options"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hump_trio.exceptions import HumpError
+from hump_trio.facts.exceptions import HumpError
 
 __all__ = ["PidFileError", "pid_file"]
 

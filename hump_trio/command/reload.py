@@ -8,8 +8,8 @@ from pathlib import Path
 
 import trio
 
-from hump_trio.exceptions import HumpError
-from hump_trio.loggers import logger
+from hump_trio.facts.exceptions import HumpError
+from hump_trio.facts.loggers import logger
 
 __all__ = ["ReloadError", "check_watchfiles", "watch_folders"]
 

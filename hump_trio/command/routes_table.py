@@ -2,8 +2,8 @@
 
 from dataclasses import fields
 
-from hump_trio.routing import Handler, Route, RouteTable, name_of, without_partial
-from hump_trio.static_files import StaticFiles
+from hump_trio.answers.static_files import StaticFiles
+from hump_trio.routing.table import Handler, Route, RouteTable, name_of, without_partial
 
 __all__ = ["render_routes"]
 

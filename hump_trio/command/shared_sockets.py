@@ -5,10 +5,10 @@ from collections.abc import Container, Sequence
 
 import trio
 
-from hump_trio.bound_socket import BoundSocket, open_binds
-from hump_trio.loggers import logger
-from hump_trio.settings import Sockets
-from hump_trio.turns import Turns, open_turns
+from hump_trio.facts.loggers import logger
+from hump_trio.facts.settings import Sockets
+from hump_trio.listening.accept_turns import Turns, open_turns
+from hump_trio.listening.bound_socket import BoundSocket, open_binds
 
 __all__ = ["SharedSockets"]
 

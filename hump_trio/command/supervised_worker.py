@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 import trio
 
-from hump_trio.bound_socket import BoundSocket
 from hump_trio.command.control import Channel, Message
 from hump_trio.command.worker_process import Process
-from hump_trio.loggers import logger
-from hump_trio.settings import Sockets
+from hump_trio.facts.loggers import logger
+from hump_trio.facts.settings import Sockets
+from hump_trio.listening.bound_socket import BoundSocket
 
 __all__ = ["OpenSockets", "SupervisedWorker"]
 

@@ -14,16 +14,16 @@ from typing import TypeAlias
 
 import trio
 
-from hump_trio.bound_socket import BoundSocket
 from hump_trio.command.reload import check_watchfiles, watch_folders
 from hump_trio.command.shared_sockets import SharedSockets
 from hump_trio.command.slot import Slot
 from hump_trio.command.supervised_worker import SupervisedWorker
 from hump_trio.command.worker_process import Process, describe_status, start_process
-from hump_trio.exceptions import BindError
-from hump_trio.loggers import logger
-from hump_trio.service_manager import notify, reloading
-from hump_trio.settings import Sockets
+from hump_trio.facts.exceptions import BindError
+from hump_trio.facts.loggers import logger
+from hump_trio.facts.settings import Sockets
+from hump_trio.listening.bound_socket import BoundSocket
+from hump_trio.listening.service_manager import notify, reloading
 
 __all__ = ["Supervisor", "supervise"]
 

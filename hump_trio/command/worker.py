@@ -15,10 +15,10 @@ from dataclasses import asdict
 import trio
 
 from hump_trio.app import Hump
-from hump_trio.bind import parse_bind
-from hump_trio.bound_socket import BoundSocket
 from hump_trio.command.control import Channel
-from hump_trio.turns import Turns
+from hump_trio.listening.accept_turns import Turns
+from hump_trio.listening.bind import parse_bind
+from hump_trio.listening.bound_socket import BoundSocket
 
 __all__ = ["CONTROL", "serve_as_worker", "take_control"]
 

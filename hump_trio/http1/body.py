@@ -2,7 +2,8 @@
 
 import re
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.section import (
     BAD_BYTE,
     Fields,
@@ -10,7 +11,6 @@ from hump_trio.http1.section import (
     holds_bad_byte,
     parse_fields,
 )
-from hump_trio.settings import Limits
 
 __all__ = ["ChunkedBody", "LengthBody"]
 

@@ -8,10 +8,10 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from urllib.parse import unquote, unquote_to_bytes
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.section import TOKEN, Fields, holds_bad_byte, parse_fields
-from hump_trio.request import Request
-from hump_trio.settings import Limits
+from hump_trio.messages.request import Request
 
 __all__ = [
     "RequestHead",

@@ -2,11 +2,11 @@
 
 import string
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.body import ChunkedBody, LengthBody
 from hump_trio.http1.head import RequestHead, RequestLine, parse_head, parse_request_line
 from hump_trio.http1.section import BAD_BYTE, Fields, SectionReader
-from hump_trio.settings import Limits
 
 __all__ = ["RequestParser"]
 

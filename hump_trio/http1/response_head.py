@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from hump_trio.exceptions import phrase_of
+from hump_trio.facts.exceptions import phrase_of
 from hump_trio.http1.head import RequestLine, keeps_alive
 from hump_trio.http1.section import Fields
 

@@ -6,7 +6,7 @@ What two parsers could read differently is refused, never repaired (RFC 9112 sec
 import re
 from typing import TypeAlias
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
 
 __all__ = ["BAD_BYTE", "TOKEN", "Fields", "SectionReader", "parse_fields"]
 

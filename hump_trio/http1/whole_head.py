@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.head import FRAMING, check_authority
 from hump_trio.http1.section import NAMES, Fields
-from hump_trio.settings import Limits
 
 __all__ = ["WholeRequest", "read_whole"]
 

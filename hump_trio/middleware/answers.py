@@ -1,11 +1,11 @@
 """What several of the middleware do with the answers that they get."""
 
-from hump_trio.dispatch import answer_unexpected
-from hump_trio.failures import is_failure
-from hump_trio.headers import Headers
-from hump_trio.layer import CallNext
-from hump_trio.request import Request
-from hump_trio.response import Response, own_copy
+from hump_trio.dispatch.dispatcher import answer_unexpected
+from hump_trio.messages.headers import Headers
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response, own_copy
+from hump_trio.routing.layer import CallNext
+from hump_trio.tasks.failures import is_failure
 
 __all__ = ["add_vary", "answer_to"]
 

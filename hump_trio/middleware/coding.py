@@ -9,10 +9,10 @@ from typing import Any
 
 import trio
 
-from hump_trio.converted_body import ConvertedBody, part_bytes
-from hump_trio.headers import Headers
-from hump_trio.response import TEXT_TYPE, Producer, Send
-from hump_trio.threads import COMPRESSING
+from hump_trio.messages.converted_body import ConvertedBody, part_bytes
+from hump_trio.messages.headers import Headers
+from hump_trio.messages.response import TEXT_TYPE, Producer, Send
+from hump_trio.tasks.threads import COMPRESSING
 
 __all__ = ["Coder", "LateCoder", "gzip_coder", "load_zstd", "zstd_coder"]
 

@@ -5,15 +5,15 @@ import re
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
-from hump_trio.charset import other_charset
-from hump_trio.content_coding import rank_codings
-from hump_trio.headers import Headers
-from hump_trio.layer import CallNext
+from hump_trio.content.charset import other_charset
+from hump_trio.messages.headers import Headers
+from hump_trio.messages.negotiation import rank_codings
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response, own_copy, settle
 from hump_trio.middleware.answers import add_vary
 from hump_trio.middleware.coding import Coder, LateCoder, gzip_coder, load_zstd, zstd_coder
 from hump_trio.middleware.options import check_flag, check_number
-from hump_trio.request import Request
-from hump_trio.response import Response, own_copy, settle
+from hump_trio.routing.layer import CallNext
 
 __all__ = ["Compression"]
 

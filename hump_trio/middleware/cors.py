@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterable
 from typing import Literal, Never
 
-from hump_trio.headers import TOKEN
-from hump_trio.layer import CallNext
+from hump_trio.messages.headers import TOKEN
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response
 from hump_trio.middleware.answers import add_vary, answer_to
 from hump_trio.middleware.options import check_flag, check_number, list_of_text
-from hump_trio.request import Request
-from hump_trio.response import Response
+from hump_trio.routing.layer import CallNext
 
 __all__ = ["Cors"]
 

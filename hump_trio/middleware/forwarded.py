@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from hump_trio.exceptions import HttpParserError
-from hump_trio.headers import Headers
+from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.http1.head import check_authority
-from hump_trio.layer import CallNext
+from hump_trio.messages.headers import Headers
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response
 from hump_trio.middleware.options import list_of_text
-from hump_trio.request import Request
-from hump_trio.response import Response
+from hump_trio.routing.layer import CallNext
 
 __all__ = ["Forwarded"]
 

@@ -2,12 +2,12 @@
 
 import re
 
-from hump_trio.exceptions import HttpException
-from hump_trio.layer import CallNext
+from hump_trio.answers.redirect import RedirectResponse
+from hump_trio.facts.exceptions import HttpException
+from hump_trio.messages.request import Request, origin_form
+from hump_trio.messages.response import Response
 from hump_trio.middleware.options import check_number
-from hump_trio.redirect import RedirectResponse
-from hump_trio.request import Request, origin_form
-from hump_trio.response import Response
+from hump_trio.routing.layer import CallNext
 
 __all__ = ["HttpsRedirect"]
 

@@ -5,12 +5,12 @@ import re
 from contextvars import ContextVar
 from uuid import uuid4
 
-from hump_trio.headers import check_field
-from hump_trio.layer import CallNext
+from hump_trio.messages.headers import check_field
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response
 from hump_trio.middleware.answers import answer_to
 from hump_trio.middleware.options import check_flag
-from hump_trio.request import Request
-from hump_trio.response import Response
+from hump_trio.routing.layer import CallNext
 
 __all__ = ["RequestId", "RequestIdFilter"]
 

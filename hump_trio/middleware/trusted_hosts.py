@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable
 
-from hump_trio.exceptions import HttpException
-from hump_trio.layer import CallNext
+from hump_trio.facts.exceptions import HttpException
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response
 from hump_trio.middleware.options import list_of_text
-from hump_trio.request import Request
-from hump_trio.response import Response
+from hump_trio.routing.layer import CallNext
 
 __all__ = ["TrustedHosts"]
 

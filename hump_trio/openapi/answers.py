@@ -4,16 +4,16 @@ from collections.abc import AsyncIterable, Iterator
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
-from hump_trio.annotations import class_of, kinds_of, members
-from hump_trio.binding import takes_as_it_is
-from hump_trio.body_values import JSON_TYPE
+from hump_trio.answers.redirect import RedirectResponse
+from hump_trio.content.annotations import class_of, kinds_of, members
+from hump_trio.handlers.binding import takes_as_it_is
+from hump_trio.handlers.body_values import JSON_TYPE
+from hump_trio.handlers.parameter import Signature
+from hump_trio.messages.response import BYTES_TYPE, HtmlResponse, Response
 from hump_trio.openapi.schemas import BINARY, Schemas
-from hump_trio.parameter import Signature
-from hump_trio.redirect import RedirectResponse
-from hump_trio.response import BYTES_TYPE, HtmlResponse, Response
-from hump_trio.route_hints import describe, parse_raises, parse_returns
-from hump_trio.routing import Route
-from hump_trio.template import parse_template
+from hump_trio.routing.route_hints import describe, parse_raises, parse_returns
+from hump_trio.routing.table import Route
+from hump_trio.routing.template import parse_template
 
 __all__ = ["responses_of"]
 
@@ -22,7 +22,7 @@ TEXT_TYPE = "text/plain"
 BYTES = (bytes, bytearray, memoryview)
 
 
-# An error, as `hump_trio.response` writes it.
+# An error, as `hump_trio.messages.response` writes it.
 PROBLEM: dict[str, Any] = {
     "title": "Problem",
     "description": "An error, as of RFC 9457.",

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from hump_trio.json_text import json_codec, typed_codec
+from hump_trio.answers.static_files import StaticFiles
+from hump_trio.content.json_text import json_codec, typed_codec
+from hump_trio.messages.response import JSON_TYPE, HtmlResponse, Response
 from hump_trio.openapi.document import document_of
 from hump_trio.openapi.page import PAGE_POLICY, render_page
-from hump_trio.response import JSON_TYPE, HtmlResponse, Response
-from hump_trio.routing import Route, RouteTable
-from hump_trio.static_files import StaticFiles
+from hump_trio.routing.table import Route, RouteTable
 
 __all__ = ["Documentation"]
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from hump_trio.annotations import item_types, kinds_of
-from hump_trio.body_values import FORM_TYPE, JSON_TYPE
+from hump_trio.content.annotations import item_types, kinds_of
+from hump_trio.handlers.body_values import FORM_TYPE, JSON_TYPE
+from hump_trio.handlers.parameter import Parameter, Signature
+from hump_trio.handlers.text_values import EMPTY, LEFT_OUT, is_switch
+from hump_trio.messages.response import BYTES_TYPE
 from hump_trio.openapi.schemas import BINARY, Schemas
-from hump_trio.parameter import Parameter, Signature
-from hump_trio.response import BYTES_TYPE
-from hump_trio.routing import Route
-from hump_trio.template import parse_template
-from hump_trio.text_values import EMPTY, LEFT_OUT, is_switch
+from hump_trio.routing.table import Route
+from hump_trio.routing.template import parse_template
 
 __all__ = ["body_of", "parameters_of"]
 

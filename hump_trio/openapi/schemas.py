@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from itertools import chain, count
 from typing import Any
 
-from hump_trio.json_text import MsgspecJson
-from hump_trio.response import BYTES_TYPE
+from hump_trio.content.json_text import MsgspecJson
+from hump_trio.messages.response import BYTES_TYPE
 
 __all__ = ["BINARY", "Schemas"]
 

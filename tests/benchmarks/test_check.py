@@ -7,7 +7,7 @@ import trio
 
 from hump_trio import HttpException, Hump
 from tests.benchmarks.check import check_answers
-from tests.loopback import address_of, served
+from tests.support.loopback import address_of, served
 
 
 async def answer_as_asked() -> str:

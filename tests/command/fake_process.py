@@ -12,7 +12,7 @@ import trio
 
 from hump_trio.command.control import Channel
 from hump_trio.command.supervisor import Supervisor, Watch
-from hump_trio.settings import Sockets
+from hump_trio.facts.settings import Sockets
 
 DEADLY = {signal.SIGKILL, signal.SIGTERM, signal.SIGABRT}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import trio
 
-from tests.loopback import PATIENCE_SECONDS
+from tests.support.loopback import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "hump_trio")

@@ -11,7 +11,7 @@ import trio
 from hump_trio import Hump, Request
 from hump_trio.command.blocking_watch import BlockingWatch, is_late
 from hump_trio.testing import client
-from tests.loopback import PATIENCE_SECONDS
+from tests.support.loopback import PATIENCE_SECONDS
 
 
 class Clock:

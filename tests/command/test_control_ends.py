@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from hump_trio.command.control import Channel
-from tests.loopback import PATIENCE_SECONDS
+from tests.support.loopback import PATIENCE_SECONDS
 
 SOCKETS = b'{"kind": "sockets", "descriptors": 1}\n'
 BEAT = b'{"kind": "beat", "descriptors": 0}\n'

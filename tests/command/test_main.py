@@ -19,7 +19,7 @@ from hump_trio.command import main as main_module
 from hump_trio.command.main import main, override
 from hump_trio.command.options import parse_options
 from tests.command.test_options import GROUPS, SAMPLES
-from tests.loopback import PATIENCE_SECONDS
+from tests.support.loopback import PATIENCE_SECONDS
 
 HELLO = "examples.hello:app"
 Make = Callable[[str], str]

@@ -18,7 +18,7 @@ from hump_trio.command.option_table import (
     TIMEOUT_TEXTS,
 )
 from hump_trio.command.options import Options, UsageError, parse_options
-from hump_trio.settings import Limits, Sockets, Timeouts
+from hump_trio.facts.settings import Limits, Sockets, Timeouts
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 GROUPS: dict[str, tuple[type[Any], dict[str, str]]] = {

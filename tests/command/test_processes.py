@@ -16,7 +16,7 @@ import trio
 import trustme
 
 from tests.command.programs import COMMAND, started
-from tests.loopback import PATIENCE_SECONDS, receive_more
+from tests.support.loopback import PATIENCE_SECONDS, receive_more
 
 HELLO = ("examples.hello:app", "--bind", "127.0.0.1:0")
 SCRIPT = (str(Path(sys.executable).with_name("hump-trio")),)

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from hump_trio.command.reload import ReloadError, check_watchfiles, watch_folders
-from tests.loopback import PATIENCE_SECONDS, wait_until
+from tests.support.loopback import PATIENCE_SECONDS, wait_until
 
 
 def test_the_library_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hump_trio import Hump, Router, timeout
 from hump_trio.command.routes_table import render_routes
-from hump_trio.router import table_of
+from hump_trio.dispatch.router import table_of
 
 OPTIONS = "timeout=5 stream=True on_disconnect='finish'"
 

@@ -16,7 +16,7 @@ from hump_trio.command.control import Channel
 from hump_trio.command.supervised_worker import SupervisedWorker
 from hump_trio.command.supervisor import Supervisor, Watch
 from hump_trio.command.worker import obey
-from hump_trio.settings import Sockets
+from hump_trio.facts.settings import Sockets
 
 
 class Worker:

@@ -18,9 +18,9 @@ from hump_trio import Hump
 from hump_trio.command import worker
 from hump_trio.command.control import Channel, Message
 from hump_trio.command.worker import CONTROL, ignore, serve_as_worker, take_control
-from hump_trio.turns import open_turns
+from hump_trio.listening.accept_turns import open_turns
 from tests.command.fake_process import descriptors
-from tests.loopback import PATIENCE_SECONDS, ask
+from tests.support.loopback import PATIENCE_SECONDS, ask
 
 
 class System:

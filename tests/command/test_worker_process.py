@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from hump_trio.command.worker_process import describe_status, start_process
-from tests.loopback import PATIENCE_SECONDS
+from tests.support.loopback import PATIENCE_SECONDS
 
 SCRIPT = """
 import os

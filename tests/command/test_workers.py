@@ -10,7 +10,7 @@ from pathlib import Path
 import trio
 
 from tests.command.programs import Program, started
-from tests.loopback import PATIENCE_SECONDS, address_of, ask
+from tests.support.loopback import PATIENCE_SECONDS, address_of, ask
 
 APP = "tests.command.stuck_app:app"
 

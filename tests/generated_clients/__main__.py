@@ -20,8 +20,8 @@ import trio
 from examples import documented_api
 from hump_trio import Hump
 from hump_trio.testing import client
-from tests import documented_app
-from tests.loopback import served
+from tests.support import documented_app
+from tests.support.loopback import served
 
 __all__: list[str] = []
 

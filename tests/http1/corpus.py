@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.section import Fields
-from hump_trio.settings import Limits
 from tests.http1.corpus_bodies import CHUNKS, CODINGS, LENGTHS, TRAILERS
 from tests.http1.corpus_heads import FIELDS, HOSTS, LINES
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.parser import RequestParser
 from hump_trio.http1.section import Fields
-from hump_trio.settings import Limits
 
 
 @dataclass(slots=True)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.body import (
     CHUNK_LINE_BYTES,
     FORBIDDEN_TRAILERS,
@@ -10,7 +11,6 @@ from hump_trio.http1.body import (
     ChunkedBody,
     LengthBody,
 )
-from hump_trio.settings import Limits
 
 
 def chunks_of(data: bytes) -> bytes | None:

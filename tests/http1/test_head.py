@@ -2,10 +2,10 @@
 
 import pytest
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.head import RequestHead, path_segments
 from hump_trio.http1.parser import RequestParser
-from hump_trio.settings import Limits
 from tests.http1.drive import drain
 
 

@@ -6,9 +6,9 @@ from typing import Any, SupportsIndex, overload
 
 import pytest
 
+from hump_trio.facts.settings import Limits
 from hump_trio.http1 import body, parser, section
 from hump_trio.http1.section import SectionReader
-from hump_trio.settings import Limits
 from tests.http1.corpus import CHUNKED_HEAD
 from tests.http1.drive import bytewise, drain
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.parser import RequestParser
-from hump_trio.settings import Limits
 from tests.http1.corpus import CHUNKED_HEAD, LIMITS, NEXT, SAMPLES, Exchange, Sample
 from tests.http1.drive import bytewise, drain
 

@@ -6,9 +6,9 @@ parser go step by step over the rest, and single bytes make it do so at each of 
 
 import pytest
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.parser import LINE_SLACK_BYTES, RequestParser
-from hump_trio.settings import Limits
 from tests.http1.drive import Outcome, bytewise, drain, pull
 
 FIELDS = b"Host: a\r\nX: y\r\n\r\n"

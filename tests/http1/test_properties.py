@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hump_trio.settings import Limits
+from hump_trio.facts.settings import Limits
 from tests.http1.corpus import CHUNKED_HEAD, LIMITS, SAMPLES
 from tests.http1.drive import Outcome, bytewise, drain
 from tests.http1.strangers import h11_reading, httptools_reading, ours

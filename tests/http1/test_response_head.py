@@ -6,6 +6,7 @@ from typing import NamedTuple
 import h11
 import pytest
 
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import (
     CONTINUE,
@@ -15,7 +16,6 @@ from hump_trio.http1.response_head import (
     encode_head,
 )
 from hump_trio.http1.section import Fields
-from hump_trio.settings import Limits
 from tests.http1.drive import drain
 
 DATE = "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.http1 import section
 from hump_trio.http1.section import BAD_BYTE, SectionReader, holds_bad_byte, parse_fields
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hump_trio.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
 from hump_trio.http1.head import METHODS, RequestLine, parse_request_line
 from hump_trio.http1.section import NAMES, Fields
 from hump_trio.http1.whole_head import (
@@ -17,7 +18,6 @@ from hump_trio.http1.whole_head import (
     LINES,
     read_whole,
 )
-from hump_trio.settings import Limits
 from tests.http1.corpus import LIMITS, SAMPLES, Sample
 from tests.http1.drive import Outcome, drain
 from tests.http1.test_properties import mutants, small_limits

@@ -7,7 +7,7 @@ import trio
 
 from hump_trio import Headers, Hump, Request, Response
 from hump_trio.testing import connect
-from tests.wire import parse_answers, read_to_end, request
+from tests.support.wire import parse_answers, read_to_end, request
 
 
 def a_request(method: str = "GET", headers: Any = (), **fields: Any) -> Request:

@@ -3,8 +3,8 @@
 import pytest
 
 from hump_trio import Headers, JsonResponse, Request, Response
+from hump_trio.messages.response import own_copy
 from hump_trio.middleware.answers import add_vary, answer_to
-from hump_trio.response import own_copy
 from tests.middleware.onion import a_request
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 
-from hump_trio.threads import COMPRESSING
+from hump_trio.tasks.threads import COMPRESSING
 from tests.middleware.codings import CODERS, decoder, noise
 
 

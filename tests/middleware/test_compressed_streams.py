@@ -23,9 +23,9 @@ from hump_trio import (
     Timeouts,
 )
 from hump_trio.testing import RawConnection, connect
-from tests import wire
 from tests.middleware.codings import CODERS, decoder, noise
-from tests.wire import HELD_BYTES, parse_answers, read_to_end, read_to_reset, request
+from tests.support import wire
+from tests.support.wire import HELD_BYTES, parse_answers, read_to_end, read_to_reset, request
 
 
 def app_of(answer: Callable[[], Any]) -> Hump:

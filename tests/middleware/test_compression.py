@@ -8,8 +8,8 @@ import pytest
 from trio.testing import MockClock
 
 from hump_trio import Compression, Hump, Response
+from hump_trio.messages.response import settle
 from hump_trio.middleware import coding
-from hump_trio.response import settle
 from hump_trio.testing import client
 from tests.middleware.onion import a_request, check_cancelled_handler, pass_through
 

@@ -10,7 +10,7 @@ import trio
 from hump_trio import Compression, Hump, JsonResponse, Request, Response, StreamResponse
 from hump_trio.middleware.compression import nothing
 from hump_trio.testing import client
-from tests.loopback import served
+from tests.support.loopback import served
 
 TEXT = "to and fro, " * 200
 GZIP = {"accept-encoding": "gzip"}

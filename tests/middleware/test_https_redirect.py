@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hump_trio import Forwarded, HttpsRedirect, Hump, Request
-from tests.wire import ask, request
+from tests.support.wire import ask, request
 
 pytestmark = pytest.mark.plain_only("its requests come in plain text")
 

@@ -8,7 +8,7 @@ from trio.testing import MockClock
 from hump_trio import HttpException, Hump, TrustedHosts
 from hump_trio.testing import connect
 from tests.middleware.onion import a_request, check_cancelled_handler, pass_through
-from tests.wire import parse_answers, read_to_end
+from tests.support.wire import parse_answers, read_to_end
 
 HOSTS = TrustedHosts(
     [

@@ -1,0 +1,172 @@
+"""Conditional requests and ranges: whether anything is sent, and which part of it.
+
+Pure functions over header values, for a GET or HEAD that would be answered with 200 otherwise.
+Where the bytes come from is not known here.
+"""
+
+import re
+from typing import TypeAlias
+
+from hump_trio.messages.headers import Headers
+from hump_trio.messages.http_date import parse_http_date
+
+__all__ = [
+    "Span",
+    "choose_spans",
+    "content_range",
+    "encode_multipart",
+    "judge_preconditions",
+    "parse_ranges",
+]
+
+# A part of something's bytes, never empty.
+Span: TypeAlias = range
+
+# A viewer of documents asks for a few ranges; whoever wants more gets all of it, which is allowed
+# (RFC 9110 section 14.2) and costs less than the many small parts of CVE-2011-3192.
+RANGE_COUNT = 16
+RANGE = re.compile(r"([0-9]{0,19})-([0-9]{0,19})")
+ETAG = re.compile(r'(?:W/)?"[^"]*"')
+
+
+def judge_preconditions(headers: Headers, etag: str, last_modified: str) -> int:
+    """Return 412 or 304 if a precondition says so, else 200.
+
+    Args:
+        headers: Of a GET or HEAD request.
+        etag: The entity tag of what would be sent; weak ones begin with ``W/``. Empty if it has
+            none.
+        last_modified: Its HTTP date; empty if that isn't known.
+
+    Source: RFC 9110 section 13.2.2, the order of evaluation.
+    """
+    if_match = headers.get("if-match")
+    if if_match is not None:
+        if not matches_strongly(if_match, etag):
+            return 412
+    elif modified_since(headers.get("if-unmodified-since"), last_modified) is True:
+        return 412
+    if_none_match = headers.get("if-none-match")
+    if if_none_match is not None:
+        return 304 if matches_weakly(if_none_match, etag) else 200
+    if modified_since(headers.get("if-modified-since"), last_modified) is False:
+        return 304
+    return 200
+
+
+def matches_strongly(if_match: str, etag: str) -> bool:
+    """Tell whether an ``If-Match`` holds (RFC 9110 section 13.1.1)."""
+    return if_match.strip() == "*" or (not etag.startswith("W/") and etag in ETAG.findall(if_match))
+
+
+def matches_weakly(if_none_match: str, etag: str) -> bool:
+    """Tell whether an ``If-None-Match`` names what would be sent (RFC 9110 section 13.1.2)."""
+    opaque = etag.removeprefix("W/")
+    named = (tag.removeprefix("W/") for tag in ETAG.findall(if_none_match))
+    return if_none_match.strip() == "*" or opaque in named
+
+
+def modified_since(value: str | None, last_modified: str) -> bool | None:
+    """Tell whether something is newer than a date; None if one of the dates is none.
+
+    Source: RFC 9110 sections 13.1.3 and 13.1.4.
+    """
+    if value is None or not last_modified:
+        return None
+    if value == last_modified:  # as nearly all are
+        return False
+    since, modified = parse_http_date(value), parse_http_date(last_modified)
+    return None if since is None or modified is None else modified > since
+
+
+def choose_spans(
+    headers: Headers, size_bytes: int, etag: str, last_modified: str
+) -> list[Span] | None:
+    """Return what a GET asks for of so many bytes; None for all, empty if it asks for none of it.
+
+    Args:
+        headers: Of the request.
+        size_bytes: Of what would be sent.
+        etag: As of `judge_preconditions`. If it is weak or there is none, so is the date.
+        last_modified: Likewise.
+
+    Source: RFC 9110 sections 14.2 and 13.1.5.
+    """
+    value = headers.get("range")
+    if value is None:
+        return None
+    if_range = headers.get("if-range")
+    if if_range is not None:
+        strong = etag and not etag.startswith("W/")
+        if not strong or if_range not in (etag, last_modified):
+            return None
+    return parse_ranges(value, size_bytes)
+
+
+def parse_ranges(value: str, size_bytes: int) -> list[Span] | None:
+    """Return what a ``Range`` selects of so many bytes, in its order; empty: it can't be satisfied.
+
+    Ranges that touch become one. None for what is to be ignored: another unit, a malformed range,
+    more than 16 of them, or any of nothing.
+
+    Source: RFC 9110 sections 14.1.2 and 15.3.7.2.
+    """
+    unit, _, ranges = value.partition("=")
+    specs = [spec.strip(" \t") for spec in ranges.split(",", RANGE_COUNT)]
+    specs = [spec for spec in specs if spec]
+    if unit.strip().lower() != "bytes" or not size_bytes or not specs:
+        return None
+    if ranges.count(",") >= RANGE_COUNT:
+        return None
+    spans: list[Span] = []
+    for spec in specs:
+        found = RANGE.fullmatch(spec)
+        if found is None or spec == "-":
+            return None
+        first, last = found[1], found[2]
+        if not first:
+            span = range(max(0, size_bytes - int(last)), size_bytes)
+        elif last and int(last) < int(first):
+            return None
+        else:
+            span = range(int(first), min(int(last) + 1 if last else size_bytes, size_bytes))
+        if span:
+            spans = add_span(spans, span)
+    return spans
+
+
+def add_span(spans: list[Span], span: Span) -> list[Span]:
+    """Return spans and one more, which becomes one with those it touches where the first stands."""
+    touched = [each for each in spans if each.start <= span.stop and span.start <= each.stop]
+    if not touched:
+        return [*spans, span]
+    start = min(span.start, *(each.start for each in touched))
+    stop = max(span.stop, *(each.stop for each in touched))
+    place = spans.index(touched[0])
+    apart = [each for each in spans if each not in touched]
+    return [*apart[:place], range(start, stop), *apart[place:]]
+
+
+def content_range(span: Span, size_bytes: int) -> str:
+    """Return the ``Content-Range`` of a part (RFC 9110 section 14.4)."""
+    return f"bytes {span.start}-{span.stop - 1}/{size_bytes}"
+
+
+def encode_multipart(
+    spans: list[Span], size_bytes: int, content_type: str, boundary: str
+) -> list[bytes | Span]:
+    """Return the body of several parts: what stands between them, and themselves as spans.
+
+    Args:
+        spans: The parts.
+        size_bytes: Of the whole.
+        content_type: Of the whole.
+        boundary: What no part holds.
+
+    Source: RFC 9110 section 14.6.
+    """
+    body: list[bytes | Span] = []
+    for span in spans:
+        head = f"\r\n--{boundary}\r\ncontent-type: {content_type}\r\ncontent-range: "
+        body += (f"{head}{content_range(span, size_bytes)}\r\n\r\n".encode("latin-1"), span)
+    return [*body, f"\r\n--{boundary}--\r\n".encode("latin-1")]

@@ -1,0 +1,234 @@
+"""Server-sent events: a stream that browsers read with ``EventSource``."""
+
+import math
+import re
+from collections.abc import AsyncIterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from inspect import isasyncgen
+from typing import Any, ClassVar
+
+import trio
+
+from hump_trio.content.json_text import json_codec
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Fields, Producer, Response, Send
+from hump_trio.server.sending import close_body
+
+__all__ = ["Event", "EventStream"]
+
+# What ends a line, and nothing else does: not what `str.splitlines` takes besides.
+LINE_END = re.compile(r"\r\n|\r|\n")
+# What comes back in a header field as it was sent.
+ID = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
+COMMENT = ":\n\n"
+END = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of an `EventStream`.
+
+    Args:
+        data: Text, of any lines, or anything that has a JSON form.
+        event: The type that the page listens for; ``message`` if it isn't told.
+        id: What the browser sends as ``Last-Event-ID`` when it comes back: ASCII, without blanks
+            at its ends; `urllib.parse.quote` the rest.
+        retry: Milliseconds that the browser waits from now on before it comes back.
+
+    Raises:
+        TypeError: The type or the id isn't text.
+        ValueError: The type has more than one line, the id can't be a header's value, or ``retry``
+            isn't a whole number.
+    """
+
+    data: Any
+    event: str | None = None
+    id: str | None = None
+    retry: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("event", self.event), ("id", self.id)):
+            if not isinstance(value, str | None):
+                raise TypeError(f"an event's {name} is text, not {value!r:.80}")
+        if self.event is not None and LINE_END.search(self.event):
+            raise ValueError(f"an event's type is one line, not {self.event!r:.80}")
+        if self.id is not None and not ID.fullmatch(self.id):
+            raise ValueError(
+                "an event's id comes back as a header: it is ASCII without blanks at its ends, not"
+                f" {self.id!r:.80}; write urllib.parse.quote(id), and unquote() what comes back"
+            )
+        check_retry(self.retry)
+
+    def encode(self) -> str:
+        """Return the event as it is sent.
+
+        Raises:
+            TypeError: The data has no JSON form, or is bytes.
+        """
+        text = self.data
+        if isinstance(text, bytes):
+            raise TypeError("an event's data is text or has a JSON form; decode these bytes")
+        if not isinstance(text, str):
+            text = json_codec.encode(text).decode()
+        fields = {"event": self.event, "id": self.id, "retry": self.retry}
+        lines = [f"{name}: {value}\n" for name, value in fields.items() if value is not None]
+        lines += [f"data: {line}\n" for line in LINE_END.split(text)]
+        return "".join((*lines, "\n"))
+
+
+class EventStream(Response):
+    """An answer of server-sent events, for as long as its client listens.
+
+    The head goes out at once. When the client has gone, the events are closed in the handler's
+    task, within `Timeouts.cleanup` seconds. When the server shuts down they are cancelled where
+    they wait and the answer ends well: the browser comes back, with the last id that it has seen
+    as ``Last-Event-ID``. To tell it not to, answer 204.
+
+    Args:
+        events: An async iterable of `Event`, text, or anything that has a JSON form.
+        keep_alive: Seconds of silence after which a comment is sent, which pages don't see. 15:
+            what lies between cuts silent connections after 30 or 60. None: no comments.
+        retry: Milliseconds that the browser waits before it comes back; its own choice if None.
+        headers: Further fields.
+
+    Raises:
+        TypeError: The events aren't async iterable.
+        ValueError: A number that makes no sense, or a field that can't be sent.
+
+    Source: HTML standard, section 9.2 (server-sent events).
+    """
+
+    __slots__ = ("_keep_alive", "_retry")
+    __depends_on_request__: ClassVar[bool] = True
+    media_type: ClassVar[str] = "text/event-stream"
+
+    def __init__(
+        self,
+        events: AsyncIterable[Any],
+        *,
+        keep_alive: float | None = 15.0,
+        retry: int | None = None,
+        headers: Fields = (),
+    ) -> None:
+        if not isinstance(events, AsyncIterable):
+            raise TypeError(
+                f"an EventStream takes an async iterable, such as a generator's call, not"
+                f" {events!r:.80}"
+            )
+        number = isinstance(keep_alive, int | float) and not isinstance(keep_alive, bool)
+        if keep_alive is not None and not (number and keep_alive > 0):
+            raise ValueError(f"keep_alive is a positive number of seconds, not {keep_alive!r:.80}")
+        check_retry(retry)
+        Response.__init__(self, events, 200, headers)
+        self.headers["content-type"] = self.media_type
+        self.headers.setdefault("cache-control", "no-store")
+        self.headers.setdefault("x-accel-buffering", "no")  # nginx would wait for more
+        self._keep_alive = math.inf if keep_alive is None else keep_alive
+        self._retry = retry
+
+    async def __resolve__(self, request: Request) -> Response:
+        """Return the answer to a request."""
+        opening = "" if self._retry is None else f"retry: {self._retry}\n\n"
+        source = Source(self.body, request, self._keep_alive, opening)
+        return Response(Producer(source.produce, source.aclose), self.status, self.headers)
+
+
+class Source:
+    """Sends the events in their handler's task, and comments from a task beside it.
+
+    Neither is cancelled in the midst of a part because the other has ended.
+
+    Args:
+        events: An async iterable of them.
+        request: What they answer.
+        keep_alive: Seconds of silence after which a comment is sent.
+        opening: What goes before them.
+    """
+
+    def __init__(self, events: Any, request: Request, keep_alive: float, opening: str) -> None:
+        self._events = events
+        self._request = request
+        self._keep_alive = keep_alive
+        self._opening = opening
+        self._send: Send
+        self._due = math.inf
+        self._over = False
+        self._waiting = False  # for an event
+        self._silence = trio.CancelScope()  # while the other task waits
+        self._scope = trio.CancelScope()  # around all that the events leave open
+
+    async def aclose(self) -> None:
+        """Close events that were never begun."""
+        aclose = getattr(self._events, "aclose", None)
+        if aclose is not None:
+            await aclose()
+
+    async def produce(self, send: Send) -> None:
+        """Send all of them."""
+        self._send = send
+        self._due = trio.current_time() + self._keep_alive
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._fill_silence)
+            try:
+                with self._scope:
+                    await self._send_events()
+            except trio.Cancelled as error:
+                await trio.lowlevel.checkpoint_if_cancelled()  # it was the server's: raised again
+                raise RuntimeError("a scope of the events' own cancelled their sending") from error
+            self._over = True
+            self._silence.cancel()
+
+    async def _send_events(self) -> None:
+        iterator = aiter(self._events)
+        try:
+            await self._put(self._opening)
+            while not self._over:
+                self._waiting = True
+                event = await anext(iterator, END)
+                self._waiting = False
+                if event is END:
+                    break
+                await self._put((event if isinstance(event, Event) else Event(event)).encode())
+        finally:
+            self._waiting = False
+            deadline = trio.current_time() + self._request.app.timeouts.cleanup
+            await self._close(iterator, deadline)
+            if iterator is not self._events:
+                await self._close(self._events, deadline)
+
+    async def _close(self, body: Any, deadline: float) -> None:
+        """Close events, within the scope around all that they have left open."""
+        # Cancelled at shutdown, they have left nothing open, and their closing has its time. But
+        # a generator may stand at an event that came at the same moment, in a nursery of its own.
+        apart = self._scope.cancel_called and not isasyncgen(body)
+        with trio.CancelScope() if apart else nullcontext(self._scope) as scope:
+            await close_body(body, deadline, scope)
+
+    async def _fill_silence(self) -> None:
+        """Send a comment whenever nothing was sent for long; end the events at shutdown."""
+        while not self._over:
+            with trio.CancelScope(deadline=self._due) as self._silence:
+                await self._request.wait_draining()
+                self._over = True
+                if self._waiting:
+                    self._scope.cancel()
+            if not self._over and trio.current_time() >= self._due:
+                await self._put(COMMENT)
+
+    async def _put(self, text: str) -> None:
+        await self._send(text)
+        self._due = trio.current_time() + self._keep_alive
+
+
+def check_retry(milliseconds: int | None) -> None:
+    """Refuse what is no time to wait.
+
+    Raises:
+        ValueError: It isn't a whole number of milliseconds, or is less than none.
+    """
+    if milliseconds is None:
+        return
+    number = isinstance(milliseconds, int) and not isinstance(milliseconds, bool)
+    if not number or milliseconds < 0:
+        raise ValueError(f"retry is a whole number of milliseconds, not {milliseconds!r:.80}")

@@ -1,0 +1,1 @@
+"""Content: what bodies hold, as values: JSON, forms, text."""

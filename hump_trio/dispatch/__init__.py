@@ -1,0 +1,1 @@
+"""Dispatch: the route table and the onion around handlers, behind one contract."""

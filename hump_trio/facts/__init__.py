@@ -1,0 +1,1 @@
+"""Facts: settings, errors and words that everything else may know."""

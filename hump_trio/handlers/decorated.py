@@ -1,0 +1,202 @@
+"""What a handler takes where decorators stand around it: by name, and through each of them.
+
+A decorator that uses `functools.wraps` leaves the function that it decorates as ``__wrapped__``.
+It takes what it names itself, and by ``**kwargs`` all else that this function takes.
+"""
+
+import inspect
+from collections.abc import Collection, Iterator
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any
+
+from hump_trio.facts.exceptions import RouteError
+from hump_trio.handlers.text_values import EMPTY
+from hump_trio.messages.request import Request
+from hump_trio.routing.table import Handler, name_of
+
+__all__ = ["Added", "decorated_above", "names_known", "parameters_taken", "wrapped_by"]
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+OWN = (inspect.Parameter.POSITIONAL_ONLY, *NAMED)
+
+
+class Added(inspect.Parameter):
+    """A parameter of a decorator's own, beside those of what it decorates."""
+
+
+def wrapped_by(handler: Handler) -> Handler | None:
+    """Return what a decorated function calls; None if it isn't known to call anything."""
+    wrapped: Handler | None = getattr(handler, "__wrapped__", None)
+    return wrapped
+
+
+def layers_of(handler: Handler) -> Iterator[Handler]:
+    """Yield a handler, and what its decorators and partials call, from the outside inwards."""
+    layer: Handler | None = handler
+    while layer is not None:
+        yield layer
+        layer = layer.func if isinstance(layer, partial) else wrapped_by(layer)
+
+
+def names_known(handler: Handler) -> tuple[frozenset[str], dict[str, Any]]:
+    """Return what partials give a handler by name, and what its annotations may mention as text."""
+    fixed: set[str] = set()
+    names: dict[str, Any] = {}
+    for layer in layers_of(handler):
+        if isinstance(layer, partial):
+            fixed.update(layer.keywords)
+        else:
+            function = layer if inspect.isroutine(layer) else type(layer).__call__
+            names.update(getattr(inspect.unwrap(function), "__globals__", {}))
+    return frozenset(fixed), names
+
+
+def decorated_above(handlers: Collection[Handler]) -> list[str]:
+    """Return the names of handlers that are decorated above their verbs: their routes lack that.
+
+    The verb has registered what stands below it; the name in the module is of the whole. So this
+    sees functions at the top level of a module.
+
+    Args:
+        handlers: Of all routes. What is decorated on purpose for another route is none's lack.
+    """
+    routed = {id(handler) for handler in handlers}
+    names = []
+    for handler in handlers:
+        function = inspect.unwrap(handler)
+        whole = getattr(function, "__globals__", {}).get(name_of(function))
+        if (
+            isinstance(whole, FunctionType)
+            and id(whole) not in routed
+            and any(layer is handler for layer in layers_of(whole))
+        ):
+            names.append(f"{function.__module__}.{name_of(function)}")
+    return list(dict.fromkeys(names))  # it may have several routes
+
+
+def parameters_taken(handler: Handler) -> list[inspect.Parameter]:
+    """Return the parameters of a handler that can be given values, in order.
+
+    What a decorator passes on by ``**kwargs`` is keyword-only. Where it gives some of it itself,
+    its ``__signature__`` says what is left.
+
+    Raises:
+        RouteError: A decorator needs what nobody can give it.
+    """
+    if not any(map(wrapped_by, layers_of(handler))):
+        return list(inspect.signature(handler).parameters.values())
+    if isinstance(handler, partial):
+        return parameters_taken(handler.func)[len(handler.args) :]
+    if isinstance(handler, MethodType):
+        this = next(iter(inspect.signature(inspect.unwrap(handler.__func__)).parameters), "")
+        return [each for each in parameters_taken(handler.__func__) if each.name != this]
+    wrapped = wrapped_by(handler)
+    stated = getattr(handler, "__signature__", None)
+    if stated is None or stated is getattr(wrapped, "__signature__", None):
+        given = [] if wrapped is None else parameters_taken(wrapped)
+    else:
+        given = list(stated.parameters.values())
+    own = own_parameters(handler, getattr(wrapped, "__annotations__", None))
+    return given if own is None else joined(handler, own, given)
+
+
+def own_parameters(handler: Handler, replaced: Any) -> list[inspect.Parameter] | None:
+    """Return the parameters in the code of a decorated function; None if it has no code.
+
+    Args:
+        handler: The function, or an object of a class that has one.
+        replaced: The annotations that `functools.wraps` has put in the place of a function's own.
+    """
+    function = handler if inspect.isroutine(handler) else type(handler).__call__
+    if not isinstance(function, FunctionType):
+        return None
+    bare = FunctionType(
+        *(function.__code__, function.__globals__, function.__name__, function.__defaults__),
+        closure=function.__closure__,
+    )
+    bare.__kwdefaults__ = function.__kwdefaults__
+    if function is not handler or function.__annotations__ != replaced:
+        bare.__annotations__ = function.__annotations__
+    parameters = list(inspect.signature(bare).parameters.values())
+    return parameters if function is handler else parameters[1:]
+
+
+def joined(
+    handler: Handler, own: list[inspect.Parameter], given: list[inspect.Parameter]
+) -> list[inspect.Parameter]:
+    """Return what a decorated function takes: what it names, and what it passes on.
+
+    A name before a ``/`` keeps none from being passed on: there may be one request for it, and one
+    for the handler.
+
+    Args:
+        handler: The function.
+        own: The parameters in its code.
+        given: Those of what it calls.
+
+    Raises:
+        RouteError: It can't pass on what has to be.
+    """
+    kinds = {each.kind for each in own}
+    named = {each.name for each in own if each.kind in NAMED}
+    apart = [each for each in given if each.name not in named or is_apart(each)]
+    known = {each.name: each for each in given if each not in apart}
+    found = [own_one(handler, each, known.get(each.name)) for each in own if each.kind in OWN]
+    for each in apart:
+        if each.kind is each.VAR_POSITIONAL or each.kind is each.VAR_KEYWORD:
+            if each.kind in kinds:
+                found.append(each)
+        elif each.VAR_KEYWORD in kinds and each.kind is not each.POSITIONAL_ONLY:
+            found.append(each.replace(kind=each.KEYWORD_ONLY))
+        elif each.VAR_POSITIONAL in kinds:
+            # What stands before it goes by position, too: `Rules` refuse all but requests there.
+            found = [before_it(other) for other in found]
+            found.append(each.replace(kind=each.POSITIONAL_ONLY))
+        elif each.VAR_KEYWORD in kinds:
+            raise RouteError(
+                f"a decorator of {name_of(handler)} passes on **kwargs alone, and what it decorates"
+                f" takes {each.name!r} by position: let it pass on *args, too"
+            )
+    return sorted(found, key=lambda each: each.kind)
+
+
+def own_one(
+    handler: Handler, own: inspect.Parameter, given: inspect.Parameter | None
+) -> inspect.Parameter:
+    """Return a parameter that a decorated function names itself.
+
+    Args:
+        handler: The function.
+        own: As its code has it.
+        given: The one of that name of what it calls, if there is one.
+
+    Raises:
+        RouteError: Nobody knows what it is.
+    """
+    if given is not None:
+        default = given.default if own.default is EMPTY else own.default
+        annotation = given.annotation if own.annotation is EMPTY else own.annotation
+        return type(given)(own.name, own.kind, default=default, annotation=annotation)
+    annotation = own.annotation
+    if annotation is EMPTY and own.default is EMPTY:
+        if own.name != "request" and own.kind is not own.POSITIONAL_ONLY:
+            raise RouteError(
+                f"the decorator of {name_of(handler)} has a parameter {own.name!r}, whose"
+                " annotation functools.wraps has replaced: call it request if it is the Request, or"
+                " give what it returns a __signature__"
+            )
+        annotation = Request
+    return Added(own.name, own.kind, default=own.default, annotation=annotation)
+
+
+def is_apart(parameter: inspect.Parameter) -> bool:
+    """Tell whether a decorator has a parameter for itself, whatever others are called."""
+    return isinstance(parameter, Added) and parameter.kind is parameter.POSITIONAL_ONLY
+
+
+def before_it(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Return a parameter that is passed by position, if it can be."""
+    if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+        return parameter
+    return parameter.replace(kind=parameter.POSITIONAL_ONLY)

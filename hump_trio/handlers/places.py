@@ -1,0 +1,117 @@
+"""All places where a JSON value breaks a type.
+
+msgspec stops at the first one. After a failure, and only then, the value is walked through
+beside its type, each part checked by msgspec once more.
+"""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from hump_trio.content.annotations import Field, fields_of, is_body, is_record, item_types, kinds_of
+from hump_trio.content.json_text import explain_mismatch, typed_codec
+from hump_trio.facts.exceptions import PLACE_COUNT
+
+__all__ = ["find_places"]
+
+# A failure costs no more than a few milliseconds, however large a body is; most have less.
+VALUE_COUNT = 2000
+DEPTH = 32
+KEY_LENGTH = 80
+
+
+def find_places(
+    value: Any, annotation: Any, place: str, error: ValueError
+) -> list[tuple[str, str]]:
+    """Return where a value breaks a type, and how.
+
+    Args:
+        value: As `json.loads` gives it.
+        annotation: Which `MsgspecJson.check_type` has passed.
+        place: Of the value, such as ``body``.
+        error: What msgspec said. It stands alone if the first 2,000 values, to a depth of 32, are
+            as they should be.
+    """
+    search = Search()
+    search.walk(value, annotation, place, DEPTH)
+    if search.places:
+        return search.places
+    path, reason = explain_mismatch(error)
+    return [(place + path, reason)]
+
+
+class Search:
+    """One walk through a value.
+
+    Attributes:
+        places: Found so far.
+        left: Values that may still be looked at.
+    """
+
+    def __init__(self) -> None:
+        self.places: list[tuple[str, str]] = []
+        self.left: int = VALUE_COUNT
+        self._fields: dict[Any, list[Field]] = {}
+
+    def walk(self, value: Any, annotation: Any, place: str, depth: int) -> None:
+        """Look at a value and at all that it holds."""
+        found, before = len(self.places), self.left
+        if not depth or found >= PLACE_COUNT:
+            return
+        for part, kind, where in self.parts(value, annotation, place):
+            if self.left <= 0:
+                return
+            self.left -= 1
+            self.walk(part, kind, where, depth - 1)
+        if len(self.places) > found or self.left <= 0:
+            return
+        # What is right by itself may be wrong as a whole: too few of it, or a field too many. That
+        # looks at every part again, so it counts again.
+        self.left -= before - self.left
+        try:
+            typed_codec().convert(value, annotation, place)
+        except RecursionError:
+            return  # deeper than may be said
+        except TypeError:
+            self.places.append((place, "not valid"))  # a signaling NaN has no hash
+        except ValueError as error:
+            path, reason = explain_mismatch(error)
+            self.places.append((place + path, reason))
+
+    def parts(self, value: Any, annotation: Any, place: str) -> Iterator[tuple[Any, Any, str]]:
+        """Yield what a value holds, each with its type and place; note fields that are missing."""
+        kinds = kinds_of(annotation)
+        kind = kinds[0] if len(kinds) == 1 else None
+        arguments, types = get_args(kind), item_types(kind)
+        if isinstance(value, dict) and is_record(kind):
+            for field in self.fields_of(kind):
+                where = f"{place}.{field.name}"
+                if field.name in value:
+                    yield value[field.name], field.annotation, where
+                elif field.required:
+                    self.places.append((where, "missing"))
+        elif isinstance(value, dict) and is_body(kind) and len(arguments) == 2:
+            for key, part in value.items():
+                yield part, arguments[1], f"{place}.{key:.{KEY_LENGTH}}"
+        elif isinstance(value, list) and types is not None:
+            kinds = [types[1]] * len(value) if types[0] is ... else list(types)
+            for index, (part, kind) in enumerate(zip(value, kinds, strict=False)):
+                yield part, kind, f"{place}[{index}]"
+        else:  # nothing in it is looked at by itself, but all of it with each value that holds it
+            self.left -= count_in(value, self.left)
+
+    def fields_of(self, record: Any) -> list[Field]:
+        """Return the fields of a record, found once."""
+        if record not in self._fields:
+            self._fields[record] = fields_of(record)
+        return self._fields[record]
+
+
+def count_in(value: Any, limit: int) -> int:
+    """Return how many values one holds, however deep; not much more than a limit."""
+    found: list[Any] = [value]
+    for each in found:  # which grows meanwhile
+        if len(found) > limit:
+            break
+        if isinstance(each, list | dict):
+            found += each.values() if isinstance(each, dict) else each
+    return len(found) - 1

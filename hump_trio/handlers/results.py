@@ -1,0 +1,183 @@
+"""What a return annotation promises, and how a handler's results become answers by it."""
+
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from inspect import formatannotation
+from types import NoneType
+from typing import Any, Union, get_args, is_typeddict
+from uuid import UUID
+
+from hump_trio.content.annotations import class_of, is_record, members
+from hump_trio.facts.exceptions import RouteError, UnresolvedError
+from hump_trio.handlers.shapes import UNSHAPED, Mismatch, Shape, ShapeMaker, is_protocol
+from hump_trio.messages.response import JsonResponse, Response, to_response
+from hump_trio.routing.route_hints import parse_returns
+from hump_trio.routing.table import Route, name_of
+
+__all__ = ["Results", "check_returns", "results_of"]
+
+JSON_CONTAINERS = (dict, list, tuple)
+PARTS = (str, bytes, bytearray, memoryview)
+ANSWERS = (*PARTS, *JSON_CONTAINERS, NoneType, AsyncIterable, Response)
+# What has a JSON form within an answer. Classes of other libraries have none here.
+VALUES = (
+    *(str, bytes, *JSON_CONTAINERS, set, frozenset, NoneType),
+    *(int, float, date, time, timedelta, UUID, Decimal, Enum),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """What becomes of the results of a handler.
+
+    Args:
+        respond: Makes a response of any of them; raises TypeError for what isn't annotated.
+        text: Whether text goes out as it is.
+        json_kinds: The classes of what is written as JSON as it is.
+        fit: Returns what is written as JSON of the others.
+        fitted_kinds: Their classes, as far as they are known before.
+    """
+
+    respond: Callable[[Any], Response] = to_response
+    text: bool = True
+    json_kinds: frozenset[type] = frozenset({dict, list})
+    fit: Callable[[Any], Any] = to_response
+    fitted_kinds: frozenset[type] = frozenset()
+
+
+def results_of(route: Route, returns: Any) -> Results:
+    """Return what becomes of the results of a route's handler.
+
+    What its ``returns=`` says of 200 goes before the annotation, as in the document.
+
+    Args:
+        route: The route.
+        returns: The return annotation, resolved.
+
+    Raises:
+        UnresolvedError: A name in the annotations of a class in it is nowhere, or not yet.
+    """
+    said = parse_returns(route.returns)
+    if 200 in said:
+        # Not by `|`, which a type given as None doesn't have.
+        returns = Union[said[200], None] if 204 in said else said[200]  # noqa: UP007
+    try:
+        shape = ShapeMaker().make(returns, strict=True)
+    except NameError as error:
+        raise UnresolvedError(
+            f"{name_of(route.handler)} returns {formatannotation(returns)}, whose annotations can't"
+            f" be resolved ({error}): what they name has to be defined or imported at the top"
+            " level of its module, and at run time"
+        ) from error
+    if shape is None:
+        return Results()
+    kinds = [dict if is_typeddict(kind) else kind for kind in map(class_of, members(returns))]
+    classes = tuple(kind for kind in kinds if isinstance(kind, type))
+    promised = "None" if returns is NoneType else formatannotation(returns)
+    fit = fitting(shape, f"{name_of(route.handler)} is annotated -> {promised}")
+    records = (kind for kind in classes if is_record(kind) and not issubclass(kind, UNSHAPED))
+    written: frozenset[type] = frozenset((*JSON_CONTAINERS, *records))
+
+    def respond(value: Any) -> Response:
+        if isinstance(value, Response):
+            return value
+        fitted = fit(value)
+        return JsonResponse(fitted) if isinstance(fitted, tuple) else to_response(fitted)
+
+    return Results(
+        respond,
+        any(issubclass(kind, str) for kind in shape.plain),
+        written & shape.plain,
+        fit,
+        frozenset(kind for kind in written - shape.plain if issubclass(kind, classes)),
+    )
+
+
+def fitting(shape: Shape, promise: str) -> Callable[[Any], Any]:
+    """Return what makes values fit a shape, and raises TypeError for what can't.
+
+    Args:
+        shape: Of what was annotated.
+        promise: Words for that, and for whose it is.
+    """
+
+    def fit(value: Any) -> Any:
+        if type(value) in shape.plain:
+            return value
+        try:
+            return shape.fit(value)
+        except Mismatch as error:
+            place = f" at {error.place.lstrip('.')}" if error.place else ""
+            why = f"{promise} and returned {error}{place}"
+            if not error.place:
+                why += hint_about(value)
+            raise TypeError(why) from None
+
+    return fit
+
+
+def hint_about(value: Any) -> str:
+    """Return what is wrong with a value where no answer can be made of it at all."""
+    try:
+        to_response(value)
+    except TypeError as error:
+        return f": {error}"
+    return ""
+
+
+def check_returns(name: str, returns: Any) -> None:
+    """Refuse a return annotation that no answer can be made of.
+
+    Args:
+        name: Of the handler.
+        returns: Resolved.
+
+    Raises:
+        RouteError: With what to return instead.
+    """
+    for member in members(returns):
+        kind = class_of(member)
+        if not (is_record(member) or may_be(member, ANSWERS)):
+            raise RouteError(
+                f"{name} returns {name_of(kind)}, of which no answer can be made: return str,"
+                " bytes, a dict, list, tuple, dataclass, TypedDict or msgspec.Struct, an async"
+                " iterable of str or bytes, None or a Response"
+            )
+        if isinstance(kind, type) and issubclass(kind, AsyncIterable):
+            for part in get_args(member)[:1]:
+                if not all(may_be(each, PARTS) for each in members(part)):
+                    raise RouteError(
+                        f"{name} returns a stream of {formatannotation(part)}: an answer's parts"
+                        " are str or bytes; JsonLines(...) and EventStream(...) take the rest"
+                    )
+        for held in values_in(member):
+            if not (is_record(held) or may_be(held, VALUES)):
+                raise RouteError(
+                    f"{name} returns {formatannotation(member)}, but JSON has nothing for a"
+                    f" {name_of(class_of(held))}: make a dict or a dataclass of it"
+                )
+
+
+def may_be(member: Any, kinds: tuple[type, ...]) -> bool:
+    """Tell whether a value of a bare annotation may be of one of some classes."""
+    kind = class_of(member)
+    if not isinstance(kind, type) or kind in (Any, object):
+        return True
+    if is_protocol(kind):
+        return False
+    return any(issubclass(kind, each) or issubclass(each, kind) for each in kinds)
+
+
+def values_in(member: Any) -> Iterator[Any]:
+    """Yield what the items of a bare annotation are, however deep, if it is a collection."""
+    kind = class_of(member)
+    if not isinstance(kind, type) or is_record(member) or not issubclass(kind, Iterable):
+        return
+    for part in get_args(member):
+        if part is not ...:
+            for each in members(part):
+                yield each
+                yield from values_in(each)

@@ -1,0 +1,1 @@
+"""Messages: requests, responses and their fields, however they come and go."""

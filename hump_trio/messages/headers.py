@@ -1,0 +1,155 @@
+"""Header fields: case-insensitive, in order, repeats kept, nothing that breaks a message."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Self, overload
+
+from hump_trio.facts.exceptions import MissingFieldError
+
+__all__ = ["Headers", "RequestHeaders", "check_field"]
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# RFC 9110 section 5.5: visible characters, space, tab and obs-text; bytes above 0xFF have no octet.
+FIELD_VALUE = re.compile("[\t\x20-\x7e\x80-\xff]*")
+
+
+def check_field(name: str, value: str) -> None:
+    """Refuse a field that can't be sent as it is.
+
+    Raises:
+        TypeError: The name or the value isn't text.
+        ValueError: The name isn't a token, or the value holds a control character (CR, LF and
+            NUL among them) or one that has no octet in ISO 8859-1.
+    """
+    try:
+        name_fits, value_fits = TOKEN.fullmatch(name), FIELD_VALUE.fullmatch(value)
+    except TypeError:
+        raise TypeError(f"a header's name and value are str: {name!r}: {value!r}") from None
+    if not name_fits:
+        raise ValueError(f"not a header name: {name!r}")
+    if not value_fits:
+        raise ValueError(f"a value of {name} that can't be sent: {value!r}")
+
+
+class Headers:
+    """The fields of one message, an ordered multi-map with case-insensitive names.
+
+    Names are kept in lower case. ``headers[name]`` joins repeats with ``", "`` as RFC 9110
+    section 5.2 allows; `get_all` keeps them apart, which ``Set-Cookie`` needs.
+
+    Args:
+        fields: A mapping, pairs, or other headers.
+
+    Raises:
+        TypeError: A name or value isn't text, here and in every setter.
+        ValueError: A name or value can't be sent (see `check_field`), here and in every setter.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(
+        self, fields: "Headers | Mapping[str, str] | Iterable[tuple[str, str]]" = ()
+    ) -> None:
+        self._fields: list[tuple[str, str]] = []
+        if fields:
+            pairs = fields.items() if isinstance(fields, Headers | Mapping) else fields
+            for name, value in pairs:
+                self.add(name, value)
+
+    @classmethod
+    def received(cls, fields: list[tuple[str, str]]) -> Self:
+        """Return headers over a list of fields that a parser has checked and lower-cased."""
+        headers = cls.__new__(cls)
+        headers._fields = fields
+        return headers
+
+    def __getitem__(self, name: str) -> str:
+        values = self.get_all(name)
+        if not values:
+            raise KeyError(name)
+        return ", ".join(values)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        check_field(name, value)
+        name = name.lower()
+        for index, (present, _) in enumerate(self._fields):
+            if present == name:
+                rest = [field for field in self._fields[index + 1 :] if field[0] != name]
+                self._fields[index:] = [(name, value), *rest]
+                return
+        self._fields.append((name, value))
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        name = name.lower()
+        self._fields[:] = [field for field in self._fields if field[0] != name]
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        name = name.lower()
+        return any(present == name for present, _ in self._fields)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._fields))
+
+    def __len__(self) -> int:
+        return len(dict(self._fields))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Headers):
+            return NotImplemented
+        return self._fields == other._fields
+
+    def __repr__(self) -> str:
+        return f"Headers({self._fields!r})"
+
+    @overload
+    def get(self, name: str) -> str | None: ...
+
+    @overload
+    def get(self, name: str, default: str) -> str: ...
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Return the joined values of a field, or the default if there is none."""
+        values = self.get_all(name)
+        return ", ".join(values) if values else default
+
+    def get_all(self, name: str) -> list[str]:
+        """Return every value of a field, in order of arrival."""
+        name = name.lower()
+        return [value for present, value in self._fields if present == name]
+
+    def add(self, name: str, value: str) -> None:
+        """Append a field, beside those that have the same name."""
+        check_field(name, value)
+        self._fields.append((name.lower(), value))
+
+    def setdefault(self, name: str, value: str) -> None:
+        """Append a field unless one of that name is there."""
+        lowered = name.lower()
+        for present, _ in self._fields:
+            if present == lowered:
+                return
+        self.add(name, value)
+
+    def keys(self) -> list[str]:
+        """Return each name once, in lower case, so that ``dict(headers)`` works."""
+        return list(self)
+
+    def items(self) -> list[tuple[str, str]]:
+        """Return a copy of all fields, repeats included, names in lower case."""
+        return list(self._fields)
+
+
+class RequestHeaders(Headers):
+    """The fields of a request: one that is asked for and isn't there is the client's fault."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise MissingFieldError(name, "header")
+        return value

@@ -1,0 +1,1 @@
+"""Routing: from a path to a route."""

@@ -1,0 +1,1 @@
+"""Server: connections, their requests, and their time."""

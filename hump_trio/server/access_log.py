@@ -1,0 +1,127 @@
+"""One line for each request, by the logger ``hump_trio.access`` at the level INFO."""
+
+from logging import INFO
+from typing import NamedTuple
+
+from hump_trio.facts.exceptions import Outcome
+from hump_trio.facts.loggers import access_logger as logger
+from hump_trio.messages.request import Request
+
+__all__ = ["AccessRecord", "is_access_logged", "log_request"]
+
+
+class AccessRecord(NamedTuple):
+    """What is known of a request that is over: ``record.access`` of its line.
+
+    A formatter or a handler needs no parsing, and may keep it: it holds nothing of the request.
+    What the client has sent is as it was received.
+
+    Args:
+        client: Its address and port; None where there is none (a Unix socket).
+        method: Empty for bytes that weren't a request; so are the texts that follow from it.
+        target: The request target.
+        http_version: ``"1.1"`` or ``"1.0"``.
+        route: The template of the route; empty if there is none.
+        status: Of the answer; 0 if none was begun.
+        byte_count: Of the answer, its head included, as given to the system.
+        seconds: From the request's head to the answer's end.
+        outcome: How it ended.
+        request_id: What `RequestId` has named it; else empty.
+        user_agent: The field of the request; else empty.
+        referrer: The field ``Referer``; else empty.
+    """
+
+    client: tuple[str, int] | None
+    method: str
+    target: str
+    http_version: str
+    route: str
+    status: int
+    byte_count: int
+    seconds: float
+    outcome: Outcome
+    request_id: str
+    user_agent: str
+    referrer: str
+
+    def __str__(self) -> str:
+        """Return the message, which a handler may never ask for."""
+        address = f"{self.client[0]}:{self.client[1]}" if self.client else "-"
+        # A quote would end the field for whoever reads the line, and a backslash would hide its
+        # end; escaped, it is the same target.
+        target = self.target.replace('"', "%22").replace("\\", "%5C")
+        line = f"{self.method} {target}" if self.method else "-"
+        return (
+            f'{address} "{line}" {self.status or "-"} {self.byte_count}'
+            f" {self.seconds:.4f} {self.outcome}"
+        )
+
+
+def is_access_logged() -> bool:
+    """Tell whether anyone wants the lines; asked once when a server starts."""
+    return logger.isEnabledFor(INFO)
+
+
+def log_request(
+    request: Request | None,
+    status: int,
+    *,
+    outcome: Outcome,
+    byte_count: int,
+    seconds: float,
+    client: tuple[str, int] | None = None,
+) -> None:
+    """Write the line of a request that is over.
+
+    Args:
+        request: None for bytes that weren't one.
+        status: As of `AccessRecord`.
+        outcome: As of `AccessRecord`.
+        byte_count: As of `AccessRecord`.
+        seconds: As of `AccessRecord`.
+        client: Likewise, where there is no request.
+    """
+    if request is None:
+        access = AccessRecord(
+            client, "", "", "", "", status, byte_count, seconds, outcome, "", "", ""
+        )
+    else:
+        agent = referrer = ""
+        for name, value in request.received_fields:
+            if name == "user-agent":
+                agent = value
+            elif name == "referer":
+                referrer = value
+        access = AccessRecord(
+            request.client,
+            request.method,
+            request.target,
+            request.http_version,
+            request.route,
+            status,
+            byte_count,
+            seconds,
+            outcome,
+            request_id_of(request),
+            agent,
+            referrer,
+        )
+    # `logger.info` would look through the stack for this line, which is the same each time.
+    logger.handle(
+        logger.makeRecord(
+            logger.name, INFO, __file__, 0, access, (), None, "log_request", {"access": access}
+        )
+    )
+
+
+# Read by this, the state of a request that no middleware has looked at isn't made.
+STATE = Request.__dict__["state"]
+
+
+def request_id_of(request: Request) -> str:
+    """Return what `RequestId` has named a request; empty if nothing has."""
+    try:
+        state = STATE.__get__(request)
+    except AttributeError:
+        return ""
+    return str(state.get("request_id", ""))

@@ -1,0 +1,118 @@
+"""What all connections of a server share: its settings, its load, and whether it is ending."""
+
+import math
+import time
+from types import EllipsisType
+from typing import Any, TypeAlias, get_args
+
+import trio
+
+from hump_trio.content.room import DiskRoom
+from hump_trio.dispatch.dispatcher import Choice, Dispatcher
+from hump_trio.facts.exceptions import HttpParserError, Outcome
+from hump_trio.facts.settings import Limits, Timeouts
+from hump_trio.http1.head import RequestLine, parse_request_line
+from hump_trio.http1.response_head import begin_head
+from hump_trio.messages.http_date import encode_http_date
+from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE
+from hump_trio.server.access_log import is_access_logged
+
+__all__ = ["ChosenRoute", "ServerState"]
+
+# What is asked for, what may happen with it, and the values of the path template.
+ChosenRoute: TypeAlias = tuple[RequestLine, Choice, dict[str, Any]]
+
+
+class ServerState:
+    """Shared by the connections of one run of a server.
+
+    Args:
+        dispatcher: Chooses what a head may do, and answers.
+        limits: Caps.
+        timeouts: Seconds.
+        server: The ``Server`` field's value; None for no such field.
+
+    Attributes:
+        request_count: Requests in flight.
+        request_limit: How many there may be.
+        buffered_bytes: Of the bodies held for handlers, and what forms with files hold.
+        disk: The room for uploads.
+        connection_count: Connections accepted so far.
+        outcomes: How many requests ended how.
+        access_log: Whether each request is logged.
+        closing: Whether no further request is taken on a connection.
+        cleanup_deadline: When clean-up must end; known once the server has begun to cancel.
+        whole_lines: What `choose_whole` has found for the request lines of static routes.
+        stamps: How most answers begin, up to their length, by their type, until `stamp_until`.
+    """
+
+    def __init__(
+        self, dispatcher: Dispatcher, limits: Limits, timeouts: Timeouts, server: str | None
+    ) -> None:
+        self.dispatcher = dispatcher
+        self.limits = limits
+        self.timeouts = timeouts
+        self.server_line: str = "" if server is None else f"server: {server}\r\n"
+        self.request_count = 0
+        self.request_limit: float = math.inf if limits.requests is None else limits.requests
+        self.buffered_bytes = 0
+        self.disk: DiskRoom = DiskRoom(limits.spooled_bytes)
+        self.connection_count = 0
+        self.outcomes: dict[Outcome, int] = dict.fromkeys(get_args(Outcome), 0)
+        self.access_log: bool = is_access_logged()
+        self.closing = False
+        self.cleanup_deadline: float = math.inf
+        self.stamps: dict[str, bytes] = {}
+        self.stamp_until: float = -math.inf
+        self.whole_lines: dict[bytes, ChosenRoute] = {}
+        for text in dispatcher.static_lines:
+            chosen = self.choose_whole(text.encode())
+            if chosen is not None:
+                self.whole_lines[text.encode()] = chosen
+        self._date_second = 0
+        self._date_line = ""
+
+    def choose_whole(self, text: bytes) -> ChosenRoute | None:
+        """Return what a request line asks for, if that is something for the fast path."""
+        try:
+            line = parse_request_line(text.decode("latin-1"), self.limits.target_bytes)
+        except HttpParserError:
+            return None
+        if line.version != "1.1" or line.authority is not None or line.method == "HEAD":
+            return None
+        choice, path_params = self.dispatcher.choose(line)
+        if not choice.plain or self.timeouts.deadline_header is not None:
+            return None
+        return line, choice, path_params
+
+    def has_room(self, body: bytes, choice: Choice) -> bool:
+        """Tell whether a body that is here may be held for a handler."""
+        limit = choice.body_limit_bytes
+        if isinstance(limit, EllipsisType):
+            limit = self.limits.body_bytes
+        fits = limit is None or len(body) <= limit
+        return fits and self.buffered_bytes + len(body) <= self.limits.buffered_bytes
+
+    def enter_cleanup(self) -> float:
+        """Return when clean-up must end: one budget, from the first call on."""
+        if self.cleanup_deadline == math.inf:
+            self.cleanup_deadline = trio.current_time() + self.timeouts.cleanup
+        return self.cleanup_deadline
+
+    def closing_deadline(self) -> float:
+        """Return when a body that is closed now must be: its own time, or that of all clean-up."""
+        return min(trio.current_time() + self.timeouts.cleanup, self.cleanup_deadline)
+
+    def stamp_anew(self, now: float) -> None:
+        """Make the stamps that are right for the rest of this second."""
+        lines = f"{self.date_line()}{self.server_line}content-length: ".encode("latin-1")
+        self.stamps = {kind: begin_head(200, kind) + lines for kind in (TEXT_TYPE, JSON_TYPE)}
+        self.stamp_until = now + 1 - time.time() % 1
+
+    def date_line(self) -> str:
+        """Return the ``Date`` line, made anew once a second (RFC 9110 section 6.6.1)."""
+        second = int(time.time())
+        if second != self._date_second:
+            self._date_second = second
+            self._date_line = f"date: {encode_http_date(second)}\r\n"
+        return self._date_line

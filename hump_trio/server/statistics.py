@@ -1,0 +1,108 @@
+"""A server seen from inside: what is going on, as values and as a report for a person."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import trio
+
+from hump_trio.facts.exceptions import Outcome
+from hump_trio.server.connection import Connection
+from hump_trio.server.state import ServerState
+from hump_trio.tasks.task_tree import describe_tree
+
+__all__ = ["RequestStatistics", "ServerStatistics", "collect_statistics", "report"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestStatistics:
+    """A request in flight.
+
+    Args:
+        method: As sent.
+        target: The request target as received.
+        route: The template of its route; empty if there is none.
+        client: The peer's address and port, if it has any.
+        phase: ``"body"``, ``"handler"`` or ``"send"``.
+        age_seconds: Since its head was there.
+        remaining_seconds: Until its handler will be cancelled; ``math.inf`` without a limit.
+    """
+
+    method: str
+    target: str
+    route: str
+    client: tuple[str, int] | None
+    phase: str
+    age_seconds: float
+    remaining_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStatistics:
+    """What a server does now, and has done since it was started.
+
+    Args:
+        connections: How many are in which phase: ``"handshake"``, ``"opened"``, ``"idle"``,
+            ``"head"``, ``"body"``, ``"handler"``, ``"send"``, ``"drain"``, ``"linger"``.
+        requests: Those in flight, the oldest first.
+        buffered_bytes: Of request bodies held for handlers, and what forms hold in memory.
+        connection_count: Connections accepted in all.
+        outcomes: How many requests ended how, by the words of the access log.
+    """
+
+    connections: Mapping[str, int]
+    requests: tuple[RequestStatistics, ...]
+    buffered_bytes: int
+    connection_count: int
+    outcomes: Mapping[Outcome, int]
+
+
+def collect_statistics(state: ServerState, connections: Iterable[Connection]) -> ServerStatistics:
+    """Return the statistics of a server."""
+    connections = list(connections)
+    requests = list(requests_of(connections))
+    return ServerStatistics(
+        connections=Counter(each.phase.name.lower() for each in connections),
+        requests=tuple(sorted(requests, key=lambda each: -each.age_seconds)),
+        buffered_bytes=state.buffered_bytes,
+        connection_count=state.connection_count,
+        outcomes=dict(state.outcomes),
+    )
+
+
+def requests_of(connections: Iterable[Connection]) -> Iterator[RequestStatistics]:
+    """Yield the requests that are in flight on some connections."""
+    now = trio.current_time()
+    for connection in connections:
+        request = connection.request
+        if request is not None:
+            yield RequestStatistics(
+                method=request.method,
+                target=request.target,
+                route=request.route,
+                client=request.client,
+                phase=connection.phase.name.lower(),
+                age_seconds=connection.age(),
+                remaining_seconds=request.deadline - now,
+            )
+
+
+def report(connections: Iterable[Connection], background: trio.Nursery | None) -> str:
+    """Return a report of every request in flight and of background work, with their tasks."""
+    busy = [each for each in connections if each.request is not None]
+    lines = [f"{len(busy)} requests in flight"]
+    for connection, request in zip(busy, requests_of(busy), strict=True):
+        client = "-" if request.client is None else f"{request.client[0]}:{request.client[1]}"
+        lines.append(
+            f"{request.method:.40} {request.target:.200} by {request.route or 'no route'}"
+            f" from {client}:"
+            f" {request.phase}, {request.age_seconds:.1f} s old,"
+            f" {request.remaining_seconds:.1f} s left"
+        )
+        if connection.task is not None:
+            lines.extend(describe_tree(connection.task, "  "))
+    tasks = background.child_tasks if background is not None else ()
+    lines.append(f"{len(tasks)} tasks in the background")
+    for task in tasks:
+        lines.extend(describe_tree(task, "  "))
+    return "\n".join(lines)

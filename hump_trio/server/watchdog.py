@@ -1,0 +1,156 @@
+"""The connections of a server, swept for deadlines that have passed."""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from operator import attrgetter
+
+import trio
+
+from hump_trio.server.connection import Connection
+from hump_trio.server.phases import Phase
+
+__all__ = ["SWEEP_SECONDS", "Watchdog"]
+
+# How late a coarse deadline may be noticed: unnoticed by people, and 40,000 idle connections cost
+# less than 1 % of a core.
+SWEEP_SECONDS = 0.25
+
+silence_of: Callable[[Connection], float] = attrgetter("silent_since")
+
+
+class Watchdog:
+    """Knows every open connection, and looks at each a few times a second.
+
+    One task with plain numbers instead of a scope and a timer for each wait: a request pays
+    nothing for its deadlines, nor for its client being watched.
+
+    A sweep that comes late tells that the server itself stood still: the process was stopped, or a
+    handler has blocked it. Clients may have sent meanwhile what nobody has read, so that time
+    isn't charged to them.
+
+    Args:
+        disconnect_poll: Seconds between two looks for clients that have gone. Deadlines are
+            looked at in every sweep, however rarely that is.
+        limit: Tells how many connections there may be, which is less where files are open.
+    """
+
+    def __init__(
+        self, disconnect_poll: float = SWEEP_SECONDS, limit: Callable[[], int] = lambda: 10_000
+    ) -> None:
+        self._disconnect_poll = disconnect_poll
+        self._limit = limit
+        self.connections: set[Connection] = set()
+        # Since when connections have been silent, the longest first, as they were when room was
+        # first needed after a sweep: to look at ten thousand takes milliseconds.
+        self._silent: deque[tuple[float, Connection]] | None = None
+        self._evicted: list[Connection] = []  # since that sweep
+        self._late_seconds = 0.0  # of sweeps, as far as nobody was given them back
+        self._changed = trio.lowlevel.ParkingLot()
+
+    def add(self, connection: Connection) -> None:
+        """Take a connection in."""
+        self.connections.add(connection)
+        if self._changed:
+            self._changed.unpark_all()
+
+    def discard(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self.connections.discard(connection)
+        if self._changed:
+            self._changed.unpark_all()
+
+    async def sweep(self) -> None:
+        """Expire connections until cancelled; parked while there is none."""
+        seconds = min(SWEEP_SECONDS, self._disconnect_poll)
+        last_look = trio.current_time()
+        while True:
+            while not self.connections:
+                await self._changed.park()
+            due = trio.current_time() + seconds
+            await trio.sleep_until(due)
+            now = trio.current_time()
+            self._late_seconds += now - due
+            if self._late_seconds >= SWEEP_SECONDS:  # less is no matter, and costs less so
+                for connection in self.connections:
+                    connection.give_back(now, self._late_seconds)
+                self._late_seconds = 0.0
+            looking = now + seconds > last_look + self._disconnect_poll  # the next is too late
+            if looking:
+                last_look = now
+            self._look(now, looking=looking)
+            self._silent = None
+            self._evicted.clear()
+            self._evict(len(self.connections) - self._limit())  # files have taken their place
+            self._changed.unpark_all()
+
+    def _look(self, now: float, *, looking: bool) -> None:
+        """Look at each connection once; none is remembered while the watchdog sleeps."""
+        for connection in list(self.connections):
+            phase = connection.phase
+            if phase is Phase.HANDLER or connection.deadline <= now:
+                connection.expire(now)
+            elif phase is Phase.BODY and connection.begun:
+                connection.expire_send(now)  # the answer is under way beside the body
+            if looking and (phase is Phase.HANDLER or phase is Phase.SEND):
+                connection.look_for_peer(now)
+
+    def _evict(self, count: int) -> None:
+        """Close so many connections, those that have been silent longest, if there are so many.
+
+        Those that were just evicted, and haven't gone yet, are among them.
+        """
+        leaving = [each for each in self._evicted if each in self.connections]
+        count -= sum(each.expired is not None for each in leaving)
+        if count <= 0:
+            return
+        now = trio.current_time()
+        if self._silent is None:
+            silent = [each for each in self.connections if each.is_silent(now)]
+            silent.sort(key=silence_of)
+            self._silent = deque((each.silent_since, each) for each in silent)
+        while count > 0 and self._silent:
+            since, connection = self._silent.popleft()
+            unchanged = connection.silent_since == since and connection in self.connections
+            if unchanged and connection.is_silent(now):
+                connection.evict()
+                self._evicted.append(connection)
+                count -= 1
+
+    async def wait_room(self) -> int:
+        """Wait until there are fewer connections than the limit, and return how many fewer.
+
+        The connection that has been silent longest is closed to make room; where none is, the
+        first one to become so, which a sweep finds, or to end does. A checkpoint only if there is
+        no room.
+        """
+        while (room := self._limit() - len(self.connections)) <= 0:
+            self._evict(1 - room)
+            await self._changed.park()
+        return room
+
+    async def make_room(self, seconds: float) -> None:
+        """Close the connection that has been silent longest, and wait for the end of any.
+
+        A checkpoint.
+
+        Args:
+            seconds: How long it is waited for.
+        """
+        self._evict(1)
+        with trio.move_on_after(seconds):
+            await self._changed.park()
+
+    async def wait_none(self) -> None:
+        """Wait until there is no connection. A checkpoint only if there is one."""
+        while self.connections:
+            await self._changed.park()
+
+    def hasten_idle(self, seconds: float) -> None:
+        """Let connections that have nothing to ask, or are answered, wait no longer than this."""
+        latest = trio.current_time() + seconds
+        for connection in self.connections:
+            if connection.silent_since == math.inf and connection.phase is Phase.IDLE:
+                connection.enter_idle()
+            if connection.phase in (Phase.IDLE, Phase.OPENED, Phase.LINGER):
+                connection.deadline = min(connection.deadline, latest)

@@ -1,0 +1,1 @@
+"""Tasks: what a Trio program needs, without a word of HTTP."""

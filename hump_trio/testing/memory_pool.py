@@ -1,0 +1,146 @@
+"""httpx, by a pool of connections in memory."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import httpcore
+import httpx
+import trio
+
+from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport
+
+__all__ = ["MemoryNetworkStream", "PoolTransport"]
+
+# Takes `window_bytes` and `secure`, as `hump_trio.testing.MemoryListener.connect` does.
+Connect: TypeAlias = Callable[..., MemoryTransport]
+
+
+class MemoryNetworkStream(httpcore.AsyncNetworkStream):
+    """A memory transport as httpcore wants its streams."""
+
+    def __init__(self, transport: MemoryTransport) -> None:
+        self._transport = transport
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what is there, or nothing at the end."""
+        try:
+            return await self._transport.receive_some(max_bytes)
+        except trio.BrokenResourceError as error:
+            raise httpcore.ReadError(str(error)) from error
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of it."""
+        try:
+            await self._transport.send_all(buffer)
+        except trio.BrokenResourceError as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._transport.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Tell whether the connection has ended or has something to read, for its pool."""
+        return self._transport.readable() if info == "is_readable" else None
+
+
+class MemoryBackend(httpcore.AsyncNetworkBackend):
+    """Connects to an app, whatever address is asked for.
+
+    Args:
+        connect: Makes a connection.
+        secure: Whether the app is to take it for one over TLS.
+    """
+
+    def __init__(self, connect: Connect, *, secure: bool) -> None:
+        self._connect = connect
+        self._secure = secure
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Return a new connection."""
+        try:
+            return MemoryNetworkStream(self._connect(WINDOW_BYTES, secure=self._secure))
+        except trio.BrokenResourceError as error:
+            raise httpcore.ConnectError("the app has stopped") from error
+
+
+class PoolTransport(httpx.AsyncBaseTransport):
+    """httpx over connection pools of httpcore's that connect in memory.
+
+    There is one for each scheme. Nobody shakes hands in memory: the pool for ``https`` is asked
+    as if it were for ``http``, and the app takes its connections for secure ones.
+    """
+
+    def __init__(self, connect: Connect) -> None:
+        self._plain, self._secure = (
+            httpcore.AsyncConnectionPool(
+                max_connections=None, network_backend=MemoryBackend(connect, secure=secure)
+            )
+            for secure in (False, True)
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return the response with its body still to be read."""
+        assert isinstance(request.stream, AsyncIterable)
+        secure = request.url.scheme == "https"
+        pool = self._secure if secure else self._plain
+        target = httpcore.URL(
+            scheme=b"http" if secure else request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        with mapped_errors():
+            response = await pool.handle_async_request(
+                httpcore.Request(
+                    request.method,
+                    target,
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        return httpx.Response(
+            response.status,
+            headers=response.headers,
+            stream=ResponseStream(response),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._plain.aclose()
+        await self._secure.aclose()
+
+
+class ResponseStream(httpx.AsyncByteStream):
+    """The body of a response as it comes from the pool; closing it gives the connection back."""
+
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with mapped_errors():
+            async for part in self._response.aiter_stream():
+                yield part
+
+    async def aclose(self) -> None:
+        """Close the response."""
+        await self._response.aclose()
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """Raise httpx's error of the same name for one of httpcore's."""
+    try:
+        yield
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+        raise getattr(httpx, type(error).__name__)(str(error)) from error

@@ -1,0 +1,1 @@
+"""Transports: streams of bytes whose peer can be watched."""

@@ -1,0 +1,472 @@
+"""What a signature says, and what can't be bound, told at registration."""
+
+import functools
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum, IntFlag, StrEnum
+from types import ModuleType
+from typing import Annotated, Any, Literal, NewType, TypedDict, cast
+from uuid import UUID
+
+import attrs
+import msgspec
+import pytest
+
+from hump_trio import (
+    Body,
+    Cookie,
+    Header,
+    Hump,
+    Query,
+    Request,
+    RouteError,
+    UploadFile,
+)
+from hump_trio.content import json_text
+from hump_trio.content.json_text import StandardJson
+from hump_trio.dispatch.dispatcher import Dispatcher
+from hump_trio.dispatch.router import table_of
+from hump_trio.handlers.parameter import Parameter, Signature
+from hump_trio.handlers.signature import parse_signature
+from hump_trio.routing.table import Handler, Route
+from hump_trio.testing import client
+from tests.support.typed_handlers import ask, taking
+
+
+@dataclass
+class Item:
+    """A body."""
+
+    name: str
+
+
+class Place(msgspec.Struct):
+    """A body too."""
+
+    name: str
+
+
+class Odd(Enum):
+    """Nothing that texts are told apart by."""
+
+    HALF = 0.5
+
+
+class Kept(IntFlag):
+    """Of which any number is made, and kept."""
+
+    ONE = 1
+
+
+class Word(StrEnum):
+    """A result that is text."""
+
+    YES = "yes"
+
+
+class Key(TypedDict):
+    """A body that stays a dict."""
+
+    a: int
+
+
+class Foreign:
+    """Nothing that a text or JSON could be."""
+
+
+@dataclass
+class HoldsForeign:
+    """A body that JSON has nothing for."""
+
+    inner: list[Foreign]
+
+
+@dataclass
+class Guarded:
+    """A body with a field that its constructor doesn't take."""
+
+    name: str
+    admin: bool = field(default=False, init=False)
+
+
+@dataclass
+class HoldsGuarded:
+    """A body with such a body in it."""
+
+    inner: dict[str, list[Guarded]]
+
+
+def parse(handler: Handler, template: str = "/", *, method: str = "POST") -> Signature:
+    """Return the signature of a handler."""
+    return parse_signature(Route(template=template, methods=(method,), handler=handler))
+
+
+async def everything(
+    number: int,
+    request: Request,
+    item: Item,
+    page: Annotated[int, msgspec.Meta(ge=1), Query(alias="p")] = 1,
+    *,
+    x_token: Annotated[str, Header()],
+    session: Annotated[str | None, Cookie()] = None,
+    left: Any = None,
+) -> list[Item]:
+    """Ask for one of each."""
+    return []
+
+
+def test_a_signature_tells_all_that_a_handler_takes() -> None:
+    """For whoever binds or documents it."""
+    found = parse(everything, "/{number}")
+    assert [(each.name, each.source, each.field, each.place) for each in found.parameters] == [
+        ("number", "path", "number", "path.number"),
+        ("request", "request", "", "request"),
+        ("item", "body", "", "body"),
+        ("page", "query", "p", "query.p"),
+        ("x_token", "header", "x-token", "header.x-token"),
+        ("session", "cookie", "session", "cookie.session"),
+    ]
+    assert [each.required for each in found.parameters] == [True, True, True, False, True, False]
+    assert [each.default for each in found.parameters if not each.required] == [1, None]
+    assert found.parameters[2] == Parameter("item", "body", "", Item)
+    assert found.returns == list[Item]
+    assert parse(taking(None)).returns is Any
+
+
+WRITTEN = """
+from __future__ import annotations
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+import functools
+from hump_trio import timeout
+if TYPE_CHECKING:
+    from hump_trio import Request, Response
+
+@dataclass
+class Item:
+    name: str
+    inner: Item | None = None
+
+async def good(request: Request, item: Item, n: int = 1) -> Item: ...
+async def nested(item: list["Item"]) -> list["Item"]: ...
+async def bad(item: Itme) -> Item: ...
+async def worse(item: "not an annotation") -> Item: ...
+decorated = timeout(5)(good)
+
+class Shop:
+    async def __call__(self, item: Item) -> Item: ...
+
+def local():
+    @dataclass
+    class Inner:
+        name: str
+
+    @dataclass
+    class Outer:
+        inner: Inner
+
+    async def named(outer: Outer): ...
+    async def held(outer): ...
+    held.__annotations__["outer"] = Outer
+    return named, held
+"""
+
+
+def test_annotations_may_be_text() -> None:
+    """As after ``from __future__ import annotations``; the Request is known without an import."""
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(WRITTEN, names)
+    item = names["Item"]
+    for handler in (names["good"], names["decorated"], functools.partial(names["good"])):
+        found = parse(handler)
+        assert [each.annotation for each in found.parameters] == [Request, item, int]
+        assert found.returns is item
+    assert parse(names["nested"]).parameters[0].annotation == list.__class_getitem__(item)
+    assert parse(names["nested"]).returns == list.__class_getitem__(item)
+    assert parse(names["Shop"]()).parameters[0].annotation is item
+    assert parse(names["Shop"]().__call__).parameters[0].annotation is item
+
+
+@pytest.mark.parametrize("name", ["bad", "worse"])
+def test_a_name_that_is_not_found_is_named(name: str) -> None:
+    """With the parameter that it stands at."""
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(WRITTEN, names)
+    message = f"{name} has a parameter 'item' whose annotation .+ can't be resolved"
+    with pytest.raises(RouteError, match=message):
+        parse(names[name])
+
+
+def test_a_class_within_a_function_is_found_by_no_name() -> None:
+    """Neither by the handler's annotations nor by another class's."""
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(WRITTEN, names)
+    named, held = names["local"]()
+    told = ((named, "'Outer' can't be resolved"), (held, "name 'Inner' is not defined"))
+    for handler, what in told:
+        app = Hump()
+        app.post("/")(handler)
+        with pytest.raises(RouteError, match=f"a parameter 'outer' .*{what}"):
+            Dispatcher(app, table_of(app))
+
+
+BELOW = """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import Annotated
+from hump_trio import Hump, Query, Router
+
+app, shop = Hump(), Router()
+
+@dataclass
+class Outer:
+    inner: Inner
+
+@app.post("/named")
+async def named(item: Item) -> Item: return item
+
+@shop.post("/held")
+async def held(item: Outer) -> str: return repr(item)
+
+@app.get("/read")
+async def read(search: Annotated[Search, Query()]) -> str: return repr(search)
+
+app.include(shop)
+app.openapi(title="Shop", version="1")
+
+@dataclass
+class Inner:
+    name: str
+
+@dataclass
+class Item:
+    name: str
+
+@dataclass
+class Search:
+    inner: str
+"""
+
+
+def app_of(source: str, monkeypatch: pytest.MonkeyPatch) -> Hump:
+    """Return the app of a module that is imported."""
+    module = ModuleType("below")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(source, vars(module))
+    app: Hump = vars(module)["app"]
+    return app
+
+
+async def test_a_class_may_be_defined_below_its_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where annotations are text: they are read again when serving begins."""
+    async with client(app_of(BELOW, monkeypatch)) as http:
+        answer = await http.post("/named", json={"name": "tea"})
+        assert (answer.status_code, answer.json()) == (200, {"name": "tea"})
+        answer = await http.post("/named", json={"name": 1})
+        assert answer.json()["errors"][0]["place"] == "body.name"
+        assert (await http.post("/held", json={"inner": {"name": "tea"}})).status_code == 200
+        assert (await http.get("/read", params={"inner": "tea"})).text == "Search(inner='tea')"
+        document = (await http.get("/openapi.json")).json()
+    assert {"Item", "Outer", "Inner"} <= document["components"]["schemas"].keys()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("(item: Item)", "(item: Itme)", "named has a parameter 'item' .*'Itme' is not defined"),
+        ("class Inner", "class Iner", "held has a parameter 'item' .*'Inner' is not defined"),
+        ("class Search", "class Seach", "read has a parameter 'search' .*'Search' is not defined"),
+        ("class Item", "class Itme", "named has a parameter 'item' .*'Item' is not defined"),
+    ],
+)
+async def test_a_name_that_is_nowhere_is_told_when_serving_begins(
+    old: str, new: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the handler, its parameter and the name; nothing is served."""
+    app = app_of(BELOW.replace(old, new), monkeypatch)
+    with pytest.raises(RouteError, match=message):
+        await app.serve(listeners=[])
+
+
+class Model:
+    """What a model of pydantic's looks like."""
+
+    @classmethod
+    def model_validate_json(cls, text: bytes) -> None:
+        """Make one of a text."""
+
+
+@attrs.define
+class Attributes:
+    """A class of attrs'."""
+
+    name: str
+    admin: bool = attrs.field(default=False, init=False)
+
+
+@dataclass
+class HoldsAttributes:
+    """A body that holds one."""
+
+    inner: Attributes
+
+
+@dataclass
+class HoldsItems:
+    """A body that no form can be."""
+
+    items: list[Item]
+
+
+@dataclass
+class HasBody:
+    """A class of query values with one that is none."""
+
+    it: Annotated[int, Body()]
+
+
+async def two_bodies(a: Item, b: Place) -> None:
+    """Ask for more than there is."""
+
+
+async def two_requests(a: Request, b: Request) -> None:
+    """Ask for one thing twice."""
+
+
+async def by_position(a: int, b: int = 1, /) -> None:
+    """Ask for what has no position."""
+
+
+async def request_behind(a: str = "", b: Request | None = None, /) -> None:
+    """Ask for the request where a value would have to go before it."""
+
+
+NO_TEXT = "no text is read as"
+# Handler, template, method, what the message has in it.
+REFUSED: list[tuple[Any, str, str, str]] = [
+    (two_bodies, "/", "POST", "'b' that is a second body beside 'a': make them fields of one"),
+    (two_requests, "/", "GET", "'b' that is neither the request nor in its path"),
+    (by_position, "/", "GET", "'a' that is passed by name: drop the /"),
+    (request_behind, "/", "GET", "'a' that is passed by name: drop the /"),
+    (taking(Item), "/", "GET", "that is a body, which a GET has none of"),
+    (taking(list[Item]), "/", "HEAD", "that is a body, which a HEAD has none of"),
+    (taking(Foreign), "/", "GET", NO_TEXT),
+    (taking(bytes), "/", "GET", NO_TEXT),
+    (taking(complex), "/", "GET", NO_TEXT),
+    (taking(Odd), "/", "GET", NO_TEXT),
+    (taking(Literal[True]), "/", "GET", NO_TEXT),
+    (taking(type(None)), "/", "GET", NO_TEXT),
+    (taking(list[list[int]]), "/", "GET", NO_TEXT),
+    (taking(list[int] | int), "/", "GET", NO_TEXT),
+    (taking(int | Foreign), "/", "GET", NO_TEXT),
+    (taking(Annotated[list[int], Cookie()]), "/", "GET", NO_TEXT),
+    (taking(list[int]), "/{value}", "GET", NO_TEXT),
+    (taking(HoldsForeign), "/", "POST", "JSON has nothing for a Foreign"),
+    (taking(Item | Guarded), "/", "POST", "may not contain more than one dataclass"),
+    (taking(Guarded), "/", "POST", "clients could set Guarded.admin, for all its init=False"),
+    (taking(HoldsGuarded), "/", "POST", "clients could set Guarded.admin"),
+    (taking(Annotated[int, msgspec.Meta(min_length=1)]), "/", "GET", "min_length"),
+    (taking(UUID), "/{value:int}", "GET", "{value:int}, which is no <class 'uuid.UUID'>; write"),
+    (taking(str), "/{value:uuid}", "GET", "{value:uuid}, which is no"),
+    (taking(bool), "/{value:int}", "GET", "write {value}, or value: int"),
+    (taking(Annotated[int, Query()]), "/{value}", "GET", "is in the path: drop the Query()"),
+    (taking(Annotated[str, Header]), "/", "GET", "lacks its parentheses: write Header()"),
+    (taking(Annotated[str, Query]), "/", "GET", "lacks its parentheses: write Query()"),
+    (taking(Annotated[str, Cookie] | None), "/", "GET", "lacks its parentheses: write Cookie()"),
+    (taking(Annotated[str, Header("a b")]), "/", "GET", "alias can't be sent"),
+    (taking(Annotated[str, Cookie("a;b")]), "/", "GET", "alias can't be sent"),
+    (taking(Annotated[int, Query(cast("str", 5))]), "/", "GET", "alias is no name: 5"),
+    (taking(int, None), "/", "GET", "doesn't take its default, None"),
+    (taking(int, "1"), "/", "GET", "doesn't take its default, '1'"),
+    (taking(str, Header()), "/", "GET", "as in `value: Annotated[str, Header()] = ...`"),
+    (taking(str, Query("x")), "/", "GET", "whose default is Query(alias='x'): a marker stands in"),
+    (taking(None, Query("x")), "/", "GET", "as in `value: Annotated[str, Query()] = ...`"),
+    (taking(int | None, Cookie()), "/{value}", "GET", "Annotated[int | None, Cookie()] = ...`"),
+    (taking(Literal["a"], "b"), "/", "GET", "doesn't take its default"),
+    (taking(Item, None), "/", "POST", "doesn't take its default, None"),
+    (taking(Annotated[int, Body]), "/", "POST", "lacks its parentheses: write Body()"),
+    (taking(Annotated[int, Body()]), "/", "GET", "that is a body, which a GET has none of"),
+    (taking(Annotated[int, Body()]), "/{value}", "POST", "is in the path: drop the Body()"),
+    (taking(Annotated[bytes, Body()]), "/", "POST", "the body as it came is request.body"),
+    (taking(Annotated[Request, Body()]), "/", "POST", "that is the request: drop the Body()"),
+    (
+        taking(Annotated[list[UploadFile], Body()]),
+        "/",
+        "POST",
+        "that is a file of a form: drop the Body()",
+    ),
+    (taking(Kept), "/", "GET", "Kept would keep each number that clients send: write `class Kept("),
+    (taking(dict[str, list[Kept]]), "/", "POST", "write `class Kept(IntFlag, boundary=STRICT)`"),
+    (taking(Annotated[int, Body(form=True)]), "/", "POST", "the texts of a form can't become"),
+    (taking(Annotated[HoldsItems, Body(form=True)]), "/", "POST", "no text is read as list["),
+    (taking(Item, Body()), "/", "POST", "as in `value: Annotated[Item, Body()] = ...`"),
+    (taking(Annotated[HasBody, Query()]), "/", "GET", "'value.it' that can't be the body"),
+    (taking(Annotated[Foreign, Body()]), "/", "POST", "JSON has nothing for a Foreign"),
+    (
+        taking(Model),
+        "/",
+        "POST",
+        "a dataclass, a msgspec.Struct, a TypedDict or a dict; a pydantic",
+    ),
+    (taking(Model), "/", "POST", "`Model.model_validate_json(request.body)`, with the Request"),
+    (taking(list[Model]), "/", "POST", "Model.model_validate_json(request.body)"),
+    (taking(Annotated[Model, Body()]), "/", "POST", "Model.model_validate_json(request.body)"),
+    (taking(Attributes | None), "/", "POST", "an attrs class is `Attributes(**request.json())`"),
+    (taking(Annotated[Attributes, Body()]), "/", "POST", "JSON has nothing for a Attributes: a"),
+    (taking(HoldsAttributes), "/", "POST", "an attrs class is `Attributes(**request.json())`"),
+]
+
+
+@pytest.mark.parametrize(("handler", "template", "method", "message"), REFUSED)
+def test_what_can_not_be_bound_is_refused(
+    handler: Handler, template: str, method: str, message: str
+) -> None:
+    """At registration, by handler and parameter, with what to write instead."""
+    with pytest.raises(RouteError) as caught:
+        Hump().add_route(template, handler, methods=[method])
+    assert str(caught.value).startswith(f"{handler.__name__} has a parameter '")
+    assert message in str(caught.value)
+
+
+def test_a_stream_has_no_body_as_a_whole() -> None:
+    """It is read by the handler."""
+    with pytest.raises(RouteError, match="'value' that is the whole body"):
+        Hump().put("/", stream=True)(taking(Item))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        (int | None, None),
+        (float, 1),
+        (date, date(2030, 1, 2)),
+        (Literal["a", "b"], "a"),
+        (tuple[str, ...], ()),
+        (list[int] | None, None),
+        (NewType("UserId", int), 1),
+    ],
+)
+def test_a_default_of_the_right_kind_is_taken(annotation: Any, default: Any) -> None:
+    """None only where the annotation says so."""
+    Hump().get("/")(taking(annotation, default))
+
+
+def test_a_default_of_a_dict_with_keys_is_taken() -> None:
+    """Of a TypedDict there are no instances to look at."""
+    Hump().post("/")(taking(Key, {"a": 1}))
+
+
+async def test_plain_values_need_no_msgspec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text, numbers, truth values and choices; what else there is says what to install."""
+    monkeypatch.setattr(json_text, "json_codec", StandardJson())
+    taken: list[tuple[Any, str]] = [(str, "1"), (int, "1"), (bool, "1"), (Word, "yes")]
+    for annotation, text in taken:
+        assert (await ask(taking(annotation), f"/?value={text}")).status_code == 200
+        assert (await ask(taking(annotation), "/?value=%ff")).status_code == 400
+    assert (await ask(taking(UUID), f"/{UUID(int=1)}", template="/{value:uuid}")).status_code == 200
+    refused: list[Any] = [date, UUID, Item, dict]
+    for annotation in refused:
+        with pytest.raises(RouteError, match=r"msgspec: pip install 'hump-trio\[json\]'"):
+            Hump().post("/")(taking(annotation))

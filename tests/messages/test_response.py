@@ -1,0 +1,348 @@
+"""Answers, and what handlers' plain return values become."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import pytest
+
+from hump_trio.facts.exceptions import BindingError, HttpException, HttpParserError
+from hump_trio.messages.headers import Headers
+from hump_trio.messages.response import (
+    HtmlResponse,
+    JsonResponse,
+    Response,
+    error_response,
+    prefers_json,
+    quality_of,
+    settle,
+    to_response,
+)
+
+
+@dataclass
+class Point:
+    """A value with a JSON form."""
+
+    x: int
+
+
+class Pair(NamedTuple):
+    """A tuple with names."""
+
+    a: int
+    b: int
+
+
+async def parts() -> AsyncIterator[bytes]:
+    """Yield a streamed body."""
+    yield b"a"
+
+
+STREAM = parts()
+
+
+@pytest.mark.parametrize(
+    ("body", "settled", "content_type"),
+    [
+        (None, b"", None),
+        ("", b"", "text/plain; charset=utf-8"),
+        ("ü", b"\xc3\xbc", "text/plain; charset=utf-8"),
+        (b"a", b"a", "application/octet-stream"),
+        (b"", b"", None),
+        (bytearray(b"a"), b"a", "application/octet-stream"),
+        (memoryview(b"abc")[1:], b"bc", "application/octet-stream"),
+        (STREAM, STREAM, None),
+    ],
+)
+def test_settling(body: Any, settled: Any, content_type: str | None) -> None:
+    """A body becomes bytes or stays a stream, with a content type; doing so twice is once."""
+    response = Response(body)
+    for _ in range(2):
+        settle(response)
+        assert response.body == settled
+        assert isinstance(response.body, bytes | type(STREAM))
+        assert response.headers.get_all("content-type") == ([content_type] if content_type else [])
+
+
+def test_a_content_type_of_ones_own() -> None:
+    """What the handler says stays."""
+    fields = {"Content-Type": "a/b"}
+    responses = [
+        Response("a", 200, fields),
+        Response(b"a", 200, fields),
+        Response(parts(), 200, fields),
+        JsonResponse(1, 200, fields),
+        HtmlResponse("a", 200, fields),
+    ]
+    for response in responses:
+        settle(response)
+        assert response.headers.get_all("content-type") == ["a/b"]
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "ISO-8859-1", '"utf-16"', "us-ascii", "x-own"])
+def test_text_in_another_charset(charset: str) -> None:
+    """It goes out as UTF-8, which the type must not belie: refused where it is set, or changed.
+
+    Bytes are sent as they are.
+    """
+    headers = {"content-type": f"text/plain; charset={charset}"}
+    with pytest.raises(ValueError, match=r"or give bytes, as in text\.encode\('"):
+        Response("größer", headers=headers)
+    with pytest.raises(ValueError, match="text is sent as UTF-8"):
+        HtmlResponse("größer", headers=headers)
+    response = Response("größer")
+    response.headers["content-type"] = headers["content-type"]
+    with pytest.raises(ValueError, match="text is sent as UTF-8"):
+        settle(response)
+    data = "größer".encode("latin-1")
+    response = Response(data, headers=headers)
+    settle(response)
+    assert (response.body, response.headers["content-type"]) == (data, headers["content-type"])
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "utf8", '"utf-8"'])
+def test_text_in_utf8(charset: str) -> None:
+    """Its name may be written as one likes."""
+    response = Response("größer", headers={"content-type": f"text/plain;charset={charset}"})
+    settle(response)
+    assert response.body == "größer".encode()
+
+
+def test_headers_are_a_copy() -> None:
+    """What a response was made of can be used again."""
+    fields = Headers({"a": "1"})
+    response = Response("x", headers=fields)
+    response.headers["a"] = "2"
+    assert fields["a"] == "1"
+    assert Response().headers.items() == []
+
+
+@pytest.mark.parametrize("status", [100, 199, 600, 0, -200, True, "200", None, 200.0])
+def test_a_status_that_is_not_final(status: Any) -> None:
+    """It raises where it is set, and again before it would be sent."""
+    with pytest.raises(ValueError, match=f"from 200 to 599, not {status!r}"):
+        Response("a", status)
+    response = Response("a")
+    response.status = status
+    with pytest.raises(ValueError, match="from 200 to 599"):
+        settle(response)
+
+
+@pytest.mark.parametrize("status", [200, 299, 418, 599, HTTPStatus.IM_A_TEAPOT])
+def test_a_final_status(status: int) -> None:
+    """Any number up to 599, with or without a standard name."""
+    assert Response("a", status).status == status
+
+
+@pytest.mark.parametrize("body", [1, {"a": 1}, ["a"], object(), iter([b"a"])])
+def test_a_body_of_another_kind(body: Any) -> None:
+    """It raises where it is set and before it would be sent, and says what takes the rest."""
+    with pytest.raises(TypeError, match=f"not {type(body).__name__}; JsonResponse takes the rest"):
+        Response(body)
+    response = Response()
+    response.body = body
+    with pytest.raises(TypeError, match="JsonResponse takes the rest"):
+        settle(response)
+
+
+def test_text_without_a_utf8_form() -> None:
+    """Half a surrogate pair raises before anything is sent."""
+    with pytest.raises(ValueError, match="surrogates"):
+        settle(Response("\ud800"))
+
+
+@pytest.mark.parametrize("value", ["a\r\nb: c", "a\n", "\0", "€"])
+def test_a_header_that_breaks_the_message(value: str) -> None:
+    """It raises where it is set: in the constructor or later."""
+    with pytest.raises(ValueError, match="a value of x that can't be sent"):
+        Response("a", headers={"x": value})
+    with pytest.raises(ValueError, match="a value of x that can't be sent"):
+        Response("a").headers["x"] = value
+
+
+def test_json() -> None:
+    """Anything with a JSON form; null for nothing."""
+    assert JsonResponse({"p": Point(1)}).body == b'{"p":{"x":1}}'
+    assert JsonResponse().body == b"null"
+    assert JsonResponse([], 201, {"a": "b"}).status == 201
+    assert JsonResponse([]).headers.items() == [("content-type", "application/json")]
+    with pytest.raises(TypeError, match="object"):
+        JsonResponse(object())
+
+
+def test_html() -> None:
+    """A page as UTF-8, with every check of a response."""
+    response = HtmlResponse("<p>ü", 404)
+    settle(response)
+    assert (response.body, response.status) == (b"<p>\xc3\xbc", 404)
+    assert response.headers.items() == [("content-type", "text/html; charset=utf-8")]
+    assert HtmlResponse().body == ""
+    with pytest.raises(ValueError, match="from 200 to 599"):
+        HtmlResponse("", 100)
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "body", "content_type"),
+    [
+        ("ü", 200, "ü".encode(), "text/plain; charset=utf-8"),
+        (b"a", 200, b"a", "application/octet-stream"),
+        (bytearray(b"a"), 200, b"a", "application/octet-stream"),
+        (memoryview(b"a"), 200, b"a", "application/octet-stream"),
+        (None, 204, b"", None),
+        ({"a": 1}, 200, b'{"a":1}', "application/json"),
+        ([1], 200, b"[1]", "application/json"),
+        ((1, 2), 200, b"[1,2]", "application/json"),
+        (Pair(1, 2), 200, b"[1,2]", "application/json"),
+        (Point(1), 200, b'{"x":1}', "application/json"),
+        (STREAM, 200, STREAM, None),
+    ],
+)
+def test_return_values(value: Any, status: int, body: Any, content_type: str | None) -> None:
+    """Each plain value a handler may return has one meaning."""
+    response = to_response(value)
+    settle(response)
+    assert (response.status, response.body) == (status, body)
+    assert response.headers.get("content-type") == content_type
+
+
+def test_a_response_is_returned_as_it_is() -> None:
+    """Nothing is copied or wrapped, whatever its class."""
+    for response in (Response("a"), JsonResponse(1)):
+        assert to_response(response) is response
+
+
+@pytest.mark.parametrize("value", [1, True, 1.5, {1}, object, Point, iter("a")])
+def test_what_no_answer_can_be_made_of(value: Any) -> None:
+    """The error names the type, and cuts a long value off."""
+    with pytest.raises(TypeError, match=f"no answer can be made of type {type(value).__name__}, "):
+        to_response(value)
+    with pytest.raises(TypeError) as caught:
+        to_response({str(number) for number in range(1000)})
+    assert len(str(caught.value)) < 240
+
+
+@pytest.mark.parametrize("kind", [HttpException, HttpParserError])
+def test_an_error_as_text(kind: type[HttpException | HttpParserError]) -> None:
+    """Its detail is the body."""
+    response = error_response(kind(418, "short and stout"))
+    assert (response.status, response.body) == (418, "short and stout")
+    assert response.headers.items() == []
+
+
+def test_a_binding_error_is_always_json() -> None:
+    """Its places have no form as text, whatever the client prefers; without any it is as others."""
+    response = error_response(BindingError([("query.a", "missing")]), "text/plain")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.body == (
+        b'{"title":"Unprocessable Content","status":422,"detail":"query.a: missing",'
+        b'"errors":[{"place":"query.a","reason":"missing"}]}'
+    )
+    assert error_response(BindingError([])).body == "Unprocessable Content"
+
+
+def test_an_error_as_json() -> None:
+    """RFC 9457, for clients that prefer it; the error's own headers go along."""
+    error = HttpException(409, "taken", headers={"x": "y", "content-type": "text/plain"})
+    response = error_response(error, "application/json")
+    assert response.status == 409
+    assert response.body == b'{"title":"Conflict","status":409,"detail":"taken"}'
+    assert response.headers.items() == [("x", "y"), ("content-type", "application/problem+json")]
+
+
+@pytest.mark.parametrize(
+    ("accept", "preferred"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("application/*", False),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", False),
+        ("application/json", True),
+        ("APPLICATION/JSON", True),
+        ("application/problem+json", True),
+        ("application/json, */*", True),
+        ("text/plain, application/json", False),
+        ("application/json, text/plain", True),
+        ("text/plain;q=0.5, application/json", True),
+        ("application/json;q=0.4, text/*;q=0.5", False),
+        ("application/json;q=0", False),
+        ("application/json; charset=utf-8; Q=0.5", True),
+        ("application/json;q=x", False),
+        ("application/json;q=nan", False),
+        ("application/json;q=-1", False),
+        ("text/html;q=7, application/json", False),
+        ("application/jsonp", False),
+        (",;,q=,", False),
+    ],
+)
+def test_preferring_json(accept: str, preferred: bool) -> None:
+    """JSON must be named, and not after a text type; browsers and curl read text."""
+    assert prefers_json(accept) is preferred
+
+
+@pytest.mark.parametrize(
+    ("parameters", "quality"),
+    [("", 1), ("q=0.5", 0.5), (" a=b ; q=0", 0), ("q=2", 1), ("q=-1", 0), ("q=nan", 0), ("q", 0)],
+)
+def test_quality(parameters: str, quality: float) -> None:
+    """From 0 to 1; 1 where it is left out and 0 where it is malformed."""
+    assert quality_of(parameters) == quality
+
+
+async def test_an_answer_that_was_not_awaited_or_raised_is_explained() -> None:
+    """Two slips that everybody makes are told what to write."""
+
+    async def other() -> str:
+        return ""
+
+    forgotten = other()
+    with pytest.raises(TypeError, match=r"of type coroutine, .*is an await missing\?"):
+        to_response(forgotten)
+    forgotten.close()
+    with pytest.raises(TypeError, match=r"of type HttpException, .*: raise it"):
+        to_response(HttpException(404))
+
+
+def test_media_ranges_without_end_are_not_read() -> None:
+    """Thirty-two count; a field made to be long costs no more than they do."""
+    assert prefers_json("a/b," * 31 + "application/json")
+    assert not prefers_json("a/b," * 32 + "application/json")
+
+
+@pytest.mark.parametrize("value", ["a\r\nb: c", "\x00"])
+def test_headers_that_are_replaced_are_checked_too(value: str) -> None:
+    """A plain mapping is taken for what it says, never for bytes on the wire."""
+    response = Response("a")
+    replaced: Any = {"X-A": "b"}
+    response.headers = replaced
+    settle(response)
+    assert response.headers.items()[0] == ("x-a", "b")
+    replaced = {"x-a": value}
+    response.headers = replaced
+    with pytest.raises(ValueError, match="can't be sent"):
+        settle(response)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (({"a": 1}, 404), r"a dict and 404 .* return JsonResponse\(\.\.\., 404\)"),
+        (([], HTTPStatus.CREATED), r"a list and 201 .* return JsonResponse\(\.\.\., 201\)"),
+        (("gone", 410), r"a str and 410 .* return Response\(\.\.\., 410\)"),
+        ((None, 204), r"return Response\(\.\.\., 204\)"),
+    ],
+)
+def test_a_body_and_its_status_are_no_answer(value: Any, said: str) -> None:
+    """It would be a 200 with a list, so it is refused with what to write."""
+    with pytest.raises(TypeError, match=said):
+        to_response(value)
+
+
+@pytest.mark.parametrize(
+    "value", [(200, 404), (1.5, 200), ("a", 42), ("a", True), ({}, 404, {}), ({}, "404"), ({}, [])]
+)
+def test_other_tuples_are_json(value: Any) -> None:
+    """Two numbers may be anything, and so may what is no status."""
+    assert to_response(value).body == json.dumps(value, separators=(",", ":")).encode()

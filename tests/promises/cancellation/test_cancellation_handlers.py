@@ -1,0 +1,229 @@
+"""Handlers that clean up under a shield, cut at every call and every wait, in every way there is.
+
+As in `test_cancellation`, with the ways that a server has of cancelling a handler: a deadline, its
+client's leaving, a shutdown. Whatever is cut where: a clean-up that was begun comes to its end, a
+turn of a limit is given back, and each request is counted once.
+"""
+
+import math
+from collections.abc import AsyncIterator
+from copy import copy
+from itertools import count
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from hump_trio import (
+    Hump,
+    Limits,
+    Request,
+    Response,
+    Send,
+    StreamResponse,
+    Timeouts,
+    limit,
+    timeout,
+)
+from hump_trio.dispatch.dispatcher import Dispatcher
+from hump_trio.messages.headers import Headers
+from hump_trio.routing.layer import CallNext, Layer
+from hump_trio.routing.table import Route, RouteTable
+from hump_trio.server.connection import Connection
+from hump_trio.server.phases import Phase
+from hump_trio.server.state import ServerState
+from hump_trio.transports.memory import MemoryTransport
+from tests.promises.cancellation.test_cancellation import (
+    SCENARIOS,
+    Scenario,
+    check_following,
+    each_arrival,
+    new_state,
+)
+from tests.support.struck import (
+    Countdown,
+    Moment,
+    Strike,
+    break_off,
+    cancel,
+    check,
+    expire,
+    serve_struck,
+)
+from tests.support.wire import chunked, request
+
+TIDY_SCENARIOS: dict[str, Scenario] = {
+    "tidy": ([request("GET", "/tidy")], ("GET",)),
+    "apart": ([request("GET", "/tidy")] * 2, ("GET", "GET")),
+    "twice": ([request("GET", "/tidy") * 2], ("GET", "GET")),
+    "limited": ([request("GET", "/limited")], ("GET",)),
+    "stream": ([request("GET", "/stream")], ("GET",)),
+    "bounded-stream": ([request("GET", "/bounded-stream")], ("GET",)),
+    "produced": ([request("GET", "/produced")], ("GET",)),
+    "upload": ([chunked(b"abc", b"d" * 300, path="/upload")], ("POST",)),
+}
+
+
+class Tidy:
+    """Handlers that clean up, and a count of what they have begun and finished.
+
+    Args:
+        deadline_header: Of the timeouts.
+        layers: How many middleware there are, each of which awaits something on the way out.
+    """
+
+    def __init__(self, deadline_header: str | None, layers: int = 0) -> None:
+        self.begun = 0
+        self.finished = 0
+        table = RouteTable()
+        get = ("GET",)
+        for route in (
+            Route(template="/", methods=get, handler=self.work),
+            Route(template="/tidy", methods=get, handler=self.work),
+            Route(template="/limited", methods=get, handler=timeout(20)(limit(1)(self.work))),
+            Route(template="/stream", methods=get, handler=self.stream, timeout=20),
+            Route(template="/bounded-stream", methods=get, handler=timeout(20)(self.stream)),
+            Route(template="/produced", methods=get, handler=self.produced),
+            Route(template="/upload", methods=("POST",), handler=self.upload, stream=True),
+        ):
+            table.add(route)
+        dispatcher = Dispatcher(Hump(), table, Layer([self.see] * layers))
+        timeouts = Timeouts(deadline_header=deadline_header)
+        self.state = ServerState(dispatcher, Limits(), timeouts, "test")
+
+    async def clean_up(self) -> None:
+        """Take a second, whatever happens."""
+        self.begun += 1
+        with trio.move_on_after(2, shield=True):
+            await trio.sleep(1)
+            self.finished += 1
+
+    async def see(self, request: Request, call_next: CallNext) -> Response:
+        """Wait a little for nothing, also for the sake of a deadline's answer, and mark it."""
+        response = copy(await call_next(request))
+        await trio.lowlevel.checkpoint()
+        response.headers = Headers(response.headers)
+        response.headers.add("x-seen", "yes")
+        return response
+
+    async def work(self) -> str:
+        """Wait a few times, some of them in a task of its own, then clean up."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep, 1)
+                await trio.lowlevel.checkpoint()
+        finally:
+            await self.clean_up()
+        return "done"
+
+    async def stream(self) -> AsyncIterator[str]:
+        """Answer in parts, then clean up."""
+        try:
+            for _ in range(3):
+                yield "part"
+                await trio.sleep(0.1)
+        finally:
+            await self.clean_up()
+
+    async def produced(self) -> StreamResponse:
+        """Answer by two tasks."""
+
+        async def produce(send: Send) -> None:
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(send, "part")
+                    nursery.start_soon(send, "part")
+            finally:
+                await self.clean_up()
+
+        return StreamResponse(produce)
+
+    async def upload(self, request: Request) -> str:
+        """Read in parts, then clean up."""
+        try:
+            return str(sum([len(part) async for part in request.stream]))
+        finally:
+            await self.clean_up()
+
+
+def pass_deadline(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
+    """Let an exact deadline pass, where there may be one."""
+    if connection.request is not None and connection.phase in (Phase.HANDLER, Phase.SEND):
+        connection.enforce(-math.inf)
+
+
+def leave(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
+    """Let the client go, and be looked for at once."""
+    client.reset()
+    if connection.phase in (Phase.HANDLER, Phase.SEND):
+        connection.look_for_peer(trio.current_time())
+
+
+def shut_down(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
+    """End the time that a shutdown gives."""
+    connection.state.closing = True
+    connection.state.enter_cleanup()
+    connection.cancel("shutdown")
+    scope.cancel()
+
+
+STRIKES = [cancel, expire, break_off, pass_deadline, leave, shut_down]
+
+
+@each_arrival
+@pytest.mark.parametrize("layers", [0, 2])
+@pytest.mark.parametrize("moment", ["before", "after", "step"])
+@pytest.mark.parametrize("strike", STRIKES)
+@pytest.mark.parametrize("name", TIDY_SCENARIOS)
+async def test_a_clean_up_comes_to_its_end(
+    name: str,
+    strike: Strike,
+    moment: Moment,
+    layers: int,
+    receive_bytes: int | None,
+    autojump_clock: MockClock,
+) -> None:
+    """See this module; each scenario is cut at its n-th call or wait, for every n.
+
+    Where callers have no say about deadlines, and where they have; with middleware and without.
+    """
+    parts, methods = TIDY_SCENARIOS[name]
+    for nth in count(1):
+        tidy = Tidy(None if receive_bytes is None else "x-ms", layers)
+        countdown = Countdown(nth)
+        tapped = await serve_struck(tidy.state, parts, moment, countdown, strike, receive_bytes)
+        check(tapped, methods)
+        assert tidy.begun == tidy.finished <= len(methods)
+        counted = sum(tidy.state.outcomes.values())
+        assert tidy.begun <= counted <= len(methods)
+        again = request("GET", "/limited", "Connection: close")
+        assert [answer.text for answer in await check_following(tidy.state, again)] == ["done"]
+        assert sum(tidy.state.outcomes.values()) == counted + 1
+        if countdown.left > 0:
+            assert nth > 1
+            break
+
+
+@each_arrival
+@pytest.mark.parametrize("moment", ["before", "after", "step"])
+@pytest.mark.parametrize("strike", [pass_deadline, leave, shut_down])
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_any_exchange_ends_well(
+    name: str,
+    strike: Strike,
+    moment: Moment,
+    receive_bytes: int | None,
+    autojump_clock: MockClock,
+) -> None:
+    """The exchanges of the core, cut in the ways that the server has of its own."""
+    parts, methods = SCENARIOS[name]
+    for nth in count(1):
+        state = new_state()
+        countdown = Countdown(nth)
+        tapped = await serve_struck(state, parts, moment, countdown, strike, receive_bytes)
+        check(tapped, methods)
+        assert sum(state.outcomes.values()) <= len(methods) + 1
+        assert [answer.status for answer in await check_following(state)] == [200]
+        if countdown.left > 0:
+            assert nth > 1
+            break

@@ -1,0 +1,322 @@
+"""Which route answers a path and a method."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hump_trio.facts.exceptions import RouteError
+from hump_trio.routing.table import Match, Route, RouteTable
+from hump_trio.routing.template import CONVERTERS
+
+SOME_UUID = "12345678-1234-5678-1234-567812345678"
+
+
+async def a_handler() -> None:
+    """Stand for any handler."""
+
+
+def route(template: str, *methods: str, **options: Any) -> Route:
+    """Return a route, for GET if no method is given."""
+    return Route(template=template, methods=methods or ("GET",), handler=a_handler, **options)
+
+
+def table_of(*templates: str) -> RouteTable:
+    """Return a table with a GET route for each template."""
+    table = RouteTable()
+    for template in templates:
+        table.add(route(template))
+    return table
+
+
+def find(table: RouteTable, path: str, method: str = "GET") -> tuple[str | None, dict[str, Any]]:
+    """Return the template that answers a path, and its parameters."""
+    match = table.match(path.split("/"), method)
+    return (None if match.route is None else match.route.template), match.path_params
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "values"),
+    [
+        ("/", "/", {}),
+        ("/a/b", "/a/b", {}),
+        ("/a/", "/a/", {}),
+        ("//", "//", {}),
+        ("/ü", "/ü", {}),
+        ("/{a}", "/x", {"a": "x"}),
+        ("/{a:str}", "/x y", {"a": "x y"}),
+        ("/{a}/{b}", "/x/y", {"a": "x", "b": "y"}),
+        ("/{a:int}", "/0012", {"a": 12}),
+        ("/{a:int}", "/-7", {"a": -7}),
+        ("/{a:float}", "/1.50", {"a": 1.5}),
+        ("/{a:float}", "/-7", {"a": -7.0}),
+        ("/{a:uuid}", f"/{SOME_UUID}", {"a": UUID(SOME_UUID)}),
+        ("/{a:uuid}", f"/{SOME_UUID.upper()}", {"a": UUID(SOME_UUID)}),
+        ("/a/{rest:path}", "/a/b/c//d/", {"rest": "b/c//d/"}),
+        ("/a/{rest:path}", "/a/", {"rest": ""}),
+        ("/{_x1}", "/x", {"_x1": "x"}),
+        ("/a.b-c~d!$&'()*+,;=:@", "/a.b-c~d!$&'()*+,;=:@", {}),
+    ],
+)
+def test_matches(template: str, path: str, values: dict[str, Any]) -> None:
+    """A path finds its route, with its parameters converted."""
+    assert find(table_of(template), path) == (template, values)
+
+
+@pytest.mark.parametrize(
+    ("template", "path"),
+    [
+        ("/", "//"),
+        ("/a", "/"),
+        ("/a", "/a/"),
+        ("/a/", "/a"),
+        ("/a", "/A"),
+        ("/a", "/a/b"),
+        ("/a/b", "/a"),
+        ("/a", "/./a"),
+        ("/a", "/b/../a"),
+        ("/a.b", "/aXb"),
+        ("/{a}", "/"),
+        ("/{a}/b", "//b"),
+        ("/a/{rest:path}", "/a"),
+        *(
+            ("/{a:int}", f"/{text}")
+            for text in ("1.0", "+1", "1_0", "\u0661", " 1", "1\n", "0x1", "--1")
+        ),
+        ("/{a:int}", "/" + "1" * 310),
+        *(
+            ("/{a:float}", f"/{text}")
+            for text in ("nan", "inf", "1e", "1e999", "e5", ".5", "5.", "1_0.0", "1.0\n")
+        ),
+        ("/{a:float}", "/" + "9" * 309),
+        *(("/{a:uuid}", f"/{text}") for text in (SOME_UUID[:-1], f"{{{SOME_UUID}}}", "1" * 32)),
+    ],
+)
+def test_matches_nothing_else(template: str, path: str) -> None:
+    """Slashes, case and dots count, and a parameter takes only what it is."""
+    assert find(table_of(template), path) == (None, {})
+
+
+ORDER = ["/a/7", "/a/{i:int}", "/a/{f:float}", "/a/{u:uuid}", "/a/{s}", "/a/{p:path}"]
+
+
+@pytest.mark.parametrize("templates", [ORDER, ORDER[::-1]], ids=["in order", "reversed"])
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("/a/7", "/a/7"),
+        ("/a/8", "/a/{i:int}"),
+        ("/a/8.5", "/a/{f:float}"),
+        (f"/a/{SOME_UUID}", "/a/{u:uuid}"),
+        ("/a/x", "/a/{s}"),
+        ("/a/x/y", "/a/{p:path}"),
+        ("/a/", "/a/{p:path}"),
+    ],
+)
+def test_the_most_special_route_counts(templates: list[str], path: str, template: str) -> None:
+    """Static, then typed, then plain, then the rest of the path: whatever was added first."""
+    assert find(table_of(*templates), path)[0] == template
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "values"),
+    [
+        ("/a/b/c", "/a/b/c", {}),
+        ("/a/b/d", "/a/{x}/d", {"x": "b"}),
+        ("/a/7/e", "/{x}/{y:int}/e", {"x": "a", "y": 7}),
+        ("/a/b/f", "/{rest:path}", {"rest": "a/b/f"}),
+        ("/a/7/c", "/{rest:path}", {"rest": "a/7/c"}),
+    ],
+)
+def test_steps_back_from_a_branch_that_leads_nowhere(
+    path: str, template: str, values: dict[str, Any]
+) -> None:
+    """A static segment that fits doesn't hide a parameter that leads further."""
+    table = table_of("/a/b/c", "/a/{x}/d", "/{x}/{y:int}/e", "/{rest:path}")
+    assert find(table, path) == (template, values)
+
+
+def test_the_method_leads_back_too() -> None:
+    """A static route that doesn't take the method leaves the path to a parameter."""
+    table = table_of("/users/me")
+    table.add(route("/users/{name}", "DELETE"))
+    assert find(table, "/users/me", "DELETE") == ("/users/{name}", {"name": "me"})
+
+
+def test_head_is_answered_by_get() -> None:
+    """Unless the path has a HEAD route of its own."""
+    table = table_of("/a", "/b")
+    table.add(route("/b", "HEAD", timeout=7))
+    assert table.match(["", "a"], "HEAD").route is table.match(["", "a"], "GET").route
+    own = table.match(["", "b"], "HEAD").route
+    assert own is not None
+    assert own.timeout == 7
+
+
+def test_allowed_methods_are_told_for_a_known_path() -> None:
+    """Sorted, those of every route of the path, with the automatic ones; none for a 404."""
+    table = RouteTable()
+    table.add(route("/a", "POST", "PUT"))
+    table.add(route("/{x}", "GET"))
+    assert table.match(["", "a"], "PATCH").allowed == ("GET", "HEAD", "OPTIONS", "POST", "PUT")
+    assert table.match(["", "b"], "PATCH").allowed == ("GET", "HEAD", "OPTIONS")
+    assert table.match(["", "a", ""], "PATCH").allowed == ()
+    only = RouteTable()
+    only.add(route("/a", "POST"))
+    assert only.match(["", "a"], "GET").allowed == ("OPTIONS", "POST")
+
+
+def test_a_static_path_is_found_at_once() -> None:
+    """One look-up, only for the method itself and only without parameters."""
+    table = table_of("/a", "/{b}")
+    found = table.match_path("/a", "GET")
+    assert found is not None
+    assert found.template == "/a"
+    assert table.match_path("/a", "HEAD") is None
+    assert table.match_path("/{b}", "GET") is None
+    assert table.match_path("/x", "GET") is None
+
+
+@given(st.lists(st.sampled_from(["a", "b", "7", "", "1.5"]), min_size=1, max_size=4))
+def test_the_quick_look_agrees_with_the_walk(segments: list[str]) -> None:
+    """Both ways to find a static path find the same route."""
+    table = table_of("/a", "/a/b", "/a/", "/{x}", "/{x:int}/b", "/b/{rest:path}")
+    quick = table.match_path("/" + "/".join(segments), "GET")
+    if quick is not None:
+        assert table.match(["", *segments], "GET").route is quick
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("/a", "/a"),
+        ("/{a}", "/{b}"),
+        ("/{a}", "/{b:str}"),
+        ("/{a:int}/x", "/{b:int}/x"),
+        ("/{a:path}", "/{b:path}"),
+    ],
+)
+def test_two_routes_for_the_same_paths(first: str, second: str) -> None:
+    """Refused at registration, other names or not; the message names both."""
+    table = table_of(first)
+    message = f"GET {second} is taken by a_handler ({first})"
+    with pytest.raises(RouteError, match=re.escape(message)):
+        table.add(route(second, "POST", "GET"))
+    assert find(table, "/a", "POST")[0] is None
+    table.add(route(second, "POST"))
+    assert len(table.routes) == 2
+
+
+@pytest.mark.parametrize("handler", [partial(a_handler), RouteTable(), partial(RouteTable)])
+def test_whatever_took_the_route_has_a_name(handler: Callable[..., Any]) -> None:
+    """Callables without a name of their own are named after what they are."""
+    table = RouteTable()
+    table.add(Route(template="/", methods=("GET",), handler=handler))
+    with pytest.raises(RouteError, match=r"GET / is taken by (a_handler|RouteTable)"):
+        table.add(route("/"))
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("", "a path starts with a slash"),
+        ("a", "a path starts with a slash"),
+        ("*", "a path starts with a slash"),
+        ("/a b", "written decoded"),
+        ("/%41", "written decoded"),
+        ("/a?b", "without a query"),
+        ("/a#b", "without a query"),
+        ("/a\r\n", "written decoded"),
+        ("/a{b}", "a parameter is a whole segment"),
+        ("/{a}{b}", "a parameter is a whole segment"),
+        ("/{}", "a parameter is a whole segment"),
+        ("/{1a}", "a parameter is a whole segment"),
+        ("/{a", "a parameter is a whole segment"),
+        ("/a}", "a parameter is a whole segment"),
+        ("/<a>", "a parameter is a whole segment, {name:type}: '/<a>'"),
+        ("/<int:a>", "a parameter is a whole segment"),
+        ("/{a:number}", "no parameter type 'number'.*there are int, float, uuid, str, path"),
+        ("/{a:path}/b", "a path parameter comes last"),
+        ("/{a}/{a}", "the parameter 'a' comes twice"),
+    ],
+)
+def test_templates_that_can_not_be_paths(template: str, message: str) -> None:
+    """Refused when the route is made, in words that say how it is written."""
+    with pytest.raises(RouteError, match=message):
+        route(template)
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        ((), "a route for / needs a method"),
+        (("GET", "a b"), "'a b' is no method"),
+        (("",), "'' is no method"),
+        (("GET\n",), "is no method"),
+        (("CONNECT",), "'CONNECT' is no method for a route"),
+        (("get",), "methods are case-sensitive: 'GET', not 'get'"),
+    ],
+)
+def test_methods_that_are_none(methods: tuple[str, ...], message: str) -> None:
+    """Not a token, CONNECT, or a verb in lower case, which no client sends."""
+    with pytest.raises(RouteError, match=message):
+        Route(template="/", methods=methods, handler=a_handler)
+
+
+def test_methods_of_other_protocols() -> None:
+    """Any other token is a method."""
+    table = RouteTable()
+    table.add(route("/", "PROPFIND", "x-y"))
+    assert find(table, "/", "PROPFIND")[0] == "/"
+    assert table.methods == {"PROPFIND", "x-y"}
+
+
+@pytest.mark.parametrize("option", ["timeout", "body_limit"])
+def test_options(option: str) -> None:
+    """``...`` by default; None or a positive number; the rest is refused by name."""
+    assert getattr(route("/"), option) is ...
+    for value in (..., None, 1):
+        assert getattr(route("/", **{option: value}), option) is value
+    for bad in (0, -1, True, "1", float("nan")):
+        with pytest.raises(RouteError, match=f"{option} must be a positive number or None"):
+            route("/", **{option: bad})
+
+
+def test_a_part_of_a_second_but_no_part_of_a_byte() -> None:
+    """A timeout may be a fraction; a body limit is a whole number."""
+    assert route("/", timeout=0.5).timeout == 0.5
+    with pytest.raises(RouteError, match="body_limit"):
+        route("/", body_limit=0.5)
+
+
+def test_parameters_are_known_of_a_route() -> None:
+    """Their names, in order."""
+    assert route("/a/{b}/{c:int}/{d:path}").parameters == ("b", "c", "d")
+    assert route("/a").parameters == ()
+
+
+def test_matching_is_bounded_by_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment is converted at most once at each node: no path makes the walk explode."""
+    names = [*CONVERTERS]
+    table = RouteTable()
+    for depth in range(1, 5):
+        for index in range(4**depth):
+            kinds = [names[index // 4**place % 4] for place in range(depth)]
+            segments = [f"{{p{place}:{kind}}}" for place, kind in enumerate(kinds)]
+            table.add(route("/" + "/".join(segments)))
+    calls: list[str] = []
+
+    def counted(convert: Callable[[str], Any], segment: str) -> Any:
+        calls.append(segment)
+        return convert(segment)
+
+    for name, convert in CONVERTERS.items():
+        monkeypatch.setitem(CONVERTERS, name, partial(counted, convert))
+    match: Match = table.match(["", "1", "1", "1", "1", "1", "1", "1", "1"], "GET")
+    assert match.route is None
+    assert len(calls) <= len(table.routes)

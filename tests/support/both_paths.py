@@ -1,0 +1,149 @@
+"""The same app served twice to the same clients: with the fast path, and without it.
+
+The plain path is the rule. Nothing that can be seen from outside may tell the two apart: bytes,
+logs, statistics, and what handlers note.
+"""
+
+import logging
+import math
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import zip_longest
+from typing import Any, TypeAlias
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from hump_trio import Hump
+from hump_trio.http1.head import build_request
+from hump_trio.http1.section import parse_fields
+from hump_trio.server.state import ServerState
+from hump_trio.testing import MemoryListener, running
+from hump_trio.transports.memory import MemoryTransport
+
+Build: TypeAlias = Callable[["Stage"], Hump]
+Scene: TypeAlias = Callable[["Stage"], Awaitable[None]]
+
+# No multiple of what the watchdog sleeps: what comes at one moment comes in an order of chance.
+PAUSE_SECONDS = 0.97
+DATE = re.compile(rb"\ndate: [^\r]*GMT\r\n")
+# What was no request is said to have lasted since the answer before it, or by the fast path since
+# the sweep that has seen its end.
+AGE = re.compile(r'("-" \d+ \d+) \d+\.\d+ ')
+# In what pieces bytes come, and who has which port, is up to a system.
+both_alike = pytest.mark.memory_only("two runs are alike in memory alone")
+# What clients of these tests send; names are learnt by the strict parser alone.
+NAMES = ["Host", "Connection", "Content-Length", "Content-Type", "Accept", "Cookie", "X-Id"]
+
+
+class Stage(logging.Handler):
+    """One run of an app, and all that could be seen of it.
+
+    Args:
+        build: Makes the app.
+
+    Attributes:
+        app: Itself.
+        seen: What was seen, in order.
+        fast_count: How many requests were begun by the fast path.
+        clients: Their ends of all connections.
+        listener: Where they connect.
+    """
+
+    listener: MemoryListener
+
+    def __init__(self, build: Build) -> None:
+        super().__init__()
+        self.seen: list[object] = []
+        self.fast_count: int = 0
+        self.clients: list[MemoryTransport] = []
+        self.app: Hump = build(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note a line of the package's logs, and the error that it tells of."""
+        error = record.exc_info[1] if record.exc_info else None
+        self.note(record.levelname, AGE.sub(r"\1 ", record.getMessage()), repr(error))
+
+    def note(self, *values: object) -> None:
+        """Note what was seen."""
+        self.seen.append(values)
+
+    def connect(self, window_bytes: float = math.inf) -> MemoryTransport:
+        """Return a client's end of a new connection."""
+        client = self.listener.connect(window_bytes)
+        self.clients.append(client)
+        return client
+
+    async def send(self, client: MemoryTransport, *parts: bytes) -> None:
+        """Send each part on its own, and note what has come about a second later."""
+        for part in parts:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                client.send_nowait(part)
+            await trio.sleep(PAUSE_SECONDS)
+            self.look(client)
+
+    def look(self, client: MemoryTransport) -> None:
+        """Note what has come, whether the connection has ended and how, and the statistics."""
+        data, state = b"", "open"
+        try:
+            while part := client.receive_nowait():
+                data += part
+            if part is not None:
+                state = "ended"
+        except trio.BrokenResourceError:
+            state = "reset"
+        except trio.ClosedResourceError:
+            state = "left"
+        self.note(DATE.sub(b"\ndate: now\r\n", data), state)
+        with suppress(RuntimeError):  # the server has ended
+            self.note(self.app.statistics())
+
+    async def run(self, scene: Scene) -> None:
+        """Serve the app, and let clients do something with it."""
+        async with running(self.app) as self.listener:
+            await scene(self)
+
+
+@contextmanager
+def logging_to(stage: Stage, *, access: bool) -> Iterator[None]:
+    """Let a stage see the package's logs, and each request's line if it is wanted."""
+    root, lines = logging.getLogger("hump_trio"), logging.getLogger("hump_trio.access")
+    levels = root.level, lines.level
+    root.setLevel(logging.DEBUG)
+    lines.setLevel(logging.INFO if access else logging.WARNING)
+    root.addHandler(stage)
+    try:
+        yield
+    finally:
+        root.removeHandler(stage)
+        root.setLevel(levels[0])
+        lines.setLevel(levels[1])
+
+
+def play(build: Build, scene: Scene, *, fast: bool, access: bool) -> Stage:
+    """Run a scene, with the fast path or without it."""
+    stage = Stage(build)
+
+    def count(*args: Any) -> Any:
+        stage.fast_count += 1
+        return build_request(*args)
+
+    with pytest.MonkeyPatch.context() as patch, logging_to(stage, access=access):
+        patch.setattr("hump_trio.server.fast_path.build_request", count)
+        if not fast:
+            patch.setattr(ServerState, "choose_whole", lambda *_: None)
+        trio.run(stage.run, scene, clock=MockClock(autojump_threshold=0))
+    return stage
+
+
+def play_both(build: Build, scene: Scene, *, access: bool = True) -> Stage:
+    """Run a scene on both paths, compare all that was seen, and return the fast one's stage."""
+    parse_fields([f"{name}: x" for name in NAMES], len(NAMES), 431)
+    plain = play(build, scene, fast=False, access=access)
+    assert plain.fast_count == 0
+    stage = play(build, scene, fast=True, access=access)
+    for ours, theirs in zip_longest(stage.seen, plain.seen):  # the first difference tells more
+        assert ours == theirs, f"with the fast path\n{ours}\nwithout\n{theirs}"
+    return stage

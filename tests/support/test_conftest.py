@@ -1,0 +1,87 @@
+"""Tests that need a program from outside are left out openly, never silently."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.loopback import PATIENCE_SECONDS
+
+SAMPLE = """
+import pytest
+
+@pytest.mark.program("a-program-nobody-has")
+def test_of_a_program():
+    raise AssertionError("run without its program")
+
+@pytest.mark.program("another-one")
+@pytest.mark.parametrize("number", [1, 2])
+def test_of_another(number):
+    raise AssertionError("run without its program")
+
+def test_of_none():
+    pass
+
+@pytest.mark.memory_only("a reason")
+def test_in_memory():
+    pass
+"""
+LEFT_OUT = (
+    "left out for want of a program: 1 of a-program-nobody-has, 2 of another-one; "
+    "to run them: apt-get install a-program-nobody-has another-one"
+)
+
+
+MARKERS = "program(name): needs a program\n    memory_only(reason): needs memory"
+
+
+def run_sample(folder: Path, ci: dict[str, str], *options: str, sample: str = SAMPLE) -> list[str]:
+    """Return what pytest prints about a sample."""
+    (folder / "conftest.py").write_text((Path(__file__).parents[1] / "conftest.py").read_text())
+    (folder / "pytest.ini").write_text(f"[pytest]\nmarkers =\n    {MARKERS}\n")
+    (folder / "test_sample.py").write_text(sample)
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | ci
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, folder],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    return run.stdout.splitlines()
+
+
+def test_missing_programs_are_named_in_one_line(tmp_path: Path) -> None:
+    """A plain run leaves such tests out, passes, and says what and how to get it."""
+    lines = run_sample(tmp_path, {})
+    assert [line for line in lines if "left out" in line] == [LEFT_OUT]
+    assert "2 passed, 3 deselected" in lines[-1]
+
+
+def test_programs_of_administrators_are_found(tmp_path: Path) -> None:
+    """A user's PATH doesn't lead to them; what is found is what a test can start by its name."""
+    sample = 'import os\n\ndef test_path():\n    assert "/usr/sbin" in os.get_exec_path()\n'
+    lines = run_sample(tmp_path, {"PATH": "/usr/bin:/bin"}, sample=sample)
+    assert "1 passed" in lines[-1]
+
+
+def test_in_ci_a_missing_program_is_a_failure(tmp_path: Path) -> None:
+    """With `CI` set every test is run, whatever is installed."""
+    lines = run_sample(tmp_path, {"CI": "true"})
+    assert not [line for line in lines if "left out" in line]
+    assert "3 failed, 2 passed" in lines[-1]
+
+
+@pytest.mark.parametrize(("transport", "left_out"), [("memory", 0), ("socket", 1), ("plain", 1)])
+def test_what_needs_memory_is_left_out_elsewhere(
+    transport: str, left_out: int, tmp_path: Path
+) -> None:
+    """In CI too: no other transport can do it."""
+    lines = run_sample(tmp_path, {"CI": "true"}, "--transport", transport)
+    selected = f"3 failed, {2 - left_out} passed" + ", 1 deselected" * left_out
+    assert selected in lines[-1]

@@ -1,0 +1,259 @@
+"""Lets the tests run over TCP, or TLS: the same clients and apps, on a real connection.
+
+A test that doesn't need a port is served by a `MemoryListener`, whichever helper it uses, and
+connects by its `connect`. With ``--transport=socket`` or ``plain`` that class is one that listens
+at an ephemeral port, accepts as a server does for strangers, and returns real connections. It is
+made for Linux, where a loopback connection has delivered what was sent before the sender goes on:
+so virtual time, which passes when nobody has anything to do, overtakes nothing.
+"""
+
+import select
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import hump_trio.app
+import hump_trio.listening.listeners
+import hump_trio.server.server
+import hump_trio.testing
+import hump_trio.transports.transport
+from hump_trio.facts.settings import Sockets
+from hump_trio.listening.bound_socket import open_binds
+from hump_trio.listening.listeners import SocketListener
+from hump_trio.server.server import Listeners, Server
+from hump_trio.testing import MemoryListener
+from hump_trio.transports.memory import WINDOW_BYTES, memory_transport_pair
+from hump_trio.transports.readiness import Readiness, open_readiness
+from hump_trio.transports.transport import (
+    SMALL_SEND_BUFFER_BYTES,
+    SocketTransport,
+    Transport,
+    peek_at_peer,
+)
+from tests.support.secured import secure_ends
+
+__all__ = ["TRANSPORTS", "close_loopback", "make_pair", "use_transport", "watching"]
+
+TRANSPORTS = {
+    "memory": "in memory",
+    "socket": "TCP, with what this system knows of its sockets",
+    "plain": "TCP, with what every system knows",
+    "tls": "TLS, in memory",
+}
+
+# Linux doubles what is asked for. One read takes all of it: a system frees its buffer in pieces
+# as large as they came, and acknowledges no more until much of it is free.
+RECEIVE_BUFFER_BYTES = 24 * 1024
+# Inherited by the server's ends: together with the client's buffer they hold about as much as a
+# connection in memory does, so that tests of back-pressure stay small.
+SEND_BUFFER_BYTES = 16 * 1024
+# Ethernet's: more than one segment is acknowledged at once, and only the last one's
+# acknowledgement waits for a while, which virtual time doesn't.
+SEGMENT_BYTES = 1460
+# More than TCP's shortest time-out, after which it tries again (200 ms on Linux).
+STILL_SECONDS = 0.3
+
+opened: list[socket.socket] = []  # by the running test, which may leave them open
+in_use: list[str] = ["memory"]  # the last one
+
+portable_transport = partial(SocketTransport, query_unacked=None, query_peer=peek_at_peer)
+
+
+class Stillness(trio.abc.Instrument):
+    """Stops virtual time until the system has been still for a while, once.
+
+    Full buffers aren't full at once: it tries to send a little more, and acknowledges late.
+
+    Args:
+        clock: Of the test.
+    """
+
+    def __init__(self, clock: MockClock) -> None:
+        self._clock = clock
+        self._waiting_since = 0.0
+
+    @classmethod
+    def await_once(cls) -> None:
+        """Wait when there is nothing to do the next time, if time is virtual."""
+        clock = trio.lowlevel.current_clock()
+        if isinstance(clock, MockClock) and clock.autojump_threshold == 0:
+            clock.autojump_threshold = STILL_SECONDS
+            trio.lowlevel.add_instrument(cls(clock))
+
+    def before_io_wait(self, timeout: float) -> None:
+        """Begin to wait."""
+        self._waiting_since = time.perf_counter()
+
+    def after_io_wait(self, timeout: float) -> None:
+        """Let time pass again, if that was long enough."""
+        if time.perf_counter() - self._waiting_since > 0.9 * STILL_SECONDS:
+            self._clock.autojump_threshold = 0
+            trio.lowlevel.remove_instrument(self)
+
+
+class LoopbackClient(SocketTransport):
+    """The client's end of a connection; its system acknowledges what fits into its buffers."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.socket: socket.socket = sock
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Receive, and acknowledge at once: a system waits a while, which virtual time doesn't."""
+        data = await super().receive_some(max_bytes)
+        with suppress(OSError):  # it has been closed or reset meanwhile
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, True)
+        return data
+
+    def set_window(self, window_bytes: float) -> None:
+        """Let the buffers fill, if less is to be taken: that is all that can be done."""
+        if window_bytes < WINDOW_BYTES:
+            Stillness.await_once()
+
+    def readable(self) -> bool:
+        """Tell whether a read would return or raise at once."""
+        return self.socket.fileno() < 0 or bool(select.select([self.socket], [], [], 0)[0])
+
+
+class LoopbackListener(MemoryListener):
+    """Accepts at a port of its own, to which `connect` connects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.socket: socket.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._address = self.socket.getsockname()
+        self._listener: SocketListener | None = None
+        opened.append(self.socket)
+
+    def serve_by(self, listener: SocketListener) -> None:
+        """Accept as a server's own listener does, which gets this socket in place of its own."""
+        listener.socket.close()
+        self.socket.setblocking(False)
+        listener.socket = self.socket
+        self._listener = listener
+
+    async def accept(self) -> Transport:
+        """Wait for a connection and for room for it. A checkpoint."""
+        assert self._listener is not None
+        return await self._listener.accept()
+
+    async def aclose(self) -> None:
+        """Close (see `SocketListener.aclose`)."""
+        if self._listener is not None:
+            await self._listener.aclose()
+        self.socket.close()
+
+    def connect(self, window_bytes: float, *, secure: bool = False) -> Any:
+        """Return the client's end of a new connection.
+
+        Raises:
+            trio.BrokenResourceError: The app is no longer listening.
+        """
+        sock = socket.socket()
+        opened.append(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        try:
+            sock.connect(self._address)
+        except ConnectionRefusedError as error:
+            raise trio.BrokenResourceError("the app is no longer listening") from error
+        return LoopbackClient(sock)
+
+
+class TlsListener(MemoryListener):
+    """Accepts connections that are made in memory and secured."""
+
+    def connect(self, window_bytes: float, *, secure: bool = False) -> Any:
+        """Return the client's end of a new connection, which shakes hands when it has to.
+
+        Raises:
+            trio.BrokenResourceError: The app is no longer listening.
+        """
+        client, server = secure_ends(window_bytes)
+        self._ends.send_nowait(server)
+        return client
+
+
+class LoopbackServer(Server):
+    """A server that opens a loopback listener as it opens its own."""
+
+    async def serve(
+        self, open_listeners: Callable[[], Awaitable[Listeners]], **options: Any
+    ) -> None:
+        """Serve (see `Server.serve`)."""
+
+        async def open_loopback() -> Listeners:
+            listeners = await open_listeners()
+            for each in listeners:
+                if isinstance(each, LoopbackListener):
+                    opened = await open_binds(["127.0.0.1:0"], Sockets())
+                    each.serve_by(*self.listen(opened, Sockets()))
+            return listeners
+
+        await super().serve(open_loopback, **options)
+
+
+def make_pair(readiness: Readiness | None = None) -> tuple[Any, Transport]:
+    """Return the client's and the server's end of a new connection.
+
+    Args:
+        readiness: Watches the server's end, if it is a socket's.
+    """
+    if in_use[-1] == "memory":
+        return memory_transport_pair()
+    if in_use[-1] == "tls":
+        return secure_ends()
+    listener = LoopbackListener()
+    client = listener.connect(0)
+    sock, _ = listener.socket.accept()
+    opened.append(sock)
+    listener.socket.close()
+    if in_use[-1] == "plain":
+        return client, portable_transport(sock)
+    return client, SocketTransport(sock, readiness=readiness)
+
+
+@asynccontextmanager
+async def watching() -> AsyncIterator[Readiness | None]:
+    """Yield what a server would have its sockets watched by, while it watches."""
+    readiness = open_readiness() if in_use[-1] == "socket" else None
+    async with trio.open_nursery() as nursery:
+        if readiness is not None:
+            nursery.start_soon(readiness.watch)
+            await wait_all_tasks_blocked()
+        yield readiness
+        nursery.cancel_scope.cancel()
+
+
+def use_transport(name: str) -> None:
+    """Serve over a transport what is served in memory else; before any test is imported."""
+    if name == "memory":
+        return
+    in_use.append(name)
+    patch = pytest.MonkeyPatch()
+    if name == "tls":
+        patch.setattr(hump_trio.testing, "MemoryListener", TlsListener)
+        return
+    patch.setattr(hump_trio.testing, "MemoryListener", LoopbackListener)
+    patch.setattr(hump_trio.app, "Server", LoopbackServer)
+    if name == "plain":
+        patch.setattr(hump_trio.listening.listeners, "SocketTransport", portable_transport)
+        patch.setattr(hump_trio.server.server, "open_readiness", lambda: None)
+        # Linux doubles what is asked for, and no other system does.
+        patch.setattr(
+            hump_trio.transports.transport, "SMALL_SEND_BUFFER_BYTES", SMALL_SEND_BUFFER_BYTES // 2
+        )
+
+
+def close_loopback() -> None:
+    """Close what a test has left open, as it may in memory."""
+    while opened:
+        opened.pop().close()

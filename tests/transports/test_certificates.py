@@ -1,0 +1,181 @@
+"""Certificates: which files are taken, what is said of the others, and what is made of them."""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from hump_trio import TLS, BindError, HumpError, TlsError
+from hump_trio.transports.certificates import Credentials
+from tests.support.secured import authority, server_context, write_certificate
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a certificate, its key, that key encrypted, and things that are neither."""
+    write_certificate(tmp_path)
+    other = authority().issue_cert("other")
+    other.private_key_pem.write_to_path(tmp_path / "other.pem")
+    authority().cert_pem.write_to_path(tmp_path / "ca.pem")
+    key = (tmp_path / "key.pem").read_bytes()
+    encrypted = load_pem_private_key(key, None).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+    (tmp_path / "encrypted.pem").write_bytes(encrypted)
+    certificate = (tmp_path / "certificate.pem").read_bytes()
+    (tmp_path / "both.pem").write_bytes(key + certificate)
+    (tmp_path / "text.pem").write_text("hello")
+    for name in ("CERTIFICATE", "PRIVATE KEY"):
+        text = f"-----BEGIN {name}-----\nAAAA\n-----END {name}-----\n"
+        (tmp_path / f"damaged {name.lower()}.pem").write_text(text)
+    return tmp_path
+
+
+def tls_of(folder: Path, **options: Any) -> TLS:
+    """Return settings whose files are in a folder."""
+    paths = {"certificate": "certificate.pem", **options}
+    for name in ("certificate", "key", "client_ca"):
+        if paths.get(name) is not None:
+            paths[name] = str(folder / paths[name])
+    return TLS(**paths)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"key": "key.pem"},
+        {"certificate": "both.pem"},
+        {"key": "key.pem", "password": "not needed"},
+        {"key": "encrypted.pem", "password": "secret"},
+        {"key": "key.pem", "client_ca": "ca.pem", "client_certificate": "optional"},
+    ],
+)
+def test_good_files_are_taken(options: dict[str, Any], folder: Path) -> None:
+    """The key in a file of its own or not, encrypted or not."""
+    context = tls_of(folder, **options).create_context()
+    asks = "client_certificate" in options
+    assert context.verify_mode == (ssl.CERT_OPTIONAL if asks else ssl.CERT_NONE)
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "reason"),
+    [
+        ({"certificate": "nowhere.pem"}, "nowhere.pem", "No such file"),
+        ({"certificate": ""}, "", "Is a directory"),
+        ({"certificate": "a\0"}, "a\0", "null"),
+        ({"certificate": "text.pem"}, "text.pem", "no certificate in PEM"),
+        ({"certificate": "damaged certificate.pem", "key": "key.pem"}, None, "damaged"),
+        ({}, "certificate.pem", "no private key in PEM"),
+        ({"key": "nowhere.pem"}, "nowhere.pem", "No such file"),
+        ({"key": "damaged private key.pem"}, "damaged private key.pem", "damaged"),
+        ({"key": "other.pem"}, "other.pem", "not the key of .*certificate.pem"),
+        ({"key": "encrypted.pem"}, "encrypted.pem", "no password"),
+        ({"key": "encrypted.pem", "password": "wrong"}, "encrypted.pem", "another one"),
+        ({"key": "encrypted.pem", "password": "x" * 2000}, "encrypted.pem", "another one"),
+        (
+            {"key": "key.pem", "client_ca": "key.pem", "client_certificate": "required"},
+            "key.pem",
+            "no certificate",
+        ),
+    ],
+)
+def test_bad_files_are_named(
+    options: dict[str, Any], path: str | None, reason: str, folder: Path
+) -> None:
+    """The error tells the file, and what is wrong with it in a few words."""
+    with pytest.raises(TlsError, match=reason) as caught:
+        tls_of(folder, **options).create_context()
+    assert isinstance(caught.value, HumpError)
+    expected = options["certificate"] if path is None else path
+    assert caught.value.path == str(folder / expected)
+    assert str(caught.value).startswith(f"cannot use {caught.value.path} for TLS: ")
+
+
+def test_what_openssl_refuses_is_told_in_its_words(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a key that is too short for its level of security."""
+
+    def refuse(*args: object) -> None:
+        error = ssl.SSLError("bad")
+        error.reason = "EE_KEY_TOO_SMALL"
+        raise error
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", refuse)
+    with pytest.raises(TlsError, match="ee key too small"):
+        tls_of(folder, key="key.pem").create_context()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"certificate": 3}, TypeError, "int"),
+        ({"key": 3}, TypeError, "int"),
+        ({"client_ca": 3, "client_certificate": "required"}, TypeError, "int"),
+        ({"password": b"x"}, TypeError, "password is a str"),
+        ({"client_certificate": True}, ValueError, "'none', 'optional' or 'required'"),
+        ({"minimum_version": "1.1"}, ValueError, "'1.2' or '1.3'"),
+        ({"client_certificate": "required"}, ValueError, "both client_ca"),
+        ({"client_ca": "ca.pem"}, ValueError, "both client_ca"),
+    ],
+)
+def test_options_are_checked(options: dict[str, Any], error: type[Exception], words: str) -> None:
+    """A certificate that is asked for and never checked would be worse than none."""
+    with pytest.raises(error, match=words):
+        TLS(**{"certificate": "certificate.pem", **options})
+
+
+def test_a_password_is_not_shown() -> None:
+    """Where settings are logged."""
+    assert "secret" not in repr(TLS("certificate.pem", password="secret"))
+
+
+def test_old_ciphers_are_left_out(folder: Path) -> None:
+    """Of TLS 1.2 none without forward secrecy and authenticated encryption; no version before."""
+    context = tls_of(folder, key="key.pem").create_context()
+    for cipher in context.get_ciphers():
+        assert cipher["aead"], cipher["name"]
+        assert cipher["protocol"] == "TLSv1.3" or cipher["name"].startswith("ECDHE-")
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    assert context.options & ssl.OP_NO_COMPRESSION
+    newer = tls_of(folder, key="key.pem", minimum_version="1.3").create_context()
+    assert newer.minimum_version == ssl.TLSVersion.TLSv1_3
+
+
+@pytest.mark.parametrize(
+    ("version", "chosen"),
+    [((1, 1, 1), []), ((3, 0, 19), ["prime256v1"]), ((3, 4, 1), ["prime256v1"]), ((3, 5, 0), [])],
+)
+def test_costly_groups_are_left_out(
+    version: tuple[int, ...], chosen: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where OpenSSL would take them, one that all clients have is chosen; else its own choice."""
+    found: list[str] = []
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
+    monkeypatch.setattr(ssl.SSLContext, "set_ecdh_curve", lambda context, name: found.append(name))
+    tls_of(folder, key="key.pem").create_context()
+    assert found == chosen
+
+
+def test_a_context_of_the_programs_is_not_made_anew() -> None:
+    """It says what to do instead."""
+    with pytest.raises(RuntimeError, match="load_cert_chain"):
+        Credentials(server_context()).reload()
+
+
+def test_errors_of_binds_are_others() -> None:
+    """What is wrong is told apart: an address, or a certificate."""
+    kinds: list[Callable[..., Exception]] = [BindError, TlsError]
+    assert [str(kind("a", "b")) for kind in kinds] == [
+        "cannot listen on a: b",
+        "cannot use a for TLS: b",
+    ]
