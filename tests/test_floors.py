@@ -40,11 +40,9 @@ WIRE_TOWER = {"transports", "listening", "server"}
 # Arrows that have yet to go.
 LEFT_OVER = {
     ("answers.event_stream", "server.sending"),
-    ("tasks.lifespan", "routing.table"),
     ("server.connection", "handlers.bounds"),
     ("server.exchange", "dispatch.dispatcher"),
     ("server.exchange", "handlers.bounds"),
-    ("server.server", "routing.table"),
     ("server.state", "dispatch.dispatcher"),
 }
 # What knows neither Trio, nor sockets, nor clocks.

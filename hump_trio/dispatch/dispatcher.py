@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import trio
 
+from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError
 from hump_trio.facts.hints import add_hint
 from hump_trio.facts.loggers import logger
@@ -23,7 +24,7 @@ from hump_trio.http1.head import RequestLine, path_segments
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response, error_response, own_copy, settle, to_response
 from hump_trio.routing.layer import CallNext, ExceptionHandler, Layer, Middleware
-from hump_trio.routing.table import VERBS, Handler, Route, RouteTable, name_of
+from hump_trio.routing.table import VERBS, Route, RouteTable
 from hump_trio.tasks.failures import is_failure, leaves_of
 
 __all__ = ["Choice", "Dispatcher", "answer_unexpected"]

@@ -8,22 +8,16 @@ from inspect import isroutine
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from hump_trio.answers.static_files import StaticFiles
+from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import RouteError, UnresolvedError
 from hump_trio.facts.hints import OF_APP, OF_ROUTE, hint_of
 from hump_trio.handlers.calling import bind_handler, check_layer
+from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.handlers.results import results_of
 from hump_trio.handlers.signature import parse_signature
 from hump_trio.routing.layer import NOTHING, Layer
 from hump_trio.routing.route_hints import join_raises, parse_tags
-from hump_trio.routing.table import (
-    DECORATED,
-    MOMENTS,
-    Handler,
-    Route,
-    RouteOptions,
-    RouterOptions,
-    RouteTable,
-)
+from hump_trio.routing.table import Route, RouteOptions, RouterOptions, RouteTable
 from hump_trio.routing.template import parse_template
 
 __all__ = ["Router", "layer_of", "table_of"]

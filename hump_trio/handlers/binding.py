@@ -13,12 +13,13 @@ from uuid import UUID
 from hump_trio.content.annotations import class_of, extras_of, kinds_of
 from hump_trio.content.form import Form
 from hump_trio.content.json_text import explain_mismatch, typed_codec
+from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import BindingError, HttpException, RouteError, UnresolvedError
 from hump_trio.handlers.body_values import body_reader, check_settable, file_reader, texts_reader
 from hump_trio.handlers.parameter import Parameter
 from hump_trio.handlers.text_values import EMPTY, LEFT_OUT, read_many, reader_of
 from hump_trio.messages.request import Request
-from hump_trio.routing.table import Route, name_of
+from hump_trio.routing.table import Route
 from hump_trio.routing.template import parse_template
 
 __all__ = ["FormGetter", "Getter", "form_getter_of", "getter_of", "join_errors"]

@@ -12,12 +12,13 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
 
+from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import DeadlineError, OverloadError
 from hump_trio.facts.loggers import logger
 from hump_trio.handlers.calling import check_async, is_generator
+from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Producer, Response, Send, StreamResponse
-from hump_trio.routing.table import DECORATED, MOMENTS, Handler, name_of
 from hump_trio.tasks.task_tree import place_of_error
 
 __all__ = ["limit", "log_late", "parse_deadline", "timeout"]

@@ -8,12 +8,13 @@ from typing import Any, TypeAlias, TypeVar
 
 from hump_trio.content.form import Form
 from hump_trio.content.multimap import MultiMap
+from hump_trio.facts.callables import Handler, name_of, without_partial
 from hump_trio.facts.exceptions import BindingError, RouteError
 from hump_trio.handlers.binding import FormGetter, Getter, form_getter_of, getter_of, join_errors
 from hump_trio.handlers.parameter import Parameter
 from hump_trio.handlers.signature import parse_signature
 from hump_trio.messages.request import Request
-from hump_trio.routing.table import Handler, Route, name_of, without_partial
+from hump_trio.routing.table import Route
 
 __all__ = ["Call", "bind_handler", "check_async", "check_layer", "is_generator"]
 

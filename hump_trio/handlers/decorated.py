@@ -7,15 +7,31 @@ It takes what it names itself, and by ``**kwargs`` all else that this function t
 import inspect
 from collections.abc import Collection, Iterator
 from functools import partial
+from itertools import count
 from types import FunctionType, MethodType
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.text_values import EMPTY
 from hump_trio.messages.request import Request
-from hump_trio.routing.table import Handler, name_of
 
-__all__ = ["Added", "decorated_above", "names_known", "parameters_taken", "wrapped_by"]
+__all__ = [
+    "DECORATED",
+    "MOMENTS",
+    "Added",
+    "decorated_above",
+    "names_known",
+    "parameters_taken",
+    "wrapped_by",
+]
+
+# When a verb's decorator, such as `Router.get`, has registered a function. A decorator that was
+# made before that moment, and is called with the function after it, stands above the verb and
+# would change nothing.
+MOMENTS = count()
+DECORATED: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 OWN = (inspect.Parameter.POSITIONAL_ONLY, *NAMED)

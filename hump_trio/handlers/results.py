@@ -11,11 +11,12 @@ from typing import Any, Union, get_args, is_typeddict
 from uuid import UUID
 
 from hump_trio.content.annotations import class_of, is_record, members
+from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError, UnresolvedError
 from hump_trio.handlers.shapes import UNSHAPED, Mismatch, Shape, ShapeMaker, is_protocol
 from hump_trio.messages.response import JsonResponse, Response, to_response
 from hump_trio.routing.route_hints import parse_returns
-from hump_trio.routing.table import Route, name_of
+from hump_trio.routing.table import Route
 
 __all__ = ["Results", "check_returns", "results_of"]
 

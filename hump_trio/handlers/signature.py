@@ -21,6 +21,7 @@ from hump_trio.content.annotations import (
     members,
 )
 from hump_trio.content.upload import UploadFile
+from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError, UnresolvedError
 from hump_trio.facts.hints import hint_of_class
 from hump_trio.handlers.decorated import Added, names_known, parameters_taken, wrapped_by
@@ -30,7 +31,7 @@ from hump_trio.handlers.results import check_returns
 from hump_trio.handlers.text_values import EMPTY, LEFT_OUT
 from hump_trio.messages.headers import check_field
 from hump_trio.messages.request import Request
-from hump_trio.routing.table import Route, name_of
+from hump_trio.routing.table import Route
 
 __all__ = ["parse_signature"]
 

@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import quote
 
 from hump_trio.content.json_text import typed_codec
+from hump_trio.facts.callables import without_partial
 from hump_trio.facts.loggers import logger
 from hump_trio.handlers.signature import parse_signature
 from hump_trio.openapi.answers import responses_of
 from hump_trio.openapi.inputs import body_of, parameters_of
 from hump_trio.openapi.schemas import Schemas
-from hump_trio.routing.table import Route, names_of, without_partial
+from hump_trio.routing.table import Route, names_of
 from hump_trio.routing.template import SAFE, parse_template
 
 __all__ = ["document_of"]

@@ -7,22 +7,18 @@ node is visited at most once, so matching is bounded by the number of routes.
 
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import count
 from types import EllipsisType
 from typing import Any, Literal, TypeAlias, TypedDict
-from weakref import WeakKeyDictionary
 
+from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.routing.layer import Layer
 from hump_trio.routing.route_hints import parse_raises, parse_returns, parse_tags
 from hump_trio.routing.template import CONVERTERS, TYPES, fill_template, parse_template
 
 __all__ = [
-    "DECORATED",
-    "MOMENTS",
     "VERBS",
     "Match",
     "OnDisconnect",
@@ -34,28 +30,7 @@ __all__ = [
 
 VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
-Handler: TypeAlias = Callable[..., Any]
-
-# When decorators such as `Router.get` have registered a function. One that was made before and is
-# called with it after stands above them, and would change nothing.
-MOMENTS = count()
-DECORATED: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-
 METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
-def name_of(function: Handler) -> str:
-    """Return a name of a callable that a person recognises."""
-    function = without_partial(function)
-    return getattr(function, "__name__", None) or type(function).__name__
-
-
-def without_partial(function: Handler) -> Handler:
-    """Return what a `functools.partial` calls, or the function itself."""
-    while isinstance(function, partial):
-        function = function.func
-    return function
-
 
 OnDisconnect: TypeAlias = Literal["cancel", "finish"] | float
 

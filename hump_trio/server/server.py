@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import trio
 
 from hump_trio.content.open_files import OPEN_FILES
+from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import HumpError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Sockets
@@ -19,7 +20,6 @@ from hump_trio.listening.accept_turns import Turns
 from hump_trio.listening.bound_socket import BoundSocket
 from hump_trio.listening.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.listening.service_manager import notify, reloading
-from hump_trio.routing.table import name_of
 from hump_trio.server.compartment import Compartment
 from hump_trio.server.connection import Connection
 from hump_trio.server.state import ServerState

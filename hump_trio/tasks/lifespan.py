@@ -11,7 +11,7 @@ from inspect import (
 )
 from typing import Any, cast
 
-from hump_trio.routing.table import name_of
+from hump_trio.facts.callables import name_of
 
 __all__ = ["check_lifespan", "open_lifespan"]
 

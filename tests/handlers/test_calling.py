@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import BindingError, RouteError
 from hump_trio.handlers.calling import Call, bind_handler, check_layer, is_generator
 from hump_trio.messages.request import Request
-from hump_trio.routing.table import Handler, Route
+from hump_trio.routing.table import Route
 
 REQUEST = Request("GET", "/7/x", "/7/x", path_params={"a": 7, "b": "x"})
 

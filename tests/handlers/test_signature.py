@@ -27,9 +27,10 @@ from hump_trio.content import json_text
 from hump_trio.content.json_text import StandardJson
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import table_of
+from hump_trio.facts.callables import Handler
 from hump_trio.handlers.parameter import Parameter, Signature
 from hump_trio.handlers.signature import parse_signature
-from hump_trio.routing.table import Handler, Route
+from hump_trio.routing.table import Route
 from hump_trio.testing import client
 from tests.support.typed_handlers import ask, taking
 
