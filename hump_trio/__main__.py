@@ -4,6 +4,4 @@ import sys
 
 from hump_trio.command.main import main
 
-__all__ = ["main"]
-
 sys.exit(main())

@@ -1,15 +1,11 @@
 """The floors of the package: a module imports only what stands below it."""
 
 import ast
-from collections.abc import Iterator
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-import hump_trio
-
-ROOT = Path(hump_trio.__file__).parent
+from tests.support.sources import MODULES, SOURCES, imports_of
 
 # From the bottom to the top. A folder imports from those before it, and within itself without a
 # circle. The empty name is the front door.
@@ -58,26 +54,6 @@ OPTIONAL = {
     ("listening.listeners", "resource"),
     ("command.reload", "watchfiles"),
 }
-
-
-def module_name(path: Path) -> str:
-    """Return a module's name within the package; empty for the package itself."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(part for part in parts if part != "__init__")
-
-
-SOURCES = {module_name(path): ast.parse(path.read_text()) for path in ROOT.rglob("*.py")}
-MODULES = sorted(SOURCES)
-
-
-def imports_of(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield every import below a node as (module, name); the name may be empty."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are written in full"
-            yield from ((node.module or "", alias.name) for alias in node.names)
 
 
 def inner_imports(module: str) -> set[str]:

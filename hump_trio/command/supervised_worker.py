@@ -13,7 +13,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Sockets
 from hump_trio.listening.bound_socket import BoundSocket
 
-__all__ = ["OpenSockets", "SupervisedWorker"]
+__all__ = ["SupervisedWorker"]
 
 # Returns what a worker is to serve; None if it can't be had.
 OpenSockets: TypeAlias = Callable[

@@ -31,6 +31,7 @@ __all__ = [
     "extras_of",
     "fields_of",
     "is_body",
+    "is_named_tuple",
     "is_record",
     "item_types",
     "kinds_of",

@@ -12,15 +12,7 @@ from typing import Any, TypeVar
 
 from hump_trio.content.annotations import is_record, records_in, types_in
 
-__all__ = [
-    "defaults_of",
-    "fill_in",
-    "fill_in_own",
-    "filling",
-    "hides_fields",
-    "may_hold_lacking",
-    "may_lack",
-]
+__all__ = ["fill_in", "fill_in_own", "filling", "hides_fields", "may_hold_lacking", "may_lack"]
 
 T = TypeVar("T")
 

@@ -28,7 +28,7 @@ from hump_trio.content.annotations import (
 )
 from hump_trio.facts.exceptions import BindingError
 
-__all__ = ["Guard", "check_hashes", "guard_of"]
+__all__ = ["check_hashes", "guard_of"]
 
 # Whose hashes nobody can choose, beside those of enums and literals, which are few.
 SAFE: frozenset[Any] = frozenset({str, bytes, bool, NoneType, date})

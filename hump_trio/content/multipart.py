@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from hump_trio.content.disposition import malformed, parse_disposition, parse_parameters
 from hump_trio.facts.exceptions import HttpException
 
-__all__ = ["MultipartParser", "PartEvent", "PartHead", "import_parser"]
+__all__ = ["MultipartParser", "PartHead", "import_parser"]
 
 # RFC 2046 section 5.1.1.
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")

@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-__all__ = ["OPEN_FILES", "FileCount"]
+__all__ = ["OPEN_FILES"]
 
 
 class FileCount:

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
+    "PLACE_COUNT",
     "BindError",
     "BindingError",
     "DeadlineError",
@@ -18,6 +19,7 @@ __all__ = [
     "RouteError",
     "TlsError",
     "UnresolvedError",
+    "phrase_of",
 ]
 
 # How a request ends, as logs and statistics count it.

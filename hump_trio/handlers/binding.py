@@ -22,7 +22,7 @@ from hump_trio.messages.request import Request
 from hump_trio.routing.table import Route
 from hump_trio.routing.template import parse_template
 
-__all__ = ["FormGetter", "Getter", "form_getter_of", "getter_of", "join_errors"]
+__all__ = ["FormGetter", "Getter", "form_getter_of", "getter_of", "join_errors", "takes_as_it_is"]
 
 Getter: TypeAlias = Callable[[Request], Any]
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from hump_trio.handlers.places import find_places
 from hump_trio.handlers.text_values import EMPTY, LEFT_OUT, Reader, reader_of
 from hump_trio.messages.request import Request
 
-__all__ = ["body_reader", "check_settable", "file_reader", "texts_reader"]
+__all__ = ["FORM_TYPE", "JSON_TYPE", "body_reader", "check_settable", "file_reader", "texts_reader"]
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"

@@ -14,9 +14,12 @@ from hump_trio.http1.section import TOKEN, Fields, holds_bad_byte, parse_fields
 from hump_trio.messages.request import Request
 
 __all__ = [
+    "FRAMING",
     "RequestHead",
     "RequestLine",
     "build_request",
+    "check_authority",
+    "keeps_alive",
     "parse_head",
     "parse_request_line",
     "path_segments",

@@ -8,7 +8,15 @@ from typing import TypeAlias
 
 from hump_trio.facts.exceptions import HttpParserError
 
-__all__ = ["BAD_BYTE", "TOKEN", "Fields", "SectionReader", "parse_fields"]
+__all__ = [
+    "BAD_BYTE",
+    "NAMES",
+    "TOKEN",
+    "Fields",
+    "SectionReader",
+    "holds_bad_byte",
+    "parse_fields",
+]
 
 Fields: TypeAlias = list[tuple[str, str]]
 

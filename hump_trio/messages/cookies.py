@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, TypedDict
 from hump_trio.facts.exceptions import MissingFieldError
 from hump_trio.messages.http_date import encode_http_date
 
-__all__ = ["CookieAttributes", "SameSite", "encode_cookie", "needs_secure", "parse_cookies"]
+__all__ = ["CookieAttributes", "encode_cookie", "needs_secure", "parse_cookies"]
 
 SameSite: TypeAlias = Literal["lax", "strict", "none"]
 

@@ -6,7 +6,7 @@ from typing import Self, overload
 
 from hump_trio.facts.exceptions import MissingFieldError
 
-__all__ = ["Headers", "RequestHeaders", "check_field"]
+__all__ = ["TOKEN", "Headers", "RequestHeaders", "check_field"]
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # RFC 9110 section 5.5: visible characters, space, tab and obs-text; bytes above 0xFF have no octet.

@@ -18,9 +18,11 @@ from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
 
 __all__ = [
+    "ACCEPT_ITEMS",
     "BYTES_TYPE",
     "JSON_TYPE",
     "TEXT_TYPE",
+    "Fields",
     "HtmlResponse",
     "JsonResponse",
     "Producer",
@@ -29,6 +31,7 @@ __all__ = [
     "StreamResponse",
     "error_response",
     "own_copy",
+    "quality_of",
     "settle",
     "to_response",
 ]

@@ -26,6 +26,7 @@ __all__ = [
     "RouteOptions",
     "RouteTable",
     "RouterOptions",
+    "names_of",
 ]
 
 VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")

@@ -12,6 +12,7 @@ from hump_trio.facts.exceptions import RouteError
 
 __all__ = [
     "CONVERTERS",
+    "SAFE",
     "TYPES",
     "fill_template",
     "match_float",

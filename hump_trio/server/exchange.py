@@ -20,7 +20,7 @@ from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
 from hump_trio.tasks.task_tree import place_of_error
 
-__all__ = ["DRAIN_BYTES", "Exchange", "log_answer"]
+__all__ = ["Exchange", "log_answer"]
 
 # What is read of a body that nobody wants to keep a connection; more costs more than a new one.
 DRAIN_BYTES = 64 * 1024

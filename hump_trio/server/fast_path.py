@@ -30,7 +30,7 @@ from hump_trio.server.state import ChosenRoute, ServerState
 from hump_trio.tasks.failures import is_failure
 from hump_trio.tasks.task_tree import place_of_error
 
-__all__ = ["HandOver", "serve_whole"]
+__all__ = ["serve_whole"]
 
 # Takes an exchange that is under way, its answer if there is one, and what is left to be sent of
 # an answer that was begun.

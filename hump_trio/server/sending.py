@@ -18,7 +18,7 @@ from hump_trio.server.state import ServerState
 from hump_trio.tasks.failures import is_failure, leaves_of
 from hump_trio.tasks.task_tree import place_of_error
 
-__all__ = ["Rest", "Sender", "close_body", "close_unsent"]
+__all__ = ["JOINED_BYTES", "Rest", "Sender", "close_body", "close_unsent"]
 
 # Up to here head and body are joined to go out in one call; beyond, copying costs more.
 JOINED_BYTES = 128 * 1024

@@ -7,7 +7,7 @@ from types import FrameType
 
 import trio
 
-__all__ = ["describe_tree", "innermost_tasks", "place_of", "place_of_error"]
+__all__ = ["MACHINERY", "describe_tree", "innermost_tasks", "place_of", "place_of_error"]
 
 # What a line of these says tells nothing of the program that waits in it.
 MACHINERY = frozenset({"trio", "hump_trio", "contextlib", "outcome"})

@@ -1,0 +1,46 @@
+"""The package's own sources, for the tests that read them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import hump_trio
+
+ROOT = Path(hump_trio.__file__).parent
+TESTS = Path(__file__).parents[1]
+
+
+def module_name(path: Path) -> str:
+    """Return a module's name within the package; empty for the package itself."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+SOURCES = {module_name(path): ast.parse(path.read_text()) for path in ROOT.rglob("*.py")}
+MODULES = sorted(SOURCES)
+
+
+def imports_of(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield every import below a node as (module, name); the name may be empty."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are written in full"
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def names_taken(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield every name that a file imports from a module of the package, as (module, name)."""
+    for source, name in imports_of(tree):
+        package, _, inside = source.partition(".")
+        if package == "hump_trio" and name and f"{inside}.{name}".strip(".") not in SOURCES:
+            yield inside, name
+
+
+def names_given(tree: ast.Module) -> set[str]:
+    """Return a module's ``__all__``."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
