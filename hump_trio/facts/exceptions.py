@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from hump_trio.facts.outcomes import Outcome
 
 __all__ = [
     "PLACE_COUNT",
@@ -14,7 +16,6 @@ __all__ = [
     "HttpParserError",
     "HumpError",
     "MissingFieldError",
-    "Outcome",
     "OverloadError",
     "RouteError",
     "TlsError",
@@ -22,10 +23,6 @@ __all__ = [
     "phrase_of",
 ]
 
-# How a request ends, as logs and statistics count it.
-Outcome: TypeAlias = Literal[
-    "ok", "deadline", "client-gone", "stalled", "shed", "refused", "shutdown", "crash"
-]
 # What Python calls otherwise up to 3.12.
 NEW_PHRASES: dict[int, str] = {
     413: "Content Too Large",

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 import trio
 
@@ -14,16 +14,16 @@ from hump_trio.content.form import Form, receive_form
 from hump_trio.content.json_text import json_codec
 from hump_trio.content.multimap import MultiMap, parse_urlencoded
 from hump_trio.content.room import Room
-from hump_trio.facts.exceptions import HttpException, Outcome
+from hump_trio.facts.exceptions import HttpException
 from hump_trio.facts.hints import OF_REQUEST, hint_of
+from hump_trio.facts.outcomes import CancelReason, Outcome
 from hump_trio.facts.settings import Limits
 from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import Headers, RequestHeaders
 
-__all__ = ["CancelReason", "Request", "origin_form"]
+__all__ = ["Request", "origin_form"]
 
 T = TypeVar("T")
-CancelReason: TypeAlias = Literal["client-gone", "deadline", "shutdown", "server-failed"]
 
 ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)  # of a target in absolute form
 

@@ -3,8 +3,8 @@
 from logging import INFO
 from typing import NamedTuple
 
-from hump_trio.facts.exceptions import Outcome
 from hump_trio.facts.loggers import access_logger as logger
+from hump_trio.facts.outcomes import Outcome
 from hump_trio.messages.request import Request
 
 __all__ = ["AccessRecord", "is_access_logged", "log_request"]

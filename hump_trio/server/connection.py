@@ -9,11 +9,12 @@ from contextlib import suppress
 
 import trio
 
-from hump_trio.facts.exceptions import HttpException, Outcome
+from hump_trio.facts.exceptions import HttpException
 from hump_trio.facts.loggers import logger
+from hump_trio.facts.outcomes import CANCELLED_OUTCOMES, CancelReason
 from hump_trio.handlers.bounds import log_late
 from hump_trio.http1.parser import RequestParser
-from hump_trio.messages.request import CancelReason, Request
+from hump_trio.messages.request import Request
 from hump_trio.server.phases import ASKED_ERROR, EXPIRED_ERRORS, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.failures import is_failure
@@ -21,16 +22,6 @@ from hump_trio.tasks.task_tree import place_of_error
 from hump_trio.transports.transport import Transport
 
 __all__ = ["Connection"]
-
-
-# What is counted for a request that was cancelled.
-OUTCOMES: dict[CancelReason, Outcome] = {
-    "client-gone": "client-gone",
-    "deadline": "deadline",
-    "shutdown": "shutdown",
-    "server-failed": "crash",
-}
-
 
 HANDLER, LINGER = Phase.HANDLER, Phase.LINGER  # a look into their class takes ten times as long
 
@@ -338,7 +329,7 @@ class Connection:
         if request is not None and request.cancelled_for is None:
             request.cancelled_for = request.cancel_reason or reason
             if request.outcome == "ok":
-                request.outcome = OUTCOMES[request.cancelled_for]
+                request.outcome = CANCELLED_OUTCOMES[request.cancelled_for]
 
     def look_for_peer(self, now: float) -> None:
         """Cancel a handler whose client has gone; called by the watchdog while the app works.

@@ -2,8 +2,9 @@
 
 import trio
 
-from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError, Outcome
+from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError
 from hump_trio.facts.loggers import logger
+from hump_trio.facts.outcomes import Outcome
 from hump_trio.http1.head import RequestHead
 from hump_trio.messages.response import Response, error_response, own_copy, settle
 from hump_trio.server.access_log import log_request

@@ -9,7 +9,8 @@ import trio
 
 from hump_trio.content.room import DiskRoom
 from hump_trio.dispatch.dispatcher import Choice, Dispatcher
-from hump_trio.facts.exceptions import HttpParserError, Outcome
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.outcomes import Outcome
 from hump_trio.facts.settings import Limits, Timeouts
 from hump_trio.http1.head import RequestLine, parse_request_line
 from hump_trio.http1.response_head import begin_head

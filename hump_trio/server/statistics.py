@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import trio
 
-from hump_trio.facts.exceptions import Outcome
+from hump_trio.facts.outcomes import Outcome
 from hump_trio.server.connection import Connection
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.task_tree import describe_tree

@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import hump_trio
 from hump_trio import Hump, Limits, Request, Response, Timeouts
-from hump_trio.facts.exceptions import Outcome
+from hump_trio.facts.outcomes import Outcome
 from hump_trio.server.statistics import RequestStatistics, ServerStatistics
 from hump_trio.testing import RawConnection, connect
 from hump_trio.transports.memory import MemoryTransport
