@@ -13,7 +13,7 @@ import trio
 from hump_trio.content.json_text import json_codec
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Fields, Producer, Response, Send
-from hump_trio.server.sending import close_body
+from hump_trio.tasks.closing import close_body, close_source
 
 __all__ = ["Event", "EventStream"]
 
@@ -160,9 +160,7 @@ class Source:
 
     async def aclose(self) -> None:
         """Close events that were never begun."""
-        aclose = getattr(self._events, "aclose", None)
-        if aclose is not None:
-            await aclose()
+        await close_source(self._events)
 
     async def produce(self, send: Send) -> None:
         """Send all of them."""

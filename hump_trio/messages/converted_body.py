@@ -1,9 +1,10 @@
 """A streamed body whose parts are converted on their way."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from hump_trio.messages.headers import Headers
+from hump_trio.tasks.closing import close_source
 
 __all__ = ["ConvertedBody", "part_bytes"]
 
@@ -55,17 +56,10 @@ class ConvertedBody(Generic[T]):
     async def aclose(self) -> None:
         """Close the source, and its iterator if that is another object."""
         try:
-            await close(self._iterator)
+            await close_source(self._iterator)
         finally:
             if self._iterator is not self._source:
-                await close(self._source)
-
-
-async def close(body: Any) -> None:
-    """Close what can be closed."""
-    aclose = getattr(body, "aclose", None)
-    if aclose is not None:
-        await aclose()
+                await close_source(self._source)
 
 
 def part_bytes(part: bytes | str) -> bytes:

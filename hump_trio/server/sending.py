@@ -7,7 +7,6 @@ from typing import cast
 import trio
 
 from hump_trio.content.charset import check_text_type
-from hump_trio.facts.loggers import logger
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import LAST_CHUNK, ResponseHead, encode_chunk, encode_head
 from hump_trio.messages.converted_body import ConvertedBody, part_bytes
@@ -15,10 +14,10 @@ from hump_trio.messages.response import BYTES_TYPE, TEXT_TYPE, Producer, Respons
 from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
 from hump_trio.server.state import ServerState
-from hump_trio.tasks.failures import is_failure, leaves_of
+from hump_trio.tasks.closing import close_body
 from hump_trio.tasks.task_tree import place_of_error
 
-__all__ = ["JOINED_BYTES", "Rest", "Sender", "close_body", "close_unsent"]
+__all__ = ["JOINED_BYTES", "Rest", "Sender", "close_unsent"]
 
 # Up to here head and body are joined to go out in one call; beyond, copying costs more.
 JOINED_BYTES = 128 * 1024
@@ -279,44 +278,7 @@ class Parts:
         await self._sender.write(rest + (LAST_CHUNK if self._head.chunked else b""))
 
 
-async def close_body(body: object, deadline: float, scope: trio.CancelScope) -> None:
-    """Close an async iterator in the task that iterated it, within the time for clean-up.
-
-    Args:
-        body: The iterator.
-        deadline: When that has to be done.
-        scope: Encloses every scope that the iterator has left open.
-
-    Cancellation: shielded until the deadline.
-    """
-    aclose = getattr(body, "aclose", None)
-    if aclose is None:
-        return
-    scope.deadline = deadline
-    scope.shield = True
-    cut = False
-    try:
-        await aclose()
-    except BaseException as error:
-        cut = any(isinstance(leaf, trio.Cancelled) for leaf in leaves_of(error))
-        failures = unforeseen(error)
-        if failures is not None:
-            if not is_failure(failures):
-                raise failures from None
-            logger.error("closing a streamed body failed", exc_info=failures)
-    if cut and trio.current_time() >= deadline:
-        logger.error("closing a streamed body took too long and was cancelled: %r", body)
-
-
 async def close_unsent(response: Response, state: ServerState) -> None:
     """Close the body of a response that nothing was sent of, as `close_body` would."""
     with trio.CancelScope() as scope:
         await close_body(response.body, state.closing_deadline(), scope)
-
-
-def unforeseen(error: BaseException) -> BaseException | None:
-    """Return what is left of an error without what closing itself throws into a body."""
-    closing = (trio.Cancelled, GeneratorExit)
-    if isinstance(error, BaseExceptionGroup):
-        return error.split(closing)[1]
-    return None if isinstance(error, closing) else error
