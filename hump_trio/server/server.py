@@ -5,7 +5,6 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from inspect import isawaitable
 from traceback import StackSummary
 from typing import Any, TypeAlias
 
@@ -25,8 +24,8 @@ from hump_trio.server.connection import Connection
 from hump_trio.server.state import ServerState
 from hump_trio.server.statistics import ServerStatistics, collect_statistics, report
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
+from hump_trio.tasks.background import run_in_background
 from hump_trio.tasks.console import Console
-from hump_trio.tasks.failures import is_failure, split_failures
 from hump_trio.tasks.task_tree import innermost_tasks, place_of, place_of_error
 from hump_trio.transports.readiness import open_readiness
 from hump_trio.transports.transport import Transport
@@ -319,35 +318,6 @@ def log_cut(text: str, tasks: Iterable[trio.lowlevel.Task]) -> None:
     """Log what a shutdown has cut, and where it stands."""
     stands = "".join(f", it stands at {place}" for place in map(place_of, tasks) if place)
     logger.warning("cut at shutdown: %s%s", text, stands)
-
-
-async def run_in_background(function: Callable[..., Awaitable[Any]], args: Sequence[Any]) -> None:
-    """Run work that belongs to the app; its crash is logged and takes nothing down."""
-    try:
-        awaitable = function(*args)
-        if not isawaitable(awaitable):
-            raise TypeError(
-                f"start_soon takes an async function, and {name_of(function)} has returned"
-                f" {awaitable!r:.80}"
-            )
-        await awaitable
-    except BaseExceptionGroup as group:
-        failures, rest = split_failures(group)
-        if failures is not None:
-            logger.error("background work failed: %s", name_of(function), exc_info=failures)
-        if rest is None:
-            return
-        if rest.split(trio.Cancelled)[1] is not None:
-            raise rest from None
-        await trio.lowlevel.checkpoint_if_cancelled()
-        logger.error("background work failed: %s", name_of(function), exc_info=rest)
-    except BaseException as error:
-        if isinstance(error, trio.Cancelled):
-            # One that belongs to no scope around it would end the nursery, and the server quietly.
-            await trio.lowlevel.checkpoint_if_cancelled()
-        elif not is_failure(error):
-            raise
-        logger.error("background work failed: %s", name_of(function), exc_info=error)
 
 
 def owns_signals() -> bool:
