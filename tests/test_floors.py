@@ -35,10 +35,7 @@ WEB_TOWER = {"answers", "routing", "handlers", "dispatch", "middleware", "openap
 WIRE_TOWER = {"transports", "listening", "server"}
 # Arrows that have yet to go.
 LEFT_OVER = {
-    ("answers.event_stream", "server.sending"),
-    ("server.connection", "handlers.bounds"),
     ("server.exchange", "dispatch.dispatcher"),
-    ("server.exchange", "handlers.bounds"),
     ("server.state", "dispatch.dispatcher"),
 }
 # What knows neither Trio, nor sockets, nor clocks.

@@ -1,7 +1,5 @@
 """Bounds for single handlers: how long one may take, how many may run at a time."""
 
-import math
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from copy import copy
@@ -14,20 +12,14 @@ import trio
 
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import DeadlineError, OverloadError
-from hump_trio.facts.loggers import logger
 from hump_trio.handlers.calling import check_async, is_generator
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Producer, Response, Send, StreamResponse
+from hump_trio.tasks.lateness import log_late
 from hump_trio.tasks.task_tree import place_of_error
 
-__all__ = ["limit", "log_late", "parse_deadline", "timeout"]
-
-# A year has eleven digits; longer ones are no deadline.
-MILLISECONDS = re.compile(r"0*([1-9][0-9]{0,11})")
-
-# Less is no more than the time until a task has its turn.
-LATE_SECONDS = 0.1
+__all__ = ["limit", "timeout"]
 
 H = TypeVar("H", bound=Callable[..., Any])
 # Gives what encloses each part of one call: the handler, and the producer that it returns.
@@ -182,23 +174,6 @@ async def expiring(
     log_late(deadline, name_of(handler))
 
 
-def log_late(deadline: float, text: str) -> None:
-    """Log that something has answered, if its deadline has passed by then.
-
-    Args:
-        deadline: When it should have been cancelled.
-        text: What it is.
-    """
-    late_seconds = trio.current_time() - deadline
-    if late_seconds >= LATE_SECONDS:
-        logger.warning(
-            "answered %.1f s after its deadline: %s; it has waited for a shield, or for a thread"
-            " without abandon_on_cancel=True",
-            late_seconds,
-            text,
-        )
-
-
 @asynccontextmanager
 async def turn_of(turns: trio.Semaphore, seconds: float) -> AsyncIterator[None]:
     """Take a turn and give it back.
@@ -217,18 +192,3 @@ async def turn_of(turns: trio.Semaphore, seconds: float) -> AsyncIterator[None]:
         yield
     finally:
         turns.release()
-
-
-def parse_deadline(values: list[str]) -> float:
-    """Return the seconds that a caller waits; without a limit if it says nothing sensible.
-
-    Args:
-        values: Of the field that says how many milliseconds.
-    """
-    if not values:
-        return math.inf
-    found = MILLISECONDS.fullmatch(values[0]) if len(values) == 1 else None
-    if found is None:
-        logger.info("a caller's deadline was ignored: %.80r", ", ".join(values))
-        return math.inf
-    return int(found[1]) / 1000  # without its zeros: Python converts no more than 4,300 digits

@@ -12,12 +12,12 @@ import trio
 from hump_trio.facts.exceptions import HttpException
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import CANCELLED_OUTCOMES, CancelReason
-from hump_trio.handlers.bounds import log_late
 from hump_trio.http1.parser import RequestParser
 from hump_trio.messages.request import Request
 from hump_trio.server.phases import ASKED_ERROR, EXPIRED_ERRORS, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.failures import is_failure
+from hump_trio.tasks.lateness import log_late
 from hump_trio.tasks.task_tree import place_of_error
 from hump_trio.transports.transport import Transport
 

@@ -9,7 +9,6 @@ import trio
 from hump_trio.content.room import Room
 from hump_trio.dispatch.dispatcher import Choice
 from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError
-from hump_trio.handlers.bounds import parse_deadline
 from hump_trio.http1.head import RequestHead, build_request
 from hump_trio.http1.response_head import CONTINUE
 from hump_trio.messages.headers import Headers
@@ -17,6 +16,7 @@ from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.server.access_log import log_request
 from hump_trio.server.connection import Connection
+from hump_trio.server.deadline_header import parse_deadline
 from hump_trio.server.phases import Phase
 from hump_trio.tasks.task_tree import place_of_error
 
