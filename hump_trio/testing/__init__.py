@@ -6,10 +6,9 @@ httpx (extra ``testing``).
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
-from weakref import WeakKeyDictionary
 
 import trio
 
@@ -24,8 +23,8 @@ except ImportError as _missing:
 
 from hump_trio.app import Hump
 from hump_trio.testing.autojump_clock import AutojumpClock
-from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
-from hump_trio.transports.transport import Transport
+from hump_trio.testing.memory_listener import running
+from hump_trio.transports.memory import MemoryTransport
 
 __all__ = ["AutojumpClock", "RawConnection", "client", "connect"]
 
@@ -38,79 +37,6 @@ if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
         if name == "TestClient":
             raise ImportError("there is no TestClient: write `async with client(app) as http`")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-class MemoryListener(trio.abc.Listener[Transport]):
-    """Accepts connections that are made in memory."""
-
-    def __init__(self) -> None:
-        self._ends, self._waiting = trio.open_memory_channel[Transport](float("inf"))
-
-    async def accept(self) -> Transport:
-        """Wait for a connection. A checkpoint."""
-        return await self._waiting.receive()
-
-    async def aclose(self) -> None:
-        """Break off what wasn't accepted, refuse what comes. A checkpoint."""
-        with suppress(trio.WouldBlock, trio.ClosedResourceError):
-            while True:
-                self._waiting.receive_nowait().reset()
-        await self._waiting.aclose()
-
-    def connect(self, window_bytes: float, *, secure: bool = False) -> MemoryTransport:
-        """Return the client's end of a new connection.
-
-        Args:
-            window_bytes: As of `memory_transport_pair`.
-            secure: Whether the app is to take it for one over TLS.
-
-        Raises:
-            trio.BrokenResourceError: The app is no longer listening.
-        """
-        ours, theirs = memory_transport_pair(window_bytes)
-        theirs.secure = secure
-        self._ends.send_nowait(theirs)
-        return ours
-
-
-running_apps: WeakKeyDictionary[Hump[Any], MemoryListener] = WeakKeyDictionary()
-
-
-@asynccontextmanager
-async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
-    """Serve an app in memory; whoever comes second shares what is running.
-
-    Raises:
-        RuntimeError: Trio isn't running.
-    """
-    if not trio.lowlevel.in_trio_run():
-        raise RuntimeError(
-            "an app is tested under Trio: trio.run(test), or pytest-trio with trio_mode = true or"
-            " pytest.mark.trio"
-        )
-    listener = running_apps.get(app)
-    if listener is not None:
-        yield listener
-        return
-    listener = running_apps[app] = MemoryListener()
-    stopped = trio.Event()
-
-    async def serve(task_status: trio.TaskStatus[tuple[str, ...]]) -> None:
-        await app.serve(listeners=[listener], task_status=task_status)
-        stopped.set()
-
-    try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(serve)
-            yield listener
-            if not stopped.is_set():
-                app.shutdown()
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) == 1:
-            raise group.exceptions[0] from None  # a failed assertion should look like one
-        raise
-    finally:
-        del running_apps[app]
 
 
 class Opening(AbstractAsyncContextManager[T, None], Generic[T]):

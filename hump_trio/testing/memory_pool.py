@@ -12,7 +12,7 @@ from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport
 
 __all__ = ["MemoryNetworkStream", "PoolTransport"]
 
-# Takes `window_bytes` and `secure`, as `hump_trio.testing.MemoryListener.connect` does.
+# Takes `window_bytes` and `secure`, as `MemoryListener.connect` does.
 Connect: TypeAlias = Callable[..., MemoryTransport]
 
 

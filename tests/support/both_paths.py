@@ -20,7 +20,7 @@ from hump_trio import Hump
 from hump_trio.http1.head import build_request
 from hump_trio.http1.section import parse_fields
 from hump_trio.server.state import ServerState
-from hump_trio.testing import MemoryListener, running
+from hump_trio.testing.memory_listener import MemoryListener, running
 from hump_trio.transports.memory import MemoryTransport
 
 Build: TypeAlias = Callable[["Stage"], Hump]

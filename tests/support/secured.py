@@ -12,7 +12,7 @@ import trio
 import trustme
 
 from hump_trio import Hump
-from hump_trio.testing import MemoryListener
+from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair
 from hump_trio.transports.tls_transport import TlsTransport
 from tests.support.loopback import connect_to

@@ -22,13 +22,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import hump_trio.app
 import hump_trio.listening.listeners
 import hump_trio.server.server
-import hump_trio.testing
+import hump_trio.testing.memory_listener
 import hump_trio.transports.transport
 from hump_trio.facts.settings import Sockets
 from hump_trio.listening.bound_socket import open_binds
 from hump_trio.listening.listeners import SocketListener
 from hump_trio.server.server import Listeners, Server
-from hump_trio.testing import MemoryListener
+from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, memory_transport_pair
 from hump_trio.transports.readiness import Readiness, open_readiness
 from hump_trio.transports.transport import (
@@ -240,9 +240,9 @@ def use_transport(name: str) -> None:
     in_use.append(name)
     patch = pytest.MonkeyPatch()
     if name == "tls":
-        patch.setattr(hump_trio.testing, "MemoryListener", TlsListener)
+        patch.setattr(hump_trio.testing.memory_listener, "MemoryListener", TlsListener)
         return
-    patch.setattr(hump_trio.testing, "MemoryListener", LoopbackListener)
+    patch.setattr(hump_trio.testing.memory_listener, "MemoryListener", LoopbackListener)
     patch.setattr(hump_trio.app, "Server", LoopbackServer)
     if name == "plain":
         patch.setattr(hump_trio.listening.listeners, "SocketTransport", portable_transport)

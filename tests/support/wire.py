@@ -8,7 +8,8 @@ import h11
 import trio
 
 from hump_trio import Hump
-from hump_trio.testing import RawConnection, connect, running
+from hump_trio.testing import RawConnection, connect
+from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport
 
 # What a connection may hold before anyone reads: once that in memory, more in TCP's two buffers.

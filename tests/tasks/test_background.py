@@ -10,7 +10,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request, Timeouts
-from hump_trio.testing import MemoryListener, connect
+from hump_trio.testing import connect
+from hump_trio.testing.memory_listener import MemoryListener
 from tests.support.wire import parse_answers, read_to_end, request
 
 TIMES = Timeouts(shutdown=20, cleanup=3)

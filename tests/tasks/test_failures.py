@@ -21,7 +21,8 @@ from hump_trio import (
     Timeouts,
 )
 from hump_trio.tasks.failures import is_failure, leaves_of, split_failures
-from hump_trio.testing import MemoryListener, client, connect
+from hump_trio.testing import client, connect
+from hump_trio.testing.memory_listener import MemoryListener
 from tests.support.wire import parse_answers, read_to_reset, read_until, request
 
 

@@ -14,7 +14,8 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import BindError, Hump, Timeouts
-from hump_trio.testing import MemoryListener, connect
+from hump_trio.testing import connect
+from hump_trio.testing.memory_listener import MemoryListener
 from tests.support.loopback import address_of, served
 from tests.support.wire import ask, parse_answers, read_to_end, request
 

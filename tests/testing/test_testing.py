@@ -16,7 +16,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpsRedirect, Hump, Request, Response
-from hump_trio.testing import MemoryListener, client, connect, running
+from hump_trio.testing import client, connect
+from hump_trio.testing.memory_listener import MemoryListener, running
 from hump_trio.testing.memory_pool import MemoryNetworkStream
 from hump_trio.transports.memory import memory_transport_pair
 from tests.support.wire import read_until, request

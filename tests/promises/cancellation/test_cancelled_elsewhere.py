@@ -13,7 +13,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request, Response, Timeouts, limit, timeout
-from hump_trio.testing import MemoryListener, connect
+from hump_trio.testing import connect
+from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES
 from tests.support.wire import (
     connect_transport,

@@ -18,7 +18,8 @@ from hump_trio import Hump, Timeouts
 from hump_trio.content import upload
 from hump_trio.content.room import DiskRoom, Room
 from hump_trio.content.upload import CLOSED, Spool, UnnamedFile, UploadFile
-from hump_trio.testing import MemoryListener, connect
+from hump_trio.testing import connect
+from hump_trio.testing.memory_listener import MemoryListener
 from tests.support.descriptors import descriptors_below
 from tests.support.forms import TYPE, encode_form, open_files
 from tests.support.loopback import PATIENCE_SECONDS, wait_until

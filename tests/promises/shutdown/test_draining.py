@@ -8,7 +8,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request, Response, Send, StreamResponse, Timeouts
-from hump_trio.testing import MemoryListener, RawConnection, client, connect
+from hump_trio.testing import RawConnection, client, connect
+from hump_trio.testing.memory_listener import MemoryListener
 from tests.support.wire import Answer, chunked, parse_answers, read_to_end, read_until, request
 
 TIMES = Timeouts(shutdown_delay=2, shutdown=20, drain_idle=0.5, cleanup=3)

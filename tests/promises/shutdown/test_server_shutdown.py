@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request, Timeouts
 from hump_trio.server.watchdog import SWEEP_SECONDS
-from hump_trio.testing import MemoryListener
+from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.loopback import receive_answer, receive_rest
 

@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import BindError, Hump, Request, Response, Send, StreamResponse, Timeouts
-from hump_trio.testing import MemoryListener
+from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.loopback import PATIENCE_SECONDS, connect_to, receive_rest, served
 from tests.support.wire import request

@@ -15,7 +15,7 @@ from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.routing.table import RouteTable
 from hump_trio.server.connection import Connection
 from hump_trio.server.state import ServerState
-from hump_trio.testing import MemoryListener
+from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport, Pipe
 from hump_trio.transports.transport import Transport
 from tests.support.wire import parse_answers

@@ -29,7 +29,8 @@ from hump_trio import (
     Timeouts,
     timeout,
 )
-from hump_trio.testing import MemoryListener, client, connect
+from hump_trio.testing import client, connect
+from hump_trio.testing.memory_listener import MemoryListener
 from tests.support.wire import parse_answers, read_to_end, read_to_reset, read_until, request
 
 TIMEOUTS = Timeouts(handler=2, cleanup=3, shutdown=1, deadline_header="x-ms", stall_grace=4)
