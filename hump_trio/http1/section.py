@@ -7,14 +7,15 @@ import re
 from typing import TypeAlias
 
 from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.http1.memo import MEMO, Memo, remember
 
 __all__ = [
     "BAD_BYTE",
-    "NAMES",
     "TOKEN",
     "Fields",
     "SectionReader",
     "holds_bad_byte",
+    "learn_name",
     "parse_fields",
 ]
 
@@ -25,11 +26,6 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # end may still become one.
 BAD_BYTE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[^\r]\n|\r[^\n]")
 CLEAN_BYTES = bytes({*range(0x20, 0x100), 0x09} - {0x7F})
-# Lower-cased names by spelling; clients use few. Emptied when there are too many, so that hostile
-# names can neither fill memory nor keep others out.
-NAMES: dict[str, str] = {}
-NAME_COUNT = 1024
-NAME_CHARS = 64
 
 
 class SectionReader:
@@ -81,13 +77,14 @@ def holds_bad_byte(section: bytes) -> bool:
     return len(section.translate(None, CLEAN_BYTES)) != 2 * section.count(b"\r\n")
 
 
-def parse_fields(lines: list[str], header_count: int, status: int) -> Fields:
+def parse_fields(lines: list[str], header_count: int, status: int, memo: Memo = MEMO) -> Fields:
     """Parse field lines into lower-cased names and stripped values (RFC 9112 section 5).
 
     Args:
         lines: Lines without their CRLF, of clean bytes.
         header_count: The most lines taken.
-        status: What more lines are answered with.
+        status: The status that more lines are answered with.
+        memo: Names that were read before.
 
     Raises:
         HttpParserError: 400 for a line without a colon, with a name that isn't a token (space
@@ -95,17 +92,21 @@ def parse_fields(lines: list[str], header_count: int, status: int) -> Fields:
     """
     if len(lines) > header_count:
         raise HttpParserError(status, "too many header fields")
+    known_name = memo.names.get
     fields = []
     for line in lines:
         name, colon, value = line.partition(":")
-        lowered = NAMES.get(name)
-        if lowered is None or not colon:
-            if not colon or not TOKEN.fullmatch(name):
-                raise HttpParserError(400, "a malformed header field")
-            lowered = name.lower()
-            if len(NAMES) >= NAME_COUNT:
-                NAMES.clear()
-            if len(name) <= NAME_CHARS:
-                NAMES[name] = lowered
+        lowered = (known_name(name) or learn_name(name, memo)) if colon else None
+        if lowered is None:
+            raise HttpParserError(400, "a malformed header field")
         fields.append((lowered, value.strip(" \t")))
     return fields
+
+
+def learn_name(name: str, memo: Memo) -> str | None:
+    """Return a field's name in lower case, and remember it; None: it isn't a token."""
+    if not TOKEN.fullmatch(name):
+        return None
+    lowered = name.lower()
+    remember(memo.names, name, lowered)
+    return lowered

@@ -1,17 +1,18 @@
-"""Requests that come whole, with nothing unusual: read by what was read before.
+"""Requests that arrive whole and with nothing unusual, read by means of a memo.
 
-Nothing is refused here. What isn't plainly good is left to `parse_head`, whose reading this one
-repeats (a test holds the two together), so that no rule of RFC 9112 stands twice.
+Nothing is refused here: whatever isn't plainly good is left to `parse_head`, whose reading this
+one repeats (a test compares the two), so that no rule of RFC 9112 stands twice. Which requests
+are read here depends on their bytes alone, and never on what was read before.
 """
 
 import re
-from collections.abc import Callable
 from typing import TypeAlias
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.head import FRAMING, check_authority
-from hump_trio.http1.section import NAMES, Fields
+from hump_trio.http1.memo import MEMO, Memo, remember
+from hump_trio.http1.section import Fields, learn_name
 
 __all__ = ["WholeRequest", "read_whole"]
 
@@ -29,24 +30,23 @@ STEADY = frozenset(
 SPECIAL = STEADY | FRAMING
 KEEP_ALIVE = ("connection", "keep-alive")  # which says nothing in HTTP/1.1
 CLOSE = ("connection", "close")
-# Lines of such fields, and of Host, by what they were read as: a look-up is a tenth of the work.
-LINES: dict[bytes, tuple[str, str]] = {}
-HOSTS: dict[bytes, tuple[str, str]] = {}
-known: Callable[[bytes], tuple[str, str] | None] = LINES.get
-# Emptied when there are more, so that nobody can fill memory with them, nor keep others out.
-LINE_COUNT = 1024
-LINE_CHARS = 256
 LF = 0x0A
 NO_LINES: list[bytes] = []
-# A longer body doesn't come with its head; and none is what nobody announces.
+# At most nine digits: a longer body doesn't arrive in one read with its head. No leading zero:
+# clients announce no empty body.
 LENGTH = re.compile("[1-9][0-9]{0,8}")
 
 
-def read_whole(data: bytes, limits: Limits) -> WholeRequest | None:
-    """Return what the one request is that some bytes are.
+def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest | None:
+    """Return the parts of the one request that some bytes are.
 
-    Its line isn't judged, and the rest holds for HTTP/1.1 alone. None: they aren't one request,
-    or something about it is unusual.
+    The request line isn't checked, and the result holds only if it says HTTP/1.1. None: not
+    exactly one request, or something about it is unusual.
+
+    Args:
+        data: All that was received at once.
+        limits: The caps for heads and the number of fields.
+        memo: Names and lines that were read before.
     """
     if not data:
         return None
@@ -62,24 +62,27 @@ def read_whole(data: bytes, limits: Limits) -> WholeRequest | None:
         lines = head.split(b"\r\n")
     if not 1 < len(lines) <= limits.header_count:
         return None
-    host = HOSTS.get(lines[1])  # where nearly all clients have it
+    known_line, known_name = memo.lines.get, memo.names.get
+    host = memo.hosts.get(lines[1])  # where nearly all clients have it
     fields, rest = ([], lines[1:]) if host is None else ([host], lines[2:])
     length, keep_alive = 0, True
     for line in rest:
-        field = known(line)
+        field = known_line(line)
         if field is None:
             name, colon, value = line.decode("latin-1").partition(": ")
-            lowered = NAMES.get(name)
             # In ISO 8859-1 what is printable is no control, and no white space but spaces.
-            if lowered is None or not colon or not value.isprintable():
+            if not colon or not value.isprintable():
+                return None
+            lowered = known_name(name) or learn_name(name, memo)
+            if lowered is None:
                 return None
             field = (lowered, value.strip())
             if lowered in SPECIAL:
                 if lowered in STEADY or field == KEEP_ALIVE:
-                    remember(LINES, line, field)
+                    remember(memo.lines, line, field)
                 elif lowered == "host" and host is None and is_host(field[1]):
                     host = field
-                    remember(HOSTS, line, field)
+                    remember(memo.hosts, line, field)
                 elif lowered == "content-length" and not length and LENGTH.fullmatch(field[1]):
                     length = int(field[1])
                 elif field == CLOSE:
@@ -99,11 +102,3 @@ def is_host(value: str) -> bool:
     except HttpParserError:
         return False
     return True
-
-
-def remember(memory: dict[bytes, tuple[str, str]], line: bytes, field: tuple[str, str]) -> None:
-    """Keep what a line was read as, if it isn't too long."""
-    if len(memory) >= LINE_COUNT:
-        memory.clear()
-    if len(line) <= LINE_CHARS:
-        memory[line] = field

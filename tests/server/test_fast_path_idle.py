@@ -110,7 +110,7 @@ async def room(autojump_clock: MockClock) -> AsyncIterator[Room]:
         room.connect()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(room.open)
-        await room.ask(0, 1, 2)  # the parser has learnt what names there are
+        await room.ask(0, 1, 2)
         await trio.sleep(1.5 * SWEEP_SECONDS)
         assert not room.fresh()
         yield room

@@ -1,6 +1,7 @@
 """The fast path answers as the plain path does, whatever a client sends and a handler looks at."""
 
 from contextvars import ContextVar
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -136,6 +137,18 @@ def test_wherever_a_request_is_cut(data: bytes) -> None:
         client.close()
 
     play_both(build_telling, scene)
+
+
+def test_a_field_that_nobody_has_sent_before() -> None:
+    """A name of a field that is new to the server doesn't send its request by another path."""
+    data = request("GET", "/", f"X-{uuid4()}: 1")
+
+    async def scene(stage: Stage) -> None:
+        client = stage.connect()
+        await stage.send(client, data, data)
+        client.close()
+
+    assert play_both(build_telling, scene).fast_count == 2
 
 
 @st.composite

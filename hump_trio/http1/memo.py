@@ -1,0 +1,46 @@
+"""What names and lines of fields were read as before: a look-up takes the place of most work."""
+
+from typing import TypeVar
+
+__all__ = ["MEMO", "Memo", "remember"]
+
+# A full dict is emptied, so that hostile clients can neither fill memory nor keep others out of
+# it. Each of the three takes 1 MiB at the most.
+ENTRY_COUNT = 1024
+KEY_LENGTH = 256
+
+Key = TypeVar("Key", str, bytes)
+Value = TypeVar("Value")
+
+
+class Memo:
+    """Readings by what was read.
+
+    A memo changes what a reading costs, and never its outcome: a reader that finds nothing here
+    does the work itself. It holds no secret: of fields that may tell who somebody is, only the
+    names are kept.
+
+    Attributes:
+        names: Names of fields in lower case, by their spelling.
+        lines: Names and values of fields that a client repeats in every request, by their lines.
+        hosts: Name and value of each valid ``Host`` field, by its line.
+    """
+
+    __slots__ = ("hosts", "lines", "names")
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.lines: dict[bytes, tuple[str, str]] = {}
+        self.hosts: dict[bytes, tuple[str, str]] = {}
+
+
+def remember(readings: dict[Key, Value], key: Key, value: Value) -> None:
+    """Keep a reading, unless what was read is too long."""
+    if len(readings) >= ENTRY_COUNT:
+        readings.clear()
+    if len(key) <= KEY_LENGTH:
+        readings[key] = value
+
+
+# One for the whole process: all of its servers read alike.
+MEMO = Memo()
