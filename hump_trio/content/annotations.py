@@ -68,7 +68,7 @@ class Field:
 
 
 def bare(annotation: Any) -> Any:
-    """Return what an annotation means without `Annotated`, `NewType` and names for types.
+    """Return what an annotation means without `Annotated`, `typing.NewType` and type aliases.
 
     A type variable that nothing was given for is its bound, or anything, as it is to msgspec.
     """

@@ -10,8 +10,9 @@ __all__ = ["access_logger", "logger"]
 class Enduring:
     """A logger that a configuration which doesn't mention it can't silence.
 
-    `logging.config.dictConfig` and `fileConfig` disable every logger there is already, unless told
-    not to: the traceback of a 500 would be nowhere. A program may still set ``disabled`` itself.
+    `logging.config.dictConfig` and `logging.config.fileConfig` disable every logger that exists,
+    unless told not to: the traceback of a 500 would be nowhere. A program may still set
+    ``disabled`` itself.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -181,7 +181,7 @@ class Connection:
     def enter_handler(self, now: float, seconds: float, disconnect_grace: float) -> float:
         """Go to the phase of a handler and return its deadline.
 
-        The scope knows of it from the first sweep that sees it, or from `enforce_deadline`.
+        The scope knows of it from the first sweep that sees it, or from `enforce`.
 
         Args:
             now: When it is called.

@@ -16,7 +16,8 @@ def module_name(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-SOURCES = {module_name(path): ast.parse(path.read_text()) for path in ROOT.rglob("*.py")}
+PATHS = {module_name(path): path for path in ROOT.rglob("*.py")}
+SOURCES = {module: ast.parse(path.read_text()) for module, path in PATHS.items()}
 MODULES = sorted(SOURCES)
 
 
