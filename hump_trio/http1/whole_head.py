@@ -62,24 +62,24 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
         lines = head.split(b"\r\n")
     if not 1 < len(lines) <= limits.header_count:
         return None
-    known_line, known_name = memo.lines.get, memo.names.get
+    known_lines = memo.lines
     host = memo.hosts.get(lines[1])  # where nearly all clients have it
     fields, rest = ([], lines[1:]) if host is None else ([host], lines[2:])
     length, keep_alive = 0, True
     for line in rest:
-        field = known_line(line)
+        field = known_lines.get(line)
         if field is None:
             name, colon, value = line.decode("latin-1").partition(": ")
             # In ISO 8859-1 what is printable is no control, and no white space but spaces.
             if not colon or not value.isprintable():
                 return None
-            lowered = known_name(name) or learn_name(name, memo)
+            lowered = memo.names.get(name) or learn_name(name, memo)
             if lowered is None:
                 return None
             field = (lowered, value.strip())
             if lowered in SPECIAL:
                 if lowered in STEADY or field == KEEP_ALIVE:
-                    remember(memo.lines, line, field)
+                    remember(known_lines, line, field)
                 elif lowered == "host" and host is None and is_host(field[1]):
                     host = field
                     remember(memo.hosts, line, field)
