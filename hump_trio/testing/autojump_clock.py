@@ -7,18 +7,20 @@ from trio.testing import active_thread_count
 
 __all__ = ["AutojumpClock"]
 
-# Trio waits no longer than for a day without looking again; nobody asks for half of that.
+# Trio's longest wait for I/O is a day, when no deadline is set: a wait of more than half a day is
+# one that nothing but I/O or a thread will end.
 IDLE_SECONDS = 43_200.0
 
 
 class AutojumpClock(trio.abc.Clock, trio.abc.Instrument):
-    """A clock that jumps to the next deadline when no task has anything to do, and no thread.
+    """A clock for tests that jumps to the next deadline when all tasks wait and no thread works.
 
-    ``trio.run(test, clock=AutojumpClock())``; with pytest-trio, a fixture that returns one. It
-    begins at 0. Unlike a `trio.testing.MockClock` that jumps by itself it waits for what runs in
-    `trio.to_thread.run_sync`: a query of a database isn't overtaken by the deadline of its
-    handler. A thread that never ends, or waits for this clock itself, keeps it from jumping: to
-    test that, there is the other one. A thread that was abandoned isn't waited for.
+    Write ``trio.run(test, clock=AutojumpClock())``, or with pytest-trio a fixture that returns an
+    ``AutojumpClock()``. The clock begins at 0. Unlike a `trio.testing.MockClock` that jumps, it
+    waits for functions that run in `trio.to_thread.run_sync`, so that a database query
+    isn't overtaken by the deadline of its handler. A thread that never ends, or that waits for
+    this clock itself, keeps the clock from jumping: test that with a `trio.testing.MockClock`. The
+    clock doesn't wait for a thread that was abandoned.
     """
 
     def __init__(self) -> None:
@@ -27,7 +29,7 @@ class AutojumpClock(trio.abc.Clock, trio.abc.Instrument):
         self._idle = False
 
     def start_clock(self) -> None:
-        """Watch the run that begins."""
+        """Watch the Trio run that begins. Called by Trio, as are the other methods."""
         trio.lowlevel.add_instrument(self)
 
     def current_time(self) -> float:
@@ -35,14 +37,15 @@ class AutojumpClock(trio.abc.Clock, trio.abc.Instrument):
         return self._now
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        """Return how long to wait for I/O: not at all for what is due, or until something comes."""
+        """Return how long to wait for I/O: 0 if the deadline has passed, else without limit."""
         self._next_deadline = deadline
         return 0.0 if deadline <= self._now else math.inf
 
     def before_io_wait(self, timeout: float) -> None:
-        """End a wait at once that nothing else will end.
+        """End at once a wait that only this clock can end.
 
-        A shorter one is for a task that waits until all are blocked, and comes first.
+        A short wait is left alone: it is for `trio.testing.wait_all_tasks_blocked`, which comes
+        first.
         """
         self._idle = (
             timeout > IDLE_SECONDS and self._next_deadline < math.inf and not active_thread_count()
@@ -51,6 +54,6 @@ class AutojumpClock(trio.abc.Clock, trio.abc.Instrument):
             trio.lowlevel.current_trio_token().run_sync_soon(int, idempotent=True)
 
     def after_io_wait(self, timeout: float) -> None:
-        """Jump, if nothing has come: then only the task runs by which the wait was ended."""
+        """Jump if no I/O has come: then only the task can run that has ended the wait."""
         if self._idle and trio.lowlevel.current_statistics().tasks_runnable <= 1:
             self._now = self._next_deadline

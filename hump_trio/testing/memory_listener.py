@@ -1,4 +1,4 @@
-"""Serving an app on connections that are made in memory."""
+"""The listener of an app that is served in memory, and the serving of one for tests."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -21,11 +21,11 @@ class MemoryListener(trio.abc.Listener[Transport]):
         self._ends, self._waiting = trio.open_memory_channel[Transport](float("inf"))
 
     async def accept(self) -> Transport:
-        """Wait for a connection. A checkpoint."""
+        """Wait for a connection and return the server's end of it. A checkpoint."""
         return await self._waiting.receive()
 
     async def aclose(self) -> None:
-        """Reset the connections that weren't accepted, and refuse new ones. A checkpoint."""
+        """Reset connections that weren't accepted, and refuse further ones. A checkpoint."""
         with suppress(trio.WouldBlock, trio.ClosedResourceError):
             while True:
                 self._waiting.receive_nowait().reset()
@@ -35,7 +35,7 @@ class MemoryListener(trio.abc.Listener[Transport]):
         """Return the client's end of a new connection.
 
         Args:
-            window_bytes: As `memory_transport_pair` takes it.
+            window_bytes: How much the app may send before the client reads.
             secure: Whether the app takes the connection for one over TLS.
 
         Raises:
@@ -52,7 +52,9 @@ running_apps: WeakKeyDictionary[Hump[Any], MemoryListener] = WeakKeyDictionary()
 
 @asynccontextmanager
 async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
-    """Serve an app in memory; an app that is being served so is shared.
+    """Serve an app in memory, and shut it down at the end.
+
+    If the app is served in this way already, its listener is shared, and nothing is shut down.
 
     Raises:
         RuntimeError: Trio isn't running.

@@ -1,4 +1,4 @@
-"""httpx, by a pool of connections in memory."""
+"""A transport for httpx that pools connections in memory."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,20 +17,20 @@ Connect: TypeAlias = Callable[..., MemoryTransport]
 
 
 class MemoryNetworkStream(httpcore.AsyncNetworkStream):
-    """A memory transport as httpcore wants its streams."""
+    """A memory transport with the methods that httpcore asks of a stream."""
 
     def __init__(self, transport: MemoryTransport) -> None:
         self._transport = transport
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what is there, or nothing at the end."""
+        """Return what has arrived, or ``b""`` at the end of the connection."""
         try:
             return await self._transport.receive_some(max_bytes)
         except trio.BrokenResourceError as error:
             raise httpcore.ReadError(str(error)) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all of it."""
+        """Send all of a buffer."""
         try:
             await self._transport.send_all(buffer)
         except trio.BrokenResourceError as error:
@@ -41,16 +41,16 @@ class MemoryNetworkStream(httpcore.AsyncNetworkStream):
         await self._transport.aclose()
 
     def get_extra_info(self, info: str) -> Any:
-        """Tell whether the connection has ended or has something to read, for its pool."""
+        """Tell the pool whether the connection has ended or has something to read."""
         return self._transport.readable() if info == "is_readable" else None
 
 
 class MemoryBackend(httpcore.AsyncNetworkBackend):
-    """Connects to an app, whatever address is asked for.
+    """Connects to one app, whatever address is asked for.
 
     Args:
         connect: Makes a connection.
-        secure: Whether the app is to take it for one over TLS.
+        secure: Whether the app takes each connection for one over TLS.
     """
 
     def __init__(self, connect: Connect, *, secure: bool) -> None:
@@ -73,10 +73,13 @@ class MemoryBackend(httpcore.AsyncNetworkBackend):
 
 
 class PoolTransport(httpx.AsyncBaseTransport):
-    """httpx over connection pools of httpcore's that connect in memory.
+    """A transport for httpx over connection pools of httpcore that connect in memory.
 
-    There is one for each scheme. Nobody shakes hands in memory: the pool for ``https`` is asked
-    as if it were for ``http``, and the app takes its connections for secure ones.
+    There is one pool for each scheme. No handshake takes place in memory: the pool for ``https``
+    is asked as if it were for ``http``, and the app takes its connections for secure ones.
+
+    Args:
+        connect: Makes a connection.
     """
 
     def __init__(self, connect: Connect) -> None:
@@ -88,7 +91,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return the response with its body still to be read."""
+        """Send a request and return the response, whose body is still to be read."""
         assert isinstance(request.stream, AsyncIterable)
         secure = request.url.scheme == "https"
         pool = self._secure if secure else self._plain

@@ -165,6 +165,7 @@ def test_without_httpx_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     """A newcomer learns what to install, not the name of a library beneath."""
     monkeypatch.setitem(sys.modules, "httpcore", None)
     monkeypatch.delitem(sys.modules, "hump_trio.testing")
+    monkeypatch.delitem(sys.modules, "hump_trio.testing.clients")
     monkeypatch.delitem(sys.modules, "hump_trio.testing.memory_pool")
     with pytest.raises(ImportError, match=r"needs httpx: pip install 'hump-trio\[testing\]'"):
         importlib.import_module("hump_trio.testing")

@@ -1,0 +1,110 @@
+"""Clients of an app that is served in memory: httpx, and a raw connection."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+try:
+    import httpx
+
+    from hump_trio.testing.memory_pool import PoolTransport
+except ImportError as _missing:
+    raise ImportError(
+        "hump_trio.testing needs httpx: pip install 'hump-trio[testing]'", name=_missing.name
+    ) from _missing
+
+from hump_trio.app import Hump
+from hump_trio.testing.memory_listener import running
+from hump_trio.testing.raw_connection import RawConnection
+
+__all__ = ["client", "connect"]
+
+T = TypeVar("T", covariant=True)
+
+
+class Opening(AbstractAsyncContextManager[T, None], Generic[T]):
+    """A context manager that, used without ``async with``, says how it is written.
+
+    Args:
+        manager: The context manager itself.
+        form: The line to write.
+    """
+
+    def __init__(self, manager: AbstractAsyncContextManager[T], form: str) -> None:
+        self._manager = manager
+        self._form = form
+
+    async def __aenter__(self) -> T:
+        return await self._manager.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._manager.__aexit__(kind, error, traceback)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say that nothing is open yet."""
+            raise AttributeError(f"{name!r} is of what `{self._form}` gives", name=name, obj=self)
+
+
+def client(app: Hump[Any], **options: Any) -> AbstractAsyncContextManager[httpx.AsyncClient, None]:
+    """Serve an app in memory and give an httpx client for it.
+
+    Write ``async with client(app) as http``, then ``await http.get("/")``. The app is shut down at
+    the end, and its lifespan left. The client has no timeouts of its own, and a path is enough as a
+    URL. For a URL that begins with ``https:`` (say ``base_url="https://testserver"``) the app takes
+    the connection for one over TLS: ``request.scheme`` is ``https``, and the client sends secure
+    cookies.
+
+    Args:
+        app: The app; it isn't being served elsewhere.
+        options: Keyword arguments for `httpx.AsyncClient`.
+
+    Raises:
+        RuntimeError: Trio isn't running when the ``async with`` is entered.
+    """
+    return Opening(open_client(app, options), "async with client(app) as http")
+
+
+@asynccontextmanager
+async def open_client(app: Hump[Any], options: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an app while its client is open."""
+    options = {"base_url": "http://testserver", "timeout": None, **options}
+    async with (
+        running(app) as listener,
+        httpx.AsyncClient(transport=PoolTransport(listener.connect), **options) as http,
+    ):
+        yield http
+
+
+def connect(app: Hump[Any]) -> AbstractAsyncContextManager[RawConnection, None]:
+    """Serve an app in memory and give a raw connection to it.
+
+    Write ``async with connect(app) as raw``, then ``await raw.send(...)``. The connection is closed
+    at the end. Inside `client(app)`, or another `connect(app)`, it is one more connection to the
+    same app.
+
+    Args:
+        app: The app; it isn't being served elsewhere.
+
+    Raises:
+        RuntimeError: Trio isn't running when the ``async with`` is entered.
+    """
+    return Opening(open_connection(app), "async with connect(app) as raw")
+
+
+@asynccontextmanager
+async def open_connection(app: Hump[Any]) -> AsyncIterator[RawConnection]:
+    """Serve an app while a connection to it is open."""
+    async with running(app) as listener:
+        transport = listener.connect(float("inf"))
+        try:
+            yield RawConnection(transport)
+        finally:
+            transport.close()
