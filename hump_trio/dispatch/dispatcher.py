@@ -20,9 +20,9 @@ from hump_trio.handlers.calling import Call, bind_handler, is_generator
 from hump_trio.handlers.decorated import decorated_above
 from hump_trio.handlers.results import Results, results_of
 from hump_trio.handlers.signature import parse_signature
-from hump_trio.http1.head import RequestLine, path_segments
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response, error_response, own_copy, settle, to_response
+from hump_trio.messages.target import RequestLine, path_segments
 from hump_trio.routing.layer import CallNext, ExceptionHandler, Layer, Middleware
 from hump_trio.routing.table import VERBS, Route, RouteTable
 from hump_trio.tasks.failures import is_failure, leaves_of

@@ -4,13 +4,8 @@ import re
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.section import (
-    BAD_BYTE,
-    Fields,
-    SectionReader,
-    holds_bad_byte,
-    parse_fields,
-)
+from hump_trio.http1.section import BAD_BYTE, SectionReader, holds_bad_byte, parse_fields
+from hump_trio.messages.headers import FieldLines
 
 __all__ = ["ChunkedBody", "LengthBody"]
 
@@ -81,7 +76,7 @@ class ChunkedBody:
     )
 
     def __init__(self, limits: Limits) -> None:
-        self.trailers: Fields = []
+        self.trailers: FieldLines = []
         self._header_count = limits.header_count
         self._section = SectionReader(limits.head_bytes, 400)
         self._within_bytes = 0
@@ -169,7 +164,7 @@ def take(buffer: bytearray, most_bytes: int) -> bytes:
     return part
 
 
-def parse_trailers(section: bytes, header_count: int) -> Fields:
+def parse_trailers(section: bytes, header_count: int) -> FieldLines:
     """Parse a trailer section without its empty line.
 
     Raises:

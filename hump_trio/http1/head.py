@@ -1,71 +1,29 @@
 """The head of a request: what is asked for, and how its body is framed."""
 
-import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address
-from urllib.parse import unquote, unquote_to_bytes
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.section import TOKEN, Fields, holds_bad_byte, parse_fields
-from hump_trio.messages.request import Request
+from hump_trio.http1.section import TOKEN, holds_bad_byte, parse_fields
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.target import TARGET, RequestLine, check_authority, parse_target
 
 __all__ = [
     "FRAMING",
     "RequestHead",
-    "RequestLine",
-    "build_request",
-    "check_authority",
     "keeps_alive",
     "parse_head",
     "parse_request_line",
-    "path_segments",
 ]
-
-new: Callable[[type[Request]], Request] = object.__new__
 
 # What most requests start with; a look-up is cheaper than a match.
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 VERSION = re.compile(r"HTTP/[0-9]\.[0-9]")
-# RFC 3986 allows fewer, but browsers send the rest as it is; a fragment is never sent.
-TARGET = re.compile(r"[!-\"$-~]+")
-BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# uri-host [":" port] of RFC 3986 section 3.2.2; an IPv6 address is looked at separately.
-AUTHORITY = re.compile(
-    r"((?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})*+|\[[0-9A-Fa-f:.]+\]"
-    r"|\[[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::([0-9]*))?"
-)
-ABSOLUTE = re.compile(r"https?://([^/?]*)([^?]*)(?:\?(.*))?", re.IGNORECASE)
 # RFC 9112 section 7 and the IANA registry it refers to.
 CODINGS = frozenset({"chunked", "compress", "deflate", "gzip", "x-compress", "x-gzip"})
 # More digits than a 64-bit count has.
 LENGTH_DIGITS = 19
-
-
-@dataclass(slots=True, eq=False)
-class RequestLine:
-    """A request line taken apart (RFC 9112 section 3).
-
-    Args:
-        method: Any token.
-        target: As received.
-        path: Decoded once; ``"*"`` for the server as a whole, empty for CONNECT.
-        raw_path: The path with its escapes.
-        query_string: What follows the first ``?``.
-        authority: Of an absolute- or authority-form target; else None.
-        version: ``"1.1"``, also for a higher minor (RFC 9110 section 2.5), or ``"1.0"``.
-    """
-
-    method: str
-    target: str
-    path: str
-    raw_path: str
-    query_string: str
-    authority: str | None
-    version: str
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +41,7 @@ class RequestHead:
     """
 
     line: RequestLine
-    fields: Fields
+    fields: FieldLines
     host: str
     content_length: int
     chunked: bool
@@ -142,7 +100,7 @@ def parse_head(section: bytes, limits: Limits, line: RequestLine | None = None) 
     )
 
 
-def join_framing(fields: Fields) -> dict[str, str]:
+def join_framing(fields: FieldLines) -> dict[str, str]:
     """Return the fields that frame a message, where some names come twice.
 
     Raises:
@@ -184,85 +142,7 @@ def parse_request_line(text: str, target_bytes: int) -> RequestLine:
             version = "1.0"
     if len(target) > target_bytes:
         raise HttpParserError(414, "the request target is too long")
-
-    authority = None
-    if target[0] == "/":
-        raw_path, _, query_string = target.partition("?")
-    elif method == "CONNECT":
-        raw_path, query_string, authority = "", "", target
-        check_connect_authority(target)
-    elif target == "*" and method == "OPTIONS":
-        raw_path, query_string = "*", ""
-    else:
-        raw_path, query_string, authority = parse_absolute_form(target, method)
-    if method == "CONNECT" and raw_path:
-        raise HttpParserError(400, "CONNECT needs a host and a port")
-    path = decode_path(raw_path) if "%" in raw_path else raw_path
-    return RequestLine(method, target, path, raw_path, query_string, authority, version)
-
-
-def parse_absolute_form(target: str, method: str) -> tuple[str, str, str]:
-    """Return path, query and authority of an absolute-form target (RFC 9112 section 3.2.2).
-
-    Without a path it is ``/``, or ``*`` for OPTIONS (section 3.2.4).
-    """
-    found = ABSOLUTE.fullmatch(target)
-    if found is None:
-        raise HttpParserError(400, "a malformed request target")
-    authority, path, query = found[1], found[2], found[3]
-    if not authority:
-        raise HttpParserError(400, "a request target without a host")
-    check_authority(authority)
-    if not path:
-        path = "*" if method == "OPTIONS" and query is None else "/"
-    return path, query or "", authority
-
-
-def check_connect_authority(authority: str) -> None:
-    """Refuse a CONNECT target that isn't a host and a port (RFC 9112 section 3.2.3)."""
-    check_authority(authority)
-    host, _, port = authority.rpartition(":")
-    if not host or not port.isdigit():
-        raise HttpParserError(400, "CONNECT needs a host and a port")
-
-
-@lru_cache(maxsize=256)  # a server has few names; the longest possible ones take 8 MiB
-def check_authority(authority: str) -> None:
-    """Refuse what isn't ``uri-host [":" port]`` (RFC 9110 section 7.2); empty is valid."""
-    found = AUTHORITY.fullmatch(authority)
-    if found is None:
-        raise HttpParserError(400, "a malformed host")
-    host, port = found[1], found[2]
-    if port and (len(port) > LENGTH_DIGITS or int(port) > 0xFFFF):
-        raise HttpParserError(400, "a port that doesn't exist")
-    if port is not None and not host:
-        raise HttpParserError(400, "a port without a host")
-    if host.startswith("[") and host[1] not in "vV":
-        try:
-            IPv6Address(host[1:-1])
-        except ValueError:
-            raise HttpParserError(400, "a malformed IPv6 address") from None
-
-
-def decode_path(raw_path: str) -> str:
-    """Decode the escapes of a path once.
-
-    Raises:
-        HttpParserError: 400 for an escape that isn't one, or isn't UTF-8.
-    """
-    if BAD_ESCAPE.search(raw_path):
-        raise HttpParserError(400, "a malformed escape in the path")
-    try:
-        return unquote_to_bytes(raw_path).decode("utf-8")
-    except UnicodeDecodeError:
-        raise HttpParserError(400, "an escape in the path that isn't UTF-8") from None
-
-
-def path_segments(line: RequestLine) -> list[str]:
-    """Return the decoded segments of a path; an escaped slash stays inside its segment."""
-    if "%" not in line.raw_path:
-        return line.path.split("/")
-    return [unquote(segment) for segment in line.raw_path.split("/")]
+    return parse_target(method, target, version)
 
 
 def parse_framing(framing: dict[str, str], version: str) -> tuple[int, bool]:
@@ -305,25 +185,3 @@ def keeps_alive(options: str, version: str) -> bool:
     """Tell whether the ``Connection`` field leaves the connection open (RFC 9112 section 9.3)."""
     names = [option.strip(" \t").lower() for option in options.split(",")]
     return "close" not in names and (version == "1.1" or "keep-alive" in names)
-
-
-def build_request(
-    line: RequestLine, host: str, fields: Fields, client: tuple[str, int] | None
-) -> Request:
-    """Return the request of a head; its body, its route and its app are still to come.
-
-    A third of the instructions that the constructor takes.
-    """
-    request = new(Request)
-    request.method = line.method
-    request.target = line.target
-    request.path = line.path
-    request.query_string = line.query_string
-    request.http_version = line.version
-    request.host = host
-    request.received_fields = fields
-    request.client = client
-    request.body = b""
-    request.outcome = "ok"
-    request.server_deadline = math.inf
-    return request

@@ -5,8 +5,10 @@ import string
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.body import ChunkedBody, LengthBody
-from hump_trio.http1.head import RequestHead, RequestLine, parse_head, parse_request_line
-from hump_trio.http1.section import BAD_BYTE, Fields, SectionReader
+from hump_trio.http1.head import RequestHead, parse_head, parse_request_line
+from hump_trio.http1.section import BAD_BYTE, SectionReader
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.target import RequestLine
 
 __all__ = ["RequestParser"]
 
@@ -70,7 +72,7 @@ class RequestParser:
         return bool(self._buffer) and self._buffer[0] != CR
 
     @property
-    def trailers(self) -> Fields:
+    def trailers(self) -> FieldLines:
         """The trailers of the body that was parsed last."""
         return self._body.trailers if isinstance(self._body, ChunkedBody) else []
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from hump_trio.facts.exceptions import phrase_of
-from hump_trio.http1.head import RequestLine, keeps_alive
-from hump_trio.http1.section import Fields
+from hump_trio.http1.head import keeps_alive
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.target import RequestLine
 
 __all__ = ["CONTINUE", "LAST_CHUNK", "ResponseHead", "begin_head", "encode_chunk", "encode_head"]
 
@@ -38,7 +39,7 @@ class ResponseHead:
 def encode_head(
     line: RequestLine | None,
     status: int,
-    fields: Fields,
+    fields: FieldLines,
     *,
     body_bytes: int | None,
     keep_alive: bool,

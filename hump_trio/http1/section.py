@@ -4,22 +4,19 @@ What two parsers could read differently is refused, never repaired (RFC 9112 sec
 """
 
 import re
-from typing import TypeAlias
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.http1.memo import MEMO, Memo, remember
+from hump_trio.messages.headers import FieldLines
 
 __all__ = [
     "BAD_BYTE",
     "TOKEN",
-    "Fields",
     "SectionReader",
     "holds_bad_byte",
     "learn_name",
     "parse_fields",
 ]
-
-Fields: TypeAlias = list[tuple[str, str]]
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Controls but tab; a CR or LF that isn't part of a CRLF (RFC 9112 section 2.2). A CR at the very
@@ -77,7 +74,7 @@ def holds_bad_byte(section: bytes) -> bool:
     return len(section.translate(None, CLEAN_BYTES)) != 2 * section.count(b"\r\n")
 
 
-def parse_fields(lines: list[str], header_count: int, status: int, memo: Memo = MEMO) -> Fields:
+def parse_fields(lines: list[str], header_count: int, status: int, memo: Memo = MEMO) -> FieldLines:
     """Parse field lines into lower-cased names and stripped values (RFC 9112 section 5).
 
     Args:

@@ -8,16 +8,17 @@ are read here depends on their bytes alone, and never on what was read before.
 import re
 from typing import TypeAlias
 
-from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.head import FRAMING, check_authority
+from hump_trio.http1.head import FRAMING
 from hump_trio.http1.memo import MEMO, Memo, remember
-from hump_trio.http1.section import Fields, learn_name
+from hump_trio.http1.section import learn_name
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.target import is_authority
 
 __all__ = ["WholeRequest", "read_whole"]
 
 # Request line, host, fields, body, and whether the connection may stay open.
-WholeRequest: TypeAlias = tuple[bytes, str, Fields, bytes, bool]
+WholeRequest: TypeAlias = tuple[bytes, str, FieldLines, bytes, bool]
 
 # Fields that a client repeats in every request, and that hold no secret.
 STEADY = frozenset(
@@ -80,7 +81,7 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
             if lowered in SPECIAL:
                 if lowered in STEADY or field == KEEP_ALIVE:
                     remember(known_lines, line, field)
-                elif lowered == "host" and host is None and is_host(field[1]):
+                elif lowered == "host" and host is None and is_authority(field[1]):
                     host = field
                     remember(memo.hosts, line, field)
                 elif lowered == "content-length" and not length and LENGTH.fullmatch(field[1]):
@@ -93,12 +94,3 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
     if host is None or len(body) != length:
         return None
     return lines[0], host[1], fields, body, keep_alive
-
-
-def is_host(value: str) -> bool:
-    """Tell whether a value is one that ``Host`` may have."""
-    try:
-        check_authority(value)
-    except HttpParserError:
-        return False
-    return True

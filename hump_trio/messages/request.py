@@ -1,7 +1,6 @@
 """A request as a handler sees it. How its bytes came is not known here."""
 
 import math
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -19,13 +18,14 @@ from hump_trio.facts.hints import OF_REQUEST, hint_of
 from hump_trio.facts.outcomes import CancelReason, Outcome
 from hump_trio.facts.settings import Limits
 from hump_trio.messages.cookies import parse_cookies
-from hump_trio.messages.headers import Headers, RequestHeaders
+from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders
+from hump_trio.messages.target import RequestLine, origin_form
 
-__all__ = ["Request", "origin_form"]
+__all__ = ["Request", "build_request"]
 
 T = TypeVar("T")
-
-ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)  # of a target in absolute form
+# What browsers take for a slash, and a host's name after two of them.
+SLASHES = ("/", "\\")
 
 
 class NoStream:
@@ -282,20 +282,29 @@ class Request:
         return self._cookies
 
 
-# What browsers take for a slash, and a host's name after two of them.
-SLASHES = ("/", "\\")
+allocate: Callable[[type[Request]], Request] = object.__new__
 
 
-def origin_form(target: str) -> str:
-    """Return the path and the query of a target (RFC 9112 section 3.2); it begins with a slash.
+def build_request(
+    line: RequestLine, host: str, fields: FieldLines, client: tuple[str, int] | None
+) -> Request:
+    """Return the request of a head; its body, its route and its app are still to come.
 
-    That of an absolute form without a path, of ``*``, and of CONNECT is ``/``.
+    A third of the instructions that the constructor takes.
     """
-    if target.startswith("/"):
-        return target
-    found = ORIGIN.match(target)
-    rest = target[found.end() :] if found else ""
-    return rest if rest.startswith("/") else f"/{rest}"
+    request = allocate(Request)
+    request.method = line.method
+    request.target = line.target
+    request.path = line.path
+    request.query_string = line.query_string
+    request.http_version = line.version
+    request.host = host
+    request.received_fields = fields
+    request.client = client
+    request.body = b""
+    request.outcome = "ok"
+    request.server_deadline = math.inf
+    return request
 
 
 # Read by this, headers that aren't there yet aren't made.

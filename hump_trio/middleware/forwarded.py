@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from hump_trio.facts.exceptions import HttpParserError
-from hump_trio.http1.head import check_authority
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
+from hump_trio.messages.target import is_authority
 from hump_trio.middleware.options import list_of_text
 from hump_trio.routing.layer import CallNext
 
@@ -96,7 +95,7 @@ class Forwarded:
         scheme, host = claims.get("proto", "").lower(), claims.get("host", "")
         if scheme in {"http", "https"}:
             request.scheme = scheme
-        if host and is_one_authority(host):
+        if host and "," not in host and is_authority(host):  # one with a comma may be two
             request.host = host
 
     def _hops(self, headers: Headers) -> Iterator[dict[str, str]]:
@@ -155,12 +154,3 @@ def plain_address(text: str) -> IPv4Address | IPv6Address:
     """
     address = ip_address(text)
     return getattr(address, "ipv4_mapped", None) or address
-
-
-def is_one_authority(text: str) -> bool:
-    """Tell whether a text can be a request's host; one with a comma may be two."""
-    try:
-        check_authority(text)
-    except HttpParserError:
-        return False
-    return "," not in text

@@ -4,8 +4,9 @@ import re
 
 from hump_trio.answers.redirect import RedirectResponse
 from hump_trio.facts.exceptions import HttpException
-from hump_trio.messages.request import Request, origin_form
+from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
+from hump_trio.messages.target import origin_form
 from hump_trio.middleware.options import check_number
 from hump_trio.routing.layer import CallNext
 

@@ -9,10 +9,10 @@ import trio
 from hump_trio.content.room import Room
 from hump_trio.dispatch.dispatcher import Choice
 from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError
-from hump_trio.http1.head import RequestHead, build_request
+from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import CONTINUE
 from hump_trio.messages.headers import Headers
-from hump_trio.messages.request import Request
+from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.response import Response
 from hump_trio.server.access_log import log_request
 from hump_trio.server.connection import Connection

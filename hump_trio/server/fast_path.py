@@ -17,11 +17,12 @@ import trio
 from trio.lowlevel import wait_task_rescheduled
 
 from hump_trio.content.json_text import json_codec
-from hump_trio.http1.head import RequestHead, RequestLine, build_request
+from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import encode_head
 from hump_trio.http1.whole_head import WholeRequest, read_whole
-from hump_trio.messages.request import Request
+from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, Response, settle
+from hump_trio.messages.target import RequestLine
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange, log_answer
 from hump_trio.server.phases import Phase

@@ -12,10 +12,11 @@ from hump_trio.dispatch.dispatcher import Choice, Dispatcher
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.facts.settings import Limits, Timeouts
-from hump_trio.http1.head import RequestLine, parse_request_line
+from hump_trio.http1.head import parse_request_line
 from hump_trio.http1.response_head import begin_head
 from hump_trio.messages.http_date import encode_http_date
 from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE
+from hump_trio.messages.target import RequestLine
 from hump_trio.server.access_log import is_access_logged
 
 __all__ = ["ChosenRoute", "ServerState"]

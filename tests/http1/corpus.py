@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.section import Fields
+from hump_trio.messages.headers import FieldLines
 from tests.http1.corpus_bodies import CHUNKS, CODINGS, LENGTHS, TRAILERS
 from tests.http1.corpus_heads import FIELDS, HOSTS, LINES
 
@@ -171,7 +171,7 @@ def head_samples() -> list[Sample]:
     ]
 
 
-def body_sample(name: str, data: bytes, expected: bytes | Fields | int) -> Sample:
+def body_sample(name: str, data: bytes, expected: bytes | FieldLines | int) -> Sample:
     """Return a POST whose body, trailers or error are known."""
     if isinstance(expected, int):
         return Sample(name, data, (), expected)

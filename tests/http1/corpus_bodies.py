@@ -1,6 +1,6 @@
 """Framing, chunks and trailers: what comes out of each, or the status it is refused with."""
 
-from hump_trio.http1.section import Fields
+from hump_trio.messages.headers import FieldLines
 
 # Name, framing fields, body; behind the head come the bytes "abc".
 LENGTHS: list[tuple[str, bytes, bytes | int]] = [
@@ -116,7 +116,7 @@ CHUNKS: list[tuple[str, bytes, bytes | int]] = [
 ]
 
 # Name, lines behind the last chunk of "abc", trailers.
-TRAILERS: list[tuple[str, bytes, Fields | int]] = [
+TRAILERS: list[tuple[str, bytes, FieldLines | int]] = [
     ("one", b"X-Sum:  y \r\n", [("x-sum", "y")]),
     ("two", b"X: y\r\nx:\r\n", [("x", "y"), ("x", "")]),
     ("obs-text", b"X: \xe9\r\n", [("x", "\xe9")]),

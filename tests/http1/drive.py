@@ -8,7 +8,7 @@ from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.parser import RequestParser
-from hump_trio.http1.section import Fields
+from hump_trio.messages.headers import FieldLines
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Seen:
     head: RequestHead = field(compare=False)
     facts: tuple[Any, ...]
     body: bytes = b""
-    trailers: Fields = field(default_factory=list)
+    trailers: FieldLines = field(default_factory=list)
     whole: bool = False
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.head import RequestHead, path_segments
+from hump_trio.http1.head import RequestHead
 from hump_trio.http1.parser import RequestParser
 from tests.http1.drive import drain
 
@@ -76,24 +76,6 @@ def test_forms_of_a_target(start: bytes, path: str, query: str, authority: str |
     assert (head.line.path, head.line.query_string) == (path, query)
     assert head.line.authority == authority
     assert head.host == (authority or "a")
-
-
-@pytest.mark.parametrize(
-    ("target", "segments"),
-    [
-        (b"/", ["", ""]),
-        (b"/a/b/", ["", "a", "b", ""]),
-        (b"/a%2Fb/c", ["", "a/b", "c"]),
-        (b"/%E2%82%AC/%25", ["", "€", "%"]),
-        (b"/a%2fb%2F", ["", "a/b/"]),
-    ],
-    ids=ascii,
-)
-def test_segments_of_a_path(target: bytes, segments: list[str]) -> None:
-    """An escaped slash stays inside its segment; each segment is decoded once."""
-    line = head_of(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target).line
-    assert path_segments(line) == segments
-    assert "/".join(segments) == line.path
 
 
 @pytest.mark.parametrize(

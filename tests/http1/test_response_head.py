@@ -15,7 +15,7 @@ from hump_trio.http1.response_head import (
     encode_chunk,
     encode_head,
 )
-from hump_trio.http1.section import Fields
+from hump_trio.messages.headers import FieldLines
 from tests.http1.drive import drain
 
 DATE = "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
@@ -57,7 +57,7 @@ def request_head(method: str | None, version: str) -> RequestHead | None:
 def encode(
     method: str | None = "GET",
     status: int = 200,
-    fields: Fields | None = None,
+    fields: FieldLines | None = None,
     *,
     version: str = "1.1",
     body_bytes: int | None = 0,

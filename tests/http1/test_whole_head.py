@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.head import METHODS, RequestLine, parse_request_line
+from hump_trio.http1.head import METHODS, parse_request_line
 from hump_trio.http1.memo import ENTRY_COUNT, KEY_LENGTH, MEMO, Memo
-from hump_trio.http1.section import Fields
 from hump_trio.http1.whole_head import read_whole
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.target import RequestLine
 from tests.http1.corpus import LIMITS, SAMPLES, Sample
 from tests.http1.drive import Outcome, drain
 from tests.http1.test_properties import mutants, small_limits
@@ -82,7 +83,7 @@ USED_MEMO = Memo()
 
 
 # Request line, host, fields, body, and whether the connection stays.
-Taken: TypeAlias = tuple[RequestLine, str, Fields, bytes, bool]
+Taken: TypeAlias = tuple[RequestLine, str, FieldLines, bytes, bool]
 
 
 def take(data: bytes, limits: Limits) -> Taken | None:

@@ -17,7 +17,7 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import Hump
-from hump_trio.http1.head import build_request
+from hump_trio.messages.request import build_request
 from hump_trio.server.state import ServerState
 from hump_trio.testing.memory_listener import MemoryListener, running
 from hump_trio.transports.memory import MemoryTransport

@@ -1,0 +1,172 @@
+"""What a request asks for: its target, in whichever form (RFC 9110 section 7.1).
+
+How it comes over the wire is not known here.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address
+from urllib.parse import unquote, unquote_to_bytes
+
+from hump_trio.facts.exceptions import HttpParserError
+
+__all__ = [
+    "TARGET",
+    "RequestLine",
+    "check_authority",
+    "is_authority",
+    "origin_form",
+    "parse_target",
+    "path_segments",
+]
+
+# RFC 3986 allows fewer, but browsers send the rest as it is; a fragment is never sent.
+TARGET = re.compile(r"[!-\"$-~]+")
+BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# uri-host [":" port] of RFC 3986 section 3.2.2; an IPv6 address is looked at separately.
+AUTHORITY = re.compile(
+    r"((?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})*+|\[[0-9A-Fa-f:.]+\]"
+    r"|\[[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::([0-9]*))?"
+)
+ABSOLUTE = re.compile(r"https?://([^/?]*)([^?]*)(?:\?(.*))?", re.IGNORECASE)
+# More digits than a 64-bit count has.
+PORT_DIGITS = 19
+ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)  # of a target in absolute form
+
+
+@dataclass(slots=True, eq=False)
+class RequestLine:
+    """What a request asks for, taken apart; not every protocol has it in one line.
+
+    Args:
+        method: Any token.
+        target: As received.
+        path: Decoded once; ``"*"`` for the server as a whole, empty for CONNECT.
+        raw_path: The path with its escapes.
+        query_string: What follows the first ``?``.
+        authority: Of an absolute- or authority-form target; else None.
+        version: Of HTTP, as `Request.http_version` tells it.
+
+    Source: RFC 9110 section 6.2 (control data).
+    """
+
+    method: str
+    target: str
+    path: str
+    raw_path: str
+    query_string: str
+    authority: str | None
+    version: str
+
+
+def parse_target(method: str, target: str, version: str) -> RequestLine:
+    """Take a request target apart, whichever of the four forms it has (RFC 9112 section 3.2).
+
+    Args:
+        method: Which decides the forms that the target may have.
+        target: Of characters that `TARGET` allows, and not too long.
+        version: Of HTTP.
+
+    Raises:
+        HttpParserError: 400, the target has none of the forms, or can't be decoded.
+    """
+    authority = None
+    if target[0] == "/":
+        raw_path, _, query_string = target.partition("?")
+    elif method == "CONNECT":
+        raw_path, query_string, authority = "", "", target
+        check_connect_authority(target)
+    elif target == "*" and method == "OPTIONS":
+        raw_path, query_string = "*", ""
+    else:
+        raw_path, query_string, authority = parse_absolute_form(target, method)
+    if method == "CONNECT" and raw_path:
+        raise HttpParserError(400, "CONNECT needs a host and a port")
+    path = decode_path(raw_path) if "%" in raw_path else raw_path
+    return RequestLine(method, target, path, raw_path, query_string, authority, version)
+
+
+def parse_absolute_form(target: str, method: str) -> tuple[str, str, str]:
+    """Return path, query and authority of an absolute-form target (RFC 9112 section 3.2.2).
+
+    Without a path it is ``/``, or ``*`` for OPTIONS (section 3.2.4).
+    """
+    found = ABSOLUTE.fullmatch(target)
+    if found is None:
+        raise HttpParserError(400, "a malformed request target")
+    authority, path, query = found[1], found[2], found[3]
+    if not authority:
+        raise HttpParserError(400, "a request target without a host")
+    check_authority(authority)
+    if not path:
+        path = "*" if method == "OPTIONS" and query is None else "/"
+    return path, query or "", authority
+
+
+def check_connect_authority(authority: str) -> None:
+    """Refuse a CONNECT target that isn't a host and a port (RFC 9112 section 3.2.3)."""
+    check_authority(authority)
+    host, _, port = authority.rpartition(":")
+    if not host or not port.isdigit():
+        raise HttpParserError(400, "CONNECT needs a host and a port")
+
+
+@lru_cache(maxsize=256)  # a server has few names; the longest possible ones take 8 MiB
+def check_authority(authority: str) -> None:
+    """Refuse what isn't ``uri-host [":" port]`` (RFC 9110 section 7.2); empty is valid."""
+    found = AUTHORITY.fullmatch(authority)
+    if found is None:
+        raise HttpParserError(400, "a malformed host")
+    host, port = found[1], found[2]
+    if port and (len(port) > PORT_DIGITS or int(port) > 0xFFFF):
+        raise HttpParserError(400, "a port that doesn't exist")
+    if port is not None and not host:
+        raise HttpParserError(400, "a port without a host")
+    if host.startswith("[") and host[1] not in "vV":
+        try:
+            IPv6Address(host[1:-1])
+        except ValueError:
+            raise HttpParserError(400, "a malformed IPv6 address") from None
+
+
+def is_authority(text: str) -> bool:
+    """Tell whether a text may stand where a host and its port do (see `check_authority`)."""
+    try:
+        check_authority(text)
+    except HttpParserError:
+        return False
+    return True
+
+
+def decode_path(raw_path: str) -> str:
+    """Decode the escapes of a path once.
+
+    Raises:
+        HttpParserError: 400 for an escape that isn't one, or isn't UTF-8.
+    """
+    if BAD_ESCAPE.search(raw_path):
+        raise HttpParserError(400, "a malformed escape in the path")
+    try:
+        return unquote_to_bytes(raw_path).decode("utf-8")
+    except UnicodeDecodeError:
+        raise HttpParserError(400, "an escape in the path that isn't UTF-8") from None
+
+
+def path_segments(line: RequestLine) -> list[str]:
+    """Return the decoded segments of a path; an escaped slash stays inside its segment."""
+    if "%" not in line.raw_path:
+        return line.path.split("/")
+    return [unquote(segment) for segment in line.raw_path.split("/")]
+
+
+def origin_form(target: str) -> str:
+    """Return the path and the query of a target (RFC 9112 section 3.2); it begins with a slash.
+
+    That of an absolute form without a path, of ``*``, and of CONNECT is ``/``.
+    """
+    if target.startswith("/"):
+        return target
+    found = ORIGIN.match(target)
+    rest = target[found.end() :] if found else ""
+    return rest if rest.startswith("/") else f"/{rest}"
