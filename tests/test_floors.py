@@ -1,45 +1,37 @@
-"""The floors of the package: a module imports only what stands below it."""
+"""The floors of the package, as its map shows them: a module imports only what is below it."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 
 import pytest
 
-from tests.support.sources import MODULES, SOURCES, imports_of
+from tests.support.sources import MODULES, ROOT, SOURCES, TOP, imports_of
 
-# From the bottom to the top. A folder imports from those before it, and within itself without a
-# circle. The empty name is the front door.
-FLOORS = [
-    "facts",
-    "tasks",
-    "content",
-    "messages",
-    "http1",
-    "answers",
-    "routing",
-    "handlers",
-    "dispatch",
-    "middleware",
-    "openapi",
-    "transports",
-    "listening",
-    "server",
-    "app",
-    "",
-    "testing",
-    "command",
-    "__main__",
+MAP = (ROOT / "README.md").read_text()
+# The rows of the map's table, from the bottom to the top: the folder or the module at the door,
+# its tower, what it holds, and what it must not know.
+ROWS = [
+    (name.rstrip("/"), tower, holds, unknown)
+    for name, tower, holds, unknown in re.findall(
+        r"^\| `([^`]+)` \| (\w*) ?\| (.+) \| (.+) \|$", MAP, re.MULTILINE
+    )
 ]
+# A folder imports from those before it, and within itself without a circle. The empty name is the
+# front door.
+FLOORS = [name.removesuffix(".py").removesuffix("__init__") for name, *_ in ROWS]
 # Two towers stand on the lower floors side by side, and meet in the app alone.
-WEB_TOWER = {"answers", "routing", "handlers", "dispatch", "middleware", "openapi"}
-WIRE_TOWER = {"transports", "listening", "server"}
+WEB_TOWER = {name for name, tower, *_ in ROWS if tower == "web"}
+WIRE_TOWER = {name for name, tower, *_ in ROWS if tower == "wire"}
 # Arrows that have yet to go.
 LEFT_OVER = {
+    ("dispatch.dispatcher", "http1.head"),
+    ("middleware.forwarded", "http1.head"),
     ("server.exchange", "dispatch.dispatcher"),
     ("server.state", "dispatch.dispatcher"),
 }
 # What knows neither Trio, nor sockets, nor clocks.
-VALUES = {"facts", "content", "messages", "http1"}
+VALUES = {name for name, _, _, unknown in ROWS if unknown.startswith("Trio, sockets, clocks")}
 RIM_NAMES = {"trio", "socket", "ssl", "select", "selectors", "time", "threading", "asyncio", "os"}
 # Imported where they are used, since a machine may not have them, or few programs need them.
 OPTIONAL = {
@@ -70,8 +62,34 @@ def floor_of(module: str) -> str:
 
 
 def test_every_folder_has_its_floor() -> None:
-    """A new folder is given its place in the list, once."""
+    """A new folder is given its place in the map, once."""
     assert sorted(FLOORS) == sorted({floor_of(module) for module in SOURCES})
+
+
+def test_the_map_is_a_page() -> None:
+    """A reader has it at a glance."""
+    assert len(MAP.splitlines()) <= 80
+
+
+def test_the_map_names_what_there_is() -> None:
+    """Each file and folder that it names exists, in the package or from the top on."""
+    named = re.findall(r"`([\w./]+(?:/|\.py|\.md))`", MAP)
+    assert named
+    assert not [path for path in named if not any((top / path).exists() for top in (ROOT, TOP))]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=FLOORS)
+def test_a_folder_says_its_contract(row: tuple[str, str, str, str]) -> None:
+    """Its docstring begins with what the map says that it holds, and says what it must not know.
+
+    The docstring of the test clients is for users, whom the second doesn't concern.
+    """
+    folder, _, holds, unknown = row
+    if folder.endswith(".py"):
+        return
+    text = " ".join((ast.get_docstring(SOURCES[folder]) or "").replace("``", "`").split())
+    assert text.startswith(f"{holds}. ")
+    assert f"must not know {unknown}." in text or folder == "testing"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -81,6 +99,8 @@ def test_imports_point_down(module: str) -> None:
     below = set(FLOORS[: FLOORS.index(floor) + 1])
     if floor in WIRE_TOWER:
         below -= WEB_TOWER
+    if floor in WEB_TOWER:
+        below -= WIRE_TOWER
     upward = {each for each in inner_imports(module) if floor_of(each) not in below}
     assert {(module, each) for each in upward} <= LEFT_OVER
 

@@ -1,1 +1,4 @@
-"""Answers: responses that are more than a body: files, streams of events, redirects."""
+"""Responses that are more than a body: files, event streams, redirects.
+
+It must not know routes, or how an answer is sent.
+"""

@@ -1,1 +1,4 @@
-"""Dispatch: the route table and the onion around handlers, behind one contract."""
+"""The app's registrations, and the onion around each handler, as the server asks for them.
+
+It must not know sockets, or the protocol that a request came by.
+"""

@@ -1,1 +1,4 @@
-"""Facts: settings, errors and words that everything else may know."""
+"""Settings, errors and words that every other folder may know.
+
+It must not know Trio, sockets, clocks, or any other folder.
+"""

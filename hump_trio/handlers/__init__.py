@@ -1,1 +1,4 @@
-"""Handlers: what a function takes from a request, and what becomes of what it returns."""
+"""What a handler takes from a request, and what becomes of what it returns.
+
+It must not know what stands around a handler.
+"""

@@ -1,1 +1,4 @@
-"""Listening: sockets that connections come from."""
+"""Sockets that connections come from.
+
+It must not know what a connection is for.
+"""

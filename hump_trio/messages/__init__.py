@@ -1,1 +1,4 @@
-"""Messages: requests, responses and their fields, however they come and go."""
+"""Requests, responses and their fields, whatever the protocol.
+
+It must not know Trio, sockets, clocks, or how a message is written on the wire.
+"""

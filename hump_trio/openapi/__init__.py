@@ -1,1 +1,4 @@
-"""The OpenAPI document of an app, and a page that shows it."""
+"""The OpenAPI document of an app, and a page that shows it.
+
+It must not know how requests are answered.
+"""

@@ -1,1 +1,4 @@
-"""Routing: from a path to a route."""
+"""From a method and a path to a route.
+
+It must not know how a handler is called.
+"""

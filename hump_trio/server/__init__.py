@@ -1,1 +1,4 @@
-"""Server: connections, their requests, and their time."""
+"""Connections, their requests, and their time.
+
+It must not know routes, handlers or middleware.
+"""

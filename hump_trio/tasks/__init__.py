@@ -1,1 +1,4 @@
-"""Tasks: what a Trio program needs, without a word of HTTP."""
+"""What a Trio program needs: failures, threads, a lifespan, background work.
+
+It must not know HTTP.
+"""

@@ -1,1 +1,4 @@
-"""Transports: streams of bytes whose peer can be watched."""
+"""Streams of bytes whose peer can be watched.
+
+It must not know HTTP.
+"""

@@ -7,7 +7,8 @@ from pathlib import Path
 import hump_trio
 
 ROOT = Path(hump_trio.__file__).parent
-TESTS = Path(__file__).parents[1]
+TOP = ROOT.parent
+TESTS = TOP / "tests"
 
 
 def module_name(path: Path) -> str:
