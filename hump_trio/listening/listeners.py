@@ -12,7 +12,8 @@ import trio
 from hump_trio.facts.loggers import logger
 from hump_trio.listening.bound_socket import BoundSocket
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.transport import RECEIVE_BYTES, SocketTransport, Transport, UnixTransport
+from hump_trio.transports.sockets import SocketTransport, UnixTransport
+from hump_trio.transports.transport import RECEIVE_BYTES, Transport
 
 __all__ = ["SocketListener", "raise_descriptor_limit"]
 

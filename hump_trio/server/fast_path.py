@@ -62,7 +62,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     lines, limits, client = state.whole_lines, state.limits, transport.client
     secure = transport.secure
     app, handler_seconds = state.dispatcher.app, state.timeouts.handler
-    reader, task = transport.reader, trio.lowlevel.current_task()
+    arrivals, task = transport.arrivals, trio.lowlevel.current_task()
     value: Any
     response: Response | None
     while True:
@@ -71,11 +71,11 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             # a fresh copy; where none was set this compares two pointers.
             task.context = context.copy()
         try:
-            if reader is not None and not reader.ready:
-                # As `Transport.receive_some` would, by way of three coroutines.
-                reader.task = task
-                await wait_task_rescheduled(reader.forget)
-                data, now = transport.receive_nowait(), reader.woken
+            if arrivals is not None and not arrivals.ready:
+                # As `Arrivals` says, instead of by way of three coroutines.
+                arrivals.task = task
+                await wait_task_rescheduled(arrivals.abort_wait)
+                data, now = transport.receive_nowait(), arrivals.reported_at
             elif connection.phase is OPENED:
                 # Its task has just begun, which is as good as a checkpoint. Most clients have
                 # sent by now: it needn't be watched yet, nor at all if that is all they ask.
@@ -84,7 +84,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                 data = None
             if data is None:
                 data = await transport.receive_some()
-                reader, now = transport.reader, trio.current_time()
+                arrivals, now = transport.arrivals, trio.current_time()
         except trio.BrokenResourceError:
             connection.broken = True
             raise

@@ -4,11 +4,16 @@ Each direction behaves as TCP does: the reader acknowledges what fits in its win
 holds what doesn't up to a cap and then waits, closing with unread data resets.
 """
 
-from operator import index
-
 import trio
 
-from hump_trio.transports.transport import RECEIVE_BYTES, PeerState, Transport, Turn
+from hump_trio.transports.transport import (
+    RECEIVE_BYTES,
+    ConflictDetector,
+    PeerState,
+    Transport,
+    check_max_bytes,
+    send_whole,
+)
 
 __all__ = ["WINDOW_BYTES", "MemoryTransport", "memory_transport_pair"]
 
@@ -32,9 +37,10 @@ class Pipe:
         self.broken: bool = False
         self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
 
-    def is_full(self) -> bool:
-        """Tell whether nothing more is taken until the reader acknowledges."""
-        return len(self.held) >= WINDOW_BYTES
+    async def wait_room(self) -> None:
+        """Wait until more is taken, or nothing ever will be. A checkpoint only if it waits."""
+        while len(self.held) >= WINDOW_BYTES and not (self.ended or self.broken):
+            await self.changed.park()
 
     def notice(self) -> None:
         """Move what fits into the window, and wake whoever waits on either side."""
@@ -81,8 +87,8 @@ class MemoryTransport(Transport):
         self._incoming = incoming
         self._outgoing = outgoing
         self._closed = False
-        self._sending = Turn()
-        self._receiving = Turn()
+        self._sending = ConflictDetector()
+        self._receiving = ConflictDetector()
 
     @property
     def client(self) -> tuple[str, int] | None:
@@ -96,9 +102,7 @@ class MemoryTransport(Transport):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""
-        count = RECEIVE_BYTES if max_bytes is None else index(max_bytes)
-        if count < 1:
-            raise ValueError("max_bytes must be at least 1")
+        count = check_max_bytes(max_bytes)
         with self._receiving:
             await trio.lowlevel.checkpoint()
             while True:
@@ -117,20 +121,14 @@ class MemoryTransport(Transport):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of it. A checkpoint; cancelled here, a part may have gone."""
-        with self._sending, memoryview(data) as view:
-            await trio.lowlevel.checkpoint()
-            start = self.send_nowait(view)
-            while start < len(view):
-                if self._outgoing.is_full():
-                    await self._outgoing.changed.park()
-                start += self.send_nowait(view[start:])
+        with self._sending:
+            await send_whole(data, self.send_nowait, self._outgoing.wait_room)
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room to send. A checkpoint."""
         with self._sending:
             await trio.lowlevel.checkpoint()
-            while not self._closed and not self._outgoing.broken and self._outgoing.is_full():
-                await self._outgoing.changed.park()
+            await self._outgoing.wait_room()
             self._check_open()
 
     async def send_eof(self) -> None:

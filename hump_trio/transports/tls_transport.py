@@ -6,13 +6,20 @@ its peer has acknowledged. A handshake takes about 1 ms of a processor, and no o
 
 import ssl
 from contextlib import suppress
-from operator import index
 from typing import Any
 
 import trio
 
 from hump_trio.transports.tls_records import RECORD_BYTES, IncomingRecords
-from hump_trio.transports.transport import RECEIVE_BYTES, PeerState, Transport, Turn
+from hump_trio.transports.transport import (
+    HTTP_1_1,
+    RECEIVE_BYTES,
+    ConflictDetector,
+    PeerState,
+    Transport,
+    check_max_bytes,
+    send_whole,
+)
 
 __all__ = ["TlsTransport"]
 
@@ -55,7 +62,7 @@ class TlsTransport(Transport):
         self._untold_bytes: int = 0  # are encrypted, and haven't been told as taken
         self._sent_bytes: int = 0
         self._handshake_bytes: int = 0
-        self._sending = Turn()
+        self._sending = ConflictDetector()
         self._sending_ended = False
 
     @property
@@ -86,6 +93,7 @@ class TlsTransport(Transport):
         await self._send_held()
         self._established = True
         self._handshake_bytes = self._inner.sent_bytes
+        self.protocol: str = self._tls.selected_alpn_protocol() or HTTP_1_1
         self.client_certificate: dict[str, Any] | None = self._tls.getpeercert() or None
 
     async def _shake_hands(self) -> bool:
@@ -115,14 +123,12 @@ class TlsTransport(Transport):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""
-        max_bytes = RECEIVE_BYTES if max_bytes is None else index(max_bytes)
-        if max_bytes < 1:
-            raise ValueError("max_bytes must be at least 1")
+        count = check_max_bytes(max_bytes)
         self._check_open()
         if self._incoming.may_hold_data:
             await trio.lowlevel.checkpoint()
             self._check_open()
-        while (data := self._decrypt(max_bytes)) is None:
+        while (data := self._decrypt(count)) is None:
             self._take(await self._inner.receive_some())
         return data
 
@@ -223,13 +229,9 @@ class TlsTransport(Transport):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of it. A checkpoint; cancelled here, a part may have gone."""
-        with self._sending, memoryview(data) as view:
-            await trio.lowlevel.checkpoint()
+        with self._sending:
             try:
-                start = self.send_nowait(view)
-                while start < len(view):
-                    await self._inner.wait_send_all_might_not_block()
-                    start += self.send_nowait(view[start:])
+                await send_whole(data, self.send_nowait, self._inner.wait_send_all_might_not_block)
             finally:
                 self._untold_bytes = 0
 

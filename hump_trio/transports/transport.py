@@ -1,94 +1,161 @@
-"""The seam between the server and the bytes: one interface, and it over TCP and Unix sockets.
+"""The seam between the server and the bytes: what every transport is, whatever carries its bytes.
 
-A transport adds to `trio.abc.HalfCloseableStream` what time keeping needs: how much the peer has
-acknowledged, reads and writes that never wait, and a close that never waits.
+A transport adds to `trio.abc.HalfCloseableStream` what keeping time needs: how much the peer has
+acknowledged, reads and writes that never wait, and a close that never waits. Sockets, TLS and what
+the bytes mean aren't known here.
 """
 
-import select
-import socket
-import struct
-import sys
+import math
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
 from operator import index
 from typing import Any, Literal, TypeAlias
 
 import trio
 
-from hump_trio.facts.loggers import logger
-from hump_trio.transports.proxy_header import receive_proxy_header
-from hump_trio.transports.readiness import Reader, Readiness
-
-__all__ = ["RECEIVE_BYTES", "PeerState", "SocketTransport", "Transport", "Turn", "UnixTransport"]
+__all__ = [
+    "HTTP_1_1",
+    "RECEIVE_BYTES",
+    "Arrivals",
+    "ConflictDetector",
+    "PeerState",
+    "Transport",
+    "check_max_bytes",
+    "send_whole",
+]
 
 # What one read asks for: a head and most bodies. As much can be held behind a slow handler for each
 # connection, so no more than a body of 64 KiB needs: with 128 KiB it isn't read any faster.
 RECEIVE_BYTES = 80 * 1024
-# Where the system can't tell what is acknowledged, little enough is handed to it that what it
-# took is nearly what the peer has.
-SMALL_SEND_BUFFER_BYTES = 64 * 1024
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close sends RST
+# What is spoken where nothing else was agreed on (RFC 7301 section 6).
+HTTP_1_1 = "http/1.1"
 
 PeerState: TypeAlias = Literal["open", "half_closed", "reset"]
 
 
-def peek_at_peer(sock: socket.socket) -> PeerState:
-    """Return what the next bytes say of the peer; what is behind them isn't seen.
+class Arrivals:
+    """Lets a task wait for the next bytes of a transport without any coroutine of the transport.
 
-    A reset behind the end is told once, since asking for a socket's error clears the error.
+    `Transport.receive_some` waits by way of three coroutines, each of which costs 2,000
+    instructions. A caller that can't afford them writes what they do:
+
+        arrivals = transport.arrivals
+        if arrivals is not None and not arrivals.ready:
+            arrivals.task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(arrivals.abort_wait)
+            data = transport.receive_nowait()
+
+    The rules:
+
+    - A transport has arrivals or not, and each `receive_some` may change that: it is called where
+      `Transport.arrivals` is None, where a read may find something already, and where the read
+      after a wait has found nothing. The caller looks at `Transport.arrivals` again after it.
+    - Only the one task that receives may wait, and only while `ready` is False: an arrival that
+      was reported before isn't reported again.
+    - Each report wakes `task` once: who wakes a task sets `task` to None first. A connection that
+      several tasks serve may therefore put any of its tasks here that is parked in
+      `trio.lowlevel.wait_task_rescheduled`, exchange it for another one, or take it away.
+    - A task that is woken has been promised nothing: the read may find nothing, or raise since the
+      transport was closed meanwhile.
+    - Cancelled, the wait has lost nothing, and `task` is None.
+
+    Attributes:
+        ready: Whether a read may return something, so that nobody may wait for it. The transport
+            writes it.
+        more_behind: Whether more may be behind a short read, which else proves that all was read:
+            bytes behind urgent data, or an end that came with the last bytes. Such a transport
+            stays ready until a read has found nothing.
+        reported_at: Trio time of the latest report; before the first one, `-math.inf`.
+        task: The task that waits, for whoever reports an arrival; None if nobody does.
     """
-    try:
-        if sock.recv(1, socket.MSG_PEEK):
-            return "open"
-        return "reset" if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "half_closed"
-    except BlockingIOError:
-        return "open"
-    except OSError:
-        return "reset"
 
+    __slots__ = ("_pausing", "more_behind", "ready", "reported_at", "task")
 
-query_unacked: Callable[[socket.socket], int] | None = None
-query_peer: Callable[[socket.socket], PeerState] = peek_at_peer
+    def __init__(self) -> None:
+        self.ready: bool = False
+        self.more_behind: bool = False
+        self.reported_at: float = -math.inf
+        self.task: trio.lowlevel.Task | None = None
+        self._pausing = False
 
-if sys.platform == "linux":
-    import fcntl
-    import termios
+    async def wait(self) -> None:
+        """Wait until a read may find something. A checkpoint; nothing is lost if cancelled here.
 
-    def unacked_bytes_of(sock: socket.socket) -> int:
-        """Return the bytes that were given to a socket and not acknowledged (SIOCOUTQ, tcp(7))."""
-        answer = fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0")
-        return int.from_bytes(answer, sys.byteorder)
+        Raises:
+            trio.BusyResourceError: Another task waits.
+        """
+        self._check_alone()
+        self.task = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self.abort_wait)
 
-    def poll_peer(sock: socket.socket) -> PeerState:
-        """Return what the kernel knows of the peer (POLLRDHUP, poll(2))."""
-        poller = select.poll()
-        poller.register(sock, select.POLLRDHUP)
-        events = poller.poll(0)
-        if not events:
-            return "open"
-        return "reset" if events[0][1] & (select.POLLERR | select.POLLHUP) else "half_closed"
+    async def pause(self) -> None:
+        """Let other tasks run before a read that needn't wait. A checkpoint.
 
-    query_unacked, query_peer = unacked_bytes_of, poll_peer
+        Raises:
+            trio.BusyResourceError: Another task is about to read.
+
+        Cancellation: nothing is lost if cancelled here.
+        """
+        self._check_alone()
+        self._pausing = True
+        try:
+            await trio.lowlevel.checkpoint()
+        finally:
+            self._pausing = False
+
+    def wake(self) -> None:
+        """Let the task that waits look again, if there is one."""
+        task, self.task = self.task, None
+        if task is not None:
+            trio.lowlevel.reschedule(task)
+
+    def abort_wait(self, _: object) -> trio.lowlevel.Abort:
+        """Wake the task no more: the abort function of its wait."""
+        self.task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _check_alone(self) -> None:
+        if self._pausing or self.task is not None:
+            raise trio.BusyResourceError("another task is receiving")
 
 
 class Transport(trio.abc.HalfCloseableStream):
-    """A stream whose peer's progress can be seen.
+    """The bytes of one connection, both ways: a stream whose peer's progress can be seen.
 
-    `close` and `reset` may come at any time and any number of times. As of every Trio stream,
-    one task may send while another one receives.
+    The contract that every implementation keeps:
+
+    - **Who owns and closes.** A transport owns what it is made over, a socket or another
+      transport, and closes that with itself. The server that adopted a transport closes it.
+      `close`, `reset` and `aclose` may come at any time, from any task, and any number of times;
+      the first one counts.
+    - **What closing leaves.** Every later call raises `trio.ClosedResourceError`, and so does a
+      call that another task was waiting in. `peer_state`, `sent_bytes`, `acked_bytes` and
+      `fully_acked` go on answering.
+    - **How many tasks.** One task may send while another one receives. A second task that sends,
+      or receives, gets `trio.BusyResourceError`. Calls that never wait don't look for such a task:
+      their caller sees to that.
+    - **What cancellation leaves.** A cancelled `receive_some` has lost nothing. A cancelled
+      `send_all` may have sent a part, and nobody knows how much of it: a message that was cut so
+      is ended by `reset`. A cancelled `handshake` leaves a transport that can only be closed.
+    - **A peer that has gone.** The call that finds it raises `trio.BrokenResourceError`.
+    - **Time.** Nothing here has a deadline: the caller gives one to each wait.
 
     Attributes:
-        reader: Whom a readiness wakes when there is something to receive; None: nobody.
-        tells_acked: Whether it knows what the peer has acknowledged; else it takes all for it.
+        arrivals: Lets the task that receives wait more cheaply; None: only `receive_some` waits.
+        tells_acked: Whether the transport knows what the peer has acknowledged; else it takes all
+            that was sent for acknowledged.
         needs_handshake: Whether `handshake` has to come before anything else.
+        protocol: The name in ALPN of the protocol that was agreed on (RFC 7301), known once the
+            handshake is over; `HTTP_1_1` where the peer hasn't negotiated one.
         secure: Whether nobody on the way can read what is sent.
-        client_certificate: Of a peer that has proven who it is, as of `ssl.SSLSocket.getpeercert`.
+        client_certificate: The certificate of a peer that has proven who it is, in the form of
+            `ssl.SSLSocket.getpeercert`.
     """
 
-    reader: Reader | None = None
+    arrivals: Arrivals | None = None
     tells_acked: bool = True
     needs_handshake: bool = False
+    protocol: str = HTTP_1_1
     secure: bool = False
     client_certificate: dict[str, Any] | None = None
 
@@ -101,9 +168,9 @@ class Transport(trio.abc.HalfCloseableStream):
         """Settle with the peer what comes before the first request.
 
         Raises:
-            trio.BrokenResourceError: It can't be talked to; what could be said was said.
+            trio.BrokenResourceError: The peer can't be talked to; what could be said was said.
 
-        Cancellation: a checkpoint; good for nothing but to be closed if cancelled here.
+        Cancellation: a checkpoint; the transport can only be closed if cancelled here.
         """
         await trio.lowlevel.checkpoint()
 
@@ -123,6 +190,8 @@ class Transport(trio.abc.HalfCloseableStream):
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send as much as is taken at once and return its length in bytes; it may be zero.
 
+        Bytes that weren't reported as taken have to be offered again.
+
         Raises:
             trio.BrokenResourceError: The peer has gone.
         """
@@ -132,7 +201,7 @@ class Transport(trio.abc.HalfCloseableStream):
         """Tell whether the peer may still send, has ended its half, or has gone altogether.
 
         Bytes that wait to be received hide nothing where the system can tell; elsewhere they
-        hide the end behind them.
+        hide the end behind them. A closed transport answers ``"reset"``.
         """
 
     @property
@@ -162,268 +231,59 @@ class Transport(trio.abc.HalfCloseableStream):
         await trio.lowlevel.checkpoint()
 
 
-class Turn:
-    """Lets one task at a time through, as every Trio stream does."""
+class ConflictDetector:
+    """Lets one task at a time through; a second one gets an error, as with every Trio stream.
+
+    Attributes:
+        taken: Whether a task is inside.
+    """
+
+    __slots__ = ("taken",)
 
     def __init__(self) -> None:
-        self._taken: bool = False
+        self.taken: bool = False
 
     def __enter__(self) -> None:
-        if self._taken:
+        if self.taken:
             raise trio.BusyResourceError("another task is using this direction")
-        self._taken = True
+        self.taken = True
 
     def __exit__(self, *exc_info: object) -> None:
-        self._taken = False
+        self.taken = False
 
 
-class SocketTransport(Transport):
-    """A transport over a connected, non-blocking TCP socket, which it owns.
+async def send_whole(
+    data: bytes | bytearray | memoryview,
+    send_nowait: Callable[[memoryview], int],
+    wait_room: Callable[[], Awaitable[object]],
+) -> None:
+    """Send all of some bytes: what `send_all` of a transport does, for one task at a time.
 
     Args:
-        sock: The socket.
-        client: The peer's address and port.
-        query_unacked: How to learn what isn't acknowledged; None where that can't be known.
-        query_peer: How to learn what the peer has ended.
-        readiness: Tells when there is something to receive; Trio does without it.
-        buffer: Where all transports of a thread may receive to, one after the other, before what
-            has come is copied: a block as large as a read for each of them would cost more.
+        data: The bytes; they may not change until this returns.
+        send_nowait: Sends what is taken at once, as `Transport.send_nowait` does.
+        wait_room: Waits until more may be taken; called where something is left.
+
+    Cancellation: a checkpoint; a part may have gone if cancelled here.
     """
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        client: tuple[str, int] | None = None,
-        *,
-        query_unacked: Callable[[socket.socket], int] | None = query_unacked,
-        query_peer: Callable[[socket.socket], PeerState] = query_peer,
-        readiness: Readiness | None = None,
-        buffer: memoryview | None = None,
-    ) -> None:
-        self._socket = sock
-        self._buffer = memoryview(bytearray(RECEIVE_BYTES)) if buffer is None else buffer
-        self._client = client
-        self._query_unacked = query_unacked
-        self.tells_acked: bool = query_unacked is not None
-        self._query_peer = query_peer
-        self._sent_bytes: int = 0
-        self._sending = False
-        self._sending_ended = False
-        self._trio_waited = False  # so that Trio may have to forget it
-        self._broken = False  # a system may tell of a reset only once, to whoever asks first
-        self._readiness = readiness
-        sock.setblocking(False)
-        self._set_options(sock)
-
-    def _set_options(self, sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-        if self._query_unacked is None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_SEND_BUFFER_BYTES)
-
-    @property
-    def client(self) -> tuple[str, int] | None:
-        """The peer's address and port, or those of the client that its PROXY header names."""
-        return self._client
-
-    def expect_proxy_header(self) -> None:
-        """Let the connection begin with a PROXY header, which `handshake` receives."""
-        self.needs_handshake = True
-
-    async def handshake(self) -> None:
-        """Receive the PROXY header, if one is expected (see `Transport.handshake`)."""
-        if not self.needs_handshake:
-            return await super().handshake()
-        try:
-            self._client = await receive_proxy_header(self.receive_some, self._client)
-        except EOFError:  # a proxy that has looked whether somebody listens
-            raise trio.BrokenResourceError("the connection ended before its PROXY header") from None
-        except ValueError as error:
-            peer = "a Unix socket" if self._client is None else self._client[0]
-            logger.info("refused a connection from %s for its PROXY header: %s", peer, error)
-            raise trio.BrokenResourceError(f"the PROXY header is malformed: {error}") from error
-
-    def receive_nowait(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
-        """Return what is there (see `Transport.receive_nowait`)."""
-        reader = self.reader
-        buffer = self._buffer
-        try:
-            byte_count = self._socket.recv_into(buffer, max_bytes)
-        except BlockingIOError:
-            if reader is not None:
-                reader.ready = reader.unsettled = False
-            return None
-        except OSError as error:
-            raise self._failure(error) from error
-        if reader is not None:
-            # A short read has found the end of what was there; what comes is a new edge.
-            reader.ready = reader.unsettled or byte_count == max_bytes
-        return buffer[:byte_count].tobytes()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Return bytes, or none at the end. A checkpoint; nothing is lost if cancelled here."""
-        if max_bytes is None:
-            max_bytes = RECEIVE_BYTES
-        elif index(max_bytes) < 1:
-            raise ValueError("max_bytes must be at least 1")
-        max_bytes = min(max_bytes, RECEIVE_BYTES)
-        readiness = self._readiness
-        if readiness is not None and readiness.watching:
-            return await self._receive_when_ready(readiness, max_bytes)
-        self.reader = None  # nobody wakes it any more
-        while True:
-            await self._wait(trio.lowlevel.wait_readable)
-            data = self.receive_nowait(max_bytes)
-            if data is not None:
-                return data
-
-    async def _receive_when_ready(self, readiness: Readiness, max_bytes: int) -> bytes:
-        """Receive without telling the system anew what is waited for."""
-        reader = self.reader
-        if reader is None:
-            reader = self.reader = readiness.add(self._open_socket())
-        if reader.ready:
-            await reader.pause()
-        while True:
-            if not reader.ready:
-                if readiness.watching:
-                    await reader.wait()
-                if not reader.ready:  # closed meanwhile, or no longer watched
-                    return await self.receive_some(max_bytes)
-            data = self.receive_nowait(max_bytes)
-            if data is not None:
-                return data
-
-    def send_nowait(self, data: bytes | memoryview) -> int:
-        """Send what is taken at once (see `Transport.send_nowait`)."""
-        try:
-            count = self._socket.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            raise self._failure(error) from error
-        self._sent_bytes += count
-        return count
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of it. A checkpoint; cancelled here, a part may have gone."""
+    with memoryview(data) as view:
         await trio.lowlevel.checkpoint()
-        if self._sending_ended:
-            raise trio.ClosedResourceError("this transport was closed for sending")
-        self._open_socket()
-        with self._sending_alone(), memoryview(data) as view:
-            start = 0
-            while start < len(view):
-                start += self.send_nowait(view[start:])
-                if start < len(view):
-                    await self._wait(trio.lowlevel.wait_writable)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait until there is room to send. A checkpoint."""
-        with self._sending_alone():
-            await self._wait(trio.lowlevel.wait_writable)
-
-    async def send_eof(self) -> None:
-        """Say that nothing follows. A checkpoint."""
-        await trio.lowlevel.checkpoint()
-        with self._sending_alone():
-            try:
-                self._socket.shutdown(socket.SHUT_WR)
-            except OSError as error:
-                raise self._failure(error) from error
-        self._sending_ended = True
-
-    def peer_state(self) -> PeerState:
-        """Tell what the peer has ended (see `Transport.peer_state`)."""
-        if self._broken or self._socket.fileno() < 0:
-            return "reset"
-        state = self._query_peer(self._socket)
-        self._broken = state == "reset"
-        return state
-
-    @property
-    def sent_bytes(self) -> int:
-        """The bytes that the socket has taken."""
-        return self._sent_bytes
-
-    def acked_bytes(self) -> int:
-        """Return the bytes acknowledged so far."""
-        return self._sent_bytes - self._unacked_bytes()
-
-    def fully_acked(self) -> bool:
-        """Tell whether all is acknowledged; where that can't be known, whether nothing waits."""
-        if self._query_unacked is None:
-            return not self._sending
-        return self._unacked_bytes() == 0
-
-    def _unacked_bytes(self) -> int:
-        if self._query_unacked is None or self._socket.fileno() < 0:
-            return 0
-        return self._query_unacked(self._socket)
-
-    def close(self) -> None:
-        """Close the socket."""
-        if self._socket.fileno() >= 0:
-            if self._readiness is not None:
-                self._readiness.discard(self._socket)
-                self.reader = None
-            if self._trio_waited:
-                trio.lowlevel.notify_closing(self._socket)
-            self._socket.close()
-
-    def reset(self) -> None:
-        """Close the socket with an RST."""
-        if self._socket.fileno() >= 0:
-            # Some systems refuse options on a connection that was reset; then there is no need.
-            with suppress(OSError):
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            self.close()
-
-    @contextmanager
-    def _sending_alone(self) -> Iterator[None]:
-        if self._sending:
-            raise trio.BusyResourceError("another task is sending")
-        self._sending = True
-        try:
-            yield
-        finally:
-            self._sending = False
-
-    async def _wait(self, wait: Callable[[socket.socket], Awaitable[None]]) -> None:
-        """Let Trio wait for the socket."""
-        self._trio_waited = True
-        await wait(self._open_socket())
-
-    def _open_socket(self) -> socket.socket:
-        if self._socket.fileno() < 0:
-            raise trio.ClosedResourceError("this transport is closed")
-        return self._socket
-
-    def _failure(self, error: OSError) -> Exception:
-        if self._socket.fileno() < 0:
-            return trio.ClosedResourceError("this transport is closed")
-        self._broken = True
-        return trio.BrokenResourceError(f"the connection broke: {error}")
+        start = send_nowait(view)
+        while start < len(view):
+            await wait_room()
+            start += send_nowait(view[start:])
 
 
-class UnixTransport(SocketTransport):
-    """A transport over a connected, non-blocking Unix socket, which it owns.
+def check_max_bytes(max_bytes: int | None) -> int:
+    """Return how much `receive_some` asks for: what its caller allows, if that is less.
 
-    What the socket has taken stands in the peer's own queue: that is what TCP calls acknowledged,
-    and it stays to be read when this end is closed. (SIOCOUTQ counts the memory of the buffers
-    here, not bytes.) A peer that has closed its socket is seen as ``"reset"`` at once, since it
-    can't be written to. But there is no RST: after `reset` the peer reads the end, and only the
-    framing of HTTP/1.1 tells it that a message is cut.
+    Raises:
+        TypeError: It isn't a whole number.
+        ValueError: It is less than 1.
     """
-
-    def _set_options(self, sock: socket.socket) -> None:
-        self.tells_acked = True
-        # A system lets more be written only when most of its buffer is free.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_SEND_BUFFER_BYTES)
-
-    def acked_bytes(self) -> int:
-        """Return the bytes that the peer's queue has taken."""
-        return self._sent_bytes
-
-    def fully_acked(self) -> bool:
-        """Tell whether nothing waits for room in the peer's queue."""
-        return not self._sending
+    if max_bytes is None:
+        return RECEIVE_BYTES
+    count = index(max_bytes)
+    if count < 1:
+        raise ValueError("max_bytes must be at least 1")
+    return min(count, RECEIVE_BYTES)

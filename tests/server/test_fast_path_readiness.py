@@ -181,7 +181,7 @@ async def test_what_ends_the_wait_ends_the_connection(
     """And nothing of it is left."""
     end(served)
     await served.over.wait()
-    assert served.transport.reader is None
+    assert served.transport.arrivals is None
     assert (served.state.request_count, served.state.buffered_bytes) == (0, 0)
 
 

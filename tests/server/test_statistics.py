@@ -19,7 +19,7 @@ from hump_trio.facts.outcomes import Outcome
 from hump_trio.server.statistics import RequestStatistics, ServerStatistics
 from hump_trio.testing import RawConnection, connect
 from hump_trio.transports.memory import MemoryTransport
-from hump_trio.transports.transport import SocketTransport
+from hump_trio.transports.sockets import SocketTransport
 from tests.support import loopback
 from tests.support.wire import ask, read_to_end, read_to_reset, request
 

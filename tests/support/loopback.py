@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from hump_trio import Hump
-from hump_trio.transports.transport import SocketTransport
+from hump_trio.transports.sockets import SocketTransport
 
 # An upper bound for what takes milliseconds or seconds, so that a mistake ends a test instead of
 # hanging it. It is no promise: however busy a machine is, it needs less.

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from hump_trio import Hump, Request
-from hump_trio.transports.readiness import Reader, Readiness
+from hump_trio.transports.readiness import Readiness
+from hump_trio.transports.transport import Arrivals
 from tests.support.wire import ask, request
 
 
@@ -17,7 +18,7 @@ async def test_it_is_the_one_that_was_asked_for(
     asked_for = pytestconfig.getoption("transport")
     add, watched = Readiness.add, []
 
-    def note(readiness: Readiness, sock: socket.socket) -> Reader:
+    def note(readiness: Readiness, sock: socket.socket) -> Arrivals:
         watched.append(sock)
         return add(readiness, sock)
 

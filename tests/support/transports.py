@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,6 @@ import hump_trio.app
 import hump_trio.listening.listeners
 import hump_trio.server.server
 import hump_trio.testing.memory_listener
-import hump_trio.transports.transport
 from hump_trio.facts.settings import Sockets
 from hump_trio.listening.bound_socket import open_binds
 from hump_trio.listening.listeners import SocketListener
@@ -31,12 +31,8 @@ from hump_trio.server.server import Listeners, Server
 from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, memory_transport_pair
 from hump_trio.transports.readiness import Readiness, open_readiness
-from hump_trio.transports.transport import (
-    SMALL_SEND_BUFFER_BYTES,
-    SocketTransport,
-    Transport,
-    peek_at_peer,
-)
+from hump_trio.transports.sockets import PORTABLE, SocketTransport
+from hump_trio.transports.transport import Transport
 from tests.support.secured import secure_ends
 
 __all__ = ["TRANSPORTS", "close_loopback", "make_pair", "use_transport", "watching"]
@@ -63,7 +59,9 @@ STILL_SECONDS = 0.3
 opened: list[socket.socket] = []  # by the running test, which may leave them open
 in_use: list[str] = ["memory"]  # the last one
 
-portable_transport = partial(SocketTransport, query_unacked=None, query_peer=peek_at_peer)
+# Linux doubles what is asked for, and no other system does.
+portable = replace(PORTABLE, small_send_buffer_bytes=PORTABLE.small_send_buffer_bytes // 2)
+portable_transport = partial(SocketTransport, system=portable)
 
 
 class Stillness(trio.abc.Instrument):
@@ -247,10 +245,6 @@ def use_transport(name: str) -> None:
     if name == "plain":
         patch.setattr(hump_trio.listening.listeners, "SocketTransport", portable_transport)
         patch.setattr(hump_trio.server.server, "open_readiness", lambda: None)
-        # Linux doubles what is asked for, and no other system does.
-        patch.setattr(
-            hump_trio.transports.transport, "SMALL_SEND_BUFFER_BYTES", SMALL_SEND_BUFFER_BYTES // 2
-        )
 
 
 def close_loopback() -> None:

@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.transport import SocketTransport
+from hump_trio.transports.sockets import SocketTransport
 from tests.support.loopback import PATIENCE_SECONDS, socket_pair
 
 

@@ -11,7 +11,8 @@ import pytest
 import trio
 import trio.testing
 
-from hump_trio.transports.transport import RECEIVE_BYTES, SocketTransport
+from hump_trio.transports.sockets import SocketTransport
+from hump_trio.transports.transport import RECEIVE_BYTES
 from tests.support.loopback import socket_pair
 from tests.support.watched import Wire, end, open_wire, receive_after, reset
 

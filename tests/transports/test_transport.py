@@ -1,346 +1,168 @@
-"""`SocketTransport` over real TCP connections."""
+"""The contract of transports: what the next bytes wake, and what every transport does alike."""
 
-import socket
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TypeAlias
 
 import pytest
 import trio
-import trio.testing
+from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from hump_trio.transports.transport import (
-    SMALL_SEND_BUFFER_BYTES,
-    PeerState,
-    SocketTransport,
-    peek_at_peer,
-    poll_peer,
+    RECEIVE_BYTES,
+    Arrivals,
+    ConflictDetector,
+    check_max_bytes,
+    send_whole,
 )
-from tests.support.loopback import PATIENCE_SECONDS, socket_pair, transport_pair, wait_until
 
-PART_BYTES = 16 * 1024
-
-
-class UnixSocket(socket.socket):
-    """A socket whose buffers fill for good; TCP's go on moving bytes for a while."""
-
-    def setsockopt(self, *option: Any) -> None:
-        """Set an option, unless it is one of TCP's."""
-        if option[0] != socket.IPPROTO_TCP:
-            super().setsockopt(*option)
+Wait: TypeAlias = Callable[[Arrivals], Awaitable[None]]
 
 
-async def clogged_pair() -> tuple[SocketTransport, SocketTransport]:
-    """Return the two ends of a connection that takes nothing more, either way."""
-    left, right = (
-        SocketTransport(UnixSocket(fileno=sock.detach())) for sock in socket.socketpair()
-    )
-    for transport in (left, right):
-        while transport.send_nowait(bytes(PART_BYTES)):
-            pass
-    return left, right
+class Waiters:
+    """Tasks that wait for arrivals in the lines that `Arrivals` shows.
 
-
-async def test_keeps_trios_contract_of_streams() -> None:
-    """It is a half-closeable stream by the judgement of Trio's own checks."""
-    with trio.fail_after(PATIENCE_SECONDS):
-        await trio.testing.check_half_closeable_stream(transport_pair, clogged_pair)
-
-
-async def test_knows_the_peers_address() -> None:
-    """The client is the address that was given, or unknown."""
-    client, server = socket_pair()
-    address = client.getsockname()
-    async with SocketTransport(client) as unnamed, SocketTransport(server, address) as named:
-        assert named.client == address
-        assert unnamed.client is None
-
-
-async def test_progress_is_what_the_peer_acknowledges() -> None:
-    """What a peer that doesn't read leaves unacknowledged isn't counted until it reads."""
-    client, server = socket_pair(receive_buffer_bytes=PART_BYTES)
-    async with SocketTransport(server) as sender, SocketTransport(client) as receiver:
-        sent_bytes = 0
-        while count := sender.send_nowait(bytes(PART_BYTES)):
-            sent_bytes += count
-        assert not sender.fully_acked()
-        assert sender.acked_bytes() < sent_bytes
-
-        received_bytes = 0
-        while received_bytes < sent_bytes:
-            received_bytes += len(await receiver.receive_some())
-        await wait_until(sender.fully_acked)
-        assert sender.acked_bytes() == sent_bytes
-
-
-async def test_without_a_query_little_is_in_the_kernels_hands() -> None:
-    """Where the system can't tell, all that was taken counts, and little is taken at once."""
-    client, server = socket_pair()
-    async with (
-        SocketTransport(server, query_unacked=None) as blind,
-        SocketTransport(client) as peer,
-    ):
-        assert blind.send_nowait(b"hello") == 5
-        assert blind.acked_bytes() == 5
-        assert blind.fully_acked()
-        assert await peer.receive_some() == b"hello"
-        # Linux doubles what is asked for, to have room for its own bookkeeping (socket(7)).
-        buffer_bytes = server.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        assert buffer_bytes <= 2 * SMALL_SEND_BUFFER_BYTES
-
-
-async def test_without_a_query_what_waits_to_be_sent_isnt_acknowledged() -> None:
-    """So that a reader that has stopped is found there too."""
-    client, server = socket_pair()
-    async with (
-        SocketTransport(server, query_unacked=None) as blind,
-        SocketTransport(client) as peer,
-        trio.open_nursery() as nursery,
-    ):
-        nursery.start_soon(blind.send_all, bytes(2**22))
-        await trio.testing.wait_all_tasks_blocked()
-        assert not blind.fully_acked()
-        assert 0 < blind.acked_bytes() < 2**22
-        while not blind.fully_acked():
-            await peer.receive_some()
-        assert blind.acked_bytes() == 2**22
-
-
-async def test_reading_and_writing_never_wait() -> None:
-    """What doesn't wait says None where nothing is there, and zero where nothing is taken."""
-    client, server = socket_pair()
-    async with SocketTransport(client) as receiver, SocketTransport(server) as sender:
-        assert receiver.receive_nowait() is None
-        assert sender.send_nowait(b"x") == 1
-        await trio.lowlevel.wait_readable(client)
-        assert receiver.receive_nowait() == b"x"
-        while sender.send_nowait(bytes(PART_BYTES)):
-            pass
-        await sender.send_eof()
-        while await receiver.receive_some():
-            pass
-        assert receiver.receive_nowait() == b""
-
-
-async def test_a_read_takes_no_more_than_asked() -> None:
-    """A receiver that names a size gets that much at most, and the rest with the next read."""
-    client, server = await transport_pair()
-    async with client, server:
-        await client.send_all(b"abc")
-        assert await server.receive_some(2) == b"ab"
-        assert await server.receive_some(2) == b"c"
-
-
-async def test_cancelled_reads_lose_nothing() -> None:
-    """What arrives after a cancelled read is there for the next one, whole."""
-    client, server = await transport_pair()
-    async with client, server:
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await server.receive_some()
-        assert scope.cancelled_caught
-        await client.send_all(b"late")
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await server.receive_some()
-        with trio.fail_after(PATIENCE_SECONDS):
-            assert await server.receive_some() == b"late"
-
-
-class Thief(trio.abc.Instrument):
-    """Takes what arrives between the system's report and the task that waits for it.
-
-    Args:
-        transport: From whom.
+    Attributes:
+        woken: The names of those that went on, in order.
     """
 
-    def __init__(self, transport: SocketTransport) -> None:
-        self.stolen = b""
-        self._transport = transport
+    def __init__(self, arrivals: Arrivals) -> None:
+        self.woken: list[str] = []
+        self._arrivals = arrivals
 
-    def after_io_wait(self, timeout: float) -> None:
-        """Take what is there, once."""
-        self.stolen = self._transport.receive_nowait() or b""
-        if self.stolen:
-            trio.lowlevel.remove_instrument(self)
-
-
-async def test_a_read_woken_for_nothing_waits_on() -> None:
-    """A socket that was said to be readable and isn't doesn't end the wait."""
-    client, server = await transport_pair()
-    thief = Thief(server)
-    received = []
-
-    async def receive() -> None:
-        received.append(await server.receive_some())
-
-    async with client, server, trio.open_nursery() as nursery:
-        nursery.start_soon(receive)
-        await trio.testing.wait_all_tasks_blocked()
-        trio.lowlevel.add_instrument(thief)
-        await client.send_all(b"first")
-        await wait_until(lambda: thief.stolen == b"first")
-        await client.send_all(b"second")
-    assert received == [b"second"]
+    async def wait(self, name: str) -> None:
+        """Wait once."""
+        self._arrivals.task = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._arrivals.abort_wait)
+        self.woken.append(name)
 
 
-async def test_a_reset_is_an_error_for_the_peer() -> None:
-    """After a reset the peer's read fails with ECONNRESET: nothing looks like a proper end."""
-    client, server = await transport_pair()
-    async with client:
-        server.reset()
-        with pytest.raises(trio.BrokenResourceError) as caught:
-            await client.receive_some()
-        assert isinstance(caught.value.__cause__, ConnectionResetError)
+async def test_a_task_waits_by_itself() -> None:
+    """A task that is parked in the lines of the docstring is woken once, and nobody else then."""
+    arrivals = Arrivals()
+    waiters = Waiters(arrivals)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(waiters.wait, "leader")
+        await wait_all_tasks_blocked()
+        arrivals.wake()
+        arrivals.wake()
+        assert arrivals.task is None
+    assert waiters.woken == ["leader"]
 
 
-async def send_eof(transport: SocketTransport) -> None:
-    """Say that nothing follows."""
-    await transport.send_eof()
+async def test_one_of_several_tasks_is_woken() -> None:
+    """Tasks that serve a connection together decide which of them the next bytes wake."""
+    arrivals = Arrivals()
+    waiters = Waiters(arrivals)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(waiters.wait, "first")
+        await wait_all_tasks_blocked()
+        first, arrivals.task = arrivals.task, None
+        nursery.start_soon(waiters.wait, "second")
+        await wait_all_tasks_blocked()
+        second, arrivals.task = arrivals.task, first
+        arrivals.wake()
+        await wait_all_tasks_blocked()
+        assert waiters.woken == ["first"]
+        arrivals.task = second
+        arrivals.wake()
+    assert waiters.woken == ["first", "second"]
 
 
-async def send_all(transport: SocketTransport) -> None:
-    """Send a byte."""
-    await transport.send_all(b"x")
-
-
-async def send_nowait(transport: SocketTransport) -> None:
-    """Send a byte without waiting."""
-    transport.send_nowait(b"x")
-
-
-async def receive_some(transport: SocketTransport) -> None:
-    """Wait for bytes."""
-    await transport.receive_some()
-
-
-async def receive_nowait(transport: SocketTransport) -> None:
-    """Look for bytes without waiting."""
-    transport.receive_nowait()
-
-
-Use = Callable[[SocketTransport], Awaitable[None]]
-USES: list[Use] = [send_eof, send_all, send_nowait, receive_some, receive_nowait]
-
-
-@pytest.mark.parametrize("use", USES)
-async def test_use_after_the_peers_reset_is_broken(use: Use) -> None:
-    """Whatever is tried on a connection that the peer has reset raises `BrokenResourceError`."""
-    client, server = socket_pair()
-    transport = SocketTransport(client)
-    async with transport:
-        SocketTransport(server).reset()
-        await trio.lowlevel.wait_readable(client)
-        with pytest.raises(trio.BrokenResourceError):
-            await use(transport)
-
-
-@pytest.mark.parametrize("use", USES)
-async def test_use_after_close_is_refused(use: Use) -> None:
-    """Whatever is tried on a closed transport raises `ClosedResourceError`."""
-    client, server = await transport_pair()
-    async with client:
-        server.close()
-        with pytest.raises(trio.ClosedResourceError):
-            await use(server)
-
-
-async def test_closing_ends_a_wait() -> None:
-    """A task that waits for bytes is told when another one closes the transport."""
-    client, server = await transport_pair()
-
-    async def receive() -> None:
-        with pytest.raises(trio.ClosedResourceError):
-            await server.receive_some()
-
-    async with client, trio.open_nursery() as nursery:
-        nursery.start_soon(receive)
-        await trio.testing.wait_all_tasks_blocked()
-        server.close()
-
-
-async def test_closing_again_does_nothing() -> None:
-    """`close`, `reset` and `aclose` come in any order and number; the first one counts."""
-    client, server = await transport_pair()
-    async with client:
-        await server.send_all(b"bye")
-        server.close()
-        server.reset()
-        server.close()
-        await server.aclose()
-        assert server.fully_acked()
-        assert await client.receive_some() == b"bye"
-        assert await client.receive_some() == b""
-
-
-async def test_aclose_closes_though_cancelled() -> None:
-    """A cancelled `aclose` has closed the transport nevertheless."""
-    client, server = await transport_pair()
-    async with client:
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await server.aclose()
+async def test_a_cancelled_wait_leaves_nobody_to_wake() -> None:
+    """Whichever way it waited, an arrival that comes afterwards wakes no task."""
+    arrivals = Arrivals()
+    for wait in (arrivals.wait, lambda: Waiters(arrivals).wait("cancelled")):
+        with trio.move_on_after(0) as scope:
+            await wait()
         assert scope.cancelled_caught
-        with trio.fail_after(PATIENCE_SECONDS):
-            assert await client.receive_some() == b""
+        assert arrivals.task is None
+        arrivals.wake()
 
 
-class Stubborn(socket.socket):
-    """A socket as macOS has it once the peer has reset the connection."""
+@pytest.mark.parametrize("first", [Arrivals.wait, Arrivals.pause])
+@pytest.mark.parametrize("second", [Arrivals.wait, Arrivals.pause])
+async def test_one_task_at_a_time_receives(first: Wait, second: Wait) -> None:
+    """A second one gets an error, whether the first one waits or is about to read."""
+    arrivals = Arrivals()
+    refused: list[Wait] = []
 
-    def setsockopt(self, level: int, option: int, *value: Any) -> None:
-        """Refuse one option."""
-        if option == socket.SO_LINGER:
-            raise OSError(22, "Invalid argument")
-        super().setsockopt(level, option, *value)
+    async def receive(wait: Wait) -> None:
+        try:
+            await wait(arrivals)
+        except trio.BusyResourceError:
+            refused.append(wait)
+            arrivals.wake()
 
-
-async def test_a_reset_closes_where_options_are_refused() -> None:
-    """What it raises would come out of a connection's task and end the server."""
-    client, server = socket_pair()
-    sock = Stubborn(fileno=server.detach())
-    SocketTransport(sock).reset()
-    assert sock.fileno() < 0
-    client.close()
-
-
-@pytest.mark.parametrize("query", [poll_peer, peek_at_peer])
-async def test_what_the_peer_has_ended_is_seen(query: Callable[[socket.socket], PeerState]) -> None:
-    """Nothing, its half, or all; the kernel knows it behind unread bytes too."""
-    client, server = socket_pair()
-    transport = SocketTransport(server, query_peer=query)
-    other = SocketTransport(client)
-    assert transport.peer_state() == "open"
-    await other.send_all(b"a request")
-    await trio.lowlevel.wait_readable(server)
-    assert transport.peer_state() == "open"
-    await other.send_eof()
-    await wait_until(lambda: poll_peer(server) == "half_closed")
-    assert transport.peer_state() == ("half_closed" if query is poll_peer else "open")
-    await transport.receive_some()
-    assert transport.peer_state() == "half_closed"
-    transport.close()
-    assert transport.peer_state() == "reset"
-    other.close()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(receive, first)
+        nursery.start_soon(receive, second)
+    assert len(refused) == 1
+    await arrivals.pause()
 
 
-@pytest.mark.parametrize("query", [poll_peer, peek_at_peer])
-async def test_a_peers_reset_is_seen(query: Callable[[socket.socket], PeerState]) -> None:
-    """However it is asked for."""
-    client, server = socket_pair()
-    transport = SocketTransport(server, query_peer=query)
-    SocketTransport(client).reset()
-    await trio.lowlevel.wait_readable(server)
-    assert transport.peer_state() == "reset"
-    transport.close()
+def test_a_conflict_is_an_error() -> None:
+    """One task is let through at a time, and the next one after it, though it has failed."""
+    detector = ConflictDetector()
+    with pytest.raises(ValueError, match="mine"), detector:  # noqa: PT012
+        assert detector.taken
+        with pytest.raises(trio.BusyResourceError), detector:
+            pytest.fail("let through")
+        assert detector.taken
+        raise ValueError("mine")
+    assert not detector.taken
+    with detector:
+        pass
 
 
-async def test_a_reset_that_a_write_has_found_stays_one() -> None:
-    """Though a system that tells of it once shows an orderly end then."""
-    client, server = socket_pair()
-    transport = SocketTransport(server, query_peer=peek_at_peer)
-    SocketTransport(client).reset()
-    with pytest.raises(trio.BrokenResourceError):
-        transport.send_nowait(b"anyone?")
-    assert peek_at_peer(server) == "half_closed"
-    assert transport.peer_state() == "reset"
-    transport.close()
+class Taker:
+    """Takes what it is told to.
+
+    Args:
+        counts: How many bytes are taken by each call.
+    """
+
+    def __init__(self, *counts: int) -> None:
+        self.taken: list[bytes] = []
+        self.waits: int = 0
+        self._counts = iter(counts)
+
+    def send_nowait(self, data: memoryview) -> int:
+        """Take some."""
+        part = bytes(data[: next(self._counts)])
+        self.taken.append(part)
+        return len(part)
+
+    async def wait_room(self) -> None:
+        """Wait not at all, which is counted."""
+        self.waits += 1
+
+
+async def test_all_is_sent_in_parts() -> None:
+    """What isn't taken is offered again after a wait, and nothing waits for what is."""
+    whole, parts = Taker(9), Taker(2, 0, 3)
+    for taker, waits in ((whole, 0), (parts, 2)):
+        with assert_checkpoints():
+            await send_whole(bytearray(b"abcde"), taker.send_nowait, taker.wait_room)
+        assert b"".join(taker.taken) == b"abcde"
+        assert taker.waits == waits
+
+
+async def test_nothing_is_sent_if_cancelled_before() -> None:
+    """A send that is cancelled when it begins hasn't sent a part."""
+    taker = Taker(9)
+    with trio.move_on_after(0) as scope:
+        await send_whole(b"abcde", taker.send_nowait, taker.wait_room)
+    assert scope.cancelled_caught
+    assert taker.taken == []
+
+
+def test_a_read_asks_for_a_sensible_size() -> None:
+    """What a caller allows is asked for, up to what one read ever asks for."""
+    assert check_max_bytes(1) == 1
+    for most in (None, RECEIVE_BYTES, RECEIVE_BYTES + 1):
+        assert check_max_bytes(most) == RECEIVE_BYTES
+    for wrong in (0, -1):
+        with pytest.raises(ValueError, match="at least 1"):
+            check_max_bytes(wrong)
+    with pytest.raises(TypeError):
+        check_max_bytes(1.5)  # type: ignore[arg-type]

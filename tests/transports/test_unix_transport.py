@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from hump_trio import Hump, Limits, Request, Send, StreamResponse, Timeouts
 from hump_trio.transports.readiness import Readiness, open_readiness
-from hump_trio.transports.transport import SMALL_SEND_BUFFER_BYTES, UnixTransport
+from hump_trio.transports.sockets import SMALL_SEND_BUFFER_BYTES, UnixTransport
 from tests.support.loopback import PATIENCE_SECONDS, ask, receive_rest, served
 
 LARGE_BYTES = 4_000_000
