@@ -14,6 +14,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import CANCELLED_OUTCOMES, CancelReason
 from hump_trio.http1.parser import RequestParser
 from hump_trio.messages.request import Request
+from hump_trio.server.life import Life
 from hump_trio.server.phases import ASKED_ERROR, EXPIRED_ERRORS, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.failures import is_failure
@@ -39,7 +40,8 @@ class Connection:
         late: What the request gets whose time has passed, once its handler was cancelled for that,
             and until when whoever makes that answer has time.
         asked: Whether that is the time that its caller has asked for.
-        ending: Whether the server ends, so that no further request is begun, nor a late answer.
+        draining: Whether no further request is taken, since the server closes.
+        ending: Whether the server cuts what is going on, so that no late answer is begun.
         enforced: Whether the scope knows of a deadline.
         stood: The line of the program that the handler was cancelled in; empty if unknown.
         logged_bytes: What was sent up to the last line of the access log.
@@ -66,6 +68,7 @@ class Connection:
         "cancelled_for",
         "deadline",
         "disconnect_grace",
+        "draining",
         "ending",
         "enforced",
         "expired",
@@ -101,6 +104,7 @@ class Connection:
         self.asked: bool = False
         self.enforced: bool = False
         self.stood: str = ""
+        self.draining: bool = state.life >= Life.CLOSING
         self.ending: bool = False
         self.logged_bytes: int = 0
         self.begun: bool = False
@@ -116,7 +120,7 @@ class Connection:
         self.asked_since: float = now
         self.head_deadline: float = now + timeouts.head
         self.phase: Phase = Phase.OPENED
-        self.deadline: float = now + timeouts.drain_idle if state.closing else self.head_deadline
+        self.deadline: float = now + timeouts.drain_idle if self.draining else self.head_deadline
         if transport.needs_handshake:
             self.enter(Phase.HANDSHAKE, timeouts.handshake)
 
@@ -136,7 +140,7 @@ class Connection:
         timeouts = self.state.timeouts
         self.enter(Phase.OPENED, timeouts.head)
         self.silent_since, self.head_deadline = trio.current_time(), self.deadline
-        if self.state.closing:
+        if self.draining:
             self.deadline = self.silent_since + timeouts.drain_idle
 
     def enter(self, phase: Phase, seconds: float) -> None:
@@ -168,7 +172,7 @@ class Connection:
         its deadline past, so that the next sweep comes here.
         """
         timeouts = self.state.timeouts
-        seconds = timeouts.drain_idle if self.state.closing else timeouts.keep_alive
+        seconds = timeouts.drain_idle if self.draining else timeouts.keep_alive
         self.begun = False
         self.phase = Phase.IDLE
         self.silent_since = trio.current_time()
@@ -298,6 +302,19 @@ class Connection:
         elif self.phase is not Phase.HANDLER:
             self.deadline += seconds
 
+    def drain(self) -> None:
+        """Take no further request; called when the server closes.
+
+        A request that is being received or answered goes on. A connection without one, or whose
+        last answer is out, stays open for `Timeouts.drain_idle`: a request may be on its way.
+        """
+        self.draining = True
+        if self.silent_since == math.inf and self.phase is Phase.IDLE:
+            self.enter_idle()
+        elif self.phase in (Phase.IDLE, Phase.OPENED, Phase.LINGER):
+            latest = trio.current_time() + self.state.timeouts.drain_idle
+            self.deadline = min(self.deadline, latest)
+
     def evict(self) -> None:
         """End the wait for the next request, so that there is room for another connection."""
         self._cut()
@@ -325,7 +342,7 @@ class Connection:
         """Remember why the handler is cancelled, if nothing else has cancelled it already."""
         request = self.request
         if reason in ("shutdown", "server-failed"):
-            self.ending = True
+            self.draining = self.ending = True
         if request is not None and request.cancelled_for is None:
             request.cancelled_for = request.cancel_reason or reason
             if request.outcome == "ok":
@@ -450,7 +467,7 @@ class Connection:
         """
         timeouts = self.state.timeouts
         # At shutdown who has nothing more to send isn't waited for; bytes still earn their time.
-        seconds = timeouts.drain_idle if self.state.closing else timeouts.stall_grace
+        seconds = timeouts.drain_idle if self.draining else timeouts.stall_grace
         self.enter(Phase.LINGER, seconds)
         latest = trio.current_time() + timeouts.send_grace
         with suppress(trio.BrokenResourceError):

@@ -300,7 +300,7 @@ class Exchange:
         What is left of a body must be little enough to be read away, and sure to come: a client
         that waits for 100 may send its body or not.
         """
-        if self.connection.state.closing or self.body_failed or not self.head.keep_alive:
+        if self.connection.draining or self.body_failed or not self.head.keep_alive:
             return False
         remaining = self.connection.parser.remaining_bytes
         if remaining is None and self.choice.refused:

@@ -92,8 +92,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         whole = read_whole(data, limits)
         if (
             whole is None
-            or state.closing
-            or connection.ending
+            or connection.draining
             or connection.expired is not None
             or state.request_count >= state.request_limit
             or (chosen := lines.get(whole[0]) or state.choose_whole(whole[0])) is None
@@ -164,7 +163,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         if (
             connection.enforced
             or connection.cancelled_for is not None
-            or state.closing
+            or connection.draining
             or not 0 < len(answer) <= JOINED_BYTES
         ):
             if connection.enforced:

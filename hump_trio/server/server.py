@@ -21,6 +21,7 @@ from hump_trio.listening.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.listening.service_manager import notify, reloading
 from hump_trio.server.compartment import Compartment
 from hump_trio.server.connection import Connection
+from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
 from hump_trio.server.statistics import ServerStatistics, collect_statistics, report
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
@@ -52,21 +53,16 @@ class Server:
         state: What its connections share.
 
     Attributes:
-        draining: Whether a shutdown was asked for.
         console: For whoever has started the program.
     """
 
     def __init__(self, state: ServerState) -> None:
         self.state = state
-        self.draining: bool = False
         self.console: Console = Console()
         self._watchdog = Watchdog(state.timeouts.disconnect_poll, self._connection_limit)
         self._asked = trio.Event()
         self._readiness = open_readiness()
-        self._drain = trio.Event()
-        self._alive = False  # whether the lifespan was entered
         self._notifies = False  # whether the service manager hears of this process from here
-        self._serving = trio.Event()
         self._descriptor_count = raise_descriptor_limit()
         self._accepting: trio.CancelScope | None = None
         self._connections: trio.Nursery | None = None
@@ -74,14 +70,18 @@ class Server:
         self._background: trio.Nursery | None = None
         self._task = trio.lowlevel.current_task()
 
+    @property
+    def draining(self) -> bool:
+        """Whether a shutdown was asked for."""
+        return self._asked.is_set()
+
     def shutdown(self) -> None:
         """Begin a graceful shutdown; any number of calls are one."""
-        self.draining = True
         self._asked.set()
 
     async def wait_draining(self) -> None:
         """Wait until requests under way are to end. A checkpoint."""
-        await self._drain.wait()
+        await self.state.wait_life(Life.CLOSING)
 
     def listen(
         self,
@@ -166,7 +166,7 @@ class Server:
                     attendants.start_soon(self._shut_down, leaving)
                     try:
                         async with lifespan:
-                            self._alive = True
+                            self.state.advance(Life.OPENING)
                             try:
                                 await self._serve_within(open_listeners, started)
                             except Exception as error:
@@ -174,7 +174,6 @@ class Server:
                                 raise
                             finally:
                                 self._background = None
-                                self._drain.set()  # who waits from outside waits for nothing
                                 leaving.deadline = self.state.enter_cleanup()
                     except (trio.Cancelled, BaseExceptionGroup) as error:
                         stood = place_of_error(error)
@@ -213,7 +212,7 @@ class Server:
                     await trio.lowlevel.checkpoint()
                     started()
                     self._notify("READY=1")
-                    self._serving.set()
+                    self.state.advance(Life.SERVING)
                 await self._watchdog.wait_none()
                 self._connections.cancel_scope.cancel()
             attendants.cancel_scope.cancel()
@@ -245,15 +244,15 @@ class Server:
         await self._asked.wait()
         logger.info("shutting down")
         self._notify("STOPPING=1")
-        if not self._alive:
+        if self.state.life is Life.STARTING:
             starting.cancel()
-        await self._serving.wait()
-        assert self._accepting is not None
+        await self.state.wait_life(Life.SERVING)
+        self.state.advance(Life.DRAINING)
         await trio.sleep(timeouts.shutdown_delay)
-        self.state.closing = True
-        self._watchdog.hasten_idle(timeouts.drain_idle)
-        self._accepting.cancel()
-        self._drain.set()
+        self.state.advance(Life.CLOSING)
+        self._watchdog.drain()
+        if self._accepting is not None:
+            self._accepting.cancel()
         await trio.sleep(timeouts.shutdown)
         self.state.enter_cleanup()
         for connection in self._watchdog.connections:
@@ -301,7 +300,7 @@ class Server:
 
     def _reload(self, reload: Callable[[], None]) -> None:
         """Reload, or log why nothing has changed."""
-        telling = self._serving.is_set() and not self.draining  # before and after, it isn't ready
+        telling = self.state.life is Life.SERVING  # before and after, it isn't ready
         if telling:
             self._notify(reloading())
         try:

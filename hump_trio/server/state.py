@@ -18,6 +18,7 @@ from hump_trio.messages.http_date import encode_http_date
 from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.access_log import is_access_logged
+from hump_trio.server.life import Life
 
 __all__ = ["ChosenRoute", "ServerState"]
 
@@ -42,8 +43,8 @@ class ServerState:
         connection_count: Connections accepted so far.
         outcomes: How many requests ended how.
         access_log: Whether each request is logged.
-        closing: Whether no further request is taken on a connection.
-        cleanup_deadline: When clean-up must end; known once the server has begun to cancel.
+        life: How far the server's life has come; changed by `advance`.
+        cleanup_deadline: When clean-up must end; infinite before `Life.CLEANUP`.
         whole_lines: What `choose_whole` has found for the request lines of static routes.
         stamps: How most answers begin, up to their length, by their type, until `stamp_until`.
     """
@@ -62,8 +63,9 @@ class ServerState:
         self.connection_count = 0
         self.outcomes: dict[Outcome, int] = dict.fromkeys(get_args(Outcome), 0)
         self.access_log: bool = is_access_logged()
-        self.closing = False
+        self.life: Life = Life.STARTING
         self.cleanup_deadline: float = math.inf
+        self._reached = {life: trio.Event() for life in Life}
         self.stamps: dict[str, bytes] = {}
         self.stamp_until: float = -math.inf
         self.whole_lines: dict[bytes, ChosenRoute] = {}
@@ -95,10 +97,22 @@ class ServerState:
         fits = limit is None or len(body) <= limit
         return fits and self.buffered_bytes + len(body) <= self.limits.buffered_bytes
 
+    def advance(self, life: Life) -> None:
+        """Go forward to a state of the server's life; nothing happens if it has come further."""
+        self.life = max(life, self.life)
+        for each in Life:
+            if each <= life:
+                self._reached[each].set()
+
+    async def wait_life(self, life: Life) -> None:
+        """Wait until the server's life has come to a state, or past it. A checkpoint."""
+        await self._reached[life].wait()
+
     def enter_cleanup(self) -> float:
-        """Return when clean-up must end: one budget, from the first call on."""
-        if self.cleanup_deadline == math.inf:
+        """Go to `Life.CLEANUP`, and return when it must end: one budget, from the first call on."""
+        if self.life < Life.CLEANUP:
             self.cleanup_deadline = trio.current_time() + self.timeouts.cleanup
+            self.advance(Life.CLEANUP)
         return self.cleanup_deadline
 
     def closing_deadline(self) -> float:

@@ -1,6 +1,5 @@
 """The connections of a server, swept for deadlines that have passed."""
 
-import math
 from collections import deque
 from collections.abc import Callable
 from operator import attrgetter
@@ -146,11 +145,7 @@ class Watchdog:
         while self.connections:
             await self._changed.park()
 
-    def hasten_idle(self, seconds: float) -> None:
-        """Let connections that have nothing to ask, or are answered, wait no longer than this."""
-        latest = trio.current_time() + seconds
+    def drain(self) -> None:
+        """Tell every connection that the server closes (see `Connection.drain`)."""
         for connection in self.connections:
-            if connection.silent_since == math.inf and connection.phase is Phase.IDLE:
-                connection.enter_idle()
-            if connection.phase in (Phase.IDLE, Phase.OPENED, Phase.LINGER):
-                connection.deadline = min(connection.deadline, latest)
+            connection.drain()

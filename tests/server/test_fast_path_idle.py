@@ -176,8 +176,7 @@ async def test_a_shutdown_hastens_who_was_just_answered(
     """It has `drain_idle` for a request that is on its way; that is answered."""
     await room.ask(0)
     assert room.fresh() == [0]
-    room.state.closing = True
-    room.watchdog.hasten_idle(TIMEOUTS.drain_idle)
+    room.watchdog.drain()
     await trio.sleep(TIMEOUTS.drain_idle - 0.01)
     if asks:
         [answer] = await room.ask(0)

@@ -166,7 +166,6 @@ def reset_client(served: Served) -> None:
 def cancel(served: Served) -> None:
     """Cancel what goes on, as a shutdown does."""
     served.connection.cancel("shutdown")
-    served.connection.state.closing = True
 
 
 def evict(served: Served) -> None:

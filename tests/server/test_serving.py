@@ -13,6 +13,7 @@ from hump_trio import Hump, Limits, Response, Timeouts
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.routing.table import Route, RouteTable
 from hump_trio.server.connection import Connection
+from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.server.serving import serve_connection
 from hump_trio.server.state import ServerState
@@ -278,7 +279,7 @@ async def test_a_connection_that_becomes_idle_after_the_shutdown_began_is_not_ke
         nursery.start_soon(serve_connection, connection)
         await client.send_all(request())
         await wait_all_tasks_blocked()
-        state.closing = True
+        connection.drain()
         await trio.sleep(0.5)
         await wait_all_tasks_blocked()
         assert connection.phase is Phase.IDLE
@@ -292,7 +293,7 @@ async def test_a_new_connection_of_a_closing_server_has_little_time(
 ) -> None:
     """It was in the backlog; a request may be on its way."""
     state = state_of(answer, Timeouts(drain_idle=0.1))
-    state.closing = True
+    state.advance(Life.CLOSING)
     _, connection = connection_to(state)
     assert connection.deadline == trio.current_time() + 0.1
 

@@ -279,7 +279,7 @@ async def test_room_that_only_the_system_knows_of(ends: bool, autojump_clock: Mo
     assert trio.current_time() == (2 if ends else 7)
 
 
-async def test_hastening_shortens_the_wait_of_silent_connections_alone(
+async def test_draining_shortens_the_wait_of_silent_connections_alone(
     autojump_clock: MockClock,
 ) -> None:
     """And never lengthens it."""
@@ -288,5 +288,6 @@ async def test_hastening_shortens_the_wait_of_silent_connections_alone(
     idle.enter_idle()
     soon.enter(Phase.IDLE, 0.1)
     busy.enter(Phase.HANDLER, 30)
-    watchdog.hasten_idle(0.25)
+    watchdog.drain()
     assert [each.deadline for each in (opened, idle, soon, busy)] == [0.25, 0.25, 0.1, 30]
+    assert all(each.draining for each in (opened, idle, soon, busy))

@@ -16,6 +16,7 @@ from trio.testing import MockClock
 from hump_trio import HttpException, Hump, Limits, Request, Timeouts
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.routing.table import Route, RouteTable
+from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
 from tests.support.struck import (
     Countdown,
@@ -130,7 +131,7 @@ def new_state() -> ServerState:
 async def check_following(state: ServerState, data: bytes = GET) -> list[Answer]:
     """Return the answers to a request on the next connection; nothing is left of earlier ones."""
     assert (state.request_count, state.buffered_bytes) == (0, 0)
-    state.closing = False
+    state.life = Life.SERVING
     tapped = await serve_struck(state, [data], "before", Countdown(math.inf), cancel, None)
     return parse_answers(bytes(tapped.sent))
 

@@ -161,7 +161,7 @@ def leave(scope: trio.CancelScope, connection: Connection, client: MemoryTranspo
 
 def shut_down(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """End the time that a shutdown gives."""
-    connection.state.closing = True
+    connection.drain()
     connection.state.enter_cleanup()
     connection.cancel("shutdown")
     scope.cancel()
