@@ -26,6 +26,7 @@ import trio
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import Router, layer_of, table_of
 from hump_trio.facts.exceptions import BindError
+from hump_trio.facts.grammar import is_integer
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
 from hump_trio.listening.bind import check_binds, join_bind
@@ -111,7 +112,7 @@ class Hump(Router, Generic[S]):
                 "a host is a name or an address alone, and its port comes second, as in"
                 f" Hump('127.0.0.1', 8342), not {host!r}; binds=[...] takes other forms"
             )
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 0xFFFF:
+        if not is_integer(port) or not 0 <= port <= 0xFFFF:
             raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
         if binds is not None and (host, port) != ("", 8000):
             raise TypeError("an app has either a host and a port, or binds")

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import trio
 
 from hump_trio.content.json_text import json_codec
+from hump_trio.facts.grammar import is_integer, is_number
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Fields, Producer, Response, Send
 from hump_trio.tasks.closing import close_body, close_source
@@ -116,8 +117,7 @@ class EventStream(Response):
                 f"an EventStream takes an async iterable, such as a generator's call, not"
                 f" {events!r:.80}"
             )
-        number = isinstance(keep_alive, int | float) and not isinstance(keep_alive, bool)
-        if keep_alive is not None and not (number and keep_alive > 0):
+        if keep_alive is not None and not (is_number(keep_alive) and keep_alive > 0):
             raise ValueError(f"keep_alive is a positive number of seconds, not {keep_alive!r:.80}")
         check_retry(retry)
         Response.__init__(self, events, 200, headers)
@@ -227,6 +227,5 @@ def check_retry(milliseconds: int | None) -> None:
     """
     if milliseconds is None:
         return
-    number = isinstance(milliseconds, int) and not isinstance(milliseconds, bool)
-    if not number or milliseconds < 0:
+    if not is_integer(milliseconds) or milliseconds < 0:
         raise ValueError(f"retry is a whole number of milliseconds, not {milliseconds!r:.80}")

@@ -7,12 +7,13 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from hump_trio.facts.exceptions import HttpException
+from hump_trio.facts.grammar import TOKEN
 
 __all__ = ["make_safe", "malformed", "parse_disposition", "parse_parameters"]
 
 # A parameter of a field: a token, or a quoted string. Clients don't always quote a boundary that
 # has to be, so whatever can't end a parameter is taken for a token.
-PARAMETER = r"[ \t]*;[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:\"({})\"|([^\s;\"]+))[ \t]*)?"
+PARAMETER = rf"[ \t]*;[ \t]*(?:({TOKEN.pattern})=(?:\"({{}})\"|([^\s;\"]+))[ \t]*)?"
 # A quote within the string has a backslash before it (RFC 9110 section 5.6.4), as of curl and Java.
 # Browsers write a quote as %22, and a backslash is one; even the last one.
 WITH_PAIRS = re.compile(PARAMETER.format(r"(?:[^\"\\]|\\.)*"))

@@ -4,9 +4,10 @@ Facts only: nothing here knows what a request or a connection is.
 """
 
 import math
-import re
 from dataclasses import dataclass, fields
 from ipaddress import ip_network
+
+from hump_trio.facts.grammar import TOKEN, is_integer, is_number
 
 __all__ = ["Limits", "Sockets", "Timeouts"]
 
@@ -60,11 +61,10 @@ class Limits:
             value = getattr(self, field.name)
             if value is None and field.name == "requests":
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not is_integer(value) or value < 1:
                 raise ValueError(f"Limits.{field.name} must be a positive integer, not {value!r}")
 
 
-FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 MAY_BE_ZERO = frozenset({"half_closed", "shutdown_delay", "shutdown", "drain_idle", "cleanup"})
 
 
@@ -135,8 +135,7 @@ class Timeouts:
             if field.name == "deadline_header":
                 check_name(value)
                 continue
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or math.isnan(value) or value < 0:
+            if not is_number(value) or math.isnan(value) or value < 0:
                 raise ValueError(
                     f"Timeouts.{field.name} must be a number (math.inf for no limit), not {value!r}"
                 )
@@ -146,7 +145,7 @@ class Timeouts:
 
 def check_name(value: object) -> None:
     """Refuse what is neither None nor a field's name (RFC 9110 section 5.1)."""
-    if value is not None and not (isinstance(value, str) and FIELD_NAME.fullmatch(value)):
+    if value is not None and not (isinstance(value, str) and TOKEN.fullmatch(value)):
         raise ValueError(f"Timeouts.deadline_header must be a header's name or None, not {value!r}")
 
 
@@ -177,9 +176,9 @@ class Sockets:
 
     def __post_init__(self) -> None:
         backlog, mode, networks = self.backlog, self.unix_mode, self.proxy_protocol
-        if isinstance(backlog, bool) or not isinstance(backlog, int) or backlog < 1:
+        if not is_integer(backlog) or backlog < 1:
             raise ValueError(f"Sockets.backlog must be a positive integer, not {backlog!r}")
-        if isinstance(mode, bool) or not isinstance(mode, int) or not 0 <= mode <= 0o777:
+        if not is_integer(mode) or not 0 <= mode <= 0o777:
             raise ValueError(f"Sockets.unix_mode must be such as 0o660, not {mode!r}")
         if not isinstance(self.reuse_port, bool):
             raise TypeError(f"Sockets.reuse_port must be True or False, not {self.reuse_port!r}")

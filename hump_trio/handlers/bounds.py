@@ -12,6 +12,7 @@ import trio
 
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import DeadlineError, OverloadError
+from hump_trio.facts.grammar import is_integer, is_number
 from hump_trio.handlers.calling import check_async, is_generator
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.messages.request import Request
@@ -44,7 +45,7 @@ def timeout(seconds: float) -> Callable[[H], H]:
     The decorated function raises `HttpException` 503 when its time has passed; a cancellation or
     a `trio.TooSlowError` of its own passes through.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+    if not is_number(seconds) or not seconds > 0:
         raise ValueError(
             f"a timeout is a positive number of seconds, as in @timeout(3), not {seconds!r:.80}"
         )
@@ -80,9 +81,9 @@ def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:
 
     The decorated function raises `HttpException` 503 where there is no room.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    if not is_integer(count) or count < 1:
         raise ValueError(f"a limit is a positive integer, as in @limit(3), not {count!r:.80}")
-    if isinstance(wait, bool) or not isinstance(wait, int | float) or not wait >= 0:
+    if not is_number(wait) or not wait >= 0:
         raise ValueError(f"wait is a number of seconds, not {wait!r:.80}")
     made = next(MOMENTS)
 

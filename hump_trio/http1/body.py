@@ -3,6 +3,7 @@
 import re
 
 from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.grammar import TOKEN
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.section import BAD_BYTE, SectionReader, holds_bad_byte, parse_fields
 from hump_trio.messages.headers import FieldLines
@@ -12,12 +13,9 @@ __all__ = ["ChunkedBody", "LengthBody"]
 # A size with a few extensions; nobody sends longer ones but to attack.
 CHUNK_LINE_BYTES = 256
 # RFC 9112 section 7.1: chunk-size [ chunk-ext ]; 16 hex digits hold any 64-bit size.
-CHUNK_LINE = re.compile(
-    rb"([0-9A-Fa-f]{1,16})"
-    rb"(?:[ \t]*;[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-    rb"(?:[ \t]*=[ \t]*(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-    rb"|\"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*\"))?)*"
-)
+QUOTED = r"\"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*\""
+EXTENSION = rf"[ \t]*;[ \t]*{TOKEN.pattern}(?:[ \t]*=[ \t]*(?:{TOKEN.pattern}|{QUOTED}))?"
+CHUNK_LINE = re.compile(rf"([0-9A-Fa-f]{{1,16}})(?:{EXTENSION})*".encode())
 # Bytes of chunk lines beyond what the data they announce excuses (CVE-2023-39326): a body sent
 # a byte a chunk passes, one that is mostly extensions doesn't.
 OVERHEAD_BYTES = 16 * 1024

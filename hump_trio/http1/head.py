@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 
 from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.grammar import TOKEN
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.section import TOKEN, holds_bad_byte, parse_fields
+from hump_trio.http1.section import holds_bad_byte, parse_fields
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.target import TARGET, RequestLine, check_authority, parse_target
 

@@ -6,19 +6,18 @@ What two parsers could read differently is refused, never repaired (RFC 9112 sec
 import re
 
 from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.grammar import TOKEN
 from hump_trio.http1.memo import MEMO, Memo, remember
 from hump_trio.messages.headers import FieldLines
 
 __all__ = [
     "BAD_BYTE",
-    "TOKEN",
     "SectionReader",
     "holds_bad_byte",
     "learn_name",
     "parse_fields",
 ]
 
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Controls but tab; a CR or LF that isn't part of a CRLF (RFC 9112 section 2.2). A CR at the very
 # end may still become one.
 BAD_BYTE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[^\r]\n|\r[^\n]")

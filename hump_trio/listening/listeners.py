@@ -2,13 +2,14 @@
 
 import math
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 import trio
 
+from hump_trio.facts.grammar import is_within
 from hump_trio.facts.loggers import logger
 from hump_trio.listening.bound_socket import BoundSocket
 from hump_trio.transports.readiness import Readiness
@@ -154,13 +155,6 @@ class SocketListener(trio.abc.Listener[Transport]):
         trio.lowlevel.notify_closing(self.socket)
         self.socket.close()
         await trio.lowlevel.checkpoint()
-
-
-def is_within(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
-    """Tell whether a peer is in one of some networks; IPv4 may come through an IPv6 socket."""
-    address = ip_address(host)
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in networks)
 
 
 def raise_descriptor_limit() -> float:

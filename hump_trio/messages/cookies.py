@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, TypedDict
 
 from hump_trio.facts.exceptions import MissingFieldError
+from hump_trio.facts.grammar import TOKEN, is_integer
 from hump_trio.messages.http_date import encode_http_date
 
 __all__ = ["CookieAttributes", "encode_cookie", "needs_secure", "parse_cookies"]
 
 SameSite: TypeAlias = Literal["lax", "strict", "none"]
 
-# RFC 6265 section 4.1.1: a token, and cookie-octets, which leave out blanks, '"', ',', ';' and '\'.
-NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# RFC 6265 section 4.1.1: cookie-octets, which leave out blanks, '"', ',', ';' and '\'.
 VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
 PATH = re.compile(r"/[\x20-:<-~]*")
 DOMAIN = re.compile(r"\.?[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*")
@@ -143,7 +143,7 @@ def encode_cookie(
 
 def check_pair(name: str, value: str) -> None:
     """Refuse a name or a value that can't be sent as it is."""
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not TOKEN.fullmatch(name):
         raise ValueError(f"a cookie's name has letters, digits, - and _, not {name!r:.80}")
     if not isinstance(value, str) or not VALUE.fullmatch(value):
         raise ValueError(
@@ -170,7 +170,7 @@ def check_scope(path: str, domain: str | None) -> None:
 def whole_seconds(max_age: int | timedelta) -> int:
     """Return the seconds of a ``Max-Age``."""
     seconds = max_age // timedelta(seconds=1) if isinstance(max_age, timedelta) else max_age
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 0:
+    if not is_integer(seconds) or seconds < 0:
         raise ValueError(
             "max_age is a number of seconds or a timedelta, and 0 ends the cookie,"
             f" not {max_age!r:.80}"

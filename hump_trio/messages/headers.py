@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Self, TypeAlias, overload
 
 from hump_trio.facts.exceptions import MissingFieldError
+from hump_trio.facts.grammar import TOKEN
 
-__all__ = ["TOKEN", "FieldLines", "Headers", "RequestHeaders", "check_field"]
+__all__ = ["FieldLines", "Headers", "RequestHeaders", "check_field"]
 
 # As they came: names in lower case, values stripped, repeats kept.
 FieldLines: TypeAlias = list[tuple[str, str]]
 
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # RFC 9110 section 5.5: visible characters, space, tab and obs-text; bytes above 0xFF have no octet.
 FIELD_VALUE = re.compile("[\t\x20-\x7e\x80-\xff]*")
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeAlias, Unpack
 from hump_trio.content.charset import check_text_type
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.exceptions import BindingError, HttpException, HttpParserError, phrase_of
+from hump_trio.facts.grammar import is_integer
 from hump_trio.messages.cookies import CookieAttributes, encode_cookie, needs_secure
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
@@ -292,8 +293,7 @@ def check_no_status(value: tuple[Any, ...]) -> None:
     if len(value) != 2:
         return
     body, status = value
-    number = isinstance(status, int) and not isinstance(status, bool)
-    if not number or status not in STATUSES or isinstance(body, int | float):
+    if not is_integer(status) or status not in STATUSES or isinstance(body, int | float):
         return
     kind = "Response" if isinstance(body, str | bytes | None) else "JsonResponse"
     raise TypeError(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal, Never
 
-from hump_trio.messages.headers import TOKEN
+from hump_trio.facts.grammar import TOKEN
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.middleware.answers import add_vary, answer_to

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
+from hump_trio.facts.grammar import TOKEN, is_within, plain_address
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
@@ -15,8 +16,7 @@ __all__ = ["Forwarded"]
 
 FIELDS = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"})
 # RFC 7239 section 4, but for commas within quotes: neither an address nor a host needs one.
-TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-PAIR = re.compile(rf'({TOKEN})=(?:({TOKEN})|"([^"\\]*)")')
+PAIR = re.compile(rf'({TOKEN.pattern})=(?:({TOKEN.pattern})|"([^"\\]*)")')
 ELEMENT = re.compile(rf"(?:{PAIR.pattern}[ \t]*)?(?:;[ \t]*(?:{PAIR.pattern}[ \t]*)?)*")
 # Section 6; X-Forwarded-For has IPv6 addresses without brackets and port, too.
 NODE = re.compile(
@@ -75,8 +75,7 @@ class Forwarded:
     def _trusts(self, peer: tuple[str, int] | None) -> bool:
         if peer is None:
             return self._unix
-        address = plain_address(peer[0])
-        return any(address in network for network in self._networks)
+        return is_within(peer[0], self._networks)
 
     def _believe(self, request: Request) -> None:
         """Take over what is said of the first peer that is no proxy.
@@ -143,14 +142,4 @@ def parse_node(text: str) -> tuple[str, int] | None:
     if found[2]:
         IPv6Address(found[2])  # nothing else stands in brackets
     text = found[1] or found[2]
-    return (str(plain_address(text)), int(found[3] or 0)) if text else None
-
-
-def plain_address(text: str) -> IPv4Address | IPv6Address:
-    """Parse an address; an IPv4 one that is written as IPv6 (``::ffff:10.0.0.1``) is IPv4.
-
-    Raises:
-        ValueError: It is none.
-    """
-    address = ip_address(text)
-    return getattr(address, "ipv4_mapped", None) or address
+    return (str(plain_address(ip_address(text))), int(found[3] or 0)) if text else None

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable
 
+from hump_trio.facts.grammar import is_integer
+
 __all__ = ["check_flag", "check_number", "list_of_text"]
 
 
@@ -35,6 +37,6 @@ def check_number(option: str, value: int, least: int, most: float) -> None:
     Raises:
         ValueError: It is something else.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+    if not is_integer(value) or not least <= value <= most:
         end = "" if most == math.inf else f" to {most}"
         raise ValueError(f"{option} is a whole number from {least}{end}, not {value!r:.80}")

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, get_origin
 
 from hump_trio.facts.exceptions import RouteError, phrase_of
+from hump_trio.facts.grammar import is_integer
 
 __all__ = ["describe", "join_raises", "parse_raises", "parse_returns", "parse_tags"]
 
@@ -104,7 +105,7 @@ def describe(status: int) -> str:
 
 def is_status(value: Any, least: int) -> bool:
     """Tell whether something is a status of an answer, from the least one on."""
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= 599
+    return is_integer(value) and least <= value <= 599
 
 
 def is_type(value: Any) -> bool:

@@ -6,14 +6,14 @@ node is visited at most once, so matching is bounded by the number of routes.
 """
 
 import math
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
+from hump_trio.facts.grammar import TOKEN, is_integer, is_number
 from hump_trio.routing.layer import Layer
 from hump_trio.routing.route_hints import parse_raises, parse_returns, parse_tags
 from hump_trio.routing.template import CONVERTERS, TYPES, fill_template, parse_template
@@ -30,8 +30,6 @@ __all__ = [
 ]
 
 VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-
-METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 OnDisconnect: TypeAlias = Literal["cancel", "finish"] | float
 
@@ -109,12 +107,12 @@ class Route:
         if not self.methods:
             raise RouteError(f"a route for {self.template} needs a method")
         for method in self.methods:
-            if not METHOD.fullmatch(method) or method == "CONNECT":
+            if not TOKEN.fullmatch(method) or method == "CONNECT":
                 raise RouteError(f"{method!r} is no method for a route")
             if method.upper() in VERBS and method not in VERBS:
                 raise RouteError(f"methods are case-sensitive: {method.upper()!r}, not {method!r}")
-        check_option("timeout", self.timeout, int | float)
-        check_option("body_limit", self.body_limit, int)
+        check_option("timeout", self.timeout, is_number)
+        check_option("body_limit", self.body_limit, is_integer)
         for name, flag in (("stream", self.stream), ("hidden", self.hidden)):
             if not isinstance(flag, bool):
                 raise RouteError(f"{name} must be True or False, not {flag!r}")
@@ -135,17 +133,16 @@ def parse_grace(on_disconnect: Any) -> float:
         return 0.0
     if on_disconnect == "finish":
         return math.inf
-    number = isinstance(on_disconnect, int | float) and not isinstance(on_disconnect, bool)
-    if not number or not on_disconnect >= 0:
+    if not is_number(on_disconnect) or not on_disconnect >= 0:
         raise RouteError(f"on_disconnect is 'cancel', 'finish' or seconds, not {on_disconnect!r}")
     return float(on_disconnect)
 
 
-def check_option(name: str, value: Any, kind: Any) -> None:
+def check_option(name: str, value: Any, is_kind: Callable[[Any], bool]) -> None:
     """Refuse an option of a route that is neither ``...``, None nor a positive number."""
     if value is ... or value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
+    if not is_kind(value) or not value > 0:
         raise RouteError(f"{name} must be a positive number or None, not {value!r}")
 
 

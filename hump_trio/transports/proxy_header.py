@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
+from hump_trio.facts.grammar import plain_address
+
 __all__ = ["count_missing", "parse_proxy_header", "receive_proxy_header"]
 
 Client: TypeAlias = tuple[str, int]
@@ -107,7 +109,7 @@ def parse_proxy_header(data: bytes, own: Client | None) -> Client | None:
     port = int(line[5])
     if max(port, int(line[6])) > 0xFFFF:
         raise ValueError("a port is no number of 16 bits")
-    return plain_text(kind(source.decode())), port
+    return str(plain_address(kind(source.decode()))), port
 
 
 def parse_binary(data: bytes, own: Client | None) -> Client | None:
@@ -130,9 +132,5 @@ def parse_binary(data: bytes, own: Client | None) -> Client | None:
     if family == UNIX_STREAM:
         return None
     kind = IPv4Address if address_bytes == 4 else IPv6Address
-    return plain_text(kind(rest[:address_bytes])), int.from_bytes(rest[ports : ports + port_bytes])
-
-
-def plain_text(address: IPv4Address | IPv6Address) -> str:
-    """Return an address as text; an IPv4 one that is written as IPv6 is IPv4."""
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    port = int.from_bytes(rest[ports : ports + port_bytes])
+    return str(plain_address(kind(rest[:address_bytes]))), port
