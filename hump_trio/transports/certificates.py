@@ -5,13 +5,14 @@ How a connection is secured with one is not known here.
 
 import os
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from hump_trio.facts.exceptions import TlsError
 from hump_trio.facts.loggers import logger
 from hump_trio.transports.tls_transport import TlsTransport
-from hump_trio.transports.transport import Transport
+from hump_trio.transports.transport import HTTP_1_1, Transport
 
 __all__ = ["TLS", "Credentials"]
 
@@ -39,7 +40,7 @@ class TLS:
     """Where the certificate of a server is, and what is asked of its clients.
 
     Of TLS 1.2 only ciphers with forward secrecy and authentication are used, no compression and no
-    renegotiation. By ALPN, ``http/1.1`` is offered.
+    renegotiation. By ALPN the server agrees on ``http/1.1``.
 
     Args:
         certificate: A file in PEM: the server's own, then those that lead to its authority's.
@@ -83,8 +84,12 @@ class TLS:
                 " client_certificate='required' or 'optional'"
             )
 
-    def create_context(self) -> ssl.SSLContext:
+    def create_context(self, protocols: Sequence[str] = (HTTP_1_1,)) -> ssl.SSLContext:
         """Read the files, and return a context for new connections.
+
+        Args:
+            protocols: What the server speaks, by the names of ALPN; the server takes the first one
+                that the client speaks too (RFC 7301 section 3.2).
 
         Raises:
             TlsError: A file can't be used.
@@ -92,7 +97,7 @@ class TLS:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = VERSIONS[self.minimum_version]
         context.set_ciphers(CIPHERS)
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols(protocols)
         context.options |= ssl.OP_NO_RENEGOTIATION
         if COSTLY_GROUPS[0] <= ssl.OPENSSL_VERSION_INFO < COSTLY_GROUPS[1]:
             context.set_ecdh_curve("prime256v1")
@@ -134,15 +139,29 @@ class Credentials:
     """What a server secures its connections with; replaced as a whole, and only by what is good.
 
     Args:
-        source: A `TLS`, or what else has its ``create_context``; or a context.
+        source: A `TLS`, another object with a ``create_context``, or a context.
+        protocols: What the server speaks, by the names of ALPN, the preferred one first. Contexts
+            that the program makes offer what the program has told them to.
 
     Raises:
         TlsError: A file can't be used.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, protocols: Sequence[str] = (HTTP_1_1,)) -> None:
         self._source = source
-        self._context = source if isinstance(source, ssl.SSLContext) else source.create_context()
+        self._protocols = protocols
+        self._context = source if isinstance(source, ssl.SSLContext) else self._create_context()
+
+    def _create_context(self) -> ssl.SSLContext:
+        """Return a new context of the source.
+
+        Raises:
+            TlsError: A file can't be used.
+        """
+        if isinstance(self._source, TLS):
+            return self._source.create_context(self._protocols)
+        context: ssl.SSLContext = self._source.create_context()
+        return context
 
     def secure(self, transport: Transport) -> Transport:
         """Return the server's end of TLS over a transport, which it owns."""
@@ -160,7 +179,7 @@ class Credentials:
                 "an SSLContext of the program's can't be made anew: call its load_cert_chain, or"
                 " write tls=TLS(certificate, key)"
             )
-        self._context = self._source.create_context()
+        self._context = self._create_context()
         logger.info("new connections are secured with %s", self._source)
 
 

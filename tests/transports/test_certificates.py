@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -15,7 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hump_trio import TLS, BindError, HumpError, TlsError
 from hump_trio.transports.certificates import Credentials
-from tests.support.secured import authority, server_context, write_certificate
+from hump_trio.transports.memory import memory_transport_pair
+from tests.support.secured import (
+    End,
+    authority,
+    client_context,
+    server_context,
+    write_certificate,
+)
 
 
 @pytest.fixture
@@ -164,6 +172,65 @@ def test_costly_groups_are_left_out(
     monkeypatch.setattr(ssl.SSLContext, "set_ecdh_curve", lambda context, name: found.append(name))
     tls_of(folder, key="key.pem").create_context()
     assert found == chosen
+
+
+class Source:
+    """Makes contexts that agree on HTTP/2, as a program of its own may."""
+
+    def create_context(self) -> ssl.SSLContext:
+        """Return one."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority().issue_cert("localhost").configure_cert(context)
+        context.set_alpn_protocols(["h2"])
+        return context
+
+
+async def agree(credentials: Credentials, offered: list[str] | None) -> str:
+    """Return the protocol that a server's end knows once a client has shaken hands with it."""
+    context = client_context()
+    if offered is not None:
+        context.set_alpn_protocols(offered)
+    ours, theirs = memory_transport_pair()
+    client, server = End(ours, context), credentials.secure(theirs)
+    assert server.protocol == "http/1.1"  # until something else is agreed on
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.handshake)
+        nursery.start_soon(server.handshake)
+    assert client.protocol == server.protocol
+    return server.protocol
+
+
+@pytest.mark.parametrize(
+    ("spoken", "offered", "agreed"),
+    [
+        ((), None, "http/1.1"),
+        ((), [], "http/1.1"),
+        ((), ["h2", "http/1.1"], "http/1.1"),
+        ((), ["h2"], "http/1.1"),  # nothing was agreed on
+        ((("h2", "http/1.1"),), ["http/1.1", "h2"], "h2"),
+        ((("h2", "http/1.1"),), ["http/1.1"], "http/1.1"),
+        ((("h2", "http/1.1"),), ["http/1.0"], "http/1.1"),
+        ((("h2", "http/1.1"),), None, "http/1.1"),
+    ],
+)
+async def test_a_protocol_is_agreed_on(
+    spoken: tuple[tuple[str, ...], ...], offered: list[str] | None, agreed: str, folder: Path
+) -> None:
+    """The server's first one that the client speaks too; HTTP/1.1 unless it is told otherwise.
+
+    New files change nothing of that.
+    """
+    credentials = Credentials(tls_of(folder, key="key.pem"), *spoken)
+    assert await agree(credentials, offered) == agreed
+    credentials.reload()
+    assert await agree(credentials, offered) == agreed
+
+
+@pytest.mark.parametrize("source", [Source(), Source().create_context()])
+async def test_a_program_chooses_the_protocols_of_its_own_contexts(source: Any) -> None:
+    """What they agree on is told, whatever the server speaks."""
+    assert await agree(Credentials(source), ["h2", "http/1.1"]) == "h2"
+    assert await agree(Credentials(source), ["http/1.1"]) == "http/1.1"
 
 
 def test_a_context_of_the_programs_is_not_made_anew() -> None:
