@@ -18,6 +18,7 @@ __all__ = [
     "MissingFieldError",
     "OverloadError",
     "RouteError",
+    "StatusError",
     "TlsError",
     "UnresolvedError",
     "phrase_of",
@@ -43,6 +44,21 @@ class HumpError(Exception):
     """Anything that hump_trio raises on its own account."""
 
 
+class StatusError(HumpError):
+    """An error that is answered with a status of its own.
+
+    Attributes:
+        status: The status to answer with.
+        detail: A sentence for the client.
+    """
+
+    status: int
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.detail}"
+
+
 @runtime_checkable
 class SupportsItems(Protocol):
     """A mapping, or anything else with pairs of names and values, such as `Headers`."""
@@ -52,7 +68,7 @@ class SupportsItems(Protocol):
         ...
 
 
-class HttpException(HumpError):
+class HttpException(StatusError):
     """An answer with an error status, raised from anywhere below a handler.
 
     Args:
@@ -81,14 +97,11 @@ class HttpException(HumpError):
                 f"a detail is a sentence, not {detail!r:.80}; for a body of another kind return a"
                 " JsonResponse, or register an exception handler"
             )
-        self.status: int = int(status)
-        self.detail: str = phrase_of(status) if detail is None else detail
+        self.status = int(status)
+        self.detail = phrase_of(status) if detail is None else detail
         pairs = headers.items() if isinstance(headers, SupportsItems) else headers
         self.headers: tuple[tuple[str, str], ...] = tuple(pairs)
         super().__init__(self.status, self.detail)
-
-    def __str__(self) -> str:
-        return f"{self.status} {self.detail}"
 
 
 class MissingFieldError(HttpException, KeyError):
@@ -159,7 +172,7 @@ class OverloadError(HttpException):
         super().__init__(status, detail, headers=RETRY_AFTER)
 
 
-class HttpParserError(HumpError):
+class HttpParserError(StatusError):
     """Bytes that aren't a request this server takes; the connection ends with the answer.
 
     Args:
@@ -168,12 +181,9 @@ class HttpParserError(HumpError):
     """
 
     def __init__(self, status: int, detail: str) -> None:
-        self.status: int = int(status)
+        self.status = int(status)
         self.detail = detail
         super().__init__(self.status, detail)
-
-    def __str__(self) -> str:
-        return f"{self.status} {self.detail}"
 
 
 class RouteError(HumpError):

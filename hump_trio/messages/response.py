@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeAlias, Unpack
 
 from hump_trio.content.charset import check_text_type
 from hump_trio.content.json_text import json_codec
-from hump_trio.facts.exceptions import BindingError, HttpException, HttpParserError, phrase_of
+from hump_trio.facts.exceptions import BindingError, HttpException, StatusError, phrase_of
 from hump_trio.facts.grammar import is_integer
 from hump_trio.messages.cookies import CookieAttributes, encode_cookie, needs_secure
 from hump_trio.messages.headers import Headers
@@ -311,7 +311,7 @@ def text_response(text: str) -> Response:
     return response
 
 
-def error_response(error: HttpException | HttpParserError, accept: str = "") -> Response:
+def error_response(error: StatusError, accept: str = "") -> Response:
     """Return the answer for an error: plain text, or RFC 9457 JSON if the client prefers that.
 
     Args:

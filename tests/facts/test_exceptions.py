@@ -15,6 +15,7 @@ from hump_trio.facts.exceptions import (
     HumpError,
     MissingFieldError,
     RouteError,
+    StatusError,
     phrase_of,
 )
 from hump_trio.messages.headers import Headers
@@ -78,6 +79,12 @@ def test_a_parser_error_says_what_was_wrong() -> None:
     error = HttpParserError(HTTPStatus.BAD_REQUEST, "no Host")
     assert (error.status, error.detail, str(error)) == (400, "no Host", "400 no Host")
     assert type(error.status) is int
+
+
+@pytest.mark.parametrize("error", [HttpException(404, "x"), HttpParserError(400, "x")])
+def test_errors_with_a_status_of_their_own(error: StatusError) -> None:
+    """What answers an error needs to know no more of it than its status and its detail."""
+    assert str(error) == f"{error.status} {error.detail}"
 
 
 def test_a_bind_error_names_the_address() -> None:
