@@ -1,6 +1,6 @@
 """The numbers of a server: how long it waits, how much it holds, how its sockets are opened.
 
-Facts only: nothing here knows what a request or a connection is.
+These are facts only: nothing here knows requests or connections.
 """
 
 import math
@@ -14,31 +14,36 @@ __all__ = ["Limits", "Sockets", "Timeouts"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much of anything the server takes from its clients.
+    """The most that the server takes from its clients, each default with its reason.
 
     Args:
-        head_bytes: Request line and header section together. 32 KiB: twice what browsers with
-            fat cookies send. Past it the answer is 431.
-        header_count: Field lines of one section. 100: five times a browser's. Past it 431.
-        target_bytes: The request target. 8 KiB: what RFC 9112 section 3 asks for. Past it 414.
-        body_bytes: One request body, unless the route has a ``body_limit``. 1 MiB: JSON and
-            forms fit, uploads ask for more. Past it 413.
-        buffered_bytes: All request bodies held for handlers at one time, and what forms with
-            files hold in memory. 256 MiB: a small machine survives. Past it 503.
-        connections: Open connections. 10,000, and never more than the descriptors allow, of which
-            a file that is being sent or uploaded takes one too. At the limit the connection idle
-            for longest makes room, or accepting waits.
-        requests: Requests being handled at one time. None: no limit. Past it 503.
-        form_parts: Fields of a urlencoded form, or fields and files of one with files. 1,000:
-            more than any page has. Past it 400 or 413.
-        form_field_bytes: One text field of a form with files. 64 KiB: an essay of ten thousand
-            words. Past it 413; all of them together, with the names of all fields and files, may
-            have ``body_bytes``.
-        upload_bytes: All files of one form, which are kept in memory up to 64 KiB and on the
-            disk beyond; and the ``body_limit`` of routes whose handlers take an `UploadFile`.
-            32 MiB: a few photographs. Past it 413.
-        spooled_bytes: All files of all forms that are on the disk at one time. 1 GiB: 32 of the
-            largest forms. Past it 503; if the disk itself has no room, 507.
+        head_bytes: Bytes of the request line and the header section together. 32 KiB: twice the
+            size of a browser's with large cookies. A longer head is answered with 431.
+        header_count: Field lines of one header or trailer section. 100: five times as many as a
+            browser sends. A head with more is answered with 431.
+        target_bytes: Bytes of the request target. 8 KiB: the least that RFC 9112 section 3 asks
+            for. A longer target is answered with 414.
+        body_bytes: Bytes of one request body, unless the route has a ``body_limit``. 1 MiB: JSON
+            and urlencoded forms fit, uploads need more. A larger body is answered with 413.
+        buffered_bytes: Bytes in memory of all request bodies that are held for handlers at one
+            time, and of the open forms with files. 256 MiB: a small machine survives. A request
+            beyond that is answered with 503.
+        connections: Open connections. 10,000, and never more than the limit of descriptors
+            allows; each file that is being sent or uploaded takes one of the descriptors too. At
+            the limit the connection that has been idle longest makes room, or accepting waits.
+        requests: Requests being handled at one time. None: no limit. A request beyond that is
+            answered with 503.
+        form_parts: Fields of a urlencoded form, or fields and files of a form with files. 1,000:
+            more than any page has. A form with more is answered with 400 or 413.
+        form_field_bytes: Bytes of one text field of a form with files. 64 KiB: an essay of ten
+            thousand words. A longer field is answered with 413. All text fields together, with
+            the names of all fields and files, are capped by ``body_bytes``.
+        upload_bytes: Bytes of all files of one form, which stay in memory up to 64 KiB and go to
+            the disk beyond. It is also the ``body_limit`` of routes whose handlers take an
+            `UploadFile`. 32 MiB: a few photographs. A larger upload is answered with 413.
+        spooled_bytes: Bytes of all files of all forms that are on the disk at one time. 1 GiB: 32
+            of the largest forms. An upload beyond that is answered with 503, and with 507 if the
+            disk itself is full.
 
     Raises:
         ValueError: A limit isn't a positive number.
@@ -72,46 +77,52 @@ MAY_BE_ZERO = frozenset({"half_closed", "shutdown_delay", "shutdown", "drain_idl
 class Timeouts:
     """How long the server waits for its clients, for handlers and for its own end.
 
-    Every field is in seconds, but for ``min_rate`` and ``deadline_header``; ``math.inf`` means no
-    limit.
+    Every field is a number of seconds, except ``min_rate`` (bytes per second) and
+    ``deadline_header`` (a name); ``math.inf`` means no limit.
 
     Args:
-        handshake: PROXY header and TLS handshake, where a connection begins with them. 10: two
-            round trips, and one lost packet is forgiven.
-        keep_alive: First byte of the next request. 75: longer than the 60 of common load
-            balancers, so that it is they who close an idle connection.
-        head: The whole head, from the accept or from its first byte. 10: one lost packet on a
-            bad line is forgiven. On expiry 408.
-        stall_grace: Silence within a request body. 5: twice a retransmission's wait. Each byte
-            received moves the deadline by ``1 / min_rate``, never beyond this grace. On
-            expiry 408.
-        min_rate: Bytes per second below which a peer, in the long run, is taken for an attacker.
-            240: an old modem passes, a dribbler doesn't.
-        send_grace: Silence of a peer that owes an acknowledgement. 60: those come in steps of up
-            to 64 KiB. On expiry the connection is reset.
-        handler: From the complete request to the handler's return. 30: a person has gone by
+        handshake: Time for the PROXY header and the TLS handshake of a connection that begins
+            with them. 10: two round trips, and one lost packet is forgiven. On expiry the
+            connection is closed.
+        keep_alive: Time for the first byte of the next request. 75: longer than the 60 of common
+            load balancers, so that the balancer is the one to close an idle connection. On expiry
+            the connection is closed.
+        head: Time for the whole head, counted from accepting the connection or from the head's
+            first byte. 10: one lost packet on a bad line is forgiven. On expiry the answer is
+            408.
+        stall_grace: Longest silence within a request body. 5: twice a retransmission's wait. Each
+            byte received moves the deadline by ``1 / min_rate``, never beyond this grace. On
+            expiry the answer is 408.
+        min_rate: Bytes per second. A peer that stays below this rate in the long run is treated
+            as an attacker. 240: an old modem passes, a client that sends a byte now and then
+            doesn't.
+        send_grace: Longest silence of a peer that has answer bytes to acknowledge. 60:
+            acknowledgements come in steps of up to 64 KiB. On expiry the connection is reset.
+        handler: Time from the complete request to the handler's return. 30: a person has left by
             then. On expiry the handler is cancelled and the answer is 503.
         deadline_header: Name of the field in which a caller says how many milliseconds it waits,
-            e.g. Envoy's ``x-envoy-expected-rq-timeout-ms``. It can only shorten the time of a
-            handler, whose answer is 504 then. None: callers aren't asked, since a browser can
-            send such a field as well.
-        disconnect_poll: Between two looks for clients that have gone while a handler runs. 0.25:
-            unnoticed by people, and next to free.
-        half_closed: For which a handler goes on, after the second look, for a client that has only
-            ended its sending half. 0: that is how most clients leave. ``math.inf`` serves clients
-            that end it and go on reading, and then only a reset cancels a handler.
-        shutdown_delay: Between ``app.draining`` and the end of accepting. 0: raise it to what a
-            load balancer needs to notice.
-        shutdown: For running requests to end at shutdown. 10: what supervisors commonly wait.
-        drain_idle: For a request that is on its way to an idle connection at shutdown. 0.25:
-            more than a round trip across an ocean.
-        cleanup: For all clean-up after ``shutdown`` has passed, for the lifespan's exit, and for
-            closing a stream. 5.
+            such as Envoy's ``x-envoy-expected-rq-timeout-ms``. The field can only shorten the
+            handler's time, and on expiry the answer is 504. None: no field is read, since a
+            browser can send such a field as well.
+        disconnect_poll: Time between two looks for clients that have gone while a handler runs.
+            0.25: unnoticed by people, and next to free.
+        half_closed: Time that a handler has left, from the second look on, when its client has
+            ended only its sending half. 0: most clients leave that way. ``math.inf`` serves
+            clients that end their sending half and still read; then only a reset cancels a
+            handler.
+        shutdown_delay: Time between the moment when ``app.draining`` becomes true and the end of
+            accepting. 0: raise it to the time that a load balancer needs to notice.
+        shutdown: Time for running requests to end at shutdown. 10: supervisors commonly wait as
+            long.
+        drain_idle: Time, at shutdown, for a request that is already on its way to an idle
+            connection. 0.25: more than a round trip across an ocean.
+        cleanup: Time for all clean-up after ``shutdown`` has passed, for the lifespan's exit, and
+            for closing a stream.
 
     Raises:
         ValueError: A time isn't a positive number (``half_closed``, ``shutdown_delay``,
-            ``shutdown``, ``drain_idle`` and ``cleanup`` may be zero), or the header's name can't
-            be one.
+            ``shutdown``, ``drain_idle`` and ``cleanup`` may be zero), or ``deadline_header``
+            isn't a valid field name.
     """
 
     handshake: float = 10.0
@@ -144,7 +155,7 @@ class Timeouts:
 
 
 def check_name(value: object) -> None:
-    """Refuse what is neither None nor a field's name (RFC 9110 section 5.1)."""
+    """Refuse a value that is neither None nor a field's name (RFC 9110 section 5.1)."""
     if value is not None and not (isinstance(value, str) and TOKEN.fullmatch(value)):
         raise ValueError(f"Timeouts.deadline_header must be a header's name or None, not {value!r}")
 
@@ -154,19 +165,21 @@ class Sockets:
     """How the sockets of a server are opened, and what their connections begin with.
 
     Args:
-        backlog: Connections that wait to be accepted, of each socket. 4,096: what Linux allows
-            by default (``net.core.somaxconn``, which caps it).
+        backlog: Connections that may wait to be accepted, for each socket. 4,096: the default cap
+            of Linux (``net.core.somaxconn``, which the system applies too).
         reuse_port: Whether other processes of the same user may listen on the same ports, if
             they ask for it too (SO_REUSEPORT); the system shares connections out among them.
             False: a port that is in use is an error.
-        unix_mode: Of Unix sockets' files. 0o660: for the user and the group.
+        unix_mode: Permission bits of the files of Unix sockets. 0o660: the user and the group may
+            connect.
         proxy_protocol: Networks, such as ``10.0.0.0/8``, and ``unix`` for Unix sockets, whose
-            connections must begin with a PROXY header (version 1 or 2); ``request.client`` is
-            what it says. Empty: none does.
+            connections must begin with a PROXY header (version 1 or 2), which ``request.client``
+            is then taken from. Empty: no connection begins with one.
 
     Raises:
-        TypeError: ``proxy_protocol`` is no list of str, or ``reuse_port`` no bool.
-        ValueError: A number can't be one, or a network is none.
+        TypeError: ``proxy_protocol`` isn't a list or tuple of str, or ``reuse_port`` isn't a bool.
+        ValueError: ``backlog`` or ``unix_mode`` is out of range, or ``proxy_protocol`` holds
+            something other than networks and ``unix``.
     """
 
     backlog: int = 4096
