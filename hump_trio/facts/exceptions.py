@@ -24,24 +24,22 @@ __all__ = [
     "phrase_of",
 ]
 
-# What Python calls otherwise up to 3.12.
+# Reason phrases that Python up to 3.12 has by their older names.
 NEW_PHRASES: dict[int, str] = {
     413: "Content Too Large",
     414: "URI Too Long",
     416: "Range Not Satisfiable",
     422: "Unprocessable Content",
 }
-# For a client that was told 503; jitter is its own business.
+# Seconds after which a client that was told 503 may ask again; it adds its own jitter.
 RETRY_AFTER = (("retry-after", "1"),)
-
-
-# Of a binding error.
+# Caps on what a `BindingError` reports.
 PLACE_COUNT = 100
 TEXT_LENGTH = 200
 
 
 class HumpError(Exception):
-    """Anything that hump_trio raises on its own account."""
+    """The base of all errors that hump_trio defines."""
 
 
 class StatusError(HumpError):
@@ -73,12 +71,13 @@ class HttpException(StatusError):
 
     Args:
         status: The status to answer with, 300 to 599 (a redirect may be raised too).
-        detail: A sentence for the client; the status's own phrase if left out.
+        detail: A sentence for the client. If it is left out, the standard phrase of the status
+            takes its place.
         headers: Further header fields of the answer.
 
     Raises:
         TypeError: The detail isn't text.
-        ValueError: The status is none that an exception can answer with.
+        ValueError: The status isn't between 300 and 599.
     """
 
     outcome: ClassVar[Outcome | None] = None
@@ -105,11 +104,11 @@ class HttpException(StatusError):
 
 
 class MissingFieldError(HttpException, KeyError):
-    """A field that a handler needs and its client left out: 400, and a KeyError.
+    """A field that a handler needs and the client left out: a KeyError, answered with 400.
 
     Args:
-        name: The field of a query or a form, the header field or the cookie.
-        kind: What is missing.
+        name: The name of the field of a query or a form, of the header field or of the cookie.
+        kind: The word for it in the answer, such as ``"cookie"``.
     """
 
     def __init__(self, name: str, kind: str = "field") -> None:
@@ -117,20 +116,21 @@ class MissingFieldError(HttpException, KeyError):
 
 
 class BindingError(HttpException):
-    """What a client sent doesn't fit the parameters of its handler, and where.
+    """A request that doesn't fit the parameters of its handler, with each place that is wrong.
 
-    Answered as ``application/problem+json`` with the places and reasons under ``errors``. A
-    handler may raise it too, for what it finds wrong by itself.
+    It is answered as ``application/problem+json`` with the places and reasons under ``errors``. A
+    handler may raise it too, for faults that it finds by itself.
 
     Args:
-        places: Where something is wrong, such as ``body.items[2].price``, ``query.page`` or
-            ``header.x-token``, and the reason, in words for the client. More than a hundred, and
-            texts of more than 200 characters, are cut: a hostile body has room for many.
-        status: 422 for what breaks a type, 400 for what can't be decoded, 415 for a body of
-            another type.
+        places: Pairs of a place, such as ``body.items[2].price``, ``query.page`` or
+            ``header.x-token``, and the reason why the value there is refused, in words for the
+            client. Only the first hundred pairs are kept, and texts are cut at 200 characters,
+            since a hostile body can be wrong in very many places.
+        status: 422 for a value of the wrong type, 400 for bytes that can't be decoded, 415 for a
+            body of the wrong media type.
 
     Attributes:
-        places: They, in order and each once.
+        places: The pairs that were kept, in order and each once.
     """
 
     outcome: ClassVar[Outcome | None] = "refused"
@@ -141,14 +141,14 @@ class BindingError(HttpException):
         more = f" (and {len(self.places) - 1} more)" if len(self.places) > 1 else ""
         detail = ": ".join(self.places[0]) + more if self.places else None
         super().__init__(status, detail)
-        self.args: tuple[Any, ...] = (self.places, self.status)  # which it can be made of again
+        self.args: tuple[Any, ...] = (self.places, self.status)  # copying and pickling build it from these
 
 
 class DeadlineError(HttpException):
-    """A deadline that has cancelled a handler: 503.
+    """A deadline that has cancelled a handler, answered with 503.
 
     Args:
-        place: The line of the program that it was cancelled in; empty if unknown.
+        place: The line of the program at which the handler was cancelled; empty if unknown.
     """
 
     outcome: ClassVar[Outcome | None] = "deadline"
@@ -159,11 +159,11 @@ class DeadlineError(HttpException):
 
 
 class OverloadError(HttpException):
-    """More than there is room for: 503, or another status, with ``Retry-After``.
+    """A request that there is no room for, answered with 503 or 507 and ``Retry-After``.
 
     Args:
-        detail: Of what there is too much.
-        status: 507 where it is a disk that has no room.
+        detail: A sentence that says which resource is used up.
+        status: 503, or 507 if the disk is full.
     """
 
     outcome: ClassVar[Outcome | None] = "shed"
@@ -177,7 +177,7 @@ class HttpParserError(StatusError):
 
     Args:
         status: The status to answer with.
-        detail: What was wrong, in words that repeat nothing of the input.
+        detail: The fault, in words that repeat nothing of the input.
     """
 
     def __init__(self, status: int, detail: str) -> None:
@@ -191,15 +191,15 @@ class RouteError(HumpError):
 
 
 class UnresolvedError(RouteError):
-    """A name in a handler's annotations that is nowhere, or not yet defined below the handler."""
+    """A name in a handler's annotations that isn't defined, or only below the handler."""
 
 
 class BindError(HumpError):
     """An address that can't be listened on.
 
     Args:
-        address: The address as a user writes it, e.g. ``localhost:8342``.
-        reason: The operating system's words.
+        address: The address as a user writes it, such as ``localhost:8342``.
+        reason: The operating system's message.
     """
 
     def __init__(self, address: str, reason: str) -> None:
@@ -215,8 +215,8 @@ class TlsError(HumpError):
     """A certificate or a key that can't be used.
 
     Args:
-        path: The file.
-        reason: What is wrong with it.
+        path: The path of the file.
+        reason: The reason why it can't be used.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -229,7 +229,7 @@ class TlsError(HumpError):
 
 
 def shorten(text: str) -> str:
-    """Return a text, cut where it is long."""
+    """Return a text, cut to the most characters that a `BindingError` reports."""
     return text if len(text) <= TEXT_LENGTH else f"{text[: TEXT_LENGTH - 3]}..."
 
 
