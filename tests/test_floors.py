@@ -38,7 +38,7 @@ OPTIONAL = {
     ("app", "hump_trio"),
     ("content.annotations", "msgspec"),
     ("content.collisions", "msgspec"),
-    ("content.json_text", "msgspec"),
+    ("content.msgspec_json", "msgspec"),
     ("content.multipart", "python_multipart"),
     ("listening.listeners", "resource"),
     ("command.reload", "watchfiles"),

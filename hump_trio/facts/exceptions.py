@@ -141,7 +141,8 @@ class BindingError(HttpException):
         more = f" (and {len(self.places) - 1} more)" if len(self.places) > 1 else ""
         detail = ": ".join(self.places[0]) + more if self.places else None
         super().__init__(status, detail)
-        self.args: tuple[Any, ...] = (self.places, self.status)  # copying and pickling build it from these
+        # Copies and unpickled objects are built from these.
+        self.args: tuple[Any, ...] = (self.places, self.status)
 
 
 class DeadlineError(HttpException):

@@ -26,7 +26,8 @@ from hump_trio.content.annotations import (
 )
 from hump_trio.content.collisions import check_hashes
 from hump_trio.content.costly_numbers import NUMBER
-from hump_trio.content.json_text import advice_for, explain_mismatch, typed_codec
+from hump_trio.content.json_text import explain_mismatch, typed_codec
+from hump_trio.content.msgspec_json import advice_for
 from hump_trio.facts.exceptions import PLACE_COUNT, BindingError
 from hump_trio.routing.template import match_float, match_int
 

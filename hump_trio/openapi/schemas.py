@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain, count
 from typing import Any
 
-from hump_trio.content.json_text import MsgspecJson
+from hump_trio.content.msgspec_json import MsgspecJson
 from hump_trio.messages.response import BYTES_TYPE
 
 __all__ = ["BINARY", "Schemas"]

@@ -18,7 +18,8 @@ from hump_trio import (
     UploadFile,
 )
 from hump_trio.content.class_defaults import fill_in, may_hold_lacking, may_lack
-from hump_trio.content.json_text import MsgspecJson, StandardJson
+from hump_trio.content.msgspec_json import MsgspecJson
+from hump_trio.content.standard_json import StandardJson
 from hump_trio.testing import client
 from tests.support.typed_handlers import FORM, JSON, ask
 

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hump_trio.content.json_text import JsonCodec, MsgspecJson, StandardJson, json_codec
+from hump_trio.content.json_text import JsonCodec, json_codec
+from hump_trio.content.msgspec_json import MsgspecJson
+from hump_trio.content.standard_json import StandardJson
 from hump_trio.facts.exceptions import HttpException
 
 CODECS: list[JsonCodec] = [StandardJson(), MsgspecJson()]

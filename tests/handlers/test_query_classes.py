@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from hump_trio import Cookie, Header, Hump, Query, RouteError
 from hump_trio.content import json_text
-from hump_trio.content.json_text import StandardJson
+from hump_trio.content.standard_json import StandardJson
 from hump_trio.handlers.calling import bind_handler
 from hump_trio.openapi.document import document_of
 from hump_trio.routing.table import Route

@@ -9,7 +9,8 @@ from typing import Any, Generic, NamedTuple, NotRequired, Protocol, TypedDict, T
 import msgspec
 import pytest
 
-from hump_trio.content.json_text import MsgspecJson, StandardJson
+from hump_trio.content.msgspec_json import MsgspecJson
+from hump_trio.content.standard_json import StandardJson
 from hump_trio.handlers.shapes import Mismatch, ShapeMaker
 
 T = TypeVar("T")

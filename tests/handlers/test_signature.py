@@ -24,7 +24,7 @@ from hump_trio import (
     UploadFile,
 )
 from hump_trio.content import json_text
-from hump_trio.content.json_text import StandardJson
+from hump_trio.content.standard_json import StandardJson
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import table_of
 from hump_trio.facts.callables import Handler

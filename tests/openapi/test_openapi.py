@@ -31,7 +31,7 @@ from hump_trio import (
     Router,
     UploadFile,
 )
-from hump_trio.content.json_text import StandardJson
+from hump_trio.content.standard_json import StandardJson
 from hump_trio.dispatch.router import table_of
 from hump_trio.openapi.document import document_of
 from hump_trio.openapi.page import PAGE_POLICY
