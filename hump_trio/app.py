@@ -1,42 +1,42 @@
-"""The app: routes, middleware and exception handlers registered by decorators, and `serve`."""
+"""The app, in which the web tower and the wire tower meet: registrations, and `serve`.
 
-import re
-import ssl
+How a request is answered and how its bytes arrive are not known here.
+"""
+
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from inspect import isasyncgenfunction, isbuiltin
 from types import SimpleNamespace
 from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
-    Protocol,
     Self,
     TypeAlias,
     TypeVar,
     TypeVarTuple,
     Unpack,
     cast,
-    runtime_checkable,
 )
 
 import trio
 
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import Router, layer_of, table_of
-from hump_trio.facts.exceptions import BindError
-from hump_trio.facts.grammar import is_integer
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
-from hump_trio.listening.bind import check_binds, join_bind
+from hump_trio.listening.bind import check_binds, check_host, check_port, join_bind
 from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from hump_trio.messages.headers import check_field
 from hump_trio.routing.layer import NOTHING
-from hump_trio.server.server import Server, owns_signals
+from hump_trio.server.server import Listeners, Server, owns_signals
 from hump_trio.server.state import ServerState
 from hump_trio.server.statistics import ServerStatistics
 from hump_trio.tasks.lifespan import check_lifespan, open_lifespan
+from hump_trio.tasks.threads import check_thread
+from hump_trio.transports.tls_source import TlsSource, check_tls_source, load_credentials
 from hump_trio.transports.transport import Transport
 
 __all__ = ["Hump"]
@@ -57,38 +57,42 @@ Lifespan: TypeAlias = (
 )
 
 
-@runtime_checkable
-class ContextSource(Protocol):
-    """What makes contexts for the connections to come, such as `TLS`."""
-
-    def create_context(self) -> ssl.SSLContext:
-        """Return a context for a server."""
-
-
 class Hump(Router, Generic[S]):
-    """A web app and the address it is served at: a router that can be served.
+    """A web app: routes, middleware and exception handlers, and the address to serve them at.
 
-    Creating one binds nothing.
+    Register handlers with decorators, as in ``@app.get("/")``, and start the server with
+    ``trio.run(app.serve)``. Creating an app binds no address: `serve` does.
 
-    ``Hump[State]("", 8342)`` tells type checkers what `state` holds.
+    ``Hump[State]("", 8342)`` tells type checkers the type of `state`.
 
     Args:
-        host: A name or address; empty for every interface, IPv4 and IPv6.
-        port: 0 for an ephemeral one (see `addresses`).
-        binds: What to listen on instead of a host and a port, e.g. ``["127.0.0.1:8000",
-            "[::1]:8000", "unix:/run/app.sock"]``; also ``fd://3``, a descriptor that listens, and
-            ``systemd``, all that a service manager has opened.
-        sockets: How they are opened.
-        tls: The certificate that connections over TCP are secured with, or a context that is ready;
-            None: plain text. Binds that begin with ``http://`` stay in plain text.
-        limits: How much is taken from clients.
-        timeouts: How long is waited for them.
-        server: The value of the ``Server`` field; None for no such field.
+        host: A name or an address; empty for every interface, IPv4 and IPv6.
+        port: A port; 0 for a free one, which `addresses` tells.
+        binds: What to listen on, instead of a host and a port, e.g. ``["127.0.0.1:8000",
+            "[::1]:8000", "unix:/run/app.sock"]``; also ``fd://3``, a listening socket that the
+            program was given, and ``systemd``, every socket that a service manager has opened.
+        sockets: Options of the listening sockets; None: the defaults of `Sockets`.
+        tls: The certificate for HTTPS, as a `TLS` or an `ssl.SSLContext`; None: plain HTTP. Binds
+            that begin with ``http://`` stay plain.
+        limits: The most that clients may send and use; None: the defaults of `Limits`.
+        timeouts: How long the server waits for clients and handlers; None: the defaults of
+            `Timeouts`.
+        server: The value of the ``Server`` field of each response; None: no such field.
+
+    Raises:
+        TypeError: An option has the wrong type, or there are binds beside a host or a port.
+        ValueError: The host, the port, a bind or the ``Server`` field can't be one.
 
     Attributes:
-        addresses: The URLs it is served at.
-        state: What the lifespan has yielded; without one, or if it yields nothing, a namespace
-            to put things in.
+        host: The host, as given.
+        port: The port, as given.
+        addresses: The URLs that the app is served at; empty while it isn't served.
+        sockets: The options of the listening sockets.
+        tls: The certificate for HTTPS, as given.
+        limits: The limits on clients.
+        timeouts: The timeouts of the server.
+        state: The value that the lifespan has yielded, for handlers to use. Without a lifespan, or
+            if it yields nothing, a namespace that takes any attribute.
     """
 
     def __init__(
@@ -98,22 +102,13 @@ class Hump(Router, Generic[S]):
         *,
         binds: Sequence[str] | None = None,
         sockets: Sockets | None = None,
-        tls: ContextSource | ssl.SSLContext | None = None,
+        tls: TlsSource | None = None,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         server: str | None = "hump_trio",
     ) -> None:
-        if not isinstance(host, str):
-            raise ValueError(f"a host is a str and comes first, as in Hump('', 8342), not {host!r}")
-        if host.startswith("__"):
-            raise ValueError(f"an app needs no name: Hump() or Hump('', 8342), not {host!r}")
-        if re.search(r"[/\[\]]|^[^:]*:[^:]*$", host):
-            raise ValueError(
-                "a host is a name or an address alone, and its port comes second, as in"
-                f" Hump('127.0.0.1', 8342), not {host!r}; binds=[...] takes other forms"
-            )
-        if not is_integer(port) or not 0 <= port <= 0xFFFF:
-            raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
+        check_host(host)
+        check_port(port)
         if binds is not None and (host, port) != ("", 8000):
             raise TypeError("an app has either a host and a port, or binds")
         if server is not None:
@@ -126,11 +121,8 @@ class Hump(Router, Generic[S]):
             raise TypeError("write limits=Limits(...) and timeouts=Timeouts(...)")
         if not isinstance(sockets, Sockets | None):
             raise TypeError("write sockets=Sockets(...)")
-        if not isinstance(tls, ContextSource | ssl.SSLContext | None):
-            raise TypeError(f"write tls=TLS(certificate, key), or a context, not {tls!r:.80}")
-        if isinstance(tls, ssl.SSLContext) and tls.protocol == ssl.PROTOCOL_TLS_CLIENT:
-            raise ValueError("tls takes a server's context, and this one is a client's")
-        self.tls: ContextSource | ssl.SSLContext | None = tls
+        check_tls_source(tls)
+        self.tls: TlsSource | None = tls
         self._credentials: Any = None
         self.sockets: Sockets = sockets or Sockets()
         self.limits: Limits = limits or Limits()
@@ -143,7 +135,7 @@ class Hump(Router, Generic[S]):
 
     @property
     def binds(self) -> tuple[str, ...]:
-        """What it listens on, as given; a host and a port are one bind."""
+        """What the app listens on, as given; a host and a port are one bind."""
         return self._binds or (join_bind(self.host, self.port),)
 
     @binds.setter
@@ -151,18 +143,21 @@ class Hump(Router, Generic[S]):
         self._binds = check_binds(binds)
 
     def lifespan(self, function: Lifespan[Self, S] = NOTHING) -> Lifespan[Self, S]:
-        """Register what encloses the life of the server: ``async def`` with the app and one yield.
+        """Register an async function with one ``yield``, to run around the whole serving.
 
-        What stands before the ``yield`` runs before the address is bound, what stands after it
-        when the last connection has ended. It is entered in the task of `serve`: a nursery or
-        cancel scope opened around the ``yield``, or a context variable set before it, encloses
-        every connection. A crash there ends the server at once and is raised by `serve`. The
-        exit has `Timeouts.cleanup` seconds. What is yielded becomes `state`. A function that
-        returns an async context manager will do as well.
+        The part before the ``yield`` runs before the address is bound, the part after it when the
+        last connection has ended. Both run in the task of `serve`: a nursery or a cancel scope
+        opened around the ``yield``, or a context variable set before it, encloses every
+        connection. If a task in that nursery crashes, the server stops at once and `serve` raises
+        the error. The part after the ``yield`` has `Timeouts.cleanup` seconds.
+
+        Args:
+            function: Takes the app. The value that it yields becomes `state`. A function that
+                returns an async context manager will do as well.
 
         Raises:
             RuntimeError: The app has a lifespan already, or is being served.
-            TypeError: It isn't such a function, or doesn't take the app alone.
+            TypeError: The function isn't async, has no ``yield``, or doesn't take the app alone.
         """
         self._check_open()
         if self._lifespan is not None:
@@ -172,8 +167,8 @@ class Hump(Router, Generic[S]):
         return function
 
     @asynccontextmanager
-    async def _live(self) -> AsyncIterator[None]:
-        """Enclose what is done by the lifespan, if there is one."""
+    async def _entered_lifespan(self) -> AsyncIterator[None]:
+        """Enter the lifespan, if there is one, and set `state` to the value that it yields."""
         if self._lifespan is None:
             yield
             return
@@ -187,39 +182,43 @@ class Hump(Router, Generic[S]):
             self.state = before
 
     def start_soon(self, function: Callable[[Unpack[Ts]], Awaitable[Any]], *args: *Ts) -> None:
-        """Run ``await function(*args)`` as background work of the app; it outlives the request.
+        """Run ``await function(*args)`` in the background; it may outlive the request.
 
-        At shutdown it is awaited within `Timeouts.shutdown` seconds, then cancelled. If it
-        raises, that is logged and takes nothing down.
+        At shutdown the server waits for it, `Timeouts.shutdown` seconds at most, and then cancels
+        it. If it raises, the error is logged, and nothing else ends. Not a checkpoint.
+
+        Args:
+            function: An async function.
+            args: Its positional arguments.
 
         Raises:
             RuntimeError: The app isn't being served (in a lifespan, open a nursery instead), or
-                this is another thread.
+                this is another thread than Trio's.
             TypeError: The function isn't async, or is a generator.
         """
-        # A function of Python's may return what can be awaited; that shows when it is called.
+        # A plain Python function may return an awaitable, which shows only when it is called.
         if not callable(function) or isasyncgenfunction(function) or isbuiltin(function):
             raise TypeError(
                 "start_soon takes an async function and its arguments, as in"
                 f" app.start_soon(work, 1), not {function!r:.80}"
             )
         server = self._running()
-        check_thread("start_soon, work")
+        check_thread("app.start_soon, work")
         server.start_soon(function, *args)
 
     def url_for(self, name: str, /, **values: Any) -> str:
-        """Return the path of a route, with the values of its parameters, e.g. ``/users/7``.
+        """Return the path of a route with values for its parameters, e.g. ``/users/7``.
 
         Args:
-            name: The route's ``name``, or the name of its handler if only one path has that; with
-                what `include` was told to put before it, which may be left out where one path
-                alone has the rest.
-            values: Of the path's parameters; they are escaped, and must be such as it takes, and
-                without the segments ``.`` and ``..``, which clients resolve.
+            name: The route's ``name``, or its handler's name if only one path has that handler.
+                For a route that was included with ``include(router, name="shop")`` it is
+                ``shop.NAME``; ``NAME`` will do while no other path has it.
+            values: A value for each parameter of the path. It is escaped; it must be one that the
+                parameter takes, and have no segment ``.`` or ``..``, which clients would resolve.
 
         Raises:
-            RouteError: No route has the name, or several have.
-            TypeError: The values aren't those of the path.
+            RouteError: No route has the name, or several have it.
+            TypeError: The values aren't those that the path takes.
         """
         return table_of(self).url_for(name, values)
 
@@ -233,24 +232,26 @@ class Hump(Router, Generic[S]):
         path: str = "/openapi.json",
         docs: str | None = "/docs",
     ) -> None:
-        """Answer with the OpenAPI document of all routes, and with a page that shows it.
+        """Serve an OpenAPI document of all routes, and a page that shows it.
 
-        Routes that are registered later count too; those with ``hidden=True``, or in a router
-        with it, are left out.
+        The document holds routes that are registered later, too. Routes with ``hidden=True``, and
+        those of a router with it, are left out.
 
         Args:
             title: The API's name.
-            version: Of the API.
-            description: Of the API.
-            tags: What the tags of routes and routers mean, by name. Readers see them in this order.
-            path: The document's path.
-            docs: The page's path; None for no page.
+            version: The API's version, e.g. ``"1.0"``.
+            description: A text about the API, shown at the top of the page.
+            tags: A description for each tag of routes and routers, by its name. The page shows
+                tags in this order.
+            path: The path of the document.
+            docs: The path of the page; None: no page.
 
         Raises:
-            RouteError: A path is taken.
-            TypeError: msgspec isn't installed, or a text is none.
+            RouteError: Another route has one of the paths.
+            RuntimeError: The app is being served already.
+            TypeError: msgspec isn't installed, or a text isn't a str.
         """
-        # Few programs ask for it, and it takes 5 ms to load.
+        # Few programs ask for a document, and the module takes 5 ms to load.
         from hump_trio.openapi.documentation import Documentation
 
         documentation = Documentation(table_of(self), title, version, description, tags or {})
@@ -259,7 +260,7 @@ class Hump(Router, Generic[S]):
             self.get(docs)(documentation.openapi_page)
 
     def statistics(self) -> ServerStatistics:
-        """Return what the server is doing and has done.
+        """Return counts of what the server is doing now and has done since it started.
 
         Raises:
             RuntimeError: The app isn't being served.
@@ -275,7 +276,7 @@ class Hump(Router, Generic[S]):
         return self._server
 
     def _seal(self) -> None:
-        """Refuse to be included: the lifespan, limits and timeouts would be lost.
+        """Refuse to be included in a router: lifespan, limits and timeouts would be lost.
 
         Raises:
             TypeError: Always.
@@ -283,7 +284,7 @@ class Hump(Router, Generic[S]):
         raise TypeError("an app can't be included: put its routes into a Router")
 
     def _check_open(self) -> None:
-        """Refuse what a running server would never notice: its routes are settled at the start.
+        """Refuse a change while the app is served: the server took its routes over at the start.
 
         Raises:
             RuntimeError: The app is being served.
@@ -293,13 +294,14 @@ class Hump(Router, Generic[S]):
 
     @property
     def draining(self) -> bool:
-        """Whether the app is served and its shutdown has begun; for readiness checks."""
+        """Whether the app is being served and its shutdown has begun; for readiness checks."""
         return self._server is not None and self._server.draining
 
     async def wait_draining(self) -> None:
-        """Wait until requests under way are to end: `Timeouts.shutdown_delay` after `draining`.
+        """Wait until a shutdown asks running requests to end.
 
-        For streams and background work without end, which can end well then. A checkpoint.
+        That is `Timeouts.shutdown_delay` seconds after `draining` has become true. Endless streams
+        and background work wait for it in order to end well. A checkpoint.
 
         Raises:
             RuntimeError: The app isn't being served.
@@ -307,44 +309,29 @@ class Hump(Router, Generic[S]):
         await self._running().wait_draining()
 
     def shutdown(self) -> None:
-        """Begin a graceful shutdown of `serve`, from any task of the same Trio run.
+        """Begin a graceful shutdown, after which `serve` returns.
+
+        Call it from any task of the same Trio run. Calling it again changes nothing.
 
         Raises:
-            RuntimeError: The app isn't being served, or this is another thread.
+            RuntimeError: The app isn't being served, or this is another thread than Trio's.
         """
         server = self._running()
-        check_thread("shutdown")
+        check_thread("app.shutdown")
         server.shutdown()
 
     def reload_tls(self) -> None:
-        """Read the certificate and the key anew, for the connections to come.
+        """Read the certificate and the key again, for new connections.
 
-        SIGHUP does the same, where signals are obeyed. Open connections stay as they are.
+        Open connections stay as they are. Where the server handles signals, SIGHUP does the same.
 
         Raises:
-            RuntimeError: The app isn't being served over TLS, or was given a context.
-            TlsError: A file can't be used; the old certificate stays.
+            RuntimeError: The app isn't being served over TLS, or was given an `ssl.SSLContext`.
+            TlsError: A file can't be used; the old certificate stays in use.
         """
         if self._credentials is None:
             raise RuntimeError("this app is not being served over TLS")
         self._credentials.reload()
-
-    def _load_credentials(self) -> Any:
-        """Return what connections are secured with, if they are.
-
-        Raises:
-            BindError: One of them has to be, and there is nothing for it.
-            TlsError: The certificate or its key can't be used.
-        """
-        if self.tls is None:
-            for bind in self.binds:
-                if bind.startswith("https://"):
-                    raise BindError(bind, "HTTPS takes tls=TLS(certificate, key)")
-            return None
-        # Few programs need it.
-        from hump_trio.transports.certificates import Credentials
-
-        return Credentials(self.tls)
 
     async def serve(
         self,
@@ -356,24 +343,28 @@ class Hump(Router, Generic[S]):
     ) -> None:
         """Serve the app until a graceful shutdown is complete.
 
-        ``trio.run(app.serve)`` obeys SIGTERM and SIGINT: the first one begins the shutdown, a
-        second one ends the process. ``await nursery.start(app.serve)`` returns the bound URLs
-        and leaves signals to the host. Where nobody has configured logging, the former says on
-        stderr where it serves.
+        ``trio.run(app.serve)`` handles SIGTERM and SIGINT: the first one begins the shutdown, a
+        second one ends the process. Where the program has configured no logging, it also writes
+        to stderr where it serves.
+
+        ``await nursery.start(app.serve)`` returns the bound URLs as a tuple, and leaves signals to
+        the program that called it.
 
         Args:
-            listeners: Where connections come from, instead of the app's address.
-            sockets: Likewise, opened elsewhere; closed at the end, and their files left alone.
-            signals: Whether to obey signals; by default, if this is the main task of `trio.run`.
-            task_status: Reports the bound URLs.
+            listeners: Where connections come from, instead of the app's address. They are closed
+                at the end.
+            sockets: Listening sockets that were opened elsewhere, instead of the app's address.
+                They are closed at the end, and the files of Unix sockets left in place.
+            signals: Whether to handle signals. None: if this is the main task of `trio.run`.
+            task_status: Reports the bound URLs once connections are accepted.
 
         Raises:
-            BindError: The address can't be listened on.
+            BindError: An address can't be listened on.
             RouteError: A name in a handler's annotations isn't defined.
             RuntimeError: The app is being served already.
             TlsError: The certificate or its key can't be used.
 
-        Cancellation: handlers are cancelled, connections reset, listeners closed.
+        Cancellation: handlers are cancelled, connections reset and listeners closed.
         """
         if not trio.lowlevel.in_trio_task():
             raise RuntimeError(
@@ -384,45 +375,62 @@ class Hump(Router, Generic[S]):
         dispatcher = Dispatcher(self, table_of(self), layer_of(self))
         state = ServerState(dispatcher, self.limits, self.timeouts, self._server_field)
         server = self._server = Server(state)
-        given = list(listeners or ())
-        handed = [replace(each, file=None) for each in sockets or ()]
-
-        async def open_listeners() -> list[Any]:
-            if listeners is None and sockets is None:
-                handed.extend(await open_binds(self.binds, self.sockets))
-            secure = None if self._credentials is None else self._credentials.secure
-            opened = server.listen(handed, self.sockets, secure)
-            self.addresses = tuple(listener.url for listener in opened)
-            taken = [*given, *opened]
-            given.clear()
-            handed.clear()
-            return taken
-
         is_main = owns_signals()
-
-        def started() -> None:
-            logger.info("serving at %s", " ".join(self.addresses) or "the listeners given")
-            if is_main:  # what was started is this server, not a program that has one
-                server.console.greet(self.addresses)
-            task_status.started(self.addresses)
-
+        unused = AsyncExitStack()  # closes what the server has not taken, should the start fail
+        for listener in listeners or ():
+            unused.push_async_callback(trio.aclose_forcefully, listener)
+        handed = None if sockets is None else [replace(each, file=None) for each in sockets]
+        for bound in handed or ():
+            unused.callback(bound.close)
         try:
-            self._credentials = self._load_credentials()
-            await server.serve(
-                open_listeners,
-                lifespan=self._live(),
-                signals=is_main if signals is None else signals,
-                started=started,
-                reload=None if self.tls is None else self.reload_tls,
-            )
+            async with unused:
+                self._credentials = load_credentials(self.tls, self.binds)
+                await server.serve(
+                    partial(self._open_listeners, server, listeners, handed, unused),
+                    lifespan=self._entered_lifespan(),
+                    signals=is_main if signals is None else signals,
+                    started=partial(self._announce, server, is_main, task_status),
+                    reload=None if self.tls is None else self.reload_tls,
+                )
         finally:
             server.console.close()
             self._server = self._credentials = None
             self.addresses = ()
-            for bound in handed:  # the start has failed before they were needed
-                bound.close()
-            for listener in given:
-                await trio.aclose_forcefully(listener)
+
+    async def _open_listeners(
+        self,
+        server: Server,
+        listeners: Listeners | None,
+        sockets: list[BoundSocket] | None,
+        unused: AsyncExitStack,
+    ) -> Listeners:
+        """Return what a server accepts from, and owns from here on.
+
+        Args:
+            server: The server.
+            listeners: Listeners that `serve` was given.
+            sockets: Sockets that `serve` was given. If there is neither, `binds` are opened.
+            unused: Closes each of them until the server owns it.
+        """
+        bound = sockets or []
+        if listeners is None and sockets is None:
+            bound = await open_binds(self.binds, self.sockets)
+            for each in bound:
+                unused.callback(each.close)
+        secure = None if self._credentials is None else self._credentials.secure
+        opened = server.listen(bound, self.sockets, secure)
+        self.addresses = tuple(listener.url for listener in opened)
+        unused.pop_all()
+        return [*(listeners or ()), *opened]
+
+    def _announce(
+        self, server: Server, is_main: bool, task_status: trio.TaskStatus[tuple[str, ...]]
+    ) -> None:
+        """Tell where the app is served: the log, the terminal and the task that has started it."""
+        logger.info("serving at %s", " ".join(self.addresses) or "the listeners given")
+        if is_main:  # what was started is this server, not a program that has one
+            server.console.greet(self.addresses)
+        task_status.started(self.addresses)
 
 
 NO_ASGI = (
@@ -432,10 +440,10 @@ NO_ASGI = (
 
 
 async def refuse_asgi(app: Hump[Any], scope: Any, receive: Any, send: Any) -> None:
-    """Say to a server that takes an app for an ASGI one how it is served.
+    """Tell an ASGI server, which takes the app for an ASGI app, how the app is served.
 
-    It is said in that protocol, so that such a server ends and shows it instead of every request's
-    being a 500.
+    The message goes out in that server's own protocol, so that the server shows it and ends,
+    instead of answering each request with a 500.
     """
     if scope["type"] == "lifespan":
         await receive()
@@ -446,19 +454,3 @@ async def refuse_asgi(app: Hump[Any], scope: Any, receive: Any, send: Any) -> No
 
 if not TYPE_CHECKING:  # a checker is right that an app can't be called
     Hump.__call__ = refuse_asgi
-
-
-def check_thread(call: str) -> None:
-    """Refuse another thread than that of Trio, which would fail somewhere below.
-
-    Args:
-        call: The method, and what it is given.
-
-    Raises:
-        RuntimeError: With what to write.
-    """
-    if not trio.lowlevel.in_trio_run():
-        raise RuntimeError(
-            f"from another thread, write trio.from_thread.run_sync(app.{call}), with trio_token="
-            " where Trio hasn't started that thread"
-        )

@@ -36,6 +36,7 @@ RIM_NAMES = {"trio", "socket", "ssl", "select", "selectors", "time", "threading"
 # Imported where they are used, since a machine may not have them, or few programs need them.
 OPTIONAL = {
     ("app", "hump_trio"),
+    ("transports.tls_source", "hump_trio"),
     ("content.annotations", "msgspec"),
     ("content.collisions", "msgspec"),
     ("content.msgspec_json", "msgspec"),

@@ -7,12 +7,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Bind", "check_binds", "join_bind", "parse_bind"]
+from hump_trio.facts.grammar import is_integer
+
+__all__ = ["Bind", "check_binds", "check_host", "check_port", "join_bind", "parse_bind"]
 
 FORMS = (
     "'127.0.0.1:8000', '[::]:80', ':80', 'http://host:port', 'https://host:port',"
     " 'unix:/run/app.sock', 'fd://3' or 'systemd'"
 )
+# A URL, brackets, or a port behind a name: `parse_bind` takes them, a host alone doesn't.
+NO_HOST = re.compile(r"[/\[\]]|^[^:]*:[^:]*$")
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -82,6 +86,33 @@ def join_bind(host: str, port: int) -> str:
     """Return the text for a host and a port."""
     bracketed = ":" in host or host == "unix"
     return f"[{host}]:{port}" if bracketed else f"{host or '*'}:{port}"
+
+
+def check_host(host: object) -> None:
+    """Refuse a host that can't be one.
+
+    Raises:
+        ValueError: With the form to write instead.
+    """
+    if not isinstance(host, str):
+        raise ValueError(f"a host is a str and comes first, as in Hump('', 8342), not {host!r}")
+    if host.startswith("__"):
+        raise ValueError(f"an app needs no name: Hump() or Hump('', 8342), not {host!r}")
+    if NO_HOST.search(host):
+        raise ValueError(
+            "a host is a name or an address alone, and its port comes second, as in"
+            f" Hump('127.0.0.1', 8342), not {host!r}; binds=[...] takes other forms"
+        )
+
+
+def check_port(port: object) -> None:
+    """Refuse a port that can't be one.
+
+    Raises:
+        ValueError: The port isn't a whole number from 0 to 65535.
+    """
+    if not is_integer(port) or not 0 <= port <= 0xFFFF:
+        raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
 
 
 def check_binds(binds: object) -> tuple[str, ...]:

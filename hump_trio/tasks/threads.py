@@ -8,7 +8,7 @@ import os
 
 import trio
 
-__all__ = ["CLOSING", "COMPRESSING", "FILES", "SPOOLS", "Threads"]
+__all__ = ["CLOSING", "COMPRESSING", "FILES", "SPOOLS", "Threads", "check_thread"]
 
 
 class Threads:
@@ -42,3 +42,19 @@ SPOOLS = Threads("spools", 32)
 CLOSING = Threads("closing", 1)
 # Compression takes the processor alone, without holding the interpreter: one for each.
 COMPRESSING = Threads("compressing", os.cpu_count() or 1)
+
+
+def check_thread(call: str) -> None:
+    """Refuse to be called in another thread than Trio's, where something below would fail.
+
+    Args:
+        call: The function and its arguments, as `trio.from_thread.run_sync` takes them.
+
+    Raises:
+        RuntimeError: With the line to write in that thread.
+    """
+    if not trio.lowlevel.in_trio_run():
+        raise RuntimeError(
+            f"from another thread, write trio.from_thread.run_sync({call}), with trio_token="
+            " where Trio hasn't started that thread"
+        )
