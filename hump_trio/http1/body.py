@@ -4,6 +4,7 @@ import re
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.grammar import TOKEN
+from hump_trio.facts.overhead import excuse_overhead
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.section import BAD_BYTE, SectionReader, holds_bad_byte, parse_fields
 from hump_trio.messages.headers import FieldLines
@@ -16,8 +17,8 @@ CHUNK_LINE_BYTES = 256
 QUOTED = r"\"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*\""
 EXTENSION = rf"[ \t]*;[ \t]*{TOKEN.pattern}(?:[ \t]*=[ \t]*(?:{TOKEN.pattern}|{QUOTED}))?"
 CHUNK_LINE = re.compile(rf"([0-9A-Fa-f]{{1,16}})(?:{EXTENSION})*".encode())
-# Bytes of chunk lines beyond what the data they announce excuses (CVE-2023-39326): a body sent
-# a byte a chunk passes, one that is mostly extensions doesn't.
+# The cap on framing that data doesn't excuse (see `facts.overhead`). Each chunk excuses some, and
+# twice its size: a body sent a byte a chunk passes, one that is mostly extensions doesn't.
 OVERHEAD_BYTES = 16 * 1024
 EXCUSED_BYTES = 16
 # RFC 9110 section 6.5.1: fields that frame, route, authenticate or describe the content.
@@ -114,9 +115,11 @@ class ChunkedBody:
         size = int(found[1], 16)
         del buffer[: end + 2]
         self._scanned = 0
-        overhead = self._overhead_bytes + end + 4 - EXCUSED_BYTES - 2 * size
-        self._overhead_bytes = max(overhead, 0)
-        if overhead > OVERHEAD_BYTES:
+        framing_bytes = end + 4  # the line, its end, and that of the data
+        self._overhead_bytes = excuse_overhead(
+            self._overhead_bytes + framing_bytes, EXCUSED_BYTES + 2 * size
+        )
+        if self._overhead_bytes > OVERHEAD_BYTES:
             raise HttpParserError(400, "chunks with hardly any data")
         self._within_bytes = size
         self._state = ChunkedBody._parse_data if size else ChunkedBody._parse_trailers

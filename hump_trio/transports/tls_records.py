@@ -7,37 +7,41 @@ import ssl
 
 import trio
 
+from hump_trio.facts.overhead import excuse_overhead
+
 __all__ = ["OVERHEAD_BYTES", "RECORD_BYTES", "IncomingRecords"]
 
 # What a record holds (RFC 8446 section 5.1). OpenSSL is given no more at a time, and asked for no
 # more: its own buffers never shrink.
 RECORD_BYTES = 16 * 1024
-# How much may come that brings no bytes of HTTP: handshakes, requests for new keys, empty records.
-# Certificates have room. Each byte of HTTP earns some more: alone in a record it takes 23.
+# The cap on ciphertext that bytes of HTTP don't excuse (see `facts.overhead`): handshakes, requests
+# for new keys, empty records. Certificates have room.
 OVERHEAD_BYTES = 128 * 1024
-EARNED_BYTES = 64
+# What each byte of HTTP excuses: a byte alone in a record takes 23.
+EXCUSED_BYTES = 64
 
 
 class IncomingRecords:
     """The receiving half of a TLS connection.
 
-    OpenSSL takes records whole and is asked for them whole, so it has nothing left when it was
-    given all: a read that finds nothing, which takes 5 µs, isn't tried.
+    OpenSSL takes records whole and is asked for them whole. So it has nothing left when all that
+    came was given to it and decrypted, and a read that would find nothing, which takes 5 µs, isn't
+    tried.
 
     Args:
-        context: Of the connection.
+        context: The server's settings of TLS.
 
     Attributes:
-        outgoing: What OpenSSL has to send.
-        tls: The connection.
+        outgoing: The ciphertext that OpenSSL wants sent.
+        tls: The connection, as OpenSSL has it.
         ended: Whether nothing more comes.
-        untouched: Whether nothing has come.
+        untouched: Whether nothing has come yet.
     """
 
     __slots__ = (
-        "_allowed_bytes",
         "_ciphertext",
         "_incoming",
+        "_overhead_bytes",
         "_plaintext",
         "ended",
         "outgoing",
@@ -49,34 +53,34 @@ class IncomingRecords:
         self._incoming = ssl.MemoryBIO()
         self.outgoing: ssl.MemoryBIO = ssl.MemoryBIO()
         self.tls: ssl.SSLObject = context.wrap_bio(self._incoming, self.outgoing, server_side=True)
-        self._ciphertext = b""  # OpenSSL hasn't been given it
-        self._plaintext = b""  # is more than was asked for
-        self._allowed_bytes = OVERHEAD_BYTES
+        self._ciphertext = b""  # what has come and wasn't given to OpenSSL yet
+        self._plaintext = b""  # what was decrypted beyond what was asked for
+        self._overhead_bytes = 0
         self.ended: bool = False
         self.untouched: bool = True
 
     def take(self, ciphertext: bytes) -> None:
-        """Take in what has come, nothing at the end, when all that came before is decrypted.
+        """Take in what has come; empty at the end. What came before has to be decrypted by then.
 
         Raises:
-            trio.BrokenResourceError: It is too much for what it brings.
+            trio.BrokenResourceError: It is too much for the data that it has brought.
         """
         self._ciphertext = ciphertext
         self.ended = not ciphertext
         self.untouched = False
-        self._allowed_bytes -= len(ciphertext)
-        if self._allowed_bytes < 0:
+        self._overhead_bytes += len(ciphertext)
+        if self._overhead_bytes > OVERHEAD_BYTES:
             raise trio.BrokenResourceError("too much has come that isn't HTTP")
 
     def feed(self) -> bool:
-        """Give OpenSSL something to decrypt; False if it has had all that came."""
+        """Give OpenSSL something to decrypt; return False if it was given all that came."""
         if not self._incoming.pending and self._ciphertext:
             self._incoming.write(self._ciphertext[:RECORD_BYTES])
             self._ciphertext = self._ciphertext[RECORD_BYTES:]
         return self._incoming.pending > 0
 
     def withhold(self) -> None:
-        """Take back what OpenSSL was given and hasn't decrypted, which it would lose at its end."""
+        """Take back what OpenSSL was given and hasn't decrypted: it would lose that at its end."""
         self._ciphertext = self._incoming.read() + self._ciphertext
 
     @property
@@ -88,7 +92,8 @@ class IncomingRecords:
         """Return what has come, empty at the end, or None if none of it is whole.
 
         Raises:
-            trio.BrokenResourceError: It isn't what TLS allows, or the peer says that of ours.
+            trio.BrokenResourceError: What has come isn't TLS, or the peer has told by an alert that
+                it can't go on.
         """
         parts = [self._plaintext] if self._plaintext else []
         byte_count = len(self._plaintext)
@@ -107,8 +112,8 @@ class IncomingRecords:
             parts.append(part)
         if byte_count == 0:
             return b"" if self.ended else None
-        earned_bytes = EARNED_BYTES * (byte_count - len(self._plaintext))
-        self._allowed_bytes = min(self._allowed_bytes + earned_bytes, OVERHEAD_BYTES)
+        excused_bytes = EXCUSED_BYTES * (byte_count - len(self._plaintext))
+        self._overhead_bytes = excuse_overhead(self._overhead_bytes, excused_bytes)
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._plaintext = data[max_bytes:]
         return data[:max_bytes]

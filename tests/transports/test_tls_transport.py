@@ -76,17 +76,6 @@ async def test_several_records_are_one_read() -> None:
     assert server.receive_nowait() is None
 
 
-async def test_a_record_in_pieces_is_waited_for(tmp_path: Path) -> None:
-    """Half a record is nothing yet, and the other half completes it."""
-    pen, _, server, forger = await open_ends(tmp_path)
-    record = forger.record(b"hello")
-    for byte in record[:-1]:
-        pen.send_nowait(bytes([byte]))
-        assert server.receive_nowait() is None
-    pen.send_nowait(record[-1:])
-    assert server.receive_nowait() == b"hello"
-
-
 async def test_what_is_whole_never_waits_for_more(tmp_path: Path) -> None:
     """A record that came together with a part of the next one is there at once."""
     pen, _, server, forger = await open_ends(tmp_path)
@@ -296,14 +285,6 @@ async def test_who_does_not_read_the_answers_is_cut(tmp_path: Path) -> None:
 
     with pytest.raises(trio.BrokenResourceError, match="read"):
         flood()
-
-
-async def test_small_records_are_legitimate(tmp_path: Path) -> None:
-    """A slow client may send each byte in a record of its own, for ever."""
-    pen, _, server, forger = await open_ends(tmp_path)
-    for _ in range(2 * OVERHEAD_BYTES // 23):
-        pen.send_nowait(forger.record(b"x"))
-        assert server.receive_nowait() == b"x"
 
 
 @pytest.mark.parametrize("damage", ["forged", "alert", "plain"])
