@@ -12,7 +12,7 @@ from hump_trio.content.collisions import guard_of
 from hump_trio.content.costly_numbers import guard_numbers
 from hump_trio.facts.exceptions import HttpException
 
-__all__ = ["MsgspecJson", "advice_for"]
+__all__ = ["MsgspecJson", "advice_for", "decode_unmarked"]
 
 # A text with fewer commas has too few values for their hashing to take long.
 COMMA_COUNT = 100

@@ -16,7 +16,8 @@ from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError
 from hump_trio.facts.hints import add_hint
 from hump_trio.facts.loggers import logger
-from hump_trio.handlers.calling import Call, bind_handler, is_generator
+from hump_trio.handlers.async_functions import is_generator
+from hump_trio.handlers.calling import Call, bind_handler
 from hump_trio.handlers.decorated import decorated_above
 from hump_trio.handlers.results import Results, results_of
 from hump_trio.handlers.signature import parse_signature

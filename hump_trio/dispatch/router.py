@@ -11,7 +11,8 @@ from hump_trio.answers.static_files import StaticFiles
 from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import RouteError, UnresolvedError
 from hump_trio.facts.hints import OF_APP, OF_ROUTE, hint_of
-from hump_trio.handlers.calling import bind_handler, check_layer
+from hump_trio.handlers.async_functions import check_layer
+from hump_trio.handlers.calling import bind_handler
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.handlers.results import results_of
 from hump_trio.handlers.signature import parse_signature

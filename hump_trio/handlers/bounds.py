@@ -13,7 +13,7 @@ import trio
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import DeadlineError, OverloadError
 from hump_trio.facts.grammar import is_integer, is_number
-from hump_trio.handlers.calling import check_async, is_generator
+from hump_trio.handlers.async_functions import check_async, is_generator
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Producer, Response, Send, StreamResponse

@@ -1,74 +1,29 @@
-"""How a handler is called: what its signature asks for, settled once at registration."""
+"""How a handler is called with the values that its signature asks for, settled at registration."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from hump_trio.content.form import Form
 from hump_trio.content.multimap import MultiMap
-from hump_trio.facts.callables import Handler, name_of, without_partial
-from hump_trio.facts.exceptions import BindingError, RouteError
-from hump_trio.handlers.binding import FormGetter, Getter, form_getter_of, getter_of, join_errors
+from hump_trio.facts.callables import Handler, name_of
+from hump_trio.facts.exceptions import RouteError
+from hump_trio.handlers.async_functions import check_async, is_generator
+from hump_trio.handlers.object_getters import get_all
 from hump_trio.handlers.parameter import Parameter
+from hump_trio.handlers.resolving import refusal
 from hump_trio.handlers.signature import parse_signature
+from hump_trio.handlers.sources import REQUEST
+from hump_trio.handlers.steps import Get
 from hump_trio.messages.request import Request
 from hump_trio.routing.table import Route
 
-__all__ = ["Call", "bind_handler", "check_async", "check_layer", "is_generator"]
+__all__ = ["Call", "bind_handler"]
 
+# Calls a handler with what it asks for; raises BindingError if the request doesn't fit.
 Call: TypeAlias = Callable[[Request], Any]
-T = TypeVar("T")
-
-
-def check_async(function: Handler, role: str) -> None:
-    """Refuse what isn't an async function.
-
-    Raises:
-        TypeError: With the async form, and the way to run blocking code, in its message.
-    """
-    if not callable(function):
-        raise TypeError(
-            f"the {role} must be an async function, or an object with an async __call__, not"
-            f" {function!r:.80}"
-        )
-    if is_generator(function) or any(map(inspect.iscoroutinefunction, called_by(function))):
-        return
-    name = name_of(function)
-    if isinstance(function, type) and inspect.iscoroutinefunction(vars(function).get("__call__")):
-        raise TypeError(f"the {role} {name} is a class: write an object of it, as in {name}(...)")
-    raise TypeError(
-        f"the {role} {name} must be async: write `async def {name}(...)`, and call blocking"
-        " code in it with `await trio.to_thread.run_sync(...)`"
-    )
-
-
-def is_generator(handler: Handler) -> bool:
-    """Tell whether calling a handler gives an async generator, which is the body itself."""
-    return any(map(inspect.isasyncgenfunction, called_by(handler)))
-
-
-def called_by(function: Handler) -> tuple[Any, Any]:
-    """Return what a call may end up in: the function itself, or its type's ``__call__``."""
-    function = without_partial(function)
-    return function, type(function).__call__
-
-
-def check_layer(function: Handler, role: str, *parameters: str) -> None:
-    """Refuse middleware or an exception handler that can't be awaited with its parameters.
-
-    Raises:
-        TypeError: It isn't async, is a generator or takes other parameters.
-    """
-    check_async(function, role)
-    if is_generator(function):
-        raise TypeError(f"the {role} {name_of(function)} must return a response, not yield")
-    try:
-        inspect.signature(function).bind(*parameters)
-    except TypeError:
-        expected = ", ".join(parameters)
-        raise TypeError(f"the {role} {name_of(function)} must take ({expected})") from None
 
 
 def bind_handler(route: Route) -> Call:
@@ -82,10 +37,11 @@ def bind_handler(route: Route) -> Call:
     """
     handler = route.handler
     check_async(handler, "handler")
-    parameters = parse_signature(route).parameters
+    signature = parse_signature(route)
+    parameters = signature.parameters
     asking = Asking.of(parameters)
-    others = [each for each in parameters if each.source != "request"]
-    if any(each.source == "upload" for each in others):
+    others = [each for each in parameters if each.source is not REQUEST]
+    if signature.takes_files:
         return bind_form(route, others, asking)
     getters = {each.name: getter_of(route, each) for each in others}
     alone = others[0] if len(parameters) == 1 and others else None
@@ -118,27 +74,48 @@ class Asking:
     @classmethod
     def of(cls, parameters: Iterable[Parameter]) -> "Asking":
         """Return how the request is passed, among parameters of all kinds."""
-        asking = [each for each in parameters if each.source == "request"]
+        asking = [each for each in parameters if each.source is REQUEST]
         names = tuple(each.name for each in asking if not each.by_position)
         return cls(len(asking) - len(names), names, len(asking) == 1 and not names)
 
 
-def bind_values(handler: Handler, getters: Mapping[str, Getter | None], asking: Asking) -> Call:
+def getter_of(route: Route, parameter: Parameter) -> Get[Request] | None:
+    """Return what gets the value of a parameter; None if that is ``path_params[name]`` as it is.
+
+    Raises:
+        RouteError: There can be no value of its type there; with what to write instead.
+    """
+    assert parameter.source.getter is not None
+    with refused_for(route, parameter):
+        return parameter.source.getter(parameter)
+
+
+@contextmanager
+def refused_for(route: Route, parameter: Parameter) -> Iterator[None]:
+    """Raise a RouteError that names a parameter where there can be no value of its type."""
+    try:
+        yield
+    except TypeError as error:
+        cause = error.__cause__ if isinstance(error.__cause__, NameError) else None
+        why = f"that can't be taken from the {parameter.source.name}: {error}"
+        raise refusal(route.handler, parameter.name, why, cause) from error
+
+
+def bind_values(
+    handler: Handler, getters: Mapping[str, Get[Request] | None], asking: Asking
+) -> Call:
     """Return a function that calls a handler with values that may not fit.
 
     Args:
         handler: It takes them by name.
-        getters: Of the values; None for one of the path as it is.
-        asking: For the request.
+        getters: What gets the values; None for one of the path as it is.
+        asking: How the request is passed.
     """
-    pairs = [(name, get or path_value(name)) for name, get in getters.items()]
+    all_getters = {name: get or path_value(name) for name, get in getters.items()}
     count, request_names, once = asking.count, asking.names, asking.once
 
     def call(request: Request) -> Any:
-        try:
-            values = {name: get(request) for name, get in pairs}
-        except BindingError:
-            raise join_errors([get for _, get in pairs], request) from None
+        values = get_all(all_getters, request)
         if once:
             return handler(request, **values)
         for name in request_names:
@@ -151,7 +128,7 @@ def bind_values(handler: Handler, getters: Mapping[str, Getter | None], asking: 
 def bind_form(route: Route, parameters: list[Parameter], asking: Asking) -> Call:
     """Return a function that calls a handler with files of a form, and with its texts as the body.
 
-    What the head says is read first: whoever gets that wrong has nothing uploaded. The files last
+    The head's values are got first: a client that gets one wrong uploads nothing. The files last
     until the handler returns.
 
     Raises:
@@ -163,18 +140,19 @@ def bind_form(route: Route, parameters: list[Parameter], asking: Asking) -> Call
             f"{name_of(handler)} takes a file and has a yield: take the Request, and read the file"
             " within `async with request.multipart() as form`"
         )
-    of_form: dict[str, FormGetter] = {}
-    of_head: dict[str, Getter] = {}
+    of_form: dict[str, Get[Form]] = {}
+    of_head: dict[str, Get[Request]] = {}
     for each in parameters:
-        if each.source in ("upload", "body"):
-            of_form[each.name] = form_getter_of(route, each)
-        else:
+        if each.source.form_getter is None:
             of_head[each.name] = getter_of(route, each) or path_value(each.name)
+        else:
+            with refused_for(route, each):
+                of_form[each.name] = each.source.form_getter(each)
 
     async def call(request: Request) -> Any:
-        values = read_values(of_head, request)
+        values = get_all(of_head, request)
         async with form_of(request) as form:
-            values |= read_values(of_form, form)
+            values |= get_all(of_form, form)
             values |= dict.fromkeys(asking.names, request)
             return await handler(*[request] * asking.count, **values)
 
@@ -191,15 +169,7 @@ async def form_of(request: Request) -> AsyncIterator[Form]:
         yield form
 
 
-def read_values(getters: Mapping[str, Callable[[T], Any]], source: T) -> dict[str, Any]:
-    """Return the values that getters find, by name, or raise all that is wrong with them."""
-    try:
-        return {name: get(source) for name, get in getters.items()}
-    except BindingError:
-        raise join_errors(getters.values(), source) from None
-
-
-def path_value(name: str) -> Getter:
+def path_value(name: str) -> Get[Request]:
     """Return what gets a value of the path as it is."""
     return lambda request: request.path_params[name]
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
-from hump_trio.handlers.text_values import EMPTY
+from hump_trio.handlers.parameter import EMPTY
 from hump_trio.messages.request import Request
 
 __all__ = [

@@ -1,13 +1,66 @@
-"""What a handler asks a request for: its parameters, each with the place of its value."""
+"""What a handler asks a request for: its parameters, each with the source of its value.
 
+`Source` is the row that says all about one source; the rows stand in `hump_trio.handlers.sources`.
+"""
+
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
-from hump_trio.handlers.text_values import EMPTY
+from hump_trio.content.form import Form
+from hump_trio.handlers.markers import Body, Marker
+from hump_trio.handlers.steps import Get
+from hump_trio.messages.request import Request
 
-__all__ = ["Parameter", "Signature", "Source"]
+__all__ = ["EMPTY", "LEFT_OUT", "Find", "Parameter", "Signature", "Source"]
 
-Source: TypeAlias = Literal["request", "path", "query", "header", "cookie", "body", "upload"]
+# The default of a parameter that has none.
+EMPTY = inspect.Parameter.empty
+# The value of a field that didn't come: its class knows the default.
+LEFT_OUT: Any = object()
+
+# Finds the texts that came for a name; raises BindingError 400 where none can be decoded.
+Find: TypeAlias = Callable[[Request], list[str]]
+# Both raise TypeError where no value can be of the parameter's type, with what to write instead.
+# None instead of a getter: the value is `Request.path_params[name]` as it is.
+MakeGetter: TypeAlias = Callable[["Parameter"], Get[Request] | None]
+MakeFormGetter: TypeAlias = Callable[["Parameter"], Get[Form]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """Where the values of some parameters come from: how these are known, and how they are got.
+
+    Args:
+        name: What errors at registration and the document call it.
+        place: What a `BindingError` calls it; the name if empty.
+        marker: The class that names it in `Annotated`.
+        takes: Whether a parameter without a marker is taken from it, by its annotation.
+        refuse: Returns why no parameter of such an annotation and marker can be taken from it, in
+            words that follow the parameter's name; empty if it can.
+        outer_name: Returns what clients call a value, of the parameter's name and the marker's
+            alias; raises ValueError for a name that can't be sent.
+        optional: Whether a parameter's default counts; a value of the path is always there.
+        find: Returns what finds the texts of a parameter, if its values are texts.
+        repeats: Whether a name may come more than once, for a collection.
+        getter: Makes what gets a value of a request; None if there is none to be had so.
+        form_getter: Makes what gets a value of a form with files; None as for ``getter``.
+        statuses: What a request may be refused with for such a value.
+    """
+
+    name: str
+    place: str = ""
+    marker: type[Marker] | None = None
+    takes: Callable[[Any], bool] = lambda annotation: False
+    refuse: Callable[[Any, Marker | None], str] = lambda annotation, marker: ""
+    outer_name: Callable[[str, str], str] = lambda name, alias: alias or name
+    optional: bool = True
+    find: Callable[["Parameter"], Find] | None = None
+    repeats: bool = False
+    getter: MakeGetter | None = None
+    form_getter: MakeFormGetter | None = None
+    statuses: frozenset[int] = frozenset({422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +68,16 @@ class Parameter:
     """One parameter of a handler that is given a value of the request.
 
     Args:
-        name: The handler's.
+        name: The parameter's name in the handler.
         source: Where the value comes from.
-        field: Its name there, empty for the request and a body.
+        field: What clients call the value; empty for the request and a body.
         annotation: Its type, resolved and with what `Annotated` says; Any where there is none.
-        default: Its value where the client sends none; `inspect.Parameter.empty` for none.
+        default: Its value where the client sends none; `EMPTY` for none.
         by_position: Whether it is passed by position: the first one may be.
-        parts: Where it is a class of values of the query, the header or the cookies, its fields:
-            their names are those in the class.
-        form: Whether a body may be a urlencoded form.
+        marker: What `Annotated` says of where it comes from, if it says so.
+        converter: What the template makes of a value of the path, such as ``int``.
+        parts: Where it is a class of values of the query, the header or the cookies, the fields
+            of that class: their names are those in the class.
     """
 
     name: str
@@ -32,8 +86,9 @@ class Parameter:
     annotation: Any = Any
     default: Any = EMPTY
     by_position: bool = False
+    marker: Marker | None = None
+    converter: str = ""
     parts: tuple["Parameter", ...] = ()
-    form: bool = False
 
     @property
     def required(self) -> bool:
@@ -41,10 +96,15 @@ class Parameter:
         return self.default is EMPTY
 
     @property
+    def form(self) -> bool:
+        """Whether it is a body that may be a urlencoded form."""
+        return isinstance(self.marker, Body) and self.marker.form
+
+    @property
     def place(self) -> str:
-        """How a `BindingError` names it."""
-        source = "form" if self.source == "upload" else self.source
-        return f"{source}.{self.field}" if self.field else source
+        """Where a `BindingError` says that its value stands."""
+        whole = self.source.place or self.source.name
+        return f"{whole}.{self.field}" if self.field else whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +121,10 @@ class Signature:
 
     @property
     def values(self) -> list[Parameter]:
-        """Its parameters, and for one that is a class of values the fields of that."""
+        """Its parameters; instead of one that is a class of values, the fields of that class."""
         return [value for each in self.parameters for value in each.parts or (each,)]
 
     @property
     def takes_files(self) -> bool:
-        """Whether it takes a form with files, which is read before the handler is called."""
-        return any(each.source == "upload" for each in self.parameters)
+        """Whether it takes a form with files, which is received before the handler is called."""
+        return any(each.source.form_getter and not each.source.getter for each in self.parameters)

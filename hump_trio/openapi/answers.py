@@ -6,9 +6,9 @@ from typing import Any, Literal, get_args, get_origin
 
 from hump_trio.answers.redirect import RedirectResponse
 from hump_trio.content.annotations import class_of, kinds_of, members
-from hump_trio.handlers.binding import takes_as_it_is
-from hump_trio.handlers.body_values import JSON_TYPE
+from hump_trio.handlers.body_getters import JSON_TYPE
 from hump_trio.handlers.parameter import Signature
+from hump_trio.handlers.text_getters import takes_as_it_is
 from hump_trio.messages.response import BYTES_TYPE, HtmlResponse, Response
 from hump_trio.openapi.schemas import BINARY, Schemas
 from hump_trio.routing.route_hints import describe, parse_raises, parse_returns
@@ -67,7 +67,7 @@ def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[s
         }
         answer = {"description": description or describe(status), "content": content}
         responses.setdefault(status, answer)
-    for status in bound_statuses(route, signature):
+    for status in bound_statuses(signature):
         content = {PROBLEM_TYPE: {"schema": schemas.ours("Problem", PROBLEM)}}
         responses.setdefault(status, {"description": describe(status), "content": content})
     return {str(status): responses[status] for status in sorted(responses)}
@@ -109,16 +109,14 @@ def media_of(kinds: list[Any]) -> Iterator[tuple[str, Any]]:
             yield JSON_TYPE, member
 
 
-def bound_statuses(route: Route, signature: Signature) -> set[int]:
+def bound_statuses(signature: Signature) -> set[int]:
     """Return the statuses that answer a request which doesn't fit a signature."""
     statuses: set[int] = set()
     for each in signature.values:
-        if each.source != "request" and not (each.source == "path" and takes_as_it_is(route, each)):
+        if signature.takes_files and each.source.form_getter:
             statuses.add(422)
-        if each.source == "query":
-            statuses.add(400)
-        elif each.source == "body" and not signature.takes_files:
-            statuses |= {400, 415}
+        elif each.source.name != "path" or not takes_as_it_is(each):
+            statuses |= each.source.statuses
     return statuses
 
 

@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from hump_trio.content.annotations import item_types, kinds_of
-from hump_trio.handlers.body_values import FORM_TYPE, JSON_TYPE
-from hump_trio.handlers.parameter import Parameter, Signature
-from hump_trio.handlers.text_values import EMPTY, LEFT_OUT, is_switch
+from hump_trio.handlers.body_getters import FORM_TYPE, JSON_TYPE
+from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Signature
+from hump_trio.handlers.reading import is_switch
 from hump_trio.messages.response import BYTES_TYPE
 from hump_trio.openapi.schemas import BINARY, Schemas
 from hump_trio.routing.table import Route
@@ -34,12 +34,12 @@ def parameters_of(
     listed = list(path_parameters(route, signature, names, schemas))
     names_listed: set[tuple[str, str]] = set()
     for parameter in signature.parameters:
-        if parameter.source not in ("query", "header", "cookie"):
+        if parameter.source.name not in ("query", "header", "cookie"):
             continue
         for each in parameter.parts or (parameter,):
             # No two may have one name; which is possible here, and then all of them get its value.
-            if (each.source, each.field) not in names_listed:
-                names_listed.add((each.source, each.field))
+            if (each.source.name, each.field) not in names_listed:
+                names_listed.add((each.source.name, each.field))
                 required = parameter.required and each.required
                 listed.append(parameter_of(each, schemas, required=required))
     return listed
@@ -49,7 +49,7 @@ def path_parameters(
     route: Route, signature: Signature, names: Mapping[str, str], schemas: Schemas
 ) -> Iterator[dict[str, Any]]:
     """Yield what the document says of the parameters of a template."""
-    known = {each.field: each for each in signature.parameters if each.source == "path"}
+    known = {each.field: each for each in signature.parameters if each.source.name == "path"}
     for name, converter in parse_template(route.template):
         if not name:
             continue
@@ -69,24 +69,26 @@ def parameter_of(parameter: Parameter, schemas: Schemas, *, required: bool) -> d
         schema["default"] = schemas.codec.plain(parameter.default)
     described = {
         "name": parameter.field,
-        "in": parameter.source,
+        "in": parameter.source.name,
         "required": required,
         "schema": schema,
     }
     kinds = kinds_of(parameter.annotation)
-    if parameter.source == "query" and item_types(kinds[0]) is not None:
+    if parameter.source.name == "query" and item_types(kinds[0]) is not None:
         described |= {"style": "form", "explode": True}
-    if parameter.source == "query" and not (parameter.required or is_switch(parameter.annotation)):
+    if parameter.source.name == "query" and not (
+        parameter.required or is_switch(parameter.annotation)
+    ):
         described["allowEmptyValue"] = True
     return described
 
 
 def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
     """Return what the document says of a body; nothing if nothing is known of it."""
-    body = next((each for each in signature.parameters if each.source == "body"), None)
+    body = next((each for each in signature.parameters if each.source.name == "body"), None)
     if signature.takes_files:
         schema = form_with_files(signature, body, schemas)
-        parts = (each for each in signature.parameters if each.source in ("body", "upload"))
+        parts = (each for each in signature.parameters if each.source.form_getter)
         required = any(each.required for each in parts)
         return {"required": required, "content": {MULTIPART_TYPE: {"schema": schema}}}
     if body is not None:
@@ -103,7 +105,7 @@ def form_with_files(
     signature: Signature, texts: Parameter | None, schemas: Schemas
 ) -> dict[str, Any]:
     """Return the schema of a form with files, and with the texts that are beside them."""
-    files = [each for each in signature.parameters if each.source == "upload"]
+    files = [each for each in signature.parameters if each.source.name == "upload"]
     lists = {each.field for each in files if item_types(kinds_of(each.annotation)[0]) is not None}
     several = {"type": "array", "items": BINARY}
     some = {**several, "minItems": 1}  # no file at all is a list left out

@@ -8,7 +8,8 @@ import pytest
 
 from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import BindingError, RouteError
-from hump_trio.handlers.calling import Call, bind_handler, check_layer, is_generator
+from hump_trio.handlers.async_functions import check_layer, is_generator
+from hump_trio.handlers.calling import Call, bind_handler
 from hump_trio.messages.request import Request
 from hump_trio.routing.table import Route
 

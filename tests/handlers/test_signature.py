@@ -30,6 +30,7 @@ from hump_trio.dispatch.router import table_of
 from hump_trio.facts.callables import Handler
 from hump_trio.handlers.parameter import Parameter, Signature
 from hump_trio.handlers.signature import parse_signature
+from hump_trio.handlers.sources import BODY
 from hump_trio.routing.table import Route
 from hump_trio.testing import client
 from tests.support.typed_handlers import ask, taking
@@ -120,7 +121,7 @@ async def everything(
 def test_a_signature_tells_all_that_a_handler_takes() -> None:
     """For whoever binds or documents it."""
     found = parse(everything, "/{number}")
-    assert [(each.name, each.source, each.field, each.place) for each in found.parameters] == [
+    assert [(each.name, each.source.name, each.field, each.place) for each in found.parameters] == [
         ("number", "path", "number", "path.number"),
         ("request", "request", "", "request"),
         ("item", "body", "", "body"),
@@ -130,7 +131,7 @@ def test_a_signature_tells_all_that_a_handler_takes() -> None:
     ]
     assert [each.required for each in found.parameters] == [True, True, True, False, True, False]
     assert [each.default for each in found.parameters if not each.required] == [1, None]
-    assert found.parameters[2] == Parameter("item", "body", "", Item)
+    assert found.parameters[2] == Parameter("item", BODY, "", Item)
     assert found.returns == list[Item]
     assert parse(taking(None)).returns is Any
 

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from hump_trio import BindingError, Cookie, Header
-from hump_trio.handlers.text_values import EMPTY, reader_of
+from hump_trio.handlers.parameter import EMPTY
+from hump_trio.handlers.reading import reader_of
 from tests.support.typed_handlers import ask, places_of, taking
 
 

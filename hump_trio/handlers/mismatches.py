@@ -1,4 +1,4 @@
-"""All places where a JSON value breaks a type.
+"""Where a JSON value breaks a type: all places, each with the reason.
 
 msgspec stops at the first one. After a failure, and only then, the value is walked through
 beside its type, each part checked by msgspec once more.
@@ -10,8 +10,9 @@ from typing import Any, get_args
 from hump_trio.content.annotations import Field, fields_of, is_body, is_record, item_types, kinds_of
 from hump_trio.content.json_text import explain_mismatch, typed_codec
 from hump_trio.facts.exceptions import PLACE_COUNT
+from hump_trio.handlers.reading import ABSENT
 
-__all__ = ["find_places"]
+__all__ = ["find_mismatches"]
 
 # A failure costs no more than a few milliseconds, however large a body is; most have less.
 VALUE_COUNT = 2000
@@ -19,7 +20,7 @@ DEPTH = 32
 KEY_LENGTH = 80
 
 
-def find_places(
+def find_mismatches(
     value: Any, annotation: Any, place: str, error: ValueError
 ) -> list[tuple[str, str]]:
     """Return where a value breaks a type, and how.
@@ -88,7 +89,7 @@ class Search:
                 if field.name in value:
                     yield value[field.name], field.annotation, where
                 elif field.required:
-                    self.places.append((where, "missing"))
+                    self.places.append((where, ABSENT))
         elif isinstance(value, dict) and is_body(kind) and len(arguments) == 2:
             for key, part in value.items():
                 yield part, arguments[1], f"{place}.{key:.{KEY_LENGTH}}"

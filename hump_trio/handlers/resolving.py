@@ -1,0 +1,79 @@
+"""Annotations in which no name is mere text, and errors that say whose they are."""
+
+import inspect
+from types import SimpleNamespace
+from typing import Any, TypeAlias, get_type_hints
+
+from hump_trio.facts.callables import Handler, name_of
+from hump_trio.facts.exceptions import RouteError, UnresolvedError
+from hump_trio.handlers.parameter import EMPTY
+
+__all__ = ["Names", "refusal", "resolve_parameter", "resolve_return"]
+
+# What annotations that are text may mention, by its name.
+Names: TypeAlias = dict[str, Any]
+# What annotations raise that can't be resolved.
+UNRESOLVED = (NameError, AttributeError, SyntaxError, TypeError)
+
+
+def refusal(handler: Handler, name: str, why: str, cause: Exception | None = None) -> RouteError:
+    """Return the error for a parameter that can't be given a value.
+
+    Args:
+        handler: Whose parameter it is.
+        name: The parameter's.
+        why: The rest of a sentence that begins with both.
+        cause: The reason, if it was raised. A name that is nowhere may be defined yet.
+    """
+    kind = UnresolvedError if isinstance(cause, NameError | AttributeError) else RouteError
+    return kind(f"{name_of(handler)} has a parameter {name!r} {why}")
+
+
+def resolve_parameter(handler: Handler, raw: inspect.Parameter, names: Names) -> Any:
+    """Return the annotation of a parameter, resolved; Any if it has none.
+
+    Raises:
+        UnresolvedError: A name is nowhere, or not yet.
+        RouteError: It can't be an annotation.
+    """
+    try:
+        return resolve(raw.annotation, names)
+    except UNRESOLVED as error:
+        why = f"whose annotation {raw.annotation!r} {why_unresolved(error)}"
+        raise refusal(handler, raw.name, why, error) from error
+
+
+def resolve_return(handler: Handler, names: Names) -> Any:
+    """Return the annotation of what a handler returns, resolved; Any if it has none.
+
+    Raises:
+        UnresolvedError: A name in it is nowhere, or not yet: nobody would know what may go out.
+        RouteError: It can't be an annotation.
+    """
+    annotation = inspect.signature(handler).return_annotation
+    try:
+        return resolve(annotation, names)
+    except UNRESOLVED as error:
+        kind = UnresolvedError if isinstance(error, NameError | AttributeError) else RouteError
+        why = why_unresolved(error)
+        raise kind(f"{name_of(handler)} returns {annotation!r:.80}, which {why}") from error
+
+
+def resolve(annotation: Any, names: Names) -> Any:
+    """Return an annotation in which no name is mere text.
+
+    Raises:
+        NameError, AttributeError: A name is nowhere, or not yet.
+        SyntaxError, TypeError: It can't be an annotation.
+    """
+    given = Any if annotation is EMPTY else annotation
+    holder: Any = SimpleNamespace(__annotations__={"it": given})
+    return get_type_hints(holder, names, include_extras=True)["it"]
+
+
+def why_unresolved(error: Exception) -> str:
+    """Return that an annotation can't be resolved, and what to do about it."""
+    return (
+        f"can't be resolved ({error}): what it names has to be defined or imported at the top"
+        " level of its module, and at run time"
+    )
