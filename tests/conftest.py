@@ -4,11 +4,17 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.support.transports import TRANSPORTS, close_loopback, use_transport
+from tests.support.transports import (
+    TRANSPORTS,
+    close_loopback,
+    serves_in_memory,
+    use_transport,
+)
 
 # A property holds or doesn't, however busy the machine is that tries it.
 settings.register_profile("patient", deadline=None)
@@ -30,6 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
     use_transport(config.getoption("transport"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Run over another transport what is served in memory else, or what is named itself."""
+    if config.getoption("transport") == "memory" or collection_path.suffix != ".py":
+        return None
+    return None if serves_in_memory(collection_path) else True
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from tests.support.loopback import PATIENCE_SECONDS
 
 SAMPLE = """
 import pytest
+import hump_trio.testing
 
 @pytest.mark.program("a-program-nobody-has")
 def test_of_a_program():
@@ -85,3 +86,12 @@ def test_what_needs_memory_is_left_out_elsewhere(
     lines = run_sample(tmp_path, {"CI": "true"}, "--transport", transport)
     selected = f"3 failed, {2 - left_out} passed" + ", 1 deselected" * left_out
     assert selected in lines[-1]
+
+
+def test_what_serves_nothing_in_memory_is_left_out_elsewhere(tmp_path: Path) -> None:
+    """Over another transport only those files are run that have the test clients."""
+    (tmp_path / "test_of_values.py").write_text("def test_value():\n    pass\n")
+    sample = "import tests.support.wire\n\ndef test_connection():\n    pass\n"
+    assert "2 passed" in run_sample(tmp_path, {}, sample=sample)[-1]
+    lines = run_sample(tmp_path, {}, "--transport", "socket", sample=sample)
+    assert "1 passed" in lines[-1]

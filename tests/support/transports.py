@@ -7,13 +7,15 @@ made for Linux, where a loopback connection has delivered what was sent before t
 so virtual time, which passes when nobody has anything to do, overtakes nothing.
 """
 
+import ast
 import select
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +37,16 @@ from hump_trio.transports.sockets import PORTABLE, SocketTransport
 from hump_trio.transports.transport import Transport
 from tests.support.secured import secure_ends
 
-__all__ = ["TRANSPORTS", "close_loopback", "make_pair", "use_transport", "watching"]
+__all__ = [
+    "TRANSPORTS",
+    "close_loopback",
+    "make_pair",
+    "serves_in_memory",
+    "use_transport",
+    "watching",
+]
+
+TOP = Path(__file__).parents[2]
 
 TRANSPORTS = {
     "memory": "in memory",
@@ -245,6 +256,25 @@ def use_transport(name: str) -> None:
     if name == "plain":
         patch.setattr(hump_trio.listening.listeners, "SocketTransport", portable_transport)
         patch.setattr(hump_trio.server.server, "open_readiness", lambda: None)
+
+
+@cache
+def serves_in_memory(path: Path) -> bool:
+    """Tell whether a file has the listener in memory, by itself or by a helper of the tests."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [node.module or "", *(f"{node.module}.{each.name}" for each in node.names)]
+        else:
+            continue
+        for module in modules:
+            helper = TOP / f"{module.replace('.', '/')}.py"
+            if module.startswith("hump_trio.testing") or (
+                module.startswith("tests.") and helper.exists() and serves_in_memory(helper)
+            ):
+                return True
+    return False
 
 
 def close_loopback() -> None:
