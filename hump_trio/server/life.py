@@ -10,9 +10,9 @@ Along the upper line, what takes a server from each state to the next:
 
 - STARTING: the lifespan has been entered [`Server.serve`].
 - OPENING: its listeners are open and accept [`Server.serve`].
-- SERVING: a shutdown was asked for [`shut_down`].
-- DRAINING: ``Timeouts.shutdown_delay`` has passed [`shut_down`].
-- CLOSING: ``Timeouts.shutdown`` has passed, and work is left [`shut_down`].
+- SERVING: a shutdown was asked for [``shut_down``].
+- DRAINING: ``Timeouts.shutdown_delay`` has passed [``shut_down``].
+- CLOSING: ``Timeouts.shutdown`` has passed, and work is left [``shut_down``].
 
 The lower line is taken as soon as nothing is left that is served: after the last connection and
 the last background work of a server that closes, and at once after a failure, after a cancellation

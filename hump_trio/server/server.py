@@ -31,7 +31,7 @@ from hump_trio.tasks.task_tree import innermost_tasks, place_of, place_of_error
 from hump_trio.transports.readiness import open_readiness
 from hump_trio.transports.transport import Transport
 
-__all__ = ["Server", "owns_signals"]
+__all__ = ["Listeners", "Server", "owns_signals"]
 
 Listeners: TypeAlias = Sequence[trio.abc.Listener[Transport]]
 
