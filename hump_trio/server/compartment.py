@@ -8,7 +8,7 @@ import trio
 
 from hump_trio.facts.loggers import logger
 from hump_trio.server.connection import Connection
-from hump_trio.server.serving import serve_connection
+from hump_trio.server.protocols import serve_connection
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.failures import is_failure, leaves_of
 

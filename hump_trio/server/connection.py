@@ -47,7 +47,8 @@ class Connection:
         logged_bytes: What was sent up to the last line of the access log.
         body_seconds: What is left of the time for the silence of a body that is read in parts.
         silent_since: When it was accepted, or when its last answer went out.
-        scope: Encloses all that the connection does; replaced only after it was cancelled.
+        scope: Encloses all that the connection does; replaced after the handshake, and after it was
+            cancelled.
         broken: Whether the peer was found gone.
         disconnect_grace: How long a handler may go on when its client has gone.
         half_closed: Whether the last look found that the client has ended its half.

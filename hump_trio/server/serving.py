@@ -15,7 +15,7 @@ from hump_trio.server.phases import ASKED_ERROR, CUT_PHASES, EXPIRED_ERRORS, SIL
 from hump_trio.server.sending import Rest, Sender, close_unsent
 from hump_trio.tasks.failures import is_failure, leaves_of, split_failures
 
-__all__ = ["serve_connection"]
+__all__ = ["serve_http1"]
 
 
 # How the names of fields begin that belong to the answer they came with.
@@ -31,8 +31,8 @@ OF_ANSWER = (
 )
 
 
-async def serve_connection(connection: Connection) -> None:
-    """Serve a connection until it ends; its transport is closed then.
+async def serve_http1(connection: Connection) -> None:
+    """Serve a connection by HTTP/1.1 until it ends; its transport is closed then.
 
     Nothing that goes wrong on a connection is raised: it is logged.
 
@@ -131,8 +131,6 @@ class Serving:
 
     async def _run(self) -> None:
         connection = self.connection
-        if connection.phase is Phase.HANDSHAKE:
-            await connection.shake_hands()
         while not self.over:
             if self.sent:
                 await self._go_on()
@@ -405,9 +403,6 @@ class Serving:
 
     def _look_again(self) -> None:
         """Close a silent connection, unless a request has come at the last moment."""
-        if self.connection.phase is Phase.HANDSHAKE:
-            self.over = True
-            return
         try:
             data = self.connection.transport.receive_nowait()
         except trio.BrokenResourceError:

@@ -19,7 +19,7 @@ from hump_trio import Hump, Limits, Request, Timeouts
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.routing.table import Route, RouteTable
 from hump_trio.server.connection import Connection
-from hump_trio.server.serving import serve_connection
+from hump_trio.server.protocols import serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.server.statistics import report
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair

@@ -15,7 +15,7 @@ from hump_trio.routing.table import Route, RouteTable
 from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
-from hump_trio.server.serving import serve_connection
+from hump_trio.server.protocols import serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.transports import make_pair

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import trio
 
 from hump_trio.server.connection import Connection
-from hump_trio.server.serving import serve_connection
+from hump_trio.server.protocols import serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.transports.memory import MemoryTransport

@@ -1,0 +1,79 @@
+"""The protocols that connections are served by, and how one of them is chosen.
+
+A protocol is a row of `PROTOCOLS`, and a folder of what speaks it. What is needed to add one:
+
+- its row, with its name in ALPN (RFC 7301); where TLS is spoken, `TLS` offers that name too;
+- where nothing is agreed on, a preface that no request of HTTP/1.1 begins with. HTTP/1.1 has no
+  preface of its own: it takes every connection that no other protocol does.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from hump_trio.facts.loggers import logger
+from hump_trio.server.connection import Connection
+from hump_trio.server.serving import serve_http1
+from hump_trio.transports.transport import HTTP_1_1
+
+__all__ = ["PROTOCOLS", "Protocol", "serve_connection"]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A protocol that connections are served by.
+
+    Args:
+        name: In ALPN (RFC 7301).
+        serve: Serves a connection, whose handshake is over, until it ends, and closes its
+            transport. Nothing that goes wrong on a connection is raised: it is logged. Cancelled,
+            it leaves no message that looks whole and isn't.
+    """
+
+    name: str
+    serve: Callable[[Connection], Coroutine[Any, Any, None]]
+
+
+PROTOCOLS = (Protocol(HTTP_1_1, serve_http1),)
+
+# A name that an `ssl.SSLContext` of the program's has agreed on may be none of these.
+FALLBACK = PROTOCOLS[-1]
+BY_NAME = {protocol.name: protocol for protocol in PROTOCOLS}
+
+
+def serve_connection(connection: Connection) -> Coroutine[Any, Any, None]:
+    """Serve a connection until it ends, by the protocol that its handshake agrees on.
+
+    Its transport is closed then. Only a connection with a handshake pays for a coroutine that
+    waits for it.
+
+    Cancellation: a running handler is cancelled; a message under way is reset, never made to
+    look whole.
+    """
+    if connection.transport.needs_handshake:
+        return serve_after_handshake(connection)
+    return protocol_of(connection).serve(connection)
+
+
+async def serve_after_handshake(connection: Connection) -> None:
+    """Serve a connection that begins with a handshake; one that comes to no end is closed."""
+    established = False
+    try:
+        with connection.scope as scope:
+            await connection.shake_hands()
+        established = not scope.cancel_called
+    except trio.BrokenResourceError as error:
+        logger.debug("the peer has gone: %s", error)
+    finally:
+        if not established:
+            connection.transport.close()
+    if established:
+        connection.scope = trio.CancelScope()
+        await protocol_of(connection).serve(connection)
+
+
+def protocol_of(connection: Connection) -> Protocol:
+    """Return the protocol that a connection is served by."""
+    return BY_NAME.get(connection.transport.protocol, FALLBACK)
