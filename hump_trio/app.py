@@ -31,6 +31,7 @@ from hump_trio.listening.bind import check_binds, check_host, check_port, join_b
 from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from hump_trio.messages.headers import check_field
 from hump_trio.routing.layer import NOTHING
+from hump_trio.server.protocols import PROTOCOL_NAMES
 from hump_trio.server.server import Listeners, Server, owns_signals
 from hump_trio.server.state import ServerState
 from hump_trio.server.statistics import ServerStatistics
@@ -384,7 +385,7 @@ class Hump(Router, Generic[S]):
             unused.callback(bound.close)
         try:
             async with unused:
-                self._credentials = load_credentials(self.tls, self.binds)
+                self._credentials = load_credentials(self.tls, self.binds, PROTOCOL_NAMES)
                 await server.serve(
                     partial(self._open_listeners, server, listeners, handed, unused),
                     lifespan=self._entered_lifespan(),

@@ -2,9 +2,11 @@
 
 A protocol is a row of `PROTOCOLS`, and a folder of what speaks it. What is needed to add one:
 
-- its row, with its name in ALPN (RFC 7301); where TLS is spoken, `TLS` offers that name too;
-- where nothing is agreed on, a preface that no request of HTTP/1.1 begins with. HTTP/1.1 has no
-  preface of its own: it takes every connection that no other protocol does.
+- its row above that of HTTP/1.1: the server prefers what stands higher, and offers all names in
+  ALPN (RFC 7301) where TLS is spoken;
+- where clients speak it without ALPN, a preface that no request of HTTP/1.1 begins with. Nothing
+  has been read when `serve_connection` chooses. HTTP/1.1 has no preface of its own: it takes every
+  connection that no other protocol does.
 """
 
 from collections.abc import Callable, Coroutine
@@ -18,11 +20,11 @@ from hump_trio.server.connection import Connection
 from hump_trio.server.serving import serve_http1
 from hump_trio.transports.transport import HTTP_1_1
 
-__all__ = ["PROTOCOLS", "Protocol", "serve_connection"]
+__all__ = ["PROTOCOL_NAMES", "serve_connection"]
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
+class WireProtocol:
     """A protocol that connections are served by.
 
     Args:
@@ -36,7 +38,9 @@ class Protocol:
     serve: Callable[[Connection], Coroutine[Any, Any, None]]
 
 
-PROTOCOLS = (Protocol(HTTP_1_1, serve_http1),)
+PROTOCOLS = (WireProtocol(HTTP_1_1, serve_http1),)
+
+PROTOCOL_NAMES = tuple(protocol.name for protocol in PROTOCOLS)
 
 # A name that an `ssl.SSLContext` of the program's has agreed on may be none of these.
 FALLBACK = PROTOCOLS[-1]
@@ -74,6 +78,6 @@ async def serve_after_handshake(connection: Connection) -> None:
         await protocol_of(connection).serve(connection)
 
 
-def protocol_of(connection: Connection) -> Protocol:
+def protocol_of(connection: Connection) -> WireProtocol:
     """Return the protocol that a connection is served by."""
     return BY_NAME.get(connection.transport.protocol, FALLBACK)

@@ -4,7 +4,7 @@ Neither certificates nor TLS are known here: few programs use them, so they are 
 """
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from hump_trio.facts.exceptions import BindError
@@ -39,8 +39,15 @@ def check_tls_source(source: object) -> None:
         raise ValueError("tls takes a server's context, and this one is a client's")
 
 
-def load_credentials(source: TlsSource | None, binds: Iterable[str]) -> Any:
+def load_credentials(
+    source: TlsSource | None, binds: Iterable[str], protocols: Sequence[str]
+) -> Any:
     """Return the `Credentials` that connections are secured with; None if there is no source.
+
+    Args:
+        source: As a user gives it.
+        binds: What is listened on.
+        protocols: What the server speaks, by the names of ALPN, the preferred one first.
 
     Raises:
         BindError: A bind asks for HTTPS, and there is no source.
@@ -53,4 +60,4 @@ def load_credentials(source: TlsSource | None, binds: Iterable[str]) -> Any:
         return None
     from hump_trio.transports.certificates import Credentials
 
-    return Credentials(source)
+    return Credentials(source, protocols)

@@ -1,9 +1,11 @@
 """The protocol that a connection is served by."""
 
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from hump_trio import TLS, Hump, Limits, Timeouts
@@ -11,9 +13,10 @@ from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.routing.table import RouteTable
 from hump_trio.server import protocols
 from hump_trio.server.connection import Connection
-from hump_trio.server.protocols import PROTOCOLS, Protocol, serve_connection
+from hump_trio.server.protocols import PROTOCOL_NAMES, WireProtocol, serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import MemoryTransport, Pipe
+from tests.support.loopback import served
 from tests.support.secured import write_certificate
 
 
@@ -49,11 +52,11 @@ async def test_a_connection_is_served_by_what_was_agreed_on(
     """In its handshake; by HTTP/1.1 where nothing was, or what nobody here speaks."""
     served: list[tuple[str, Connection]] = []
 
-    def row(name: str) -> Protocol:
+    def row(name: str) -> WireProtocol:
         async def serve(connection: Connection) -> None:
             served.append((name, connection))
 
-        return Protocol(name, serve)
+        return WireProtocol(name, serve)
 
     rows = [row(name) for name in ("other", "http/1.1")]
     monkeypatch.setattr(protocols, "BY_NAME", {each.name: each for each in rows})
@@ -65,14 +68,21 @@ async def test_a_connection_is_served_by_what_was_agreed_on(
 
 
 def test_tls_offers_every_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the order of the table, which is the server's."""
-    offered: list[list[str]] = []
+    """An app that is served over TLS offers the whole table, whose order is the server's."""
+    offered: list[Sequence[str]] = []
     write_certificate(tmp_path)
     tls = TLS(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    app = Hump("127.0.0.1", 0, tls=tls)
 
-    def offer(context: ssl.SSLContext, names: list[str]) -> None:
+    def offer(context: ssl.SSLContext, names: Sequence[str]) -> None:
         offered.append(names)
 
     monkeypatch.setattr(ssl.SSLContext, "set_alpn_protocols", offer)
-    tls.create_context()
-    assert offered == [[each.name for each in PROTOCOLS]]
+
+    async def serve_once() -> None:
+        async with served(app):
+            pass
+
+    trio.run(serve_once)
+    assert [list(names) for names in offered] == [["http/1.1"]]
+    assert tuple(offered[0]) == PROTOCOL_NAMES
