@@ -1,6 +1,6 @@
-"""Answers: what a handler returns, and what its plain return values become.
+"""Responses: the ones that handlers return, and those made of plain return values and errors.
 
-A response doesn't send itself and knows nothing of framing; that belongs to the protocol.
+A response doesn't send itself and knows nothing of framing; both belong to the protocol.
 """
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -16,10 +16,10 @@ from hump_trio.facts.exceptions import BindingError, HttpException, StatusError,
 from hump_trio.facts.grammar import is_integer
 from hump_trio.messages.cookies import CookieAttributes, encode_cookie, needs_secure
 from hump_trio.messages.headers import Headers
+from hump_trio.messages.negotiation import prefers_json
 from hump_trio.messages.request import Request
 
 __all__ = [
-    "ACCEPT_ITEMS",
     "BYTES_TYPE",
     "JSON_TYPE",
     "TEXT_TYPE",
@@ -32,7 +32,6 @@ __all__ = [
     "StreamResponse",
     "error_response",
     "own_copy",
-    "quality_of",
     "settle",
     "to_response",
 ]
@@ -41,21 +40,20 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 JSON_TYPE = "application/json"
 STATUSES: frozenset[int] = frozenset(HTTPStatus)
-# No client sends more media ranges, and no error answer is worth reading more.
-ACCEPT_ITEMS = 32
 
-# Sends a part of a streamed answer; waits while the client doesn't read.
+# Sends a part of a streamed response; waits while the client doesn't read.
 Send: TypeAlias = Callable[[str | bytes], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Producer:
-    """A body that a function sends, instead of one that is iterated.
+    """A body that a function sends, where other streamed bodies are iterated.
 
     Args:
-        produce: ``async def produce(send)``.
-        aclose: Closes what it would have sent, if it is never called.
-        take_headers: As of `ConvertedBody`.
+        produce: The function, ``async def produce(send)``; called once.
+        aclose: Closes the source of the body if ``produce`` is never called.
+        take_headers: Takes the header fields that go out with the first part, as the argument
+            of that name of `ConvertedBody` does.
     """
 
     produce: Callable[[Send], Awaitable[None]]
@@ -71,18 +69,22 @@ Fields: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 @dataclass(slots=True, init=False, eq=False)
 class Response:
-    """One answer. Framing, ``Date``, ``Server`` and a ``Content-Type`` are added when it is sent.
+    """One response: a status, header fields and a body.
+
+    The server adds the framing, ``Date``, ``Server`` and a missing ``Content-Type`` when it sends
+    the response.
 
     Args:
-        body: Text (UTF-8), bytes, an async iterable of either (streamed, and closed by the
-            server however its sending ends), or None.
+        body: Text (sent as UTF-8), bytes, an async iterable of either, or None for no body. An
+            async iterable is streamed, and the server closes it however the sending ends.
         status: A final status, 200 to 599; 200 by default.
-        headers: Further fields. ``Content-Length`` of a streamed body is honoured and enforced;
-            ``Connection: close`` ends the connection after the answer; other framing is dropped.
+        headers: Further header fields. The ``Content-Length`` of a streamed body is sent, and
+            enforced; ``Connection: close`` ends the connection after the response; other framing
+            fields are dropped.
 
     Raises:
-        TypeError: The body is something else.
-        ValueError: The status is not a final one, a field can't be sent, or the body is text and
+        TypeError: The body is of another type.
+        ValueError: The status isn't a final one, a field can't be sent, or the body is text and
             the content type names another charset than UTF-8.
     """
 
@@ -90,9 +92,9 @@ class Response:
     status: int
     headers: Headers
 
-    # Whether `__resolve__` has to be asked for the answer itself.
+    # Whether the server has to call `__resolve__` for the response to send.
     __depends_on_request__: ClassVar[bool] = False
-    # What `Hump.openapi` says of the body, by the class alone; empty if that doesn't tell.
+    # Media type of the body for `Hump.openapi`; empty if the class alone doesn't decide it.
     media_type: ClassVar[str] = ""
 
     def __init__(self, body: Body = None, status: int = 200, headers: Fields = ()) -> None:
@@ -102,7 +104,7 @@ class Response:
         self.__check__()
 
     def __check__(self) -> None:
-        """Raise what the constructor raises; used again before a changed response is sent."""
+        """Raise the errors of the constructor; called again before a response is sent."""
         if not isinstance(self.status, int) or not 200 <= self.status <= 599:
             raise ValueError(f"a response needs a status from 200 to 599, not {self.status!r}")
         if not isinstance(self.headers, Headers):
@@ -122,53 +124,62 @@ class Response:
             )
 
     def set_cookie(self, name: str, value: str, **attributes: Unpack[CookieAttributes]) -> None:
-        """Add a cookie that scripts can't read and that no form of another site brings along.
+        """Add a cookie; by default scripts can't read it and forms of other sites don't send it.
 
         Args:
-            name: Letters, digits, ``-`` and ``_`` (a token). With ``__Host-`` in front no other
-                host of the domain can set it.
-            value: ASCII without blanks, quotes, commas, semicolons and backslashes; anything else
-                goes through `urllib.parse.quote` first.
+            name: Letters, digits, ``-`` and ``_`` (a token). If the name begins with ``__Host-``,
+                no other host of the domain can set the cookie.
+            value: ASCII without blanks, quotes, commas, semicolons and backslashes; quote other
+                text with `urllib.parse.quote` first.
             attributes: ``max_age``, ``expires``, ``path``, ``domain``, ``secure``, ``http_only``,
-                ``same_site`` and ``partitioned``, as of `CookieAttributes`.
+                ``same_site`` and ``partitioned``; `CookieAttributes` says what each means.
 
         Raises:
-            ValueError: User agents wouldn't keep the cookie as it is; with what to write instead.
+            ValueError: User agents wouldn't keep the cookie as it is; the message says what to
+                write instead.
         """
         self.headers.add("set-cookie", encode_cookie(name, value, **attributes))
 
     def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
-        """Make user agents forget a cookie; path and domain are those that it was set with.
+        """Make user agents forget a cookie.
+
+        Args:
+            name: The cookie's name.
+            path: The path that it was set with.
+            domain: The domain that it was set with.
 
         Raises:
-            ValueError: As of `set_cookie`.
+            ValueError: User agents keep no cookie with such a name, path or domain.
         """
-        # With a prefix that asks for it, a cookie is neither set nor ended without Secure.
+        # Some prefixes of names need Secure: without it a cookie is neither set nor deleted.
         secure = bool(needs_secure(name, None, partitioned=False))
         self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure)
 
     async def __resolve__(self, request: Request) -> "Response":
-        """Return the answer itself, where it depends on the request, as a file's does.
+        """Return the response to send, for classes whose response depends on the request.
 
-        Called in the handler's task as soon as the handler has returned, so that middleware sees
-        the status, headers and body that are sent. What it raises is answered as a handler's.
+        It is called in the handler's task as soon as the handler has returned, so that middleware
+        sees the status, headers and body that are sent. Its errors are answered as the handler's
+        are.
 
         Args:
-            request: What is answered.
+            request: The request that is answered.
         """
         return self
 
 
 class JsonResponse(Response):
-    """An answer with a JSON body.
+    """A response with a JSON body.
 
     Args:
-        body: Anything JSON has a form for; dataclasses, dates and UUIDs included.
-        status: As of `Response`.
-        headers: As of `Response`.
+        body: Any value that has a JSON form; dataclasses, dates and UUIDs have one too.
+        status: A final status, 200 to 599; 200 by default.
+        headers: Further header fields (see `Response`). ``Content-Type`` is
+            ``application/json`` if none is given.
 
     Raises:
         TypeError: A value has no JSON form.
+        ValueError: The status isn't a final one, or a field can't be sent.
     """
 
     __slots__ = ()
@@ -181,7 +192,18 @@ class JsonResponse(Response):
 
 
 class HtmlResponse(Response):
-    """An answer with an HTML page as UTF-8; arguments are those of `Response`."""
+    """A response with an HTML page, sent as UTF-8.
+
+    Args:
+        body: The page, of any type that `Response` takes.
+        status: A final status, 200 to 599; 200 by default.
+        headers: Further header fields (see `Response`). ``Content-Type`` is
+            ``text/html; charset=utf-8`` if none is given.
+
+    Raises:
+        TypeError: The body is of a type that `Response` doesn't take.
+        ValueError: The status isn't a final one, or a field can't be sent.
+    """
 
     __slots__ = ()
 
@@ -193,21 +215,22 @@ class HtmlResponse(Response):
 
 
 class StreamResponse(Response):
-    """An answer whose body is sent part by part by a function, in the task of its handler.
+    """A response whose body a function sends part by part, in the task of its handler.
 
-    The function is an ordinary one: unlike a generator it may open nurseries and cancel scopes
-    around what it sends, and what it starts ends with it.
+    The function is an ordinary async function: unlike a generator it may open nurseries and
+    cancel scopes around its sending, and every task that it starts ends with it.
 
     Args:
-        producer: ``async def producer(send)``, where ``await send(part)`` sends text (UTF-8) or
-            bytes. ``send`` is a checkpoint, waits while the client doesn't read, may be called by
-            several tasks (each part goes out whole), and raises `trio.BrokenResourceError` if the
-            client has gone. Cancelled in it, the answer breaks off.
-        status: As of `Response`.
-        headers: As of `Response`.
+        producer: ``async def producer(send)``, where ``await send(part)`` sends text (as UTF-8)
+            or bytes. ``send`` is a checkpoint and waits while the client doesn't read. Several
+            tasks may call it; each part goes out whole. It raises `trio.BrokenResourceError` if
+            the client has gone. If it is cancelled, the response breaks off.
+        status: A final status, 200 to 599; 200 by default.
+        headers: Further header fields (see `Response`).
 
     Raises:
         TypeError: The producer isn't a function, or is a generator.
+        ValueError: The status isn't a final one, or a field can't be sent.
     """
 
     __slots__ = ()
@@ -227,14 +250,14 @@ class StreamResponse(Response):
 
 
 def settle(response: Response) -> None:
-    """Make the body bytes or an async iterable and give bytes a content type, if there are any.
+    """Turn a body of text or None into bytes, and give bytes a content type if they have none.
 
-    What an async iterable yields first tells its type when it is sent.
-    Settling twice is settling once, so that a response can be returned again and again.
+    A streamed body gets its content type when it is sent, by its first part. A response that is
+    settled already stays as it is, so that a handler can return the same one again and again.
 
     Raises:
-        TypeError: The body was changed to something else.
-        ValueError: The text has no UTF-8 form, or the status was changed to none.
+        TypeError: The body was changed to another type.
+        ValueError: The text has no UTF-8 form, or the status was changed to an invalid one.
     """
     response.__check__()
     body = response.body
@@ -248,7 +271,7 @@ def settle(response: Response) -> None:
 
 
 def own_copy(response: Response) -> Response:
-    """Return a copy with header fields of its own: a handler may return one answer many times."""
+    """Return a copy with header fields of its own, as one response may be returned many times."""
     response = copy(response)
     response.headers = Headers(response.headers)
     return response
@@ -258,7 +281,7 @@ def to_response(value: Any) -> Response:
     """Return a handler's return value as a response.
 
     Raises:
-        TypeError: The value is nothing an answer can be made of; with what to write instead.
+        TypeError: No response can be made of the value; the message says what to write instead.
     """
     if isinstance(value, Response):
         return value
@@ -285,10 +308,10 @@ def to_response(value: Any) -> Response:
 
 
 def check_no_status(value: tuple[Any, ...]) -> None:
-    """Refuse what would be a 200 with a list, and is meant to be a body and its status.
+    """Refuse a tuple that is meant to be a body and its status: it would become a JSON array.
 
     Raises:
-        TypeError: With what to write instead.
+        TypeError: The tuple looks like such a pair; the message says what to write instead.
     """
     if len(value) != 2:
         return
@@ -312,11 +335,11 @@ def text_response(text: str) -> Response:
 
 
 def error_response(error: StatusError, accept: str = "") -> Response:
-    """Return the answer for an error: plain text, or RFC 9457 JSON if the client prefers that.
+    """Return the response to an error: plain text, or RFC 9457 JSON if the client prefers that.
 
     Args:
-        error: What was raised.
-        accept: The client's ``Accept`` field.
+        error: The error, with a status and a detail.
+        accept: The client's ``Accept`` field; empty if it sent none.
     """
     headers = error.headers if isinstance(error, HttpException) else ()
     places = error.places if isinstance(error, BindingError) else ()
@@ -332,32 +355,3 @@ def error_response(error: StatusError, accept: str = "") -> Response:
         response.headers["content-type"] = "application/problem+json"
         return response
     return Response(error.detail, error.status, headers)
-
-
-def prefers_json(accept: str) -> bool:
-    """Tell whether an ``Accept`` field names JSON, and not after a text type.
-
-    Source: RFC 9110 section 12.5.1. A wildcard alone is no preference.
-    """
-    json_rank = text_rank = (0.0, 0)
-    for index, item in enumerate(accept.lower().split(",", ACCEPT_ITEMS)[:ACCEPT_ITEMS]):
-        media_type, _, parameters = item.partition(";")
-        media_type = media_type.strip()
-        rank = (quality_of(parameters), -index)
-        if media_type == "application/json" or media_type.endswith("+json"):
-            json_rank = max(json_rank, rank)
-        elif media_type.startswith("text/"):
-            text_rank = max(text_rank, rank)
-    return json_rank[0] > 0 and json_rank > text_rank
-
-
-def quality_of(parameters: str) -> float:
-    """Return the ``q`` of a media range, 1 where it has none and 0 where it is malformed."""
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return min(max(0.0, float(value)), 1.0)
-            except ValueError:
-                return 0.0
-    return 1.0

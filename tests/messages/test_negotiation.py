@@ -1,8 +1,8 @@
-"""Which content coding a client gets."""
+"""Which media type and which content coding a client gets."""
 
 import pytest
 
-from hump_trio.messages.negotiation import rank_codings
+from hump_trio.messages.negotiation import prefers_json, quality_of, rank_codings
 
 AVAILABLE = ("br", "zstd", "gzip")
 
@@ -42,3 +42,48 @@ AVAILABLE = ("br", "zstd", "gzip")
 def test_codings(accept: str, ranked: list[str]) -> None:
     """By quality; of equals the first of ours; never one that is liked less than none."""
     assert rank_codings(accept, AVAILABLE) == ranked
+
+
+@pytest.mark.parametrize(
+    ("accept", "preferred"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("application/*", False),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", False),
+        ("application/json", True),
+        ("APPLICATION/JSON", True),
+        ("application/problem+json", True),
+        ("application/json, */*", True),
+        ("text/plain, application/json", False),
+        ("application/json, text/plain", True),
+        ("text/plain;q=0.5, application/json", True),
+        ("application/json;q=0.4, text/*;q=0.5", False),
+        ("application/json;q=0", False),
+        ("application/json; charset=utf-8; Q=0.5", True),
+        ("application/json;q=x", False),
+        ("application/json;q=nan", False),
+        ("application/json;q=-1", False),
+        ("text/html;q=7, application/json", False),
+        ("application/jsonp", False),
+        (",;,q=,", False),
+    ],
+)
+def test_preferring_json(accept: str, preferred: bool) -> None:
+    """JSON must be named, and not after a text type; browsers and curl read text."""
+    assert prefers_json(accept) is preferred
+
+
+@pytest.mark.parametrize(
+    ("parameters", "quality"),
+    [("", 1), ("q=0.5", 0.5), (" a=b ; q=0", 0), ("q=2", 1), ("q=-1", 0), ("q=nan", 0), ("q", 0)],
+)
+def test_quality(parameters: str, quality: float) -> None:
+    """From 0 to 1; 1 where it is left out and 0 where it is malformed."""
+    assert quality_of(parameters) == quality
+
+
+def test_media_ranges_without_end_are_not_read() -> None:
+    """Thirty-two count; a field made to be long costs no more than they do."""
+    assert prefers_json("a/b," * 31 + "application/json")
+    assert not prefers_json("a/b," * 32 + "application/json")
