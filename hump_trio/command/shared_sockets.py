@@ -26,9 +26,9 @@ class SharedSockets:
 
     def __init__(self, workers: int) -> None:
         self.bound: list[BoundSocket] = []
-        # A place for each worker, the one that replaces it, and one that is slow to end.
+        # For each worker, the one that replaces it, and one that is slow to end.
         self.turns: int | None = open_turns(3 * workers) if workers > 1 else None
-        self._places = None if self.turns is None else Turns(self.turns)
+        self._overview = None if self.turns is None else Turns(self.turns)
         self._binds: tuple[str, ...] = ()
         self._opening = trio.Lock()
 
@@ -48,7 +48,7 @@ class SharedSockets:
             logger.warning("what is listened on changes by a restart alone: %s", " ".join(binds))
         return self.bound
 
-    async def let_go(self, delay_seconds: float) -> None:
+    async def close_when_drained(self, delay_seconds: float) -> None:
         """Close the sockets when workers that were asked to end accept no more.
 
         Who is last to close one resets what waits to be accepted, and a worker looks for that
@@ -71,15 +71,15 @@ class SharedSockets:
     def close(self) -> None:
         """Close everything; to be called once."""
         self.close_sockets()
-        if self.turns is not None and self._places is not None:
-            self._places.close()
+        if self.turns is not None and self._overview is not None:
+            self._overview.close()
             os.close(self.turns)
 
-    def find_place(self, taken: Container[int | None]) -> int | None:
-        """Return a place that no worker has, if there is one."""
-        return None if self._places is None else self._places.find_place(taken)
+    def find_index(self, taken: Container[int | None]) -> int | None:
+        """Return an index among `turns` that no worker has, if there is one."""
+        return None if self._overview is None else self._overview.find_index(taken)
 
-    def leave(self, place: int | None) -> None:
+    def leave(self, index: int | None) -> None:
         """Let nobody wait for a worker that accepts no more."""
-        if self._places is not None and place is not None:
-            self._places.leave(place)
+        if self._overview is not None and index is not None:
+            self._overview.leave(index)

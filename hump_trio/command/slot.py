@@ -1,4 +1,4 @@
-"""The place of a worker, which others take after it, and how long it stays empty."""
+"""What one worker after the other takes, and how long it stays empty in between."""
 
 from hump_trio.command.supervised_worker import SupervisedWorker
 
@@ -20,7 +20,7 @@ def backoff_seconds(failures: int) -> float:
 
 
 class Slot:
-    """The place.
+    """One of as many as there are workers at a time.
 
     Attributes:
         worker: Who serves; it may have ended.

@@ -40,11 +40,11 @@ class SupervisedWorker:
         timeout: Seconds without a sign of life after which it is killed.
         open_sockets: Gives the sockets that it asks for.
         turns: The descriptor of `open_turns`, if there is one.
-        place: Its own there, if it has one.
+        index: Its own there, if it has one.
         on_ready: Called when it serves them.
 
     Attributes:
-        place: Its own among those of `open_turns`.
+        index: Its own among those of `open_turns`.
         delay_seconds: How long it goes on accepting after it is asked to end.
         addresses: The URLs it serves at.
         ready: Whether it has served.
@@ -61,9 +61,9 @@ class SupervisedWorker:
         open_sockets: OpenSockets,
         on_ready: Callable[[], None],
         turns: int | None = None,
-        place: int | None = None,
+        index: int | None = None,
     ) -> None:
-        self.place: int | None = place
+        self.index: int | None = index
         self.delay_seconds: float = 0.0
         self.addresses: tuple[str, ...] = ()
         self.ready: bool = False
@@ -78,7 +78,7 @@ class SupervisedWorker:
         self._turns = turns
         self._asked = trio.Event()
         self._grace_seconds: float | None = None  # known from its hello
-        self._doubted = False
+        self._suspected = False
         self._patience = trio.CancelScope(deadline=self.started + START_TIMEOUTS * timeout)
 
     @property
@@ -86,7 +86,7 @@ class SupervisedWorker:
         """The process's number; None if it wasn't started."""
         return None if self._process is None else self._process.pid
 
-    async def live(self) -> int:
+    async def run(self) -> int:
         """Start it, and see it through to its end.
 
         Returns:
@@ -152,10 +152,10 @@ class SupervisedWorker:
         while True:
             with self._patience:
                 return await process.wait()
-            if self._doubted or self._asked.is_set():
+            if self._suspected or self._asked.is_set():
                 break
             # If it is this process that was stopped for a while, the beats are yet to be read.
-            self._doubted = True
+            self._suspected = True
             self._patience = trio.CancelScope(deadline=trio.current_time() + self._timeout / 2)
         if self._asked.is_set():
             logger.error("worker %d doesn't end and is killed", process.pid)
@@ -180,7 +180,7 @@ class SupervisedWorker:
                     self.ready = True
                     self.settled.set()
                     self._on_ready()
-                self._doubted = False
+                self._suspected = False
                 if not self._asked.is_set():
                     self._wait_for(self._timeout / 2)
 
@@ -197,12 +197,12 @@ class SupervisedWorker:
         sockets = await self._open_sockets(binds, options)
         with suppress(trio.BrokenResourceError):
             if sockets is not None and not self._asked.is_set():
-                turns = [] if self._turns is None or self.place is None else [self._turns]
+                turns = [] if self._turns is None or self.index is None else [self._turns]
                 await channel.send(
                     "sockets",
                     descriptors=[*(each.socket.fileno() for each in sockets), *turns],
                     binds=[each.bind.text for each in sockets],
-                    place=self.place if turns else None,
+                    index=self.index if turns else None,
                     beat_seconds=self._timeout / BEATS,
                 )
             await self._asked.wait()

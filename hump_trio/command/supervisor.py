@@ -93,7 +93,7 @@ class Supervisor:
                         self._start_in(slot)
                     attendants.start_soon(self._obey, signals)
                     attendants.start_soon(self._renew)
-                    attendants.start_soon(self._let_go)
+                    attendants.start_soon(self._close_when_drained)
                     if self._watch is not None:
                         attendants.start_soon(self._watch, self._on_change)
                     await self._stopping.wait()
@@ -107,9 +107,9 @@ class Supervisor:
     async def _obey(self, signals: AsyncIterable[int]) -> None:
         """Do what signals ask for, as they come."""
         async for number in signals:
-            self._heed(number)
+            self._handle_signal(number)
 
-    def _heed(self, number: int) -> None:
+    def _handle_signal(self, number: int) -> None:
         if number == signal.SIGHUP:
             self._renewal.set()
         elif number == signal.SIGUSR1:
@@ -132,34 +132,34 @@ class Supervisor:
             worker.drain()
 
     def _start(self, slot: Slot) -> SupervisedWorker:
-        """Start a worker for a place that it may take once it is ready."""
+        """Start a worker for a slot that it may take once it is ready."""
         worker = SupervisedWorker(
             self._launch,
             timeout=self._timeout,
             open_sockets=self._open_sockets,
             on_ready=self._on_ready,
             turns=self._shared.turns,
-            place=self._shared.find_place({each.place for each in self._workers}),
+            index=self._shared.find_index({each.index for each in self._workers}),
         )
         self._workers.append(worker)
         assert self._nursery is not None
-        self._nursery.start_soon(self._tend, slot, worker)
+        self._nursery.start_soon(self._supervise_worker, slot, worker)
         return worker
 
-    async def _let_go(self) -> None:
+    async def _close_when_drained(self) -> None:
         """Give the sockets up when the workers do."""
         await self._stopping.wait()
         delays = [each.delay_seconds for each in self._workers]
-        await self._shared.let_go(max(delays, default=0))
+        await self._shared.close_when_drained(max(delays, default=0))
 
     def _start_in(self, slot: Slot) -> None:
         slot.worker = self._start(slot)
 
-    async def _tend(self, slot: Slot, worker: SupervisedWorker) -> None:
+    async def _supervise_worker(self, slot: Slot, worker: SupervisedWorker) -> None:
         """See a worker to its end, and have it replaced if that was too early."""
-        status = await worker.live()
+        status = await worker.run()
         self._workers.remove(worker)
-        self._shared.leave(worker.place)
+        self._shared.leave(worker.index)
         age = trio.current_time() - worker.started
         how = f"worker {worker.pid} has ended {describe_status(status)} after {age:.1f} s"
         if self._stopping.is_set() or slot.worker is not worker:
@@ -224,7 +224,7 @@ class Supervisor:
                 notify("READY=1")
 
     async def _replace(self, slot: Slot) -> bool:
-        """Let another worker take a place, and end who had it; False: there is no other."""
+        """Let another worker take a slot, and end the one that had it; False: there is no other."""
         worker = self._start(slot)
         await worker.settled.wait()
         if not worker.ready:
@@ -235,7 +235,7 @@ class Supervisor:
         assert previous is not None
         slot.failures = 0
         self._on_ready()  # it may have been the last that was waited for
-        self._shared.leave(previous.place)
+        self._shared.leave(previous.index)
         previous.drain()
         await previous.ended.wait()
         return True

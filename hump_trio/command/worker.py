@@ -20,10 +20,10 @@ from hump_trio.listening.accept_turns import Turns
 from hump_trio.listening.bind import parse_bind
 from hump_trio.listening.bound_socket import BoundSocket
 
-__all__ = ["CONTROL", "serve_as_worker", "take_control"]
+__all__ = ["CONTROL_VARIABLE", "serve_as_worker", "take_control"]
 
 # The variable that tells a process that it is a worker, and by which descriptor it is spoken to.
-CONTROL = "HUMP_TRIO_CONTROL"
+CONTROL_VARIABLE = "HUMP_TRIO_CONTROL"
 PR_SET_PDEATHSIG = 1  # prctl(2)
 CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group (unix(7))
 PARENT_POLL_SECONDS = 0.5
@@ -42,7 +42,7 @@ def take_control(environment: MutableMapping[str, str]) -> socket.socket | None:
     Returns:
         What `serve_as_worker` takes; None if this is no worker.
     """
-    descriptor = environment.pop(CONTROL, None)
+    descriptor = environment.pop(CONTROL_VARIABLE, None)
     if descriptor is None:
         return None
     control = socket.socket(fileno=int(descriptor))
@@ -151,9 +151,9 @@ async def converse(app: Hump, channel: Channel, nursery: trio.Nursery) -> None:
         return  # the end comes before the beginning
     message, descriptors = received
     turns = None
-    if message["place"] is not None:
+    if message["index"] is not None:
         shared = descriptors.pop()
-        turns = Turns(shared, message["place"])
+        turns = Turns(shared, message["index"])
         os.close(shared)
     sockets = [
         BoundSocket(socket.socket(fileno=descriptor), parse_bind(text), turns=turns)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import trio
 
-from hump_trio.command.worker import CONTROL
+from hump_trio.command.worker import CONTROL_VARIABLE
 
 __all__ = ["Process", "describe_status", "start_process"]
 
@@ -91,7 +91,7 @@ def start_process(command: Sequence[str], environment: Mapping[str, str]) -> Wor
     with theirs:
         try:
             popen = subprocess.Popen(
-                command, env={**passed, CONTROL: str(number)}, pass_fds=[number]
+                command, env={**passed, CONTROL_VARIABLE: str(number)}, pass_fds=[number]
             )
         except BaseException:
             ours.close()

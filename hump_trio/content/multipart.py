@@ -17,7 +17,7 @@ __all__ = ["MultipartParser", "PartHead", "import_parser"]
 
 # RFC 2046 section 5.1.1.
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+CONTROL_BUT_TAB = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # A part has two fields, .NET and Java send four; a file's name has at most 255 characters. This is
 # for all fields of a part together.
 HEADER_COUNT = 8
@@ -160,7 +160,7 @@ class MultipartParser:
             self._fields[name] = value.decode(errors="surrogateescape" if is_name else "strict")
         except UnicodeDecodeError as error:
             raise malformed("a part's header is not utf-8") from error
-        if CONTROL.search(self._fields[name]):
+        if CONTROL_BUT_TAB.search(self._fields[name]):
             raise malformed("a part's header has a control character")
 
     def _end_head(self) -> None:

@@ -26,15 +26,15 @@ class Turns:
 
     Args:
         descriptor: As of `open_turns`; it may be closed afterwards.
-        place: Of this process; None if it only looks on.
+        index: Of this process among them; None if it only looks on.
     """
 
-    def __init__(self, descriptor: int, place: int | None = None) -> None:
+    def __init__(self, descriptor: int, index: int | None = None) -> None:
         self._memory = mmap.mmap(descriptor, 0)
         self._counts = memoryview(self._memory).cast("q")
-        self._place = place
-        if place is not None:
-            self._counts[place] = 0
+        self._index = index
+        if index is not None:
+            self._counts[index] = 0
 
     async def wait(self, count: int) -> int:
         """Let processes with fewer connections be first, for a moment.
@@ -47,12 +47,12 @@ class Turns:
 
         Cancellation: a checkpoint only if it waits.
         """
-        assert self._place is not None
-        self._counts[self._place] = count
+        assert self._index is not None
+        self._counts[self._index] = count
         others = [
             each
-            for place, each in enumerate(self._counts)
-            if each != NOBODY and place != self._place
+            for index, each in enumerate(self._counts)
+            if each != NOBODY and index != self._index
         ]
         if not others:
             return sys.maxsize  # as many as there is room for
@@ -62,13 +62,13 @@ class Turns:
             await trio.sleep(TURN_SECONDS)
         return max(LEAD - ahead, 1)
 
-    def find_place(self, taken: Container[int | None]) -> int | None:
-        """Return a place that isn't taken, if there is one."""
+    def find_index(self, taken: Container[int | None]) -> int | None:
+        """Return an index that no process has, if there is one."""
         return next((each for each in range(len(self._counts)) if each not in taken), None)
 
-    def leave(self, place: int) -> None:
+    def leave(self, index: int) -> None:
         """Note that a process accepts no more."""
-        self._counts[place] = NOBODY
+        self._counts[index] = NOBODY
 
     def close(self) -> None:
         """Let go of the memory. Any number of calls are one."""
@@ -76,7 +76,7 @@ class Turns:
         self._memory.close()
 
 
-def open_turns(places: int) -> int | None:
+def open_turns(process_count: int) -> int | None:
     """Return the descriptor of memory for so many processes; None if the system has no such thing.
 
     Raises:
@@ -85,5 +85,5 @@ def open_turns(places: int) -> int | None:
     if not hasattr(os, "memfd_create"):
         return None
     descriptor = os.memfd_create("hump_trio")
-    os.write(descriptor, NOBODY.to_bytes(COUNT_BYTES, "little", signed=True) * places)
+    os.write(descriptor, NOBODY.to_bytes(COUNT_BYTES, "little", signed=True) * process_count)
     return descriptor

@@ -17,7 +17,7 @@ FORMS = (
 )
 # A URL, brackets, or a port behind a name: `parse_bind` takes them, a host alone doesn't.
 NO_HOST = re.compile(r"[/\[\]]|^[^:]*:[^:]*$")
-NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def parse_bind(text: str) -> Bind:
     if text == "systemd":
         return Bind(text=text, activated=True)
     if kind == "fd":
-        if not NUMBER.fullmatch(rest):
+        if not DIGITS.fullmatch(rest):
             raise ValueError(f"fd:// is followed by a descriptor's number, as in fd://3: {text!r}")
         return Bind(text=text, descriptor=int(rest))
     if text.startswith("unix:"):
@@ -64,7 +64,7 @@ def parse_bind(text: str) -> Bind:
         host = host[1:-1]
     elif ":" in host:
         raise ValueError(f"a bind is {FORMS} (IPv6 in brackets), not {text!r}")
-    if not colon or not NUMBER.fullmatch(port) or int(port) > 0xFFFF:
+    if not colon or not DIGITS.fullmatch(port) or int(port) > 0xFFFF:
         raise ValueError(f"a bind ends in a port from 0 to 65535, or is {FORMS}, not {text!r}")
     return Bind(text=text, scheme=scheme, host="" if host == "*" else host, port=int(port))
 

@@ -125,7 +125,7 @@ class Request:
 
         def __getattr__(self, name: str) -> Any:
             """Make what the server has left out, when it is first looked at."""
-            make = LEFT_OUT.get(name)
+            make = MADE_LATER.get(name)
             if make is not None:
                 value = make(self)
                 setattr(self, name, value)
@@ -311,7 +311,7 @@ def build_request(
 HEADERS: Any = Request.__dict__["headers"]
 # What few handlers look at. The server leaves it out of the requests it makes: 6,000 instructions
 # less for each.
-LEFT_OUT: dict[str, Callable[[Request], Any]] = {
+MADE_LATER: dict[str, Callable[[Request], Any]] = {
     "headers": lambda request: RequestHeaders.received(request.received_fields),
     "trailers": lambda request: Headers(),
     "path_params": lambda request: {},

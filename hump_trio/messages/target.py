@@ -32,7 +32,7 @@ AUTHORITY = re.compile(
 ABSOLUTE = re.compile(r"https?://([^/?]*)([^?]*)(?:\?(.*))?", re.IGNORECASE)
 # More digits than a 64-bit count has.
 PORT_DIGITS = 19
-ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)  # of a target in absolute form
+SCHEME_AND_HOST = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 @dataclass(slots=True, eq=False)
@@ -167,6 +167,6 @@ def origin_form(target: str) -> str:
     """
     if target.startswith("/"):
         return target
-    found = ORIGIN.match(target)
+    found = SCHEME_AND_HOST.match(target)
     rest = target[found.end() :] if found else ""
     return rest if rest.startswith("/") else f"/{rest}"

@@ -19,7 +19,7 @@ ORIGIN = re.compile(
     r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://"
     r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 )
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+DEFAULT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Cors:
@@ -51,7 +51,7 @@ class Cors:
         self,
         *,
         origins: Iterable[str] | Literal["*"],
-        methods: Iterable[str] = METHODS,
+        methods: Iterable[str] = DEFAULT_METHODS,
         headers: Iterable[str] = (),
         credentials: bool = False,
         expose: Iterable[str] = (),

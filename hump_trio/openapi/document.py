@@ -13,8 +13,8 @@ from hump_trio.content.json_text import typed_codec
 from hump_trio.facts.callables import without_partial
 from hump_trio.facts.loggers import logger
 from hump_trio.handlers.signature import parse_signature
-from hump_trio.openapi.answers import responses_of
 from hump_trio.openapi.inputs import body_of, parameters_of
+from hump_trio.openapi.responses import responses_of
 from hump_trio.openapi.schemas import Schemas
 from hump_trio.routing.table import Route, names_of
 from hump_trio.routing.template import SAFE, parse_template
@@ -22,7 +22,7 @@ from hump_trio.routing.template import SAFE, parse_template
 __all__ = ["document_of"]
 
 # OpenAPI has no others; a route for another method is left out.
-METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
+DOCUMENTED_METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
 
 
 def document_of(
@@ -46,7 +46,7 @@ def document_of(
     paths: dict[str, dict[str, Any]] = {}
     listed: dict[str, Route] = {}
     for route in routes:
-        methods = [method for method in route.methods if method in METHODS]
+        methods = [method for method in route.methods if method in DOCUMENTED_METHODS]
         if not methods or route.hidden:
             continue
         first = listed.setdefault(shape_of(route), route)

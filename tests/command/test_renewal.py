@@ -71,7 +71,7 @@ async def test_the_end_comes_during_a_replacement(autojump_clock: MockClock) -> 
 
 
 async def test_the_old_one_crashes_during_a_replacement(autojump_clock: MockClock) -> None:
-    """Each place has one worker in the end."""
+    """Each slot has one worker in the end."""
 
     async def start_slowly(process: FakeProcess) -> None:
         await trio.sleep(5)
@@ -88,7 +88,7 @@ async def test_the_old_one_crashes_during_a_replacement(autojump_clock: MockCloc
 
 
 async def test_a_replacement_during_a_wait(autojump_clock: MockClock) -> None:
-    """A place whose worker has crashed is taken once."""
+    """A slot whose worker has crashed is taken once."""
     async with supervising(1, crash_ready) as rig:
         await trio.sleep(2.05)
         rig.send(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""The place of a worker, and how long it stays empty."""
+"""How long the slot of a worker stays empty."""
 
 import pytest
 

@@ -155,7 +155,7 @@ async def test_none_is_started_that_is_to_end() -> None:
 
     worker = SupervisedWorker(launch, timeout=1, open_sockets=open_sockets, on_ready=lambda: None)
     worker.drain()
-    assert await worker.live() == 0
+    assert await worker.run() == 0
     assert worker.ended.is_set()
     assert started == []
 

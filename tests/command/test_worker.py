@@ -17,7 +17,7 @@ import trio
 from hump_trio import Hump
 from hump_trio.command import worker
 from hump_trio.command.control import Channel, Message
-from hump_trio.command.worker import CONTROL, ignore, serve_as_worker, take_control
+from hump_trio.command.worker import CONTROL_VARIABLE, ignore, serve_as_worker, take_control
 from hump_trio.listening.accept_turns import open_turns
 from tests.command.fake_process import descriptors
 from tests.support.loopback import PATIENCE_SECONDS, ask
@@ -48,7 +48,7 @@ def become_worker() -> socket.socket | None:
     """Do as if a supervisor had started this process."""
     ours, theirs = socket.socketpair()
     theirs.set_inheritable(True)
-    environment = {CONTROL: str(theirs.detach())}
+    environment = {CONTROL_VARIABLE: str(theirs.detach())}
     with ours:
         control = take_control(environment)
     assert environment == {}
@@ -158,7 +158,7 @@ async def give_sockets(channel: Channel, beat_seconds: float = 1000, *, turns: b
             "sockets",
             descriptors=[sock.fileno(), *([] if shared is None else [shared])],
             binds=["127.0.0.1:0"],
-            place=None if shared is None else 0,
+            index=None if shared is None else 0,
             beat_seconds=beat_seconds,
         )
         if shared is not None:

@@ -39,8 +39,8 @@ async def test_who_has_fewer_is_first(
     autojump_clock: MockClock,
 ) -> None:
     """Who has more than others waits a moment, and accepts little."""
-    for place, count in enumerate(others, start=1):
-        await Turns(shared, place).wait(count)
+    for index, count in enumerate(others, start=1):
+        await Turns(shared, index).wait(count)
     turns = Turns(shared, 0)
     before = trio.current_time()
     assert await turns.wait(mine) == welcome
@@ -56,12 +56,12 @@ async def test_who_is_alone_waits_for_nobody(shared: int) -> None:
     assert await turns.wait(1000) > 10_000
 
 
-def test_places_are_given_once(shared: int) -> None:
+def test_indices_are_given_once(shared: int) -> None:
     """There are as many as were asked for."""
     turns = Turns(shared)
-    assert turns.find_place({None}) == 0
-    assert turns.find_place({0, 2, None}) == 1
-    assert turns.find_place(range(4)) is None
+    assert turns.find_index({None}) == 0
+    assert turns.find_index({0, 2, None}) == 1
+    assert turns.find_index(range(4)) is None
 
 
 def test_systems_without_such_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from hump_trio.routing.template import parse_template
 __all__ = ["responses_of"]
 
 PROBLEM_TYPE = "application/problem+json"
-TEXT_TYPE = "text/plain"
+PLAIN_TYPE = "text/plain"
 BYTES = (bytes, bytearray, memoryview)
 
 
@@ -62,7 +62,7 @@ def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[s
     for status, description in said.items():
         # Text comes first: so does it in an answer to a client that says nothing of what it takes.
         content = {
-            TEXT_TYPE: {"schema": schemas.of(str)},
+            PLAIN_TYPE: {"schema": schemas.of(str)},
             PROBLEM_TYPE: {"schema": schemas.ours("Problem", PROBLEM)},
         }
         answer = {"description": description or describe(status), "content": content}
@@ -100,7 +100,7 @@ def media_of(kinds: list[Any]) -> Iterator[tuple[str, Any]]:
             if kind.media_type:
                 yield kind.media_type, str if issubclass(kind, HtmlResponse) else Any
         elif issubclass(kind, str):
-            yield TEXT_TYPE, member
+            yield PLAIN_TYPE, member
         elif issubclass(kind, BYTES):
             yield BYTES_TYPE, Any
         elif issubclass(kind, AsyncIterable):
