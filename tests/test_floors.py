@@ -6,7 +6,17 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from tests.support.sources import MODULES, ROOT, SOURCES, TOP, imports_of
+from hump_trio import LOADED_LATER
+from tests.support.sources import (
+    MODULES,
+    ROOT,
+    SOURCES,
+    TESTS,
+    TOP,
+    imports_of,
+    names_given,
+    names_taken,
+)
 
 MAP = (ROOT / "README.md").read_text()
 # The rows of the map's table, from the bottom to the top: the folder or the module at the door,
@@ -43,6 +53,16 @@ OPTIONAL = {
     ("content.multipart", "python_multipart"),
     ("listening.listeners", "resource"),
     ("command.reload", "watchfiles"),
+}
+
+# `__all__` is a contract: what others may import of a module, and what they do import. Here is what
+# users import: the public names themselves, and the modules that the front door loads later.
+PUBLIC = {("", name) for name in names_given(SOURCES[""])}
+PUBLIC |= {("testing", name) for name in names_given(SOURCES["testing"])}
+PUBLIC |= {(module, name) for name, module in LOADED_LATER.items()}
+TAKEN = {taken for tree in SOURCES.values() for taken in names_taken(tree)}
+TAKEN_BY_TESTS = {
+    taken for path in TESTS.rglob("*.py") for taken in names_taken(ast.parse(path.read_text()))
 }
 
 
@@ -160,6 +180,13 @@ def test_values_and_protocols_do_not_wait(module: str) -> None:
     assert found & RIM_NAMES <= allowed.get(module, set())
 
 
+@pytest.mark.parametrize("module", [name for name in MODULES if floor_of(name) in WEB_TOWER])
+def test_no_socket_in_the_web_tower(module: str) -> None:
+    """What a request means doesn't depend on how it came."""
+    found = {source.partition(".")[0] for source, _ in imports_of(SOURCES[module])}
+    assert not found & {"socket", "ssl", "select", "selectors"}
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_private_names_stay_at_home(module: str) -> None:
     """``_x`` of another module is neither imported nor reached for."""
@@ -188,14 +215,19 @@ def test_private_names_stay_at_home(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_says_its_job(module: str) -> None:
-    """Every module begins with a docstring, and says what is for others to use."""
-    tree = SOURCES[module]
-    assert ast.get_docstring(tree)
-    assigned = {
-        target.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    assert "__all__" in assigned or module in FLOORS
+    """Every module begins with a docstring."""
+    assert ast.get_docstring(SOURCES[module])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_is_imported_is_offered(module: str) -> None:
+    """A module of the package takes from another only what is in the other's ``__all__``."""
+    taken = {name for source, name in TAKEN if source == module}
+    assert taken <= names_given(SOURCES[module])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_is_offered_is_imported(module: str) -> None:
+    """A name in ``__all__`` has a user: another module, the front door or a test."""
+    used = {name for source, name in TAKEN | TAKEN_BY_TESTS | PUBLIC if source == module}
+    assert names_given(SOURCES[module]) <= used
