@@ -1,8 +1,10 @@
-"""What a client would rather have: a media type or a content coding (RFC 9110 section 12.5)."""
+"""Content negotiation: types and codings that a client prefers, and ``Vary`` (RFC 9110, 12.5)."""
 
 from collections.abc import Iterable
 
-__all__ = ["prefers_json", "quality_of", "rank_codings"]
+from hump_trio.messages.headers import Headers
+
+__all__ = ["add_vary", "prefers_json", "quality_of", "rank_codings"]
 
 # Items of an ``Accept`` or ``Accept-Encoding`` field that are looked at: no client sends more.
 ITEM_COUNT = 32
@@ -65,3 +67,16 @@ def quality_of(parameters: str) -> float:
             except ValueError:
                 return 0.0
     return 1.0
+
+
+def add_vary(headers: Headers, name: str) -> None:
+    """Say that an answer depends on a field of its request (RFC 9110 section 12.5.5).
+
+    Args:
+        headers: The answer's header fields.
+        name: The name of the request's field.
+    """
+    present = headers.get("vary", "")
+    names = [each.strip().lower() for each in present.split(",")]
+    if "*" not in names and name.lower() not in names:
+        headers["vary"] = f"{present}, {name}" if present else name

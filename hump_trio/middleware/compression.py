@@ -1,4 +1,4 @@
-"""Smaller answers, for clients that take them."""
+"""Compression of answers, for clients that accept it."""
 
 import math
 import re
@@ -7,48 +7,50 @@ from functools import partial
 
 from hump_trio.content.charset import other_charset
 from hump_trio.messages.headers import Headers
-from hump_trio.messages.negotiation import rank_codings
+from hump_trio.messages.negotiation import add_vary, rank_codings
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response, own_copy, settle
-from hump_trio.middleware.answers import add_vary
 from hump_trio.middleware.coding import Coder, LateCoder, gzip_coder, load_zstd, zstd_coder
-from hump_trio.middleware.options import check_flag, check_number
+from hump_trio.middleware.option_checks import check_flag, check_number
 from hump_trio.routing.layer import CallNext
 
 __all__ = ["Compression"]
 
-# What isn't compressed already, by content type.
+# Content types whose bytes aren't compressed already.
 PLAIN_KINDS = re.compile(
     r"text/.+|.+\+(?:json|xml|text)|image/(?:bmp|x-icon|vnd\.microsoft\.icon)|font/(?:otf|ttf)"
     r"|application/(?:json|jsonl|x-ndjson|javascript|xml|wasm|x-javascript|yaml|toml|sql)"
 )
-# Fields that tell of bytes which others would take the place of.
+# Fields that describe the very bytes of a body, which compression would replace.
 BYTE_FIELDS = ("content-encoding", "content-range", "content-digest", "repr-digest")
 
 
 class Compression:
-    """Compresses answers with zstd or gzip, whichever a client likes better; zstd if both alike.
+    """Compresses answers with zstd or gzip, as the client prefers; zstd if it has no preference.
 
-    zstd needs Python 3.14 or the extra ``zstd``. Text, JSON and their like are compressed, whole or
-    streamed; each part of a stream can be read by the client as soon as it was sent, for which up
-    to 300 KiB are held while it is open (80 KiB where only small events were sent). A stream
-    without a content type is text if its first part is, and is compressed then. Left alone are
-    answers that are small, partial, encoded already, of unknown type, or marked ``Cache-Control:
-    no-transform``. ETags become weak, since the bytes are others. Register it first, so that it
-    knows of cookies that others set.
+    Register it first, as in ``app.middleware(Compression())``, so that it sees cookies that other
+    middleware sets. zstd needs Python 3.14 or the extra ``zstd``.
+
+    Text, JSON and similar types are compressed, whole or streamed. A client can read each part of
+    a stream as soon as that part was sent; for this up to 300 KiB of memory are held while the
+    stream is open (80 KiB if it sends only small events). A stream without a content type is
+    compressed if its first part is a str. Answers are left alone if they are small, partial,
+    encoded already, of an unknown type, or marked ``Cache-Control: no-transform``. ETags become
+    weak, since the bytes change.
 
     Args:
-        minimum_bytes: Bodies below are left alone. 1024: they fit in a packet anyway.
-        level: Of gzip, 1 to 9. 4: each further one takes a quarter more time for 2 % less.
-        with_cookies: Whether answers that set cookies are compressed too. False: who can make a
-            visitor's browser ask, and sees the size of answers, could guess a secret that stands
-            beside what he has put there himself (the BREACH attack).
+        minimum_bytes: Smaller bodies are left alone. 1024: such a body fits in one packet anyway.
+        level: The level of gzip, 1 to 9. 4: each further level takes a quarter more time and
+            saves 2 %.
+        with_cookies: Whether answers that set cookies are compressed, too. False: an attacker who
+            makes a visitor's browser send requests, and sees the size of the answers, could guess
+            a secret that stands beside text of the attacker's (the BREACH attack).
 
     Raises:
         TypeError: ``with_cookies`` isn't a bool.
-        ValueError: A number that makes no sense.
+        ValueError: A number is out of its range.
 
-    Cancellation: what is being compressed in a thread is waited for, 1 MiB at most.
+    Cancellation: a thread that is compressing is waited for, 1 MiB at most.
 
     Source: RFC 9110 sections 8.4 and 12.5.3.
     """
@@ -67,18 +69,18 @@ class Compression:
             self._codings = {"zstd": partial(zstd_coder, zstd), **self._codings}
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
-        """Compress the answer, if both it and the client are made for it."""
+        """Compress the answer if its type allows that and the client accepts it."""
         response = own_copy(await call_next(request))
         settle(response)
         headers = response.headers
         if response.status == 304:
-            self._agree(request, headers)  # as the answer said that it is still good
+            self._agree(request, headers)  # with the fields of the 200 that it confirms
         elif response.status == 206:
-            add_vary(headers, "Accept-Encoding")  # as the whole one says (RFC 9110 section 15.3.7)
+            add_vary(headers, "Accept-Encoding")  # as the 200 does (RFC 9110 section 15.3.7)
         elif self._suits(request, response):
             coding = self._agree(request, headers)
             if coding is not None:
-                late = "content-type" not in headers  # its first part will tell
+                late = "content-type" not in headers  # the first part tells the type
                 if not late:
                     headers["content-encoding"] = coding
                 for name in ("content-length", "accept-ranges"):
@@ -104,7 +106,7 @@ class Compression:
         streamed = not isinstance(body, bytes)
         late = "content-type" not in headers and streamed and not length
         if streamed and other_charset(headers.get("content-type", "")):
-            return False  # text of it is for the server to refuse
+            return False  # the server refuses text in a charset other than UTF-8
         return (
             response.status not in {204, 205}
             and (late or PLAIN_KINDS.fullmatch(kind) is not None)
@@ -115,7 +117,12 @@ class Compression:
         )
 
     def _agree(self, request: Request, headers: Headers) -> str | None:
-        """Return the coding to use, if any, and tell caches that it depends on the client."""
+        """Return the coding to use, if any, and tell caches that it depends on the client.
+
+        Args:
+            request: The request, which says what the client accepts.
+            headers: The answer's header fields: ``Vary`` is set, and an ETag becomes weak.
+        """
         add_vary(headers, "Accept-Encoding")
         ranked = rank_codings(request.headers.get("accept-encoding", ""), self._codings)
         coding = ranked[0] if ranked else None
@@ -126,6 +133,6 @@ class Compression:
 
 
 async def nothing() -> AsyncIterator[bytes]:
-    """Yield nothing: a body of unknown length for HEAD, which isn't worth compressing."""
+    """Yield nothing: a body of unknown length, as the answer to HEAD is not compressed."""
     return
     yield

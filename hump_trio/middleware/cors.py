@@ -1,4 +1,4 @@
-"""Which pages of other origins may read the answers: cross-origin resource sharing."""
+"""Cross-origin resource sharing: which pages of other origins may read an app's answers."""
 
 import math
 import re
@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from typing import Literal, Never
 
 from hump_trio.facts.grammar import TOKEN
+from hump_trio.messages.negotiation import add_vary
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
-from hump_trio.middleware.answers import add_vary, answer_to
-from hump_trio.middleware.options import check_flag, check_number, list_of_text
+from hump_trio.middleware.option_checks import check_flag, check_number, list_of_text
+from hump_trio.middleware.own_answer import own_answer
 from hump_trio.routing.layer import CallNext
 
 __all__ = ["Cors"]
 
-# As browsers write it: in lower case, an ASCII host, no path, and no port that goes without saying.
+# An origin as browsers write it: in lower case, an ASCII host, no path, no default port.
 ORIGIN = re.compile(
     r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://"
     r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
@@ -23,26 +24,30 @@ DEFAULT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Cors:
-    """Tells browsers which pages of other origins may read the answers.
+    """Tells browsers which pages of other origins may read the app's answers.
 
-    A browser's question in advance (preflight) is answered 204 at any path, without a handler. An
-    origin that isn't listed is told nothing; neither is ``null``, which any page can have itself
-    called. Answers to errors may be read too, those that nobody foresaw included.
+    Register it as in ``app.middleware(Cors(origins=["https://shop.example"]))``. A preflight (the
+    OPTIONS request by which a browser asks in advance) is answered 204 at any path, and no handler
+    is called. Answers to an origin that isn't listed have no CORS fields; nor have answers to the
+    origin ``null``, which any page can make its browser send. Pages may read answers to errors,
+    too, also the 500 for an unexpected exception.
 
     Args:
-        origins: Of the pages, as browsers write them, such as ``https://shop.example``; ``"*"``
-            for any page.
-        methods: What pages may ask for.
-        headers: The fields that pages may send besides those that are always allowed, such as
+        origins: The origins of the pages, as browsers write them, such as
+            ``https://shop.example``; ``"*"`` for any page.
+        methods: The methods that pages may use.
+        headers: The request fields that pages may set besides those that are always allowed, e.g.
             ``content-type`` for JSON.
-        credentials: Whether cookies may come along.
-        expose: The fields of answers that pages may read besides the common ones.
-        max_age: Seconds for which a browser needn't ask again. 600: a mistake doesn't last.
+        credentials: Whether the browser may send cookies and other credentials.
+        expose: The response fields that pages may read besides the common ones.
+        max_age: Seconds for which a browser may remember a preflight. 600: a mistake doesn't last
+            longer.
 
     Raises:
-        TypeError: An option is no list of str.
-        ValueError: What isn't an origin, a method or a name; ``*`` beside credentials, which would
-            lend every page there is the rights of its visitors; an age that is no number.
+        TypeError: An option isn't a list of str, or isn't known.
+        ValueError: An origin, a method or a name of a field can't be one; ``max_age`` isn't a whole
+            number; or there is a ``*`` beside ``credentials``, with which any page could act as its
+            visitors.
 
     Source: Fetch standard, section 3.3 (the CORS protocol).
     """
@@ -86,13 +91,13 @@ class Cors:
         self._actual = {"access-control-expose-headers": ", ".join(names["expose"])}
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
-        """Answer a preflight, or let the request pass and say who may read its answer."""
+        """Answer a preflight; let any other request pass, and add the fields to its answer."""
         origin = request.headers.get("origin")
         asked = "access-control-request-method" in request.headers
         if request.method == "OPTIONS" and asked and origin is not None:
             response, fields = Response(None, 204), self._preflight
         else:
-            response, fields = await answer_to(request, call_next), self._actual
+            response, fields = await own_answer(request, call_next), self._actual
         if self._origins is not None:
             add_vary(response.headers, "Origin")
         if origin is not None and (self._origins is None or origin in self._origins):
@@ -105,11 +110,15 @@ class Cors:
 
 
 def names_of(option: str, values: Iterable[str]) -> tuple[str, ...]:
-    """Return the methods or names of fields that an option lists.
+    """Return the names of methods or fields that an option lists.
+
+    Args:
+        option: The option's name, for the message.
+        values: The names.
 
     Raises:
-        TypeError: It is no list of str.
-        ValueError: One can't be a name.
+        TypeError: The option isn't a list of str.
+        ValueError: One of them can't be a name.
     """
     names = list_of_text(option, values)
     for name in names:

@@ -1,4 +1,4 @@
-"""Who asks, as the proxies in front of an app say."""
+"""The client's address, scheme and host as the proxies in front of an app tell them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,16 +9,16 @@ from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.messages.target import is_authority
-from hump_trio.middleware.options import list_of_text
+from hump_trio.middleware.option_checks import list_of_text
 from hump_trio.routing.layer import CallNext
 
 __all__ = ["Forwarded"]
 
 FIELDS = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"})
-# RFC 7239 section 4, but for commas within quotes: neither an address nor a host needs one.
+# RFC 7239 section 4, except for commas within quotes: neither an address nor a host has one.
 PAIR = re.compile(rf'({TOKEN.pattern})=(?:({TOKEN.pattern})|"([^"\\]*)")')
 ELEMENT = re.compile(rf"(?:{PAIR.pattern}[ \t]*)?(?:;[ \t]*(?:{PAIR.pattern}[ \t]*)?)*")
-# Section 6; X-Forwarded-For has IPv6 addresses without brackets and port, too.
+# RFC 7239 section 6. X-Forwarded-For also has IPv6 addresses without brackets and port.
 NODE = re.compile(
     r"(?:([0-9.]+)|\[([0-9a-f:.]+)\]|unknown|_[a-z0-9._-]+)(?::(?:([0-9]{1,5})|_[a-z0-9._-]+))?",
     re.IGNORECASE,
@@ -27,25 +27,32 @@ BARE_IPV6 = re.compile(r"[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*", re.IGNORECASE)
 
 
 class Forwarded:
-    """Sets ``request.client``, ``scheme`` and ``host`` to what the proxies in front say.
+    """Sets ``request.client``, ``scheme`` and ``host`` to those that proxies in front tell.
 
-    They are believed only if the peer is one of them. Each has added its own peer on the right:
-    they are gone through from there, as long as they are proxies themselves, so that what a
-    client has written further left counts for nothing. Where they don't say who the client is, or
-    not in good order, ``request.client`` is None: the proxy's own address would pass for a
-    client's. Scheme and host are taken if there is one good value. Register it first.
+    Register it first, as in ``app.middleware(Forwarded(proxies=["10.0.0.0/8"],
+    fields=["forwarded"]))``.
+
+    The fields count only if the peer is one of the proxies. Each proxy adds the address of its own
+    peer on the right. The list is read from the right, up to the first address that isn't a
+    proxy's: this is the client. Whatever stands left of it, the client may have forged. If the
+    proxies don't tell the client's address, or the field is malformed, ``request.client`` is None,
+    since the proxy's own address would pass for a client's. The scheme and the host are set if the
+    fields have exactly one valid value.
 
     Args:
-        proxies: Their networks or addresses, such as ``10.0.0.0/8``; ``unix`` for peers without
-            an address, on Unix sockets.
-        fields: Those that the nearest proxy sets in every request, whatever a client has sent:
-            ``["forwarded"]`` (RFC 7239), or some of ``x-forwarded-for``, ``x-forwarded-proto``
-            and ``x-forwarded-host``. There is no default, and no mixture of the two families: a
-            field that the proxy lets pass is the client's to forge.
+        proxies: The proxies' networks or addresses, such as ``10.0.0.0/8``; ``unix`` for peers on
+            Unix sockets, which have no address.
+        fields: The fields that the nearest proxy sets in every request, whatever a client has sent:
+            ``["forwarded"]`` (RFC 7239), or some of ``x-forwarded-for``, ``x-forwarded-proto`` and
+            ``x-forwarded-host``. There is no default, and the two families can't be mixed: a client
+            can forge any field that the proxy passes on unchanged.
 
     Raises:
-        TypeError: An option is no list of str.
-        ValueError: It is empty, or what it names is no network, no such field, or of both families.
+        TypeError: An option isn't a list of str.
+        ValueError: An option is empty, a proxy isn't a network, or the fields are others than
+            these, or of both families.
+
+    Source: RFC 7239.
     """
 
     def __init__(self, *, proxies: Iterable[str], fields: Iterable[str]) -> None:
@@ -64,24 +71,25 @@ class Forwarded:
             )
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
-        """Believe the proxies, if it is they who ask."""
+        """Set client, scheme and host if the peer is a proxy, and let the request pass."""
         if self._trusts(request.client):
             try:
-                self._believe(request)
+                self._apply(request)
             except ValueError:
                 request.client = None
         return await call_next(request)
 
     def _trusts(self, peer: tuple[str, int] | None) -> bool:
+        """Tell whether a peer is one of the proxies."""
         if peer is None:
             return self._unix
         return is_within(peer[0], self._networks)
 
-    def _believe(self, request: Request) -> None:
-        """Take over what is said of the first peer that is no proxy.
+    def _apply(self, request: Request) -> None:
+        """Set client, scheme and host as told of the first peer that isn't a proxy.
 
         Raises:
-            ValueError: What a proxy should have said of it is malformed.
+            ValueError: A field that tells of it is malformed.
         """
         client, claims = request.client, dict[str, str]()
         for claims in self._hops(request.headers):
@@ -98,10 +106,10 @@ class Forwarded:
             request.host = host
 
     def _hops(self, headers: Headers) -> Iterator[dict[str, str]]:
-        """Yield what each proxy says of its own peer, the nearest proxy's words first.
+        """Yield the parameters by which each proxy describes its peer, the nearest proxy first.
 
         Raises:
-            ValueError: They are malformed.
+            ValueError: A field is malformed.
         """
         if "forwarded" in self._fields:
             yield from map(parse_element, items_of(headers, "forwarded"))
@@ -110,16 +118,16 @@ class Forwarded:
 
 
 def items_of(headers: Headers, name: str) -> Iterator[str]:
-    """Yield the items of a field that is a list, the last one first."""
+    """Yield the items of a field that holds a list, the last one first."""
     items = [item.strip(" \t") for item in headers.get(name, "").split(",")]
     return filter(None, reversed(items))
 
 
 def parse_element(text: str) -> dict[str, str]:
-    """Parse what one proxy says in a ``Forwarded`` field, names in lower case.
+    """Parse one proxy's element of a ``Forwarded`` field; the names are in lower case.
 
     Raises:
-        ValueError: It is malformed.
+        ValueError: The element is malformed.
     """
     if not ELEMENT.fullmatch(text):
         raise ValueError("a malformed element")

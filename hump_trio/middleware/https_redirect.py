@@ -1,4 +1,4 @@
-"""Sends those who ask in plain text to HTTPS."""
+"""Redirects from plain HTTP to HTTPS."""
 
 import re
 
@@ -7,7 +7,7 @@ from hump_trio.facts.exceptions import HttpException
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.messages.target import origin_form
-from hump_trio.middleware.options import check_number
+from hump_trio.middleware.option_checks import check_number
 from hump_trio.routing.layer import CallNext
 
 __all__ = ["HttpsRedirect"]
@@ -16,18 +16,20 @@ PORT = re.compile(r":[0-9]*$")
 
 
 class HttpsRedirect:
-    """Redirects requests in plain text to the same host and target over HTTPS.
+    """Redirects plain HTTP requests to the same host and target over HTTPS.
 
-    Behind a proxy that speaks HTTPS itself, register it after `Forwarded`, which learns the scheme
-    from the proxy: without it, every request would be redirected for ever. The host is the one that
-    the client names; `TrustedHosts` before it lets only the app's own pass.
+    Register it as in ``app.middleware(HttpsRedirect())``. Behind a proxy that speaks HTTPS itself,
+    register it after `Forwarded`, which learns the scheme from the proxy: without that, every
+    request would be redirected for ever. The client names the host of the redirect; register
+    `TrustedHosts` before this middleware so that only the app's own hosts pass.
 
     Args:
-        port: Where HTTPS is spoken.
-        status: 308: for ever, and the method stays. 307 for now, 301 and 302 for clients of old.
+        port: The port of HTTPS.
+        status: The status of the redirect. 308: a permanent redirect that keeps the method. 307 is
+            a temporary one; 301 and 302 are for old clients, which may turn POST into GET.
 
     Raises:
-        ValueError: The port can't be one, or the status isn't one of these.
+        ValueError: The port isn't from 1 to 65535, or the status is another one.
 
     Source: RFC 9110 section 15.4.
     """
@@ -40,10 +42,10 @@ class HttpsRedirect:
         self._status = status
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
-        """Let requests over HTTPS pass.
+        """Let requests over HTTPS pass, and answer others with the redirect.
 
         Raises:
-            HttpException: 400, it isn't told which host is asked.
+            HttpException: 400, the request names no host.
         """
         if request.scheme == "https":
             return await call_next(request)

@@ -1,4 +1,4 @@
-"""Header fields that make browsers more careful."""
+"""Response header fields that make browsers more careful."""
 
 import math
 from typing import Literal
@@ -6,8 +6,8 @@ from typing import Literal
 from hump_trio.messages.headers import check_field
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
-from hump_trio.middleware.answers import answer_to
-from hump_trio.middleware.options import check_number
+from hump_trio.middleware.option_checks import check_number
+from hump_trio.middleware.own_answer import own_answer
 from hump_trio.routing.layer import CallNext
 
 __all__ = ["SecurityHeaders"]
@@ -27,22 +27,26 @@ REFERRER_POLICIES = (
 
 
 class SecurityHeaders:
-    """Adds the fields that make browsers more careful, where a handler hasn't set them itself.
+    """Adds header fields that make browsers more careful, where a handler hasn't set them.
 
-    ``X-Content-Type-Options: nosniff`` always: a browser then keeps to the content type.
+    Register it as in ``app.middleware(SecurityHeaders())``. It always adds
+    ``X-Content-Type-Options: nosniff``, by which a browser doesn't guess at content types.
 
     Args:
-        frame_options: Whether other pages may show this one in a frame; None: say nothing. A
-            ``frame-ancestors`` of the policy says it more finely, and has precedence in browsers.
-        referrer_policy: What links tell of the page they stand on; None: say nothing.
-        content_security_policy: Where scripts, styles and so on may come from, such as
-            ``default-src 'self'``. None: no app is like another.
-        hsts_seconds: For how long a browser may come back by HTTPS alone (RFC 6797); said over
-            HTTPS only. None: it can't be taken back before it has passed.
+        frame_options: The ``X-Frame-Options``: which pages may show this one in a frame; None: no
+            such field. ``frame-ancestors`` in the policy is finer, and browsers prefer it.
+        referrer_policy: The ``Referrer-Policy``: how much of a page's URL its links tell other
+            sites; None: no such field.
+        content_security_policy: The ``Content-Security-Policy``: where scripts, styles and so on
+            may come from, e.g. ``default-src 'self'``. None: no such field, since no policy fits
+            every app.
+        hsts_seconds: Seconds for which browsers use HTTPS alone for this host (the ``max-age`` of
+            ``Strict-Transport-Security``, RFC 6797); sent over HTTPS only. None: no such field,
+            since it can't be revoked before that time has passed.
 
     Raises:
-        TypeError: The policy isn't text.
-        ValueError: A value that browsers don't know, or that can't be sent.
+        TypeError: The policy isn't a str.
+        ValueError: A value is one that browsers don't know, or can't be sent.
     """
 
     def __init__(
@@ -75,8 +79,8 @@ class SecurityHeaders:
             self._secure_fields["strict-transport-security"] = f"max-age={hsts_seconds}"
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
-        """Add what is missing to an answer, whatever that is."""
-        response = await answer_to(request, call_next)
+        """Add the fields that an answer lacks, also to the answer to an error."""
+        response = await own_answer(request, call_next)
         fields = self._secure_fields if request.scheme == "https" else self._fields
         for name, value in fields.items():
             response.headers.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""Which hosts an app answers for."""
+"""The hosts that an app answers for."""
 
 import re
 from collections.abc import Iterable
@@ -6,31 +6,32 @@ from collections.abc import Iterable
 from hump_trio.facts.exceptions import HttpException
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
-from hump_trio.middleware.options import list_of_text
+from hump_trio.middleware.option_checks import list_of_text
 from hump_trio.routing.layer import CallNext
 
 __all__ = ["TrustedHosts"]
 
-# A dot at the end says that the name is a whole one, which it is anyway.
+# A dot at the end marks a name as complete, which it is without it, too.
 PATTERN = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]")
 
 HOST = re.compile(r"(?:([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?|(\[[0-9a-f:.]+\]))(?::[0-9]*)?")
 
 
 class TrustedHosts:
-    """Refuses requests for other hosts than the app's own: 421.
+    """Refuses requests for other hosts than the app's own with a 421.
 
-    A client can name any host it likes, and links or caches made of that name lead elsewhere.
-    Names are compared without port and dot at the end, in any case. 421 and not 400, since nothing
-    is malformed.
+    Register it as in ``app.middleware(TrustedHosts(["example.com"]))``. A client can name any host
+    in its request, and links or cache entries that are made with that name lead elsewhere. Hosts
+    are compared without the port, without a dot at the end, and in any case. The status is 421 and
+    not 400, since such a request is well-formed.
 
     Args:
-        hosts: Names and addresses without port (IPv6 in brackets); ``*.example.com`` is every
-            name below ``example.com``, but not itself.
+        hosts: Names and addresses without a port (IPv6 in brackets). ``*.example.com`` is every
+            name below ``example.com``, but not ``example.com`` itself.
 
     Raises:
-        TypeError: The hosts are no list of str.
-        ValueError: There are none, or one isn't a host.
+        TypeError: The option isn't a list of str.
+        ValueError: The list is empty, or an item isn't a host.
 
     Source: RFC 9110 sections 7.4 and 15.5.20.
     """
@@ -53,7 +54,7 @@ class TrustedHosts:
         """Let requests for the app's hosts pass.
 
         Raises:
-            HttpException: 421, it is for another one.
+            HttpException: 421, the request is for another host.
         """
         found = HOST.fullmatch(request.host.lower())
         host = "" if found is None else found[1] or found[2]

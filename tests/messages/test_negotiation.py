@@ -2,7 +2,8 @@
 
 import pytest
 
-from hump_trio.messages.negotiation import prefers_json, quality_of, rank_codings
+from hump_trio import Headers
+from hump_trio.messages.negotiation import add_vary, prefers_json, quality_of, rank_codings
 
 AVAILABLE = ("br", "zstd", "gzip")
 
@@ -87,3 +88,22 @@ def test_media_ranges_without_end_are_not_read() -> None:
     """Thirty-two count; a field made to be long costs no more than they do."""
     assert prefers_json("a/b," * 31 + "application/json")
     assert not prefers_json("a/b," * 32 + "application/json")
+
+
+@pytest.mark.parametrize(
+    ("present", "vary"),
+    [
+        ([], "Origin"),
+        (["Accept"], "Accept, Origin"),
+        (["Accept", "Cookie"], "Accept, Cookie, Origin"),
+        (["origin"], "origin"),
+        (["Accept,ORIGIN , Cookie"], "Accept,ORIGIN , Cookie"),
+        (["*"], "*"),
+        (["X-Origin"], "X-Origin, Origin"),
+    ],
+)
+def test_vary_names_a_field_once(present: list[str], vary: str) -> None:
+    """Beside those that are there, in any case; ``*`` says it all."""
+    headers = Headers([("vary", value) for value in present])
+    add_vary(headers, "Origin")
+    assert headers.get("vary") == vary

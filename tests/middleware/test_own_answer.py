@@ -1,30 +1,11 @@
-"""What several of the middleware do with answers."""
+"""The answer from below, which a middleware may change."""
 
 import pytest
 
-from hump_trio import Headers, JsonResponse, Request, Response
+from hump_trio import JsonResponse, Request, Response
 from hump_trio.messages.response import own_copy
-from hump_trio.middleware.answers import add_vary, answer_to
+from hump_trio.middleware.own_answer import own_answer
 from tests.middleware.onion import a_request
-
-
-@pytest.mark.parametrize(
-    ("present", "vary"),
-    [
-        ([], "Origin"),
-        (["Accept"], "Accept, Origin"),
-        (["Accept", "Cookie"], "Accept, Cookie, Origin"),
-        (["origin"], "origin"),
-        (["Accept,ORIGIN , Cookie"], "Accept,ORIGIN , Cookie"),
-        (["*"], "*"),
-        (["X-Origin"], "X-Origin, Origin"),
-    ],
-)
-def test_vary_names_a_field_once(present: list[str], vary: str) -> None:
-    """Beside those that are there, in any case; ``*`` says it all."""
-    headers = Headers([("vary", value) for value in present])
-    add_vary(headers, "Origin")
-    assert headers.get("vary") == vary
 
 
 def test_a_copy_has_headers_of_its_own() -> None:
@@ -47,8 +28,8 @@ async def test_an_error_is_answered_once(caplog: pytest.LogCaptureFixture) -> No
     async def leave(request: Request) -> Response:
         raise SystemExit
 
-    assert (await answer_to(request, fail)).status == 500
+    assert (await own_answer(request, fail)).status == 500
     assert request.outcome == "crash"
     assert [str(record.exc_info and record.exc_info[1]) for record in caplog.records] == ["secret"]
     with pytest.raises(SystemExit):
-        await answer_to(request, leave)
+        await own_answer(request, leave)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hump_trio.middleware.options import check_flag, check_number, list_of_text
+from hump_trio.middleware.option_checks import check_flag, check_number, list_of_text
 
 
 @pytest.mark.parametrize("values", [["a", "b"], ("a", "b"), dict.fromkeys("ab"), iter("ab")])
