@@ -32,7 +32,8 @@ from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from hump_trio.messages.headers import check_field
 from hump_trio.routing.layer import NOTHING
 from hump_trio.server.protocols import PROTOCOL_NAMES
-from hump_trio.server.server import Listeners, Server, owns_signals
+from hump_trio.server.server import Listeners, Server
+from hump_trio.server.signals import owns_signals
 from hump_trio.server.state import ServerState
 from hump_trio.server.statistics import ServerStatistics
 from hump_trio.tasks.lifespan import check_lifespan, open_lifespan

@@ -1,11 +1,8 @@
-"""A server from its first connection to its last: accepting, sweeping, shutting down."""
+"""A server from its first connection to its last: starting, accepting, sweeping."""
 
-import signal
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from traceback import StackSummary
 from typing import Any, TypeAlias
 
 import trio
@@ -22,23 +19,20 @@ from hump_trio.listening.service_manager import notify, reloading
 from hump_trio.server.compartment import Compartment
 from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
+from hump_trio.server.shutdown import shut_down
+from hump_trio.server.signals import obey_signals
 from hump_trio.server.state import ServerState
 from hump_trio.server.statistics import ServerStatistics, collect_statistics, report
-from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
+from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.background import run_in_background
 from hump_trio.tasks.console import Console
-from hump_trio.tasks.task_tree import innermost_tasks, place_of, place_of_error
+from hump_trio.tasks.task_tree import place_of_error
 from hump_trio.transports.readiness import open_readiness
 from hump_trio.transports.transport import Transport
 
-__all__ = ["Listeners", "Server", "owns_signals"]
+__all__ = ["Listeners", "Server"]
 
 Listeners: TypeAlias = Sequence[trio.abc.Listener[Transport]]
-
-SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# What there is of them: not every system has it.
-REPORT_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGUSR1")
-RELOAD_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGHUP")
 
 EXIT_CUT = (
     "the lifespan's exit took too long and was cancelled: a nursery waits for its tasks, so cancel"
@@ -64,7 +58,9 @@ class Server:
         self._readiness = open_readiness()
         self._notifies = False  # whether the service manager hears of this process from here
         self._descriptor_count = raise_descriptor_limit()
-        self._accepting: trio.CancelScope | None = None
+        self._accepting = trio.CancelScope()
+        self._leaving = trio.CancelScope()  # the lifespan; its deadline is that of its exit
+        self._failure: Exception | None = None  # on its way through the lifespan's exit
         self._connections: trio.Nursery | None = None
         self._compartment: Compartment | None = None
         self._background: trio.Nursery | None = None
@@ -155,48 +151,66 @@ class Server:
 
         Cancellation: handlers are cancelled, connections reset, everything is closed.
         """
-        failure: Exception | None = None
-        stood = ""
         self._notifies = signals
         async with trio.open_nursery() as attendants:
             if signals:
-                await attendants.start(self._obey_signals, reload)
-            try:
-                with trio.CancelScope() as leaving:
-                    attendants.start_soon(self._shut_down, leaving)
-                    try:
-                        async with lifespan:
-                            self.state.advance(Life.OPENING)
-                            try:
-                                await self._serve_within(open_listeners, started)
-                            except Exception as error:
-                                failure = error  # should the exit be cut before it is raised again
-                                raise
-                            finally:
-                                self._background = None
-                                leaving.deadline = self.state.enter_cleanup()
-                    except (trio.Cancelled, BaseExceptionGroup) as error:
-                        stood = place_of_error(error)
-                        raise
-                    failure = None  # the lifespan has dealt with it
-                if leaving.cancelled_caught and trio.current_time() >= leaving.deadline:
-                    logger.error(EXIT_CUT, stood and f"; it stood at {stood}")
-            except Exception as error:
-                failure = error  # raised below, where the nursery doesn't put it into a group
-                # Cancelled next, so it waits for nobody; a host's cancellation can't displace it.
-                attendants.cancel_scope.shield = True
+                action = None if reload is None else partial(self._reload, reload)
+                await attendants.start(obey_signals, self.shutdown, self._report, action)
+            attendants.start_soon(self._shut_down)
+            failure = await self._serve_and_leave(open_listeners, lifespan, started)
+            # A failure isn't displaced by a cancellation from outside: nobody is waited for here.
+            attendants.cancel_scope.shield = failure is not None
             attendants.cancel_scope.cancel()
         if failure is not None:
             try:
-                raise failure
+                raise failure  # outside the nursery, which would put it into a group
             finally:
                 del failure  # its traceback holds this frame
 
+    async def _serve_and_leave(
+        self,
+        open_listeners: Callable[[], Awaitable[Listeners]],
+        lifespan: AbstractAsyncContextManager[None],
+        started: Callable[[], None],
+    ) -> Exception | None:
+        """Serve within the lifespan and leave it; return the error that has ended that, if any."""
+        place = ""
+        try:
+            with self._leaving:
+                try:
+                    await self._serve_within(open_listeners, lifespan, started)
+                except (trio.Cancelled, BaseExceptionGroup) as error:
+                    place = place_of_error(error)
+                    raise
+        except Exception as error:
+            self._failure = error
+        else:
+            if self._leaving.cancelled_caught and trio.current_time() >= self._leaving.deadline:
+                logger.error(EXIT_CUT, place and f"; it stood at {place}")
+        failure, self._failure = self._failure, None  # or its traceback would hold itself
+        return failure
+
     async def _serve_within(
-        self, open_listeners: Callable[[], Awaitable[Listeners]], started: Callable[[], None]
+        self,
+        open_listeners: Callable[[], Awaitable[Listeners]],
+        lifespan: AbstractAsyncContextManager[None],
+        started: Callable[[], None],
     ) -> None:
+        """Enter the lifespan, serve, and leave it within the time for clean-up."""
+        async with lifespan:
+            self.state.advance(Life.OPENING)
+            try:
+                await self._serve_connections(await open_listeners(), started)
+            except Exception as error:
+                self._failure = error  # which is lost if the lifespan's exit is cut
+                raise
+            finally:
+                self._background = None
+                self._leaving.deadline = self.state.enter_cleanup()
+        self._failure = None  # the lifespan has dealt with it
+
+    async def _serve_connections(self, listeners: Listeners, started: Callable[[], None]) -> None:
         """Accept and serve until the last connection and all background work has ended."""
-        listeners = await open_listeners()
         async with trio.open_nursery() as attendants:
             attendants.start_soon(self._watchdog.sweep)
             if self._readiness is not None:
@@ -205,17 +219,21 @@ class Server:
                 trio.open_nursery() as self._background,
                 trio.open_nursery() as self._connections,
             ):
-                async with trio.open_nursery() as acceptors:
-                    self._accepting = acceptors.cancel_scope
-                    for listener in listeners:  # each is sure to be closed from here on
-                        acceptors.start_soon(self._accept, listener)
-                    await trio.lowlevel.checkpoint()
-                    started()
-                    self._notify("READY=1")
-                    self.state.advance(Life.SERVING)
+                with self._accepting:
+                    await self._accept_all(listeners, started)
                 await self._watchdog.wait_none()
                 self._connections.cancel_scope.cancel()
             attendants.cancel_scope.cancel()
+
+    async def _accept_all(self, listeners: Listeners, started: Callable[[], None]) -> None:
+        """Accept from all listeners until cancelled, and say when that has begun."""
+        async with trio.open_nursery() as acceptors:
+            for listener in listeners:  # each is sure to be closed from here on
+                acceptors.start_soon(self._accept, listener)
+            await trio.lowlevel.checkpoint()
+            started()
+            self._notify("READY=1")
+            self.state.advance(Life.SERVING)
 
     async def _accept(self, listener: trio.abc.Listener[Transport]) -> None:
         """Take in what a listener accepts, until cancelled; it is closed then."""
@@ -238,65 +256,30 @@ class Server:
         """Return what is going on."""
         return collect_statistics(self.state, self._watchdog.connections)
 
-    async def _shut_down(self, starting: trio.CancelScope) -> None:
-        """Wait to be asked, then end everything in order; a lifespan that still starts, at once."""
-        timeouts = self.state.timeouts
+    async def _shut_down(self) -> None:
+        """Wait until a shutdown is asked for, and do it; the lifespan's start is cut for that."""
         await self._asked.wait()
         logger.info("shutting down")
         self._notify("STOPPING=1")
         if self.state.life is Life.STARTING:
-            starting.cancel()
+            self._leaving.cancel()
         await self.state.wait_life(Life.SERVING)
-        self.state.advance(Life.DRAINING)
-        await trio.sleep(timeouts.shutdown_delay)
-        self.state.advance(Life.CLOSING)
-        self._watchdog.drain()
-        if self._accepting is not None:
-            self._accepting.cancel()
-        await trio.sleep(timeouts.shutdown)
-        self.state.enter_cleanup()
-        for connection in self._watchdog.connections:
-            tasks = [] if connection.task is None else [connection.task]
-            log_cut(connection.describe(), tasks)
-            connection.cancel("shutdown")
-        for task in self._background.child_tasks if self._background is not None else ():
-            log_cut(f"background work {task.name}", [task])
-        for nursery in self._nurseries():
-            nursery.cancel_scope.cancel()
-        await trio.sleep(timeouts.cleanup + SWEEP_SECONDS)  # what is cancelled then has left
-        stuck = [task for nursery in self._nurseries() for task in innermost_tasks(nursery)]
-        for task in stuck or [self._task]:
-            stack = StackSummary.extract(task.iter_await_frames())
-            logger.error("can't be cancelled; it waits in\n%s", "".join(stack.format()))
+        await shut_down(
+            self.state,
+            self._watchdog,
+            self._accepting,
+            connections=self._connections,
+            background=self._background,
+            main_task=self._task,
+        )
 
     def _notify(self, text: str) -> None:
         if self._notifies:
             notify(text)
 
-    def _nurseries(self) -> list[trio.Nursery]:
-        """Return the nurseries that have to empty before the lifespan can be left."""
-        return [each for each in (self._connections, self._background) if each is not None]
-
-    async def _obey_signals(
-        self, reload: Callable[[], None] | None, task_status: trio.TaskStatus[None]
-    ) -> None:
-        """Shut down at the first signal, after which a second one ends the process at once.
-
-        SIGUSR1 asks for a report, SIGHUP reloads what can be.
-        """
-        numbers = SHUTDOWN_SIGNALS + REPORT_SIGNALS + (() if reload is None else RELOAD_SIGNALS)
-        with trio.open_signal_receiver(*numbers) as received:
-            task_status.started()
-            async for number in received:
-                if number in RELOAD_SIGNALS and reload is not None:
-                    self._reload(reload)
-                    continue
-                if number in REPORT_SIGNALS:
-                    self.console.report(report(self._watchdog.connections, self._background))
-                    continue
-                for each in SHUTDOWN_SIGNALS:
-                    signal.signal(each, signal.SIG_DFL)
-                self.shutdown()
+    def _report(self) -> None:
+        """Write a report of what is going on."""
+        self.console.report(report(self._watchdog.connections, self._background))
 
     def _reload(self, reload: Callable[[], None]) -> None:
         """Reload, or log why nothing has changed."""
@@ -311,19 +294,3 @@ class Server:
             logger.error("nothing was reloaded", exc_info=error)
         if telling:
             self._notify("READY=1")
-
-
-def log_cut(text: str, tasks: Iterable[trio.lowlevel.Task]) -> None:
-    """Log what a shutdown has cut, and where it stands."""
-    stands = "".join(f", it stands at {place}" for place in map(place_of, tasks) if place)
-    logger.warning("cut at shutdown: %s%s", text, stands)
-
-
-def owns_signals() -> bool:
-    """Tell whether this task is the main one of `trio.run` in the main thread."""
-    nursery = trio.lowlevel.current_task().parent_nursery
-    return (
-        threading.current_thread() is threading.main_thread()
-        and nursery is not None
-        and nursery.parent_task is trio.lowlevel.current_root_task()
-    )

@@ -1,0 +1,75 @@
+"""The end of a server, in order: what it waits for, what it cuts, and what it says of that."""
+
+from collections.abc import Iterable
+from traceback import StackSummary
+
+import trio
+
+from hump_trio.facts.loggers import logger
+from hump_trio.server.life import Life
+from hump_trio.server.state import ServerState
+from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
+from hump_trio.tasks.task_tree import innermost_tasks, place_of
+
+__all__ = ["shut_down"]
+
+
+async def shut_down(
+    state: ServerState,
+    watchdog: Watchdog,
+    accepting: trio.CancelScope,
+    *,
+    connections: trio.Nursery | None,
+    background: trio.Nursery | None,
+    main_task: trio.lowlevel.Task,
+) -> None:
+    """End all that a server does; cancelled once the lifespan has been left.
+
+    After the last connection and the last background work it has nothing left to do, and the main
+    task leaves the lifespan. Only what can't be cancelled is still there at the end of this.
+
+    Args:
+        state: Of the server, whose life goes from `Life.SERVING` to `Life.CLEANUP`.
+        watchdog: Knows the connections.
+        accepting: Encloses accepting.
+        connections: The tasks of connections. None: the server has failed before there were any.
+        background: The tasks of background work. None: it has ended already.
+        main_task: The task that serves, and leaves the lifespan.
+    """
+    timeouts = state.timeouts
+    state.advance(Life.DRAINING)
+    await trio.sleep(timeouts.shutdown_delay)
+    state.advance(Life.CLOSING)
+    watchdog.drain()
+    accepting.cancel()
+    await trio.sleep(timeouts.shutdown)
+    state.enter_cleanup()
+    cut_connections(watchdog)
+    nurseries = [each for each in (connections, background) if each is not None]
+    for task in background.child_tasks if background is not None else ():
+        log_cut(f"background work {task.name}", task)
+    for nursery in nurseries:
+        nursery.cancel_scope.cancel()
+    await trio.sleep(timeouts.cleanup + SWEEP_SECONDS)  # what can be cancelled has ended then
+    stuck = [task for nursery in nurseries for task in innermost_tasks(nursery)]
+    log_stuck(stuck or [main_task])
+
+
+def cut_connections(watchdog: Watchdog) -> None:
+    """Cancel what goes on on every connection; the handler learns why."""
+    for connection in watchdog.connections:
+        log_cut(connection.describe(), connection.task)
+        connection.cancel("shutdown")
+
+
+def log_cut(text: str, task: trio.lowlevel.Task | None) -> None:
+    """Log what a shutdown has cut, and the line of the program that its task stands at."""
+    place = "" if task is None else place_of(task)
+    logger.warning("cut at shutdown: %s%s", text, place and f", it stands at {place}")
+
+
+def log_stuck(tasks: Iterable[trio.lowlevel.Task]) -> None:
+    """Log where tasks wait that were cancelled and haven't ended."""
+    for task in tasks:
+        stack = StackSummary.extract(task.iter_await_frames())
+        logger.error("can't be cancelled; it waits in\n%s", "".join(stack.format()))
