@@ -1,9 +1,9 @@
-"""A request as a handler sees it. How its bytes came is not known here."""
+"""Requests as handlers see them. How their bytes arrived is not known here."""
 
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 import trio
@@ -21,15 +21,15 @@ from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders
 from hump_trio.messages.target import RequestLine, origin_form
 
-__all__ = ["Request", "build_request"]
+__all__ = ["Request", "build_request", "peek"]
 
 T = TypeVar("T")
-# What browsers take for a slash, and a host's name after two of them.
+# Browsers read both as a slash, and a host's name after two of them.
 SLASHES = ("/", "\\")
 
 
 class NoStream:
-    """The stream of a request whose body is there already."""
+    """The stream of a request whose body was read whole before its handler started."""
 
     __slots__ = ()
 
@@ -41,44 +41,48 @@ class NoStream:
 
 
 NO_STREAM: AsyncIterator[bytes] = NoStream()
-NO_BOUND = Room()  # of a request that no server has received
+NO_BOUND = Room()  # for a request that no server has received
 
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One request; the body is there already when the handler starts.
+    """One request, with its whole body when the handler starts.
 
     Args:
-        method: As sent; methods are case-sensitive.
-        target: The request target as received, whatever form it has.
-        path: The target's path, its escapes decoded once.
-        headers: The fields in order, names in lower case.
-        query_string: The target's query, escapes and all.
+        method: The method as the client sent it; methods are case-sensitive.
+        target: The request target as the client sent it, whatever form it has.
+        path: The path of the target, its escapes decoded once.
+        headers: The header fields in order of arrival, names in lower case.
+        query_string: The query of the target, with its escapes.
         http_version: ``"1.1"`` or ``"1.0"``.
         scheme: ``"http"``, or ``"https"`` over TLS.
-        host: The authority asked for: of an absolute target, else the ``Host`` field.
-        client: The peer's address and port; None where there is none (a memory stream).
-        client_certificate: The one that the peer has proven over TLS to own, as of
-            `ssl.SSLSocket.getpeercert`; None if it wasn't asked for, or has none.
+        host: The authority that was asked for: that of an absolute target, else the ``Host``
+            field. The client chooses it.
+        client: The peer's address and port; None if the peer has none (a memory stream).
+        client_certificate: The certificate that the peer has proven over TLS to own, in the form
+            of `ssl.SSLSocket.getpeercert`; None if none was asked for, or the peer has none.
         path_params: The values of the path template, converted.
-        body: The whole body. On a route with ``stream=True`` it raises RuntimeError, and so
-            do `text`, `json` and `form`.
-        trailers: Fields that came after a chunked body, never mixed with ``headers``.
+        body: The whole body. On a route with ``stream=True``, `body`, `text`, `json` and `form`
+            raise RuntimeError.
+        trailers: The fields that followed a chunked body, never mixed with ``headers``.
         stream: The body in parts as they arrive, on a route with ``stream=True``. Each step is
-            a checkpoint; cancelled, nothing is lost. It raises `HttpParserError` for a body that
-            breaks off or is malformed, and `HttpException` 413 past the limit.
-        state: Room for middleware to leave things for handlers.
+            a checkpoint; if it is cancelled, no bytes are lost. A step raises `HttpParserError`
+            for a body that breaks off or is malformed, and `HttpException` 413 for a body that
+            is longer than the route allows.
+        state: A dict in which middleware leaves values for handlers.
         app: The app that serves the request.
-        route: The template of the route that was chosen; empty if none was.
-        outcome: How the request ends, as far as that is known yet.
-        server_deadline: When the server will cancel the handler.
-        own_deadlines: When scopes of `hump_trio.timeout` will.
-        cancelled_for: Why the server has cancelled the handler, where it wasn't the clock.
-        late: Tells what answers the request if an error comes of its time having passed; None
-            while the server knows of no such time.
+        route: The template of the chosen route; empty if no route was found.
+        outcome: How the request ends, as far as the server knows yet.
+        server_deadline: Time at which the server will cancel the handler.
+        own_deadlines: Times at which the scopes of `hump_trio.timeout` will cancel it.
+        cancelled_for: Why the server has cancelled the handler; None if it hasn't, or if
+            ``server_deadline`` has passed.
+        late: Returns the error that answers the request, and the deadline for that, if an error
+            is the result of the request's time having passed; None while the request has no such
+            time.
 
     Attributes:
-        received_fields: What ``headers`` are made of when they are first looked at.
+        received_fields: The field lines of which ``headers`` are made at the first look.
     """
 
     method: str
@@ -111,20 +115,20 @@ class Request:
     _room: Room = field(default=NO_BOUND, init=False, repr=False)
 
     def stream_body(self, stream: AsyncIterator[bytes], room: Room) -> None:
-        """Give the body in parts; asking for it as a whole raises a RuntimeError from now on.
+        """Let the handler read the body in parts; from now on ``body`` raises RuntimeError.
 
         Args:
-            stream: Yields them.
-            room: For what is made of it.
+            stream: Yields the parts.
+            room: The memory and disk that a form made of the parts may take.
         """
         self.stream = stream
         self._room = room
         del self.body
 
-    if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
+    if not TYPE_CHECKING:  # a type checker would then accept any name
 
         def __getattr__(self, name: str) -> Any:
-            """Make what the server has left out, when it is first looked at."""
+            """Make an attribute that the server has left out, at the first look."""
             make = MADE_LATER.get(name)
             if make is not None:
                 value = make(self)
@@ -141,9 +145,10 @@ class Request:
     def url(self) -> str:
         """The path and the query with their escapes, whatever form the target has.
 
-        It begins with one slash, so that it stays with the host that a client or a browser is
-        told: a second slash or a backslash there is escaped, since a host's name would follow it.
-        It is ``/`` for ``OPTIONS *``. Dot segments stay in it; most clients resolve them.
+        The URL begins with exactly one slash, so that a client or a browser can't be led to
+        another host: a second slash or a backslash there would begin a host's name, and is
+        escaped. For ``OPTIONS *`` the URL is ``/``. Dot segments stay in it; most clients resolve
+        them.
         """
         url = origin_form(self.target)
         return f"/%{ord(url[1]):02X}{url[2:]}" if url[1:2] in SLASHES else url
@@ -152,8 +157,8 @@ class Request:
     def absolute_url(self) -> str:
         """The URL that was asked for, with scheme and host.
 
-        The host is the client's choice, as the path is: check it (see `TrustedHosts`) before you
-        write it into a link or a mail. A fragment is never sent.
+        The client chooses the host, as it chooses the path: check it (see `TrustedHosts`) before
+        you write it into a link or a mail. The URL never has a fragment: clients send none.
 
         Raises:
             HttpException: 400, the client has named no host.
@@ -164,24 +169,27 @@ class Request:
 
     @property
     def deadline(self) -> float:
-        """When the handler will be cancelled, in the time of `trio.current_time`."""
+        """Time of `trio.current_time` at which the handler will be cancelled; inf if never."""
         return min((self.server_deadline, *self.own_deadlines))
 
     @property
     def cancel_reason(self) -> CancelReason | None:
         """Why the server has cancelled the handler; None if it hasn't.
 
-        ``"server-failed"``: the lifespan has, or the program has cancelled `Hump.serve`.
+        ``"server-failed"`` means that the lifespan has failed, or that the program has cancelled
+        `Hump.serve`.
         """
         if self.cancelled_for is None and self.deadline < math.inf:
             return "deadline" if trio.current_time() >= self.deadline else None
         return self.cancelled_for
 
     async def wait_draining(self) -> None:
-        """Wait until the server's shutdown has come to the requests under way.
+        """Wait until the server's shutdown asks the requests under way to end.
 
-        `Hump.wait_draining`, so that a stream can end well; forever if no app serves the request.
-        A checkpoint.
+        A long stream waits for this, as by `Hump.wait_draining`, to end well. The wait lasts
+        forever if no app serves the request.
+
+        Cancellation: a checkpoint.
         """
         if self.app is None:
             await trio.sleep_forever()
@@ -189,10 +197,10 @@ class Request:
 
     @property
     def query(self) -> MultiMap:
-        """The decoded query.
+        """The fields of the query, decoded at the first look.
 
         Raises:
-            HttpException: 400, an escape isn't UTF-8 or there are too many fields.
+            HttpException: 400, an escape isn't UTF-8 or the query has too many fields.
         """
         if self._query is None:
             try:
@@ -203,20 +211,22 @@ class Request:
 
     @property
     def content_type(self) -> str:
-        """The media type of the body, in lower case and without parameters; may be empty."""
+        """The media type of the body in lower case, without parameters; empty if none was sent."""
         try:
-            fields = HEADERS.__get__(self).items()
-        except AttributeError:  # none made yet: a typed POST costs 3 % less if they stay so
-            fields = self.received_fields
-        values = [value for name, value in fields if name == "content-type"]
+            lines = peek(self, "headers").items()
+        except AttributeError:  # a typed POST costs 3 % less if it never makes them
+            lines = self.received_fields
+        values = [value for name, value in lines if name == "content-type"]
         return ", ".join(values).partition(";")[0].strip().lower()
 
     @property
     def text(self) -> str:
-        """The body decoded by the charset of its content type, UTF-8 by default.
+        """The body, decoded by the charset of its content type; by default that is UTF-8.
 
         Raises:
-            HttpException: 415 for a charset not taken here, 400 for bytes that don't fit it.
+            HttpException: 415 for a charset that isn't supported, 400 for bytes that don't fit
+                the charset.
+            RuntimeError: The route has ``stream=True``.
         """
         return decode_text(self.body, self.headers.get("content-type", ""), "body")
 
@@ -230,17 +240,19 @@ class Request:
         """Return the value of a JSON body, converted to a type if one is given.
 
         Raises:
-            HttpException: 400 for what isn't JSON, 422 for JSON of another type.
-            TypeError: A type was given and msgspec isn't installed (extra ``json``).
+            HttpException: 400 for a body that isn't JSON, 422 for JSON that doesn't fit the type.
+            RuntimeError: The route has ``stream=True``.
+            TypeError: A type was given, and msgspec isn't installed (extra ``json``).
         """
         return json_codec.decode(self.body, expected)
 
     def form(self) -> MultiMap:
-        """Return the fields of a urlencoded form; `multipart` is for those with files.
+        """Return the fields of a urlencoded form; `multipart` reads forms with files.
 
         Raises:
-            HttpException: 415 for another content type, 400 for what can't be decoded, or has
-                more than `Limits.form_parts` fields.
+            HttpException: 415 for another content type, 400 for a form that can't be decoded or
+                has more than `Limits.form_parts` fields.
+            RuntimeError: The route has ``stream=True``.
         """
         if self.content_type != "application/x-www-form-urlencoded":
             raise HttpException(415, "a urlencoded form is needed")
@@ -250,20 +262,21 @@ class Request:
             raise HttpException(400, "the form can't be decoded") from error
 
     def multipart(self) -> AbstractAsyncContextManager[Form]:
-        """Return a form with files: ``async with request.multipart() as form``.
+        """Return a form with files, to be opened by ``async with request.multipart() as form``.
 
-        On a route with ``stream=True``, whose ``body_limit`` has to let the files through. The
-        body is read to its end when the ``async with`` is entered; files past 64 KiB are written
-        to an unnamed temporary file, in other threads, which is gone when it is left.
+        The route needs ``stream=True`` and a ``body_limit`` that lets the files through. The
+        ``async with`` reads the body to its end before its block begins. Files that exceed 64 KiB
+        together are written, in other threads, to an unnamed temporary file, which is gone when
+        the block is left.
 
         Raises:
+            HttpException: Raised where the ``async with`` begins. 415 for another content type,
+                400 for a malformed form, 413 for a form past a limit (``form_parts``,
+                ``form_field_bytes``, ``upload_bytes`` of `Limits`, and ``body_bytes`` for all
+                text together with the names of fields and files), 503 if other requests hold too
+                much (``buffered_bytes``, ``spooled_bytes``), 507 if the disk is full; and the
+                errors of `stream`.
             TypeError: python-multipart isn't installed (extra ``multipart``).
-
-        Entering it raises `HttpException` 415 for another content type, 400 for a form that is
-        malformed, 413 past a limit (``form_parts``, ``form_field_bytes``, ``upload_bytes`` of
-        `Limits`, and ``body_bytes`` for all text together, with the names of fields and files),
-        503 where other requests hold too much (``buffered_bytes``, ``spooled_bytes``), 507 where
-        the disk is full, and what `stream` raises.
 
         Cancellation: a checkpoint; nothing is left open or on the disk.
         """
@@ -276,7 +289,7 @@ class Request:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies sent, by name. They are parsed once, when they are first looked at."""
+        """The cookies that were sent, by name; parsed once, at the first look."""
         if self._cookies is None:
             self._cookies = parse_cookies(self.headers.get_all("cookie"))
         return self._cookies
@@ -288,9 +301,10 @@ allocate: Callable[[type[Request]], Request] = object.__new__
 def build_request(
     line: RequestLine, host: str, fields: FieldLines, client: tuple[str, int] | None
 ) -> Request:
-    """Return the request of a head; its body, its route and its app are still to come.
+    """Return the request of a head, still without its body, its route and its app.
 
-    A third of the instructions that the constructor takes.
+    This takes a third of the instructions that the constructor takes: most attributes are left
+    out, and made by `Request.__getattr__` for the few handlers that look at them.
     """
     request = allocate(Request)
     request.method = line.method
@@ -307,24 +321,22 @@ def build_request(
     return request
 
 
-# Read by this, headers that aren't there yet aren't made.
-HEADERS: Any = Request.__dict__["headers"]
-# What few handlers look at. The server leaves it out of the requests it makes: 6,000 instructions
-# less for each.
-MADE_LATER: dict[str, Callable[[Request], Any]] = {
-    "headers": lambda request: RequestHeaders.received(request.received_fields),
-    "trailers": lambda request: Headers(),
-    "path_params": lambda request: {},
-    "state": lambda request: {},
-    "stream": lambda request: NO_STREAM,
-    "scheme": lambda request: "http",
-    "client_certificate": lambda request: None,
-    "route": lambda request: "",
-    "app": lambda request: None,
-    "own_deadlines": lambda request: (),
-    "cancelled_for": lambda request: None,
-    "late": lambda request: None,
-    "_query": lambda request: None,
-    "_cookies": lambda request: None,
-    "_room": lambda request: NO_BOUND,
+# ``peek(request, name)`` returns an attribute, or raises AttributeError where it was left out and
+# nobody has looked at it yet: unlike an ordinary look, it makes nothing.
+peek: Callable[[Request, str], Any] = object.__getattribute__
+
+
+def default_maker(each: "Field[Any]") -> Callable[[Request], Any]:
+    """Return a function that makes the default value of a field of `Request`."""
+    factory, default = each.default_factory, each.default
+    return (lambda request: default) if factory is MISSING else (lambda request: factory())
+
+
+# Makes each attribute that may be left out, as the constructor would. A missing body isn't left
+# out: the handler reads it in parts.
+MADE_LATER = {
+    each.name: default_maker(each)
+    for each in fields(Request)
+    if each.name != "body" and (each.default, each.default_factory) != (MISSING, MISSING)
 }
+MADE_LATER["headers"] = lambda request: RequestHeaders.received(request.received_fields)

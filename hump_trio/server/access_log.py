@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hump_trio.facts.loggers import access_logger as logger
 from hump_trio.facts.outcomes import Outcome
-from hump_trio.messages.request import Request
+from hump_trio.messages.request import Request, peek
 
 __all__ = ["AccessRecord", "is_access_logged", "log_request"]
 
@@ -114,14 +114,10 @@ def log_request(
     )
 
 
-# Read by this, the state of a request that no middleware has looked at isn't made.
-STATE = Request.__dict__["state"]
-
-
 def request_id_of(request: Request) -> str:
     """Return what `RequestId` has named a request; empty if nothing has."""
     try:
-        state = STATE.__get__(request)
+        state = peek(request, "state")
     except AttributeError:
         return ""
     return str(state.get("request_id", ""))

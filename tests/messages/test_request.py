@@ -1,7 +1,7 @@
 """A request as a handler sees it, without a server."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -14,7 +14,8 @@ from hump_trio.content.room import Room
 from hump_trio.facts.exceptions import HttpException
 from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import Headers
-from hump_trio.messages.request import Request
+from hump_trio.messages.request import Request, build_request, peek
+from hump_trio.messages.target import parse_target
 from hump_trio.testing import client
 
 
@@ -45,6 +46,27 @@ def test_requests_share_nothing() -> None:
     one.trailers.add("a", "b")
     assert (other.state, other.path_params) == ({}, {})
     assert (other.headers.items(), other.trailers.items()) == ([], [])
+
+
+def test_a_received_request_has_all_that_a_made_one_has() -> None:
+    """An attribute that the server leaves out is made at the first look, as by the constructor."""
+    made = Request("GET", "/a?b", "/a", Headers({"x": "y"}), "b", host="c")
+    received = build_request(parse_target("GET", "/a?b", "1.1"), "c", [("x", "y")], None)
+    for each in fields(Request):
+        if each.name != "received_fields":
+            assert getattr(received, each.name) == getattr(made, each.name), each.name
+    with pytest.raises(AttributeError):
+        _ = made.received_fields
+
+
+def test_a_peek_makes_nothing() -> None:
+    """An attribute that nobody has looked at stays left out; one that is there is returned."""
+    request = build_request(parse_target("GET", "/", "1.1"), "c", [], None)
+    for _ in range(2):
+        with pytest.raises(AttributeError):
+            peek(request, "state")
+    request.state["a"] = 1
+    assert peek(request, "state") == {"a": 1}
 
 
 def test_a_request_takes_no_stray_attributes() -> None:
