@@ -1,4 +1,4 @@
-"""What the fuzzer is told of values: loaded by it, see `test_openapi_judges`."""
+"""What the fuzzer is told of values: loaded by it, see `test_document_judges`."""
 
 from typing import Any
 

@@ -1,0 +1,130 @@
+"""A client of an app in memory is an httpx client, with errors like those of a network."""
+
+import asyncio
+import re
+from typing import Any
+
+import httpcore
+import httpx
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from hump_trio import HttpsRedirect, Hump, Request, Response
+from hump_trio.testing import client, connect
+from tests.testing.apps import new_app
+
+
+async def test_the_client_is_an_httpx_client_of_the_app(autojump_clock: MockClock) -> None:
+    """Paths are enough as URLs, bodies go both ways, options are httpx's own."""
+    async with client(new_app(), headers={"x-test": "yes"}) as http:
+        assert (await http.get("/")).text == "testserver"
+        assert (await http.post("/", content=b"abc")).content == b"abc"
+        assert http.headers["x-test"] == "yes"
+
+
+async def test_the_client_may_have_another_base(autojump_clock: MockClock) -> None:
+    """The app sees the host that was asked for."""
+    async with client(new_app(), base_url="http://example.org:8080") as http:
+        assert (await http.get("/")).text == "example.org:8080"
+
+
+async def test_a_response_can_be_read_as_it_comes(autojump_clock: MockClock) -> None:
+    """Each part is there before the next one is made."""
+    async with client(new_app()) as http, http.stream("GET", "/ticks") as response:
+        seen = [(part, trio.current_time()) async for part in response.aiter_bytes()]
+    assert seen == [(b"tick", 0), (b"tick", 10), (b"tick", 20)]
+
+
+async def test_an_answer_that_breaks_off_is_an_error_of_httpx(autojump_clock: MockClock) -> None:
+    """The error that a real connection would bring."""
+    async with client(new_app()) as http:
+        with pytest.raises(httpx.ReadError):
+            await http.get("/broken")
+
+
+async def test_an_app_that_has_stopped_takes_no_connection(autojump_clock: MockClock) -> None:
+    """An error of httpx again, and none from leaving the context."""
+    app = new_app()
+    async with client(app) as http:
+        app.shutdown()
+        await wait_all_tasks_blocked()
+        with pytest.raises(httpx.ConnectError):
+            await http.get("/")
+
+
+async def test_two_apps_at_a_time_are_two(autojump_clock: MockClock) -> None:
+    """Each client talks to its own."""
+    other = Hump()
+    async with client(new_app()) as http, client(other) as nothing:
+        assert (await http.get("/")).status_code == 200
+        assert (await nothing.get("/")).status_code == 404
+
+
+async def test_a_failed_assertion_looks_like_one(autojump_clock: MockClock) -> None:
+    """Not like a group of one, which `pytest.raises` and readers would trip over."""
+    with pytest.raises(AssertionError, match="plain"):
+        async with client(new_app()):
+            raise AssertionError("plain")
+
+
+def session_app() -> Hump:
+    """Return an app whose session is for HTTPS alone."""
+    app = Hump()
+    app.middleware(HttpsRedirect())
+
+    @app.get("/login")
+    async def login(request: Request) -> Response:
+        response = Response(request.scheme)
+        response.set_cookie("session", "ann", secure=True)
+        return response
+
+    @app.get("/me")
+    async def me(request: Request) -> str:
+        return request.cookies.get("session", "nobody")
+
+    return app
+
+
+@pytest.mark.memory_only("what stands for TLS there is only said")
+async def test_the_client_asks_over_https(autojump_clock: MockClock) -> None:
+    """By its base, by a URL, and where it is sent: secure cookies come back, and there alone."""
+    async with client(session_app(), base_url="https://testserver") as http:
+        assert (await http.get("/login")).text == "https"
+        assert (await http.get("/me")).text == "ann"
+        # The other scheme is another connection, and leads back.
+        plain = await http.get("http://testserver/me", follow_redirects=True)
+        assert (plain.text, str(plain.url)) == ("ann", "https://testserver/me")
+        assert (await http.get("http://testserver/login")).status_code == 308
+    async with client(session_app()) as http:
+        login = await http.get("/login", follow_redirects=True)
+        assert (login.text, str(login.url)) == ("https", "https://testserver/login")
+
+
+async def test_other_schemes_are_none(autojump_clock: MockClock) -> None:
+    """As httpx says."""
+    async with client(new_app()) as http:
+        with pytest.raises((httpx.UnsupportedProtocol, httpcore.UnsupportedProtocol)):
+            await http.get("ftp://testserver/")
+
+
+@pytest.mark.parametrize("opening", [client, connect])
+def test_another_event_loop_is_told_to_be_trio(opening: Any) -> None:
+    """A test for asyncio's runner says how it is run."""
+
+    async def test() -> None:
+        async with opening(new_app()):
+            raise AssertionError
+
+    with pytest.raises(RuntimeError, match=r"an app is tested under Trio: trio\.run\(test\)"):
+        asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    ("opening", "form"),
+    [(client, "async with client(app) as http"), (connect, "async with connect(app) as raw")],
+)
+def test_a_client_that_is_not_open(opening: Any, form: str) -> None:
+    """Who leaves ``async with`` out learns of it."""
+    with pytest.raises(AttributeError, match=re.escape(f"'get' is of what `{form}` gives")):
+        opening(new_app()).get("/")
