@@ -4,6 +4,7 @@ import math
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
@@ -13,7 +14,7 @@ from hump_trio.facts.grammar import is_within
 from hump_trio.facts.loggers import logger
 from hump_trio.listening.bound_socket import BoundSocket
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.sockets import SocketTransport, UnixTransport
+from hump_trio.transports.sockets import SYSTEM, SocketTransport, System, UnixTransport
 from hump_trio.transports.transport import RECEIVE_BYTES, Transport
 
 __all__ = ["SocketListener", "raise_descriptor_limit"]
@@ -41,9 +42,12 @@ class SocketListener(trio.abc.Listener[Transport]):
             are in the backlog when the listener closes: closing the socket would reset them.
         make_room: Closes a connection that nobody misses, if there is one, where the system has no
             descriptor left; and waits until there may be one, or for some seconds.
-        readiness: Watches the connections, where the system has such a thing.
-        proxies: As of `Sockets.proxy_protocol`: whose connections begin with a PROXY header.
-        secure: Returns the server's end of TLS over a transport; None: it isn't spoken here.
+        system: What can be known of the connections' sockets.
+        readiness: Watches the connections; None: Trio does.
+        proxies: The addresses and networks of proxies whose connections begin with a PROXY header,
+            in the form of `Sockets.proxy_protocol`.
+        secure: Returns the server's end of TLS over a transport, which it owns; None: TLS isn't
+            spoken here.
     """
 
     def __init__(
@@ -51,7 +55,9 @@ class SocketListener(trio.abc.Listener[Transport]):
         bound: BoundSocket,
         wait_room: Callable[[], Awaitable[int]],
         adopt: Callable[[Transport], None],
+        *,
         make_room: Callable[[float], Awaitable[None]] = trio.sleep,
+        system: System = SYSTEM,
         readiness: Readiness | None = None,
         proxies: Sequence[str] = (),
         secure: Callable[[Transport], Transport] | None = None,
@@ -65,8 +71,12 @@ class SocketListener(trio.abc.Listener[Transport]):
         self._wait_room = wait_room
         self._adopt = adopt
         self._make_room = make_room
-        self._readiness = readiness
-        self._buffer = memoryview(bytearray(RECEIVE_BYTES))
+        self._make_transport = partial(
+            SocketTransport if bound.over_tcp else UnixTransport,
+            system=system,
+            readiness=readiness,
+            buffer=memoryview(bytearray(RECEIVE_BYTES)),
+        )
         self._starved = False
 
     @property
@@ -129,14 +139,12 @@ class SocketListener(trio.abc.Listener[Transport]):
         Raises:
             OSError: It was reset.
         """
-        readiness, buffer = self._readiness, self._buffer
-        if not self._over_tcp:
-            transport: SocketTransport = UnixTransport(sock, readiness=readiness, buffer=buffer)
+        client = address[:2] if self._over_tcp else None
+        transport = self._make_transport(sock, client)
+        if client is None:
             proxied = self._unix_proxy
         else:
-            client = address[0], address[1]
-            transport = SocketTransport(sock, client, readiness=readiness, buffer=buffer)
-            proxied = bool(self._proxies) and is_within(address[0], self._proxies)
+            proxied = bool(self._proxies) and is_within(client[0], self._proxies)
         if proxied:
             transport.expect_proxy_header()
         return transport if self._secure is None else self._secure(transport)

@@ -27,7 +27,7 @@ from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.background import run_in_background
 from hump_trio.tasks.console import Console
 from hump_trio.tasks.task_tree import place_of_error
-from hump_trio.transports.readiness import open_readiness
+from hump_trio.transports.sockets import SYSTEM, System
 from hump_trio.transports.transport import Transport
 
 __all__ = ["Listeners", "Server"]
@@ -45,17 +45,19 @@ class Server:
 
     Args:
         state: What its connections share.
+        system: What can be known of their sockets.
 
     Attributes:
         console: For whoever has started the program.
     """
 
-    def __init__(self, state: ServerState) -> None:
+    def __init__(self, state: ServerState, system: System = SYSTEM) -> None:
         self.state = state
         self.console: Console = Console()
         self._watchdog = Watchdog(state.timeouts.disconnect_poll, self._connection_limit)
         self._asked = trio.Event()
-        self._readiness = open_readiness()
+        self._system = system
+        self._readiness = system.make_readiness()
         self._notifies = False  # whether the service manager hears of this process from here
         self._descriptor_count = raise_descriptor_limit()
         self._accepting = trio.CancelScope()
@@ -99,10 +101,11 @@ class Server:
                 if each.turns is None
                 else partial(self._wait_turn, each.turns),
                 self._adopt,
-                self._watchdog.make_room,
-                self._readiness,
-                sockets.proxy_protocol,
-                secure if each.over_tcp and each.bind.scheme != "http" else None,
+                make_room=self._watchdog.make_room,
+                system=self._system,
+                readiness=self._readiness,
+                proxies=sockets.proxy_protocol,
+                secure=secure if each.over_tcp and each.bind.scheme != "http" else None,
             )
             for each in bound
         ]

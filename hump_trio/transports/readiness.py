@@ -13,7 +13,7 @@ import trio
 
 from hump_trio.transports.transport import Arrivals
 
-__all__ = ["Readiness", "open_readiness"]
+__all__ = ["Readiness"]
 
 if sys.platform == "linux":
     WATCHED = select.EPOLLIN | select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLET
@@ -81,8 +81,3 @@ class Readiness:
                 if task is not None:
                     arrivals.task = None
                     trio.lowlevel.reschedule(task)
-
-
-def open_readiness() -> Readiness | None:
-    """Return a readiness, or None where the system has no epoll."""
-    return Readiness() if sys.platform == "linux" else None

@@ -63,15 +63,21 @@ class System:
         query_peer: Returns what a socket's peer has ended.
         query_unacked: Returns how many bytes a socket was given that its peer hasn't acknowledged;
             None where that can't be known.
+        has_epoll: Whether many sockets can be watched by one registration of each.
         small_send_buffer_bytes: The size of a send buffer that is to hold little.
     """
 
     query_peer: Callable[[socket.socket], PeerState]
-    query_unacked: Callable[[socket.socket], int] | None
+    query_unacked: Callable[[socket.socket], int] | None = None
+    has_epoll: bool = False
     small_send_buffer_bytes: int = SMALL_SEND_BUFFER_BYTES
 
+    def make_readiness(self) -> Readiness | None:
+        """Return what watches the sockets of a server; None: Trio does."""
+        return Readiness() if self.has_epoll else None
 
-PORTABLE = System(peek_at_peer, None)
+
+PORTABLE = System(peek_at_peer)
 SYSTEM = PORTABLE  # of this process
 
 if sys.platform == "linux":
@@ -92,7 +98,7 @@ if sys.platform == "linux":
             return "open"
         return "reset" if events[0][1] & (select.POLLERR | select.POLLHUP) else "half_closed"
 
-    SYSTEM = System(poll_peer, query_unacked)
+    SYSTEM = System(poll_peer, query_unacked, has_epoll=True)
 
 
 class SocketTransport(Transport):

@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,16 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import hump_trio.app
-import hump_trio.listening.listeners
-import hump_trio.server.server
 import hump_trio.testing.memory_listener
 from hump_trio.facts.settings import Sockets
 from hump_trio.listening.bound_socket import open_binds
 from hump_trio.listening.listeners import SocketListener
 from hump_trio.server.server import Listeners, Server
+from hump_trio.server.state import ServerState
 from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, memory_transport_pair
-from hump_trio.transports.readiness import Readiness, open_readiness
-from hump_trio.transports.sockets import PORTABLE, SocketTransport
+from hump_trio.transports.readiness import Readiness
+from hump_trio.transports.sockets import PORTABLE, SYSTEM, SocketTransport
 from hump_trio.transports.transport import Transport
 from tests.support.secured import secure_ends
 
@@ -71,8 +70,8 @@ opened: list[socket.socket] = []  # by the running test, which may leave them op
 in_use: list[str] = ["memory"]  # the last one
 
 # Linux doubles what is asked for, and no other system does.
-portable = replace(PORTABLE, small_send_buffer_bytes=PORTABLE.small_send_buffer_bytes // 2)
-portable_transport = partial(SocketTransport, system=portable)
+plain = replace(PORTABLE, small_send_buffer_bytes=PORTABLE.small_send_buffer_bytes // 2)
+systems = {"memory": PORTABLE, "tls": PORTABLE, "socket": SYSTEM, "plain": plain}
 
 
 class Stillness(trio.abc.Instrument):
@@ -194,6 +193,9 @@ class TlsListener(MemoryListener):
 class LoopbackServer(Server):
     """A server that opens a loopback listener as it opens its own."""
 
+    def __init__(self, state: ServerState) -> None:
+        super().__init__(state, systems[in_use[-1]])
+
     async def serve(
         self, open_listeners: Callable[[], Awaitable[Listeners]], **options: Any
     ) -> None:
@@ -225,15 +227,13 @@ def make_pair(readiness: Readiness | None = None) -> tuple[Any, Transport]:
     sock, _ = listener.socket.accept()
     opened.append(sock)
     listener.socket.close()
-    if in_use[-1] == "plain":
-        return client, portable_transport(sock)
-    return client, SocketTransport(sock, readiness=readiness)
+    return client, SocketTransport(sock, system=systems[in_use[-1]], readiness=readiness)
 
 
 @asynccontextmanager
 async def watching() -> AsyncIterator[Readiness | None]:
     """Yield what a server would have its sockets watched by, while it watches."""
-    readiness = open_readiness() if in_use[-1] == "socket" else None
+    readiness = systems[in_use[-1]].make_readiness()
     async with trio.open_nursery() as nursery:
         if readiness is not None:
             nursery.start_soon(readiness.watch)
@@ -253,9 +253,6 @@ def use_transport(name: str) -> None:
         return
     patch.setattr(hump_trio.testing.memory_listener, "MemoryListener", LoopbackListener)
     patch.setattr(hump_trio.app, "Server", LoopbackServer)
-    if name == "plain":
-        patch.setattr(hump_trio.listening.listeners, "SocketTransport", portable_transport)
-        patch.setattr(hump_trio.server.server, "open_readiness", lambda: None)
 
 
 @cache

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from random import Random
 
 import pytest
@@ -12,8 +13,9 @@ import trio
 import trio.testing
 
 from hump_trio import BindError, Hump
+from hump_trio.server.server import Server
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.sockets import SocketTransport
+from hump_trio.transports.sockets import PORTABLE, SocketTransport
 from hump_trio.transports.transport import RECEIVE_BYTES
 from tests.support.loopback import PATIENCE_SECONDS, ask, connect_to, served, socket_pair
 from tests.support.watched import Wire, end, open_wire, reset
@@ -287,7 +289,7 @@ async def test_a_server_that_never_started_leaves_no_descriptor() -> None:
 
 async def test_a_system_without_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no readiness, a server does without."""
-    monkeypatch.setattr("hump_trio.server.server.open_readiness", lambda: None)
+    monkeypatch.setattr("hump_trio.app.Server", partial(Server, system=PORTABLE))
     app = hello_app()
     async with served(app):
         client = await connect_to(app)

@@ -12,8 +12,8 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import Hump, Limits, Request, Send, StreamResponse, Timeouts
-from hump_trio.transports.readiness import Readiness, open_readiness
-from hump_trio.transports.sockets import SMALL_SEND_BUFFER_BYTES, UnixTransport
+from hump_trio.transports.readiness import Readiness
+from hump_trio.transports.sockets import SMALL_SEND_BUFFER_BYTES, SYSTEM, UnixTransport
 from tests.support.loopback import PATIENCE_SECONDS, ask, receive_rest, served
 
 LARGE_BYTES = 4_000_000
@@ -216,7 +216,7 @@ async def test_what_is_taken_is_acknowledged() -> None:
 
 async def test_readiness_sees_each_edge() -> None:
     """Bytes, bytes that come while nobody waits, and the end."""
-    readiness = open_readiness()
+    readiness = SYSTEM.make_readiness()
     async with trio.open_nursery() as nursery:
         if readiness is not None:
             nursery.start_soon(readiness.watch)
