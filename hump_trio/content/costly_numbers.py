@@ -3,7 +3,6 @@
 A handler can't look for them: it would have them already. Only types that can have them pay.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
@@ -12,11 +11,10 @@ from typing import Any, TypeAlias, get_args
 
 from hump_trio.content.annotations import class_of, kinds_of, types_in
 from hump_trio.facts.exceptions import BindingError
+from hump_trio.facts.grammar import NUMBER
 
-__all__ = ["NUMBER", "guard_numbers"]
+__all__ = ["guard_numbers"]
 
-# What a float holds; a longer number is no identifier and slow to convert.
-NUMBER = re.compile(r"-?[0-9]{1,309}(?:\.[0-9]{1,309})?(?:[eE][+-]?[0-9]{1,3})?")
 # Holds nothing, and is no such number.
 PLAIN: frozenset[type] = frozenset({str, int, bool, type(None), bytes})
 

@@ -1,14 +1,29 @@
 """What passes for a token, a number or an address, wherever one is asked for."""
 
+import math
 import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeGuard
 
-__all__ = ["TOKEN", "is_integer", "is_number", "is_within", "plain_address"]
+__all__ = [
+    "NUMBER",
+    "TOKEN",
+    "is_integer",
+    "is_number",
+    "is_within",
+    "match_float",
+    "match_int",
+    "plain_address",
+]
 
 # RFC 9110 section 5.6.2: methods, names of fields, of parameters and of cookies.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# A number that a client writes: as in JSON, so without blanks, underscores, NaN and infinity, but
+# zeros may lead. 309 digits are what a float holds; a longer number is no identifier and slow to
+# convert, as are exponents beyond three digits.
+INTEGER = re.compile(r"-?[0-9]{1,309}")
+NUMBER = re.compile(rf"{INTEGER.pattern}(?:\.[0-9]{{1,309}})?(?:[eE][+-]?[0-9]{{1,3}})?")
 
 
 def is_integer(value: object) -> TypeGuard[int]:
@@ -19,6 +34,17 @@ def is_integer(value: object) -> TypeGuard[int]:
 def is_number(value: object) -> TypeGuard[float]:
     """Tell whether a value is a number; True and False are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def match_int(text: str) -> int | None:
+    """Return the integer that a text is, or None: digits alone, not ``1.0`` or ``1e3``."""
+    return int(text) if INTEGER.fullmatch(text) else None
+
+
+def match_float(text: str) -> float | None:
+    """Return the finite number that a text is, or None: as in JSON, also ``1e3``."""
+    number = float(text) if NUMBER.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else None
 
 
 def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

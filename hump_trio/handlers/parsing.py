@@ -15,10 +15,9 @@ from typing import Any, Literal, get_args
 from uuid import UUID
 
 from hump_trio.content.annotations import check_flag, class_of, extras_of, kinds_of
-from hump_trio.content.costly_numbers import NUMBER
 from hump_trio.content.json_text import explain_mismatch, typed_codec
+from hump_trio.facts.grammar import NUMBER, match_float, match_int
 from hump_trio.handlers.steps import Parse
-from hump_trio.routing.template import match_float, match_int
 
 __all__ = ["checker_of", "is_enumerated", "parser_of"]
 

@@ -1,40 +1,24 @@
 """Path templates: their segments, the types of their parameters, and paths made of them."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from hump_trio.content.costly_numbers import NUMBER
 from hump_trio.facts.exceptions import RouteError
+from hump_trio.facts.grammar import match_float, match_int
 
 __all__ = [
     "CONVERTERS",
     "SAFE",
     "TYPES",
     "fill_template",
-    "match_float",
-    "match_int",
     "parse_template",
 ]
 
 PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([a-z]+))?\}")
-# 309 digits are what a float holds; a longer number is no identifier and slow to convert.
-INTEGER = re.compile(r"-?[0-9]{1,309}")
 HYPHENATED_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-def match_int(text: str) -> int | None:
-    """Return the integer that a text is, or None."""
-    return int(text) if INTEGER.fullmatch(text) else None
-
-
-def match_float(text: str) -> float | None:
-    """Return the finite number that a text is, or None: digits as in JSON, also ``1e3``."""
-    number = float(text) if NUMBER.fullmatch(text) else math.inf
-    return number if math.isfinite(number) else None
 
 
 def match_uuid(segment: str) -> UUID | None:

@@ -1,11 +1,22 @@
 """Tokens, numbers and addresses: what passes for one."""
 
+import json
 import math
 from ipaddress import ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hump_trio.facts.grammar import TOKEN, is_integer, is_number, is_within, plain_address
+from hump_trio.facts.grammar import (
+    TOKEN,
+    is_integer,
+    is_number,
+    is_within,
+    match_float,
+    match_int,
+    plain_address,
+)
 
 MARKS = "!#$%&'*+-.^_`|~"
 
@@ -38,6 +49,39 @@ def test_numbers(value: object, integer: bool, number: bool) -> None:
     """Python counts True as 1; whoever writes it for a number has mistaken the option."""
     assert is_integer(value) is integer
     assert is_number(value) is number
+
+
+@pytest.mark.parametrize(
+    ("text", "integer", "number"),
+    [
+        ("0", 0, 0.0),
+        ("-7", -7, -7.0),
+        ("007", 7, 7.0),
+        ("9" * 308, 10**308 - 1, 1e308),
+        ("1.50", None, 1.5),
+        ("1e3", None, 1000.0),
+        ("-2.5E-3", None, -0.0025),
+        ("1e-999", None, 0.0),
+        *((text, None, None) for text in ("", "x", "-", "+1", "1_0", " 1", "1\n", "\u0661", "0x1")),
+        *(
+            (text, None, None)
+            for text in ("nan", "inf", ".5", "5.", "1e", "1e999", "1e1000", "1,5")
+        ),
+        ("9" * 310, None, None),
+    ],
+    ids=ascii,
+)
+def test_numbers_as_text(text: str, integer: int | None, number: float | None) -> None:
+    """A number is written as in JSON, is finite, and has no more digits than a float holds."""
+    assert match_int(text) == integer
+    assert match_float(text) == number
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_float_is_a_number(number: float) -> None:
+    """What Python and JSON write of a finite float is read as that float."""
+    assert match_float(str(number)) == number
+    assert match_float(json.dumps(number)) == number
 
 
 @pytest.mark.parametrize(
