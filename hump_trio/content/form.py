@@ -33,7 +33,7 @@ class Form:
     files: MultiMap[UploadFile]
 
 
-class FormReader:
+class FormBuilder:
     """Makes a form of what a parser finds.
 
     Args:
@@ -132,20 +132,20 @@ async def receive_form(
     """Read a form to its end, and keep its files until it is left; see `Request.multipart`."""
     parser = MultipartParser(content_type, limits.form_parts)
     spool = Spool(room)
-    reader = FormReader(limits, room, spool)
+    builder = FormBuilder(limits, room, spool)
     try:
-        yield await read_form(stream, parser, reader)
+        yield await read_form(stream, parser, builder)
     finally:
-        reader.release()
+        builder.release()
         await spool.aclose()
 
 
 async def read_form(
-    stream: AsyncIterable[bytes], parser: MultipartParser, reader: FormReader
+    stream: AsyncIterable[bytes], parser: MultipartParser, builder: FormBuilder
 ) -> Form:
     """Read a form to its end."""
     async for data in stream:
         for event in parser.parse(data):
-            await reader.take(event)
+            await builder.take(event)
     parser.close()
-    return await reader.finish()
+    return await builder.finish()

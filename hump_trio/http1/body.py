@@ -6,7 +6,7 @@ from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.grammar import TOKEN
 from hump_trio.facts.overhead import excuse_overhead
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.section import BAD_BYTE, SectionReader, holds_bad_byte, parse_fields
+from hump_trio.http1.section import BAD_BYTE, SectionFinder, holds_bad_byte, parse_fields
 from hump_trio.messages.headers import FieldLines
 
 __all__ = ["ChunkedBody", "LengthBody"]
@@ -77,7 +77,7 @@ class ChunkedBody:
     def __init__(self, limits: Limits) -> None:
         self.trailers: FieldLines = []
         self._header_count = limits.header_count
-        self._section = SectionReader(limits.head_bytes, 400)
+        self._section = SectionFinder(limits.head_bytes, 400)
         self._within_bytes = 0
         self._overhead_bytes = 0
         self._scanned = 0

@@ -6,7 +6,7 @@ from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.body import ChunkedBody, LengthBody
 from hump_trio.http1.head import RequestHead, parse_head, parse_request_line
-from hump_trio.http1.section import BAD_BYTE, SectionReader
+from hump_trio.http1.section import BAD_BYTE, SectionFinder
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.target import RequestLine
 
@@ -48,7 +48,7 @@ class RequestParser:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._buffer = bytearray()
-        self._section = SectionReader(limits.head_bytes, 431)
+        self._section = SectionFinder(limits.head_bytes, 431)
         self._body: LengthBody | ChunkedBody = NO_BODY
         self._blank_bytes = 0
         self._line: RequestLine | None = None

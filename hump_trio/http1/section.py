@@ -12,7 +12,7 @@ from hump_trio.messages.headers import FieldLines
 
 __all__ = [
     "BAD_BYTE",
-    "SectionReader",
+    "SectionFinder",
     "holds_bad_byte",
     "learn_name",
     "parse_fields",
@@ -24,7 +24,7 @@ BAD_BYTE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[^\r]\n|\r[^\n]")
 CLEAN_BYTES = bytes({*range(0x20, 0x100), 0x09} - {0x7F})
 
 
-class SectionReader:
+class SectionFinder:
     """Finds the empty line that ends a section, looking at each byte once.
 
     Args:

@@ -8,7 +8,7 @@ import pytest
 
 from hump_trio.facts.settings import Limits
 from hump_trio.http1 import body, parser, section
-from hump_trio.http1.section import SectionReader
+from hump_trio.http1.section import SectionFinder
 from tests.http1.corpus import CHUNKED_HEAD
 from tests.http1.drive import bytewise, drain
 
@@ -152,7 +152,7 @@ def test_each_byte_is_looked_at_a_few_times(
 
 def test_a_section_is_not_searched_again(tally: Tally) -> None:
     """A long section that stays incomplete costs later calls only what is new."""
-    reader, buffer = SectionReader(100_000, 431), CountingBuffer(b"X: y\r\n" * 10_000)
+    reader, buffer = SectionFinder(100_000, 431), CountingBuffer(b"X: y\r\n" * 10_000)
     assert reader.take(buffer) is None
     assert reader.scanned == 60_000
     before = tally.looks

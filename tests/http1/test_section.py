@@ -6,19 +6,19 @@ from hypothesis import strategies as st
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.http1.memo import ENTRY_COUNT, KEY_LENGTH, Memo
-from hump_trio.http1.section import BAD_BYTE, SectionReader, holds_bad_byte, parse_fields
+from hump_trio.http1.section import BAD_BYTE, SectionFinder, holds_bad_byte, parse_fields
 
 
 def test_takes_a_section_without_its_empty_line() -> None:
     """The section comes off the buffer; what follows stays."""
     buffer = bytearray(b"A: b\r\nC: d\r\n\r\nrest")
-    assert SectionReader(100, 431).take(buffer) == b"A: b\r\nC: d"
+    assert SectionFinder(100, 431).take(buffer) == b"A: b\r\nC: d"
     assert buffer == b"rest"
 
 
 def test_waits_for_the_rest() -> None:
     """An incomplete section stays in the buffer and is finished by later bytes."""
-    reader, buffer = SectionReader(100, 431), bytearray(b"A: b\r\n\r")
+    reader, buffer = SectionFinder(100, 431), bytearray(b"A: b\r\n\r")
     assert reader.take(buffer) is None
     assert reader.scanned == 7
     buffer += b"\n"
@@ -29,10 +29,10 @@ def test_waits_for_the_rest() -> None:
 @pytest.mark.parametrize("status", [431, 400])
 def test_a_section_may_fill_its_limit(status: int) -> None:
     """The empty line counts; one byte more is answered with the reader's status."""
-    assert SectionReader(8, status).take(bytearray(b"A: b\r\n\r\n")) == b"A: b"
+    assert SectionFinder(8, status).take(bytearray(b"A: b\r\n\r\n")) == b"A: b"
     for data in (b"A: b\r\n\r\n", b"A: b\r\n\r"):
         with pytest.raises(HttpParserError) as caught:
-            SectionReader(7, status).take(bytearray(data))
+            SectionFinder(7, status).take(bytearray(data))
         assert caught.value.status == status
 
 
@@ -44,7 +44,7 @@ def test_a_section_may_fill_its_limit(status: int) -> None:
 def test_a_hopeless_section_is_not_waited_for(data: bytes) -> None:
     """A byte that no section may hold is refused before the section is complete."""
     with pytest.raises(HttpParserError) as caught:
-        SectionReader(100, 431).take(bytearray(data))
+        SectionFinder(100, 431).take(bytearray(data))
     assert caught.value.status == 400
 
 
