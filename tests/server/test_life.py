@@ -1,5 +1,7 @@
 """The states of a server's life."""
 
+import inspect
+
 from hump_trio.server.life import Life
 
 
@@ -11,5 +13,5 @@ def test_a_later_state_is_greater() -> None:
 
 def test_each_state_says_what_may_be_trusted_in_it() -> None:
     """Who reads the life of a server finds there what the state promises."""
-    assert Life.__doc__ is not None
-    assert all(f"\n        {each.name}: " in Life.__doc__ for each in Life)
+    text = inspect.getdoc(Life) or ""
+    assert all(f"\n    {each.name}: " in text for each in Life)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from hump_trio import TLS, Hump, Limits, Timeouts
@@ -67,7 +66,7 @@ async def test_a_connection_is_served_by_what_was_agreed_on(
     assert served == [(served_by, connection)]
 
 
-def test_tls_offers_every_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tls_offers_every_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An app that is served over TLS offers the whole table, whose order is the server's."""
     offered: list[Sequence[str]] = []
     write_certificate(tmp_path)
@@ -78,11 +77,7 @@ def test_tls_offers_every_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         offered.append(names)
 
     monkeypatch.setattr(ssl.SSLContext, "set_alpn_protocols", offer)
-
-    async def serve_once() -> None:
-        async with served(app):
-            pass
-
-    trio.run(serve_once)
+    async with served(app):
+        pass
     assert [list(names) for names in offered] == [["http/1.1"]]
     assert tuple(offered[0]) == PROTOCOL_NAMES
