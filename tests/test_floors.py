@@ -33,13 +33,6 @@ FLOORS = [name.removesuffix(".py").removesuffix("__init__") for name, *_ in ROWS
 # Two towers stand on the lower floors side by side, and meet in the app alone.
 WEB_TOWER = {name for name, tower, *_ in ROWS if tower == "web"}
 WIRE_TOWER = {name for name, tower, *_ in ROWS if tower == "wire"}
-# Arrows that have yet to go.
-LEFT_OVER = {
-    ("dispatch.dispatcher", "http1.head"),
-    ("middleware.forwarded", "http1.head"),
-    ("server.exchange", "dispatch.dispatcher"),
-    ("server.state", "dispatch.dispatcher"),
-}
 # What knows neither Trio, nor sockets, nor clocks.
 VALUES = {name for name, _, _, unknown in ROWS if unknown.startswith("Trio, sockets, clocks")}
 RIM_NAMES = {"trio", "socket", "ssl", "select", "selectors", "time", "threading", "asyncio", "os"}
@@ -123,7 +116,7 @@ def test_imports_point_down(module: str) -> None:
     if floor in WEB_TOWER:
         below -= WIRE_TOWER
     upward = {each for each in inner_imports(module) if floor_of(each) not in below}
-    assert {(module, each) for each in upward} <= LEFT_OVER
+    assert not upward
 
 
 def test_no_circle() -> None:

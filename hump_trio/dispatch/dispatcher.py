@@ -1,84 +1,60 @@
-"""From a request's head to what may happen with it, and from the request to its response.
+"""From a request to what may happen with it, and to its response: what a server asks of an app.
 
-The onion of middleware is built once. Errors that have an answer become it inside the onion, so
-that middleware sees responses; those that have none pass through it and end as a 500.
+The onion of middleware around each route is built once, and so is each refusal. Errors that have
+an answer become it inside the onion, so that middleware sees responses; those that have none pass
+through it and end as a 500.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
-from types import EllipsisType
-from typing import Any, TypeAlias
+from typing import Any
 
-import trio
-
-from hump_trio.facts.callables import Handler, name_of
-from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError
-from hump_trio.facts.hints import add_hint
+from hump_trio.dispatch.errors import (
+    Handlers,
+    answer_plainly,
+    answer_unexpected,
+    answer_within,
+    choose_handler,
+    convert_error,
+    returned_by,
+)
+from hump_trio.facts.callables import name_of
+from hump_trio.facts.exceptions import HttpException, StatusError
 from hump_trio.facts.loggers import logger
+from hump_trio.facts.outcomes import Outcome
 from hump_trio.handlers.async_functions import is_generator
-from hump_trio.handlers.calling import Call, bind_handler
+from hump_trio.handlers.calling import bind_handler
 from hump_trio.handlers.decorated import decorated_above
-from hump_trio.handlers.results import Results, results_of
+from hump_trio.handlers.results import RESULTS, results_of
 from hump_trio.handlers.signature import parse_signature
+from hump_trio.messages.choice import Call, Choice
+from hump_trio.messages.negotiation import prefers_json
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Response, error_response, own_copy, settle, to_response
-from hump_trio.messages.target import RequestLine, path_segments
-from hump_trio.routing.layer import CallNext, ExceptionHandler, Layer, Middleware
+from hump_trio.messages.response import (
+    Response,
+    error_response,
+    own_copy,
+    settle,
+)
+from hump_trio.messages.target import path_segments
+from hump_trio.routing.layer import CallNext, Layer, Middleware
 from hump_trio.routing.table import VERBS, Route, RouteTable
-from hump_trio.tasks.failures import is_failure, leaves_of
+from hump_trio.tasks.failures import is_failure
 
-__all__ = ["Choice", "Dispatcher", "answer_unexpected"]
+__all__ = ["Dispatcher"]
 
-# The exception handlers of some layers, the innermost first.
-Handlers: TypeAlias = tuple[Mapping[type[BaseException], ExceptionHandler], ...]
-
-
-# Of a handler that annotates none.
-RESULTS = Results()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Choice:
-    """What a route allows, decided at the head.
-
-    Args:
-        respond: Handles the request; its response is settled, and it raises nothing that is
-            an `Exception` outside a group with something worse.
-        call: The same without what few answers need: it returns what the handler does, and
-            what it raises is for `Dispatcher.answer_error`.
-        body_limit_bytes: The most that the body may have; None: no limit of the route's own.
-        timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
-        stream: Whether the handler reads the body itself.
-        refused: Whether the answer is known already and needs no body.
-        disconnect_grace: Seconds that the handler has left when its client has gone.
-        route: The template of the route; empty if there is none.
-        plain: Whether the handler has its body when it starts, and the default time.
-        results: What becomes of what ``call`` returns.
-    """
-
-    respond: CallNext
-    call: Call
-    body_limit_bytes: int | EllipsisType | None = ...
-    timeout: float | EllipsisType | None = ...
-    stream: bool = False
-    refused: bool = False
-    disconnect_grace: float = 0.0
-    route: str = ""
-    plain: bool = False
-    results: Results = RESULTS
+# The server's own errors are fewer, with a text for each size that a body may have. More would be
+# answered as well, but not kept.
+REFUSAL_COUNT = 256
 
 
 class Dispatcher:
-    """Chooses and answers for one app.
+    """Chooses and answers for one app: the `Application` that its server knows.
 
     Args:
         app: What requests carry as ``request.app``.
         table: Every route.
         layer: What the app puts around all that is answered.
-
-    Attributes:
-        static_lines: The request lines of routes without parameters.
     """
 
     def __init__(
@@ -92,13 +68,12 @@ class Dispatcher:
         self._layer = layer or Layer()
         self._handlers: Handlers = (self._layer.exception_handlers,)
         self._methods = frozenset({*VERBS, *table.methods})
-        # What most requests begin with.
-        self.static_lines: list[str] = [
-            f"{method} {route.template} HTTP/1.1"
+        self.static_paths: Sequence[tuple[str, str]] = tuple(
+            (method, route.template)
             for route in table.routes
             for method in route.methods
             if not route.parameters
-        ]
+        )
         # The handlers' names, for the log.
         self._names: dict[tuple[str, str], str] = {
             (method, route.template): name_of(route.handler)
@@ -106,55 +81,85 @@ class Dispatcher:
             for method in route.methods
         }
         self._choices = {route: self._choice_of(route) for route in table.routes}
+        self._refusals: dict[Any, Choice] = {}
+        self._unknown_path = self.refuse(HttpException(404, "nothing is here"))
+        self._unknown_method = self.refuse(
+            HttpException(501, "this method is not implemented here")
+        )
+        self._every_method = self._description_of(tuple(sorted(self._methods)))
+        # Of paths without a route for the method, by the methods that they have: the choice for
+        # OPTIONS, and for any other method.
+        self._other_methods: dict[tuple[str, ...], tuple[Choice, Choice]] = {}
         for name in decorated_above([route.handler for route in table.routes]):
             logger.warning("%s is served without the decorator that stands above its verb", name)
 
-    def choose(self, line: RequestLine) -> tuple[Choice, dict[str, Any]]:
-        """Return what may happen with a request, and the values of its path template.
-
-        What no route takes is refused.
-        """
-        route = self._table.match_path(line.raw_path, line.method)
+    def choose(self, method: str, path: str) -> tuple[Choice, dict[str, Any]]:
+        """Return what may happen with a request (see `Application.choose`)."""
+        route = self._table.match_path(path, method)
         if route is not None:
             return self._choices[route], {}
-        if line.method not in self._methods:
-            return self.refuse(HttpException(501, "this method is not implemented here")), {}
-        if line.path == "*":
-            return self._describe(tuple(sorted(self._methods))), {}
-        match = self._table.match(path_segments(line), line.method)
+        if method not in self._methods:
+            return self._unknown_method, {}
+        if path == "*":
+            return self._every_method, {}
+        match = self._table.match(path_segments(path), method)
         if match.route is not None:
             return self._choices[match.route], match.path_params
         if not match.allowed:
-            return self.refuse(HttpException(404, "nothing is here")), {}
-        if line.method == "OPTIONS":
-            return self._describe(match.allowed), {}
-        allow = ", ".join(match.allowed)
-        detail = f"this path takes {allow}"
-        return self.refuse(HttpException(405, detail, headers={"allow": allow})), {}
+            return self._unknown_path, {}
+        described, refused = self._other_methods.get(match.allowed) or self._keep(match.allowed)
+        return described if method == "OPTIONS" else refused, {}
 
-    def refuse(self, error: HttpException | HttpParserError) -> Choice:
-        """Return the choice to answer with an error, through middleware as any other answer.
+    def _keep(self, allowed: tuple[str, ...]) -> tuple[Choice, Choice]:
+        """Make the choices for a path without a route for the method.
 
-        The error isn't raised: its traceback would hold the frames that hold it, and what came
-        of a body with them, until the garbage collector finds the circle.
+        They are kept: there are as many as sets of methods that paths have.
         """
-        error = error.with_traceback(None)
+        allow = ", ".join(allowed)
+        error = HttpException(405, f"this path takes {allow}", headers={"allow": allow})
+        choices = self._description_of(allowed), self.refuse(error)
+        self._other_methods[allowed] = choices
+        return choices
+
+    def refuse(self, error: StatusError) -> Choice:
+        """Return the choice to answer with an error (see `Application.refuse`).
+
+        Middleware and exception handlers have their say, as about any other answer. Handlers are
+        given an error that is made for them: it would hold what they raise with it, and the frames
+        of that.
+        """
+        said = type(error), error.args
+        choice = self._refusals.get(said)
+        if choice is None:
+            choice = self._refusal_of(error)
+            if len(self._refusals) < REFUSAL_COUNT:
+                self._refusals[said] = choice
+        return choice
+
+    def _refusal_of(self, error: StatusError) -> Choice:
+        handler, _ = choose_handler(error, self._handlers, [])
+        if handler is answer_plainly and not self._layer.middleware:
+            return Choice(prepared(error), {}, refused=True, fixed=True)
 
         async def answer(request: Request) -> Response:
             if request.outcome == "ok":
                 request.outcome = "refused"
-            response = await self._convert(request, error, self._handlers)
-            return response or answer_unexpected(request, error)
+            response = await convert_error(request, equal_error(error), self._handlers)
+            assert response is not None  # there is a handler for each of these errors
+            return response
 
-        respond = self._guard(answer)
-        return Choice(respond, respond, refused=True)
+        return Choice(self._onion(answer), {}, refused=True)
 
-    def _describe(self, allowed: tuple[str, ...]) -> Choice:
+    def _description_of(self, allowed: tuple[str, ...]) -> Choice:
+        """Return the choice to answer OPTIONS with the methods that there are."""
+        response = Response(None, 204, {"allow": ", ".join(allowed)})
+        settle(response)
+        fixed = not self._layer.middleware
+
         async def describe(request: Request) -> Response:
-            return Response(None, 204, {"allow": ", ".join(allowed)})
+            return response if fixed else own_copy(response)
 
-        respond = self._guard(describe)
-        return Choice(respond, respond, refused=True)
+        return Choice(self._onion(describe), {}, refused=True, fixed=fixed)
 
     def _choice_of(self, route: Route) -> Choice:
         call = bind_handler(route)
@@ -165,30 +170,30 @@ class Dispatcher:
             if body_limit is ...:
                 body_limit = self.app.limits.upload_bytes
         if is_generator(route.handler):
+            call = partial(call_generator, call)
             results = RESULTS
-            respond = self._guard(partial(call_generator, call), route.layers)
         else:
             results = results_of(route, signature.returns)
-            caller = call_handler
-            if any(layer.middleware for layer in (self._layer, *route.layers)):
-                caller = call_apart
-            respond = self._guard(partial(caller, call, results.respond), route.layers)
-        if is_generator(route.handler) or self._layer.middleware or route.layers:
-            call, results = respond, RESULTS
+        if self._layer.middleware or any(
+            layer.middleware or layer.exception_handlers for layer in route.layers
+        ):
+            endpoint = partial(call_apart, call, results.render)
+            call, results = self._onion(endpoint, route.layers), RESULTS
         return Choice(
-            respond,
             call,
+            results.renderers,
+            results.render,
             body_limit,
             route.timeout,
             stream,
             disconnect_grace=route.disconnect_grace,
             route=route.template,
-            plain=route.timeout is ... and not stream,
-            results=results,
         )
 
-    def _guard(self, endpoint: CallNext, layers: tuple[Layer, ...] = ()) -> CallNext:
-        """Return the onion around an endpoint, from which no `Exception` escapes.
+    def _onion(self, endpoint: CallNext, layers: tuple[Layer, ...] = ()) -> CallNext:
+        """Return the onion around an endpoint.
+
+        What none of its layers has an answer for goes on to `answer_error`.
 
         Args:
             endpoint: What is in its middle.
@@ -200,67 +205,29 @@ class Dispatcher:
         for index, layer in enumerate(reversed(layers)):
             # Without middleware nobody has to see errors become answers: 0.3 µs less a request.
             if layer.middleware or (layer.exception_handlers and layer is not self._layer):
-                respond = partial(self._answer, respond, handlers[index:])
+                respond = partial(answer_within, respond, handlers[index:])
             for middleware in reversed(layer.middleware):
                 respond = partial(run_middleware, middleware, respond)
-                respond = partial(self._answer, respond, handlers[index:])
+                respond = partial(answer_within, respond, handlers[index:])
+        return respond
 
-        async def guarded(request: Request) -> Response:
-            request.app = self.app
-            try:
-                response = await respond(request)
-                settle(response)
-            except BaseException as error:
-                if not is_failure(error):
-                    raise
-                return await self.answer_error(request, error)
-            return response
-
-        return guarded
-
-    async def _answer(self, endpoint: CallNext, handlers: Handlers, request: Request) -> Response:
-        """Run one layer, with errors that have an answer of their own become it.
-
-        So does a cancellation by the request's deadline. Middleware that awaits something after
-        that is cancelled in its turn, and then the next layer outwards makes the answer again.
-        """
+    async def respond(self, choice: Choice, request: Request) -> Response:
+        """Return the settled answer to a request (see `Application.respond`)."""
         try:
-            return await endpoint(request)
-        except Exception as error:
-            response = await self._convert(request, error, handlers)
-            if response is None:
-                raise
-            return response
+            response = choice.render(await choice.call(request))
+            if response.__depends_on_request__:
+                response = await response.__resolve__(request)
+            settle(response)
         except BaseException as error:
-            late = None if request.late is None else request.late(error)
-            if late is None:
+            if not is_failure(error):
                 raise
-            return await self._answer_late(request, *late, handlers)
-
-    async def _answer_late(
-        self, request: Request, late: HttpException, deadline: float, handlers: Handlers
-    ) -> Response:
-        """Answer a request whose time has passed, within the scope that was cancelled for that.
-
-        Cancellation: shielded, so that an exception handler may await something, until a deadline
-        that all layers share; after that the answer is the plain one.
-        """
-        passed = request.server_deadline
-        with trio.CancelScope(deadline=deadline, shield=True) as scope:
-            request.server_deadline = deadline
-            try:
-                response = await self._convert(request, late, handlers)
-            finally:
-                request.server_deadline = passed
-        if scope.cancelled_caught:
-            return await answer_plainly(request, late)
-        assert response is not None  # there is a handler for every HttpException
+            return await self.answer_error(request, error)
         return response
 
     async def answer_error(self, request: Request, error: BaseException) -> Response:
         """Return the answer for a failure; a 500 is logged with its traceback."""
         try:
-            response = await self._convert(request, error, self._handlers)
+            response = await convert_error(request, error, self._handlers)
             if response is not None:
                 settle(response)
                 return response
@@ -269,130 +236,50 @@ class Dispatcher:
         handler = self._names.get((request.method, request.route), "")
         return answer_unexpected(request, error, handler)
 
-    async def _convert(
-        self, request: Request, error: BaseException, handlers: Handlers
-    ) -> Response | None:
-        """Return what the handler for an error answers; None if there is none.
 
-        What a handler raises is answered likewise, but no handler is called twice; what is left
-        over then is unexpected.
-        """
-        used: list[ExceptionHandler] = []
-        while True:
-            handler, cause = choose_handler(error, handlers, used)
-            if handler is None:
-                return answer_unexpected(request, error) if used else None
-            used.append(handler)
-            if isinstance(cause, HttpException) and cause.outcome is not None:
-                request.outcome = cause.outcome
-            if isinstance(cause, DeadlineError):
-                request.cancelled_for = "deadline"
-                stood = cause.place and f", it stood at {cause.place}"
-                logger.warning("%s: %s %s%s", cause.detail, request.method, request.target, stood)
-            try:
-                response = own_copy(returned_by(handler, await handler(request, cause)))
-                if response.__depends_on_request__:
-                    response = await response.__resolve__(request)
-                return response
-            except BaseException as failure:
-                if not is_failure(failure):
-                    raise
-                error = failure
+def prepared(error: StatusError) -> CallNext:
+    """Return what answers an error that neither middleware nor a handler of the app's looks at.
 
-
-def choose_handler(
-    error: BaseException, handlers: Handlers, used: list[ExceptionHandler]
-) -> tuple[ExceptionHandler | None, BaseException]:
-    """Return the handler for an error, and what it takes.
-
-    A group is answered by its first leaf if all are `HttpException`, or have one handler.
+    There are two answers, of text and of JSON. Since nobody else sees them they serve all requests.
     """
-    leaves = list(leaves_of(error))
-    found = [handler_for(leaf, handlers, used) for leaf in leaves]
-    alike = all(isinstance(leaf, HttpException) for leaf in leaves)
-    if found[0] is not None and (alike or found.count(found[0]) == len(found)):
-        return found[0], leaves[0]
-    return handler_for(error, handlers, used), error
+    text, problem = error_response(error), error_response(error, "application/json")
+    settle(text)
+    settle(problem)
+    own = error.outcome if isinstance(error, HttpException) else None
+    outcome: Outcome = own or "refused"
+
+    async def answer(request: Request) -> Response:
+        if own is not None or request.outcome == "ok":
+            request.outcome = outcome
+        # Nobody has asked for the headers yet, and to make them takes longer than all the rest.
+        accept = [value for name, value in request.received_fields if name == "accept"]
+        return problem if accept and prefers_json(", ".join(accept)) else text
+
+    return answer
 
 
-def handler_for(
-    error: BaseException, handlers: Handlers, used: list[ExceptionHandler]
-) -> ExceptionHandler | None:
-    """Return the handler of the nearest base class; of two for one class, the innermost."""
-    for kind in type(error).__mro__:
-        for layer in (*handlers, PLAIN_HANDLERS):
-            handler = layer.get(kind)
-            if handler is not None and handler not in used:
-                return handler
-    return None
+def equal_error(error: StatusError) -> StatusError:
+    """Return an error that says the same, and has been raised nowhere."""
+    equal = type(error).__new__(type(error), *error.args)
+    vars(equal).update(vars(error))
+    return equal
 
 
-async def call_handler(
-    call: Call, respond: Callable[[Any], Response], request: Request
-) -> Response:
-    """Call a handler and make a response of what it returns."""
-    response = respond(await call(request))
-    return await response.__resolve__(request) if response.__depends_on_request__ else response
-
-
-async def call_apart(call: Call, respond: Callable[[Any], Response], request: Request) -> Response:
-    """Do the same, and make an answer that middleware may change, however often it is returned."""
+async def call_apart(call: Call, render: Callable[[Any], Response], request: Request) -> Response:
+    """Make an answer that middleware may change, however often its handler returns it."""
     value = await call(request)
-    response = respond(value)
+    response = render(value)
     if response is value:
         response = own_copy(response)
     return await response.__resolve__(request) if response.__depends_on_request__ else response
 
 
-async def call_generator(call: Call, request: Request) -> Response:
+async def call_generator(call: Callable[[Request], Any], request: Request) -> Any:
     """Call a handler that is an async generator function: its generator is the body."""
-    return to_response(call(request))
+    return call(request)
 
 
 async def run_middleware(middleware: Middleware, respond: CallNext, request: Request) -> Response:
     """Run one layer of the onion."""
     response = returned_by(middleware, await middleware(request, respond))
     return await response.__resolve__(request) if response.__depends_on_request__ else response
-
-
-def returned_by(function: Handler, value: Any) -> Response:
-    """Return a response of what middleware or an exception handler returned.
-
-    A forgotten ``return`` would otherwise be an empty success.
-
-    Raises:
-        TypeError: It returned None, or something else that no answer can be made of.
-    """
-    if value is None:
-        raise TypeError(f"{name_of(function)} must return a response, not None")
-    return to_response(value)
-
-
-async def answer_plainly(request: Request, error: HttpException | HttpParserError) -> Response:
-    """Answer an error that carries its own status, where no handler was registered for it."""
-    return error_response(error, request.headers.get("accept", ""))
-
-
-PLAIN_HANDLERS: dict[type[BaseException], ExceptionHandler] = {
-    HttpException: answer_plainly,
-    HttpParserError: answer_plainly,
-}
-
-
-def answer_unexpected(request: Request, error: BaseException, handler: str = "") -> Response:
-    """Log an error that nobody foresaw, and return a settled 500 that tells nothing of it.
-
-    Args:
-        request: What is answered.
-        error: What was raised.
-        handler: The name of the route's handler, if it is known.
-    """
-    request.outcome = "crash"
-    for leaf in leaves_of(error):
-        add_hint(leaf)
-    where = f": route {request.route}" if request.route else ""
-    where += f", handler {handler}" if handler else ""
-    logger.error("%s %s failed%s", request.method, request.target, where, exc_info=error)
-    response = error_response(HttpException(500), request.headers.get("accept", ""))
-    settle(response)
-    return response

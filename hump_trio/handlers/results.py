@@ -1,6 +1,6 @@
 """What a return annotation promises, and how a handler's results become answers by it."""
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -11,14 +11,22 @@ from typing import Any, Union, get_args, is_typeddict
 from uuid import UUID
 
 from hump_trio.content.annotations import class_of, is_record, members
+from hump_trio.content.json_text import json_codec
 from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError, UnresolvedError
 from hump_trio.handlers.shapes import UNSHAPED, Mismatch, Shape, ShapeMaker, is_protocol
-from hump_trio.messages.response import JsonResponse, Response, to_response
+from hump_trio.messages.response import (
+    JSON_TYPE,
+    RENDERERS,
+    JsonResponse,
+    Renderer,
+    Response,
+    to_response,
+)
 from hump_trio.routing.route_hints import parse_returns
 from hump_trio.routing.table import Route
 
-__all__ = ["Results", "check_returns", "results_of"]
+__all__ = ["RESULTS", "check_returns", "results_of"]
 
 JSON_CONTAINERS = (dict, list, tuple)
 PARTS = (str, bytes, bytearray, memoryview)
@@ -32,21 +40,19 @@ VALUES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
-    """What becomes of the results of a handler.
+    """What becomes of the results of a handler; the fields of `Choice`.
 
     Args:
-        respond: Makes a response of any of them; raises TypeError for what isn't annotated.
-        text: Whether text goes out as it is.
-        json_kinds: The classes of what is written as JSON as it is.
-        fit: Returns what is written as JSON of the others.
-        fitted_kinds: Their classes, as far as they are known before.
+        render: Makes a response of any of them; raises TypeError for what isn't annotated.
+        renderers: Those that need no response of their own, by their class.
     """
 
-    respond: Callable[[Any], Response] = to_response
-    text: bool = True
-    json_kinds: frozenset[type] = frozenset({dict, list})
-    fit: Callable[[Any], Any] = to_response
-    fitted_kinds: frozenset[type] = frozenset()
+    render: Callable[[Any], Response]
+    renderers: Mapping[type, Renderer]
+
+
+# Where nothing is annotated.
+RESULTS = Results(to_response, RENDERERS)
 
 
 def results_of(route: Route, returns: Any) -> Results:
@@ -74,7 +80,7 @@ def results_of(route: Route, returns: Any) -> Results:
             " level of its module, and at run time"
         ) from error
     if shape is None:
-        return Results()
+        return RESULTS
     kinds = [dict if is_typeddict(kind) else kind for kind in map(class_of, members(returns))]
     classes = tuple(kind for kind in kinds if isinstance(kind, type))
     promised = "None" if returns is NoneType else formatannotation(returns)
@@ -82,19 +88,21 @@ def results_of(route: Route, returns: Any) -> Results:
     records = (kind for kind in classes if is_record(kind) and not issubclass(kind, UNSHAPED))
     written: frozenset[type] = frozenset((*JSON_CONTAINERS, *records))
 
-    def respond(value: Any) -> Response:
+    def render(value: Any) -> Response:
         if isinstance(value, Response):
             return value
         fitted = fit(value)
         return JsonResponse(fitted) if isinstance(fitted, tuple) else to_response(fitted)
 
-    return Results(
-        respond,
-        any(issubclass(kind, str) for kind in shape.plain),
-        written & shape.plain,
-        fit,
-        frozenset(kind for kind in written - shape.plain if issubclass(kind, classes)),
-    )
+    def encode_fitted(value: Any) -> bytes:
+        return json_codec.encode_filled(fit(value))
+
+    fitted = (kind for kind in written - shape.plain if issubclass(kind, classes))
+    renderers: dict[type, Renderer] = dict.fromkeys(fitted, (JSON_TYPE, encode_fitted))
+    renderers |= dict.fromkeys(written & shape.plain, (JSON_TYPE, json_codec.encode_filled))
+    if any(issubclass(kind, str) for kind in shape.plain):
+        renderers[str] = RENDERERS[str]
+    return Results(render, renderers)
 
 
 def fitting(shape: Shape, promise: str) -> Callable[[Any], Any]:

@@ -22,11 +22,13 @@ from hump_trio.messages.request import Request
 __all__ = [
     "BYTES_TYPE",
     "JSON_TYPE",
+    "RENDERERS",
     "TEXT_TYPE",
     "Fields",
     "HtmlResponse",
     "JsonResponse",
     "Producer",
+    "Renderer",
     "Response",
     "Send",
     "StreamResponse",
@@ -41,6 +43,9 @@ BYTES_TYPE = "application/octet-stream"
 JSON_TYPE = "application/json"
 STATUSES: frozenset[int] = frozenset(HTTPStatus)
 
+# What a plain value becomes in a response of status 200 without further fields: the content type,
+# and the function that makes the body of it. The type is one of `TEXT_TYPE` and `JSON_TYPE`.
+Renderer: TypeAlias = tuple[str, Callable[[Any], bytes]]
 # Sends a part of a streamed response; waits while the client doesn't read.
 Send: TypeAlias = Callable[[str | bytes], Coroutine[Any, Any, None]]
 
@@ -285,10 +290,13 @@ def to_response(value: Any) -> Response:
     """
     if isinstance(value, Response):
         return value
+    renderer = RENDERERS.get(type(value))
+    if renderer is not None:
+        return rendered(value, renderer)
     if value is None:
         return Response(None, HTTPStatus.NO_CONTENT)
     if isinstance(value, str):
-        return text_response(value)
+        return rendered(value, RENDERERS[str])
     if isinstance(value, bytes):
         return Response(value)
     if isinstance(value, dict | list | tuple):
@@ -325,13 +333,22 @@ def check_no_status(value: tuple[Any, ...]) -> None:
     )
 
 
-def text_response(text: str) -> Response:
-    """Return what ``Response(text)`` is when it is settled, without checks: 0.7 µs less."""
+def rendered(value: Any, renderer: Renderer) -> Response:
+    """Return what ``Response(body)`` is when it is settled, without checks: 0.7 µs less."""
+    content_type, encode = renderer
     response = Response.__new__(Response)
-    response.body = text.encode()
+    response.body = encode(value)
     response.status = 200
-    response.headers = Headers.received([("content-type", TEXT_TYPE)])
+    response.headers = Headers.received([("content-type", content_type)])
     return response
+
+
+# By the very class of a value, wherever no annotation says otherwise.
+RENDERERS: dict[type, Renderer] = {
+    str: (TEXT_TYPE, str.encode),
+    dict: (JSON_TYPE, json_codec.encode_filled),
+    list: (JSON_TYPE, json_codec.encode_filled),
+}
 
 
 def error_response(error: StatusError, accept: str = "") -> Response:

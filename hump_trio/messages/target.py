@@ -153,11 +153,10 @@ def decode_path(raw_path: str) -> str:
         raise HttpParserError(400, "an escape in the path that isn't UTF-8") from None
 
 
-def path_segments(line: RequestLine) -> list[str]:
+def path_segments(raw_path: str) -> list[str]:
     """Return the decoded segments of a path; an escaped slash stays inside its segment."""
-    if "%" not in line.raw_path:
-        return line.path.split("/")
-    return [unquote(segment) for segment in line.raw_path.split("/")]
+    segments = raw_path.split("/")
+    return [unquote(segment) for segment in segments] if "%" in raw_path else segments
 
 
 def origin_form(target: str) -> str:

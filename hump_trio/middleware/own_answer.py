@@ -1,6 +1,6 @@
 """The answer from below as a middleware's own, which it may change."""
 
-from hump_trio.dispatch.dispatcher import answer_unexpected
+from hump_trio.dispatch.errors import answer_unexpected
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response, own_copy
 from hump_trio.routing.layer import CallNext

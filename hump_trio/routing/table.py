@@ -182,6 +182,10 @@ class Match:
     allowed: tuple[str, ...] = ()
 
 
+# Of an unknown path. Nobody adds to its values, since they are no route's.
+NO_MATCH = Match(None, {})
+
+
 class RouteTable:
     """All routes of an app."""
 
@@ -265,8 +269,9 @@ class RouteTable:
         route = find(self._root, segments, 1, method, values, allowed)
         if route is not None:
             return Match(route, dict(zip(route.parameters, values, strict=True)))
-        if allowed:
-            allowed.update(("OPTIONS", "HEAD") if "GET" in allowed else ("OPTIONS",))
+        if not allowed:
+            return NO_MATCH
+        allowed.update(("OPTIONS", "HEAD") if "GET" in allowed else ("OPTIONS",))
         return Match(None, {}, tuple(sorted(allowed)))
 
 

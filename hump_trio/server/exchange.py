@@ -7,10 +7,10 @@ from typing import Self
 import trio
 
 from hump_trio.content.room import Room
-from hump_trio.dispatch.dispatcher import Choice
 from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import CONTINUE
+from hump_trio.messages.choice import Choice
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.response import Response
@@ -18,12 +18,11 @@ from hump_trio.server.access_log import log_request
 from hump_trio.server.connection import Connection
 from hump_trio.server.deadline_header import parse_deadline
 from hump_trio.server.phases import Phase
+from hump_trio.server.state import DRAIN_BYTES
 from hump_trio.tasks.task_tree import place_of_error
 
 __all__ = ["Exchange", "log_answer"]
 
-# What is read of a body that nobody wants to keep a connection; more costs more than a new one.
-DRAIN_BYTES = 64 * 1024
 # How many chunks are taken before other connections have their turn.
 TURN_PARTS = 64
 
@@ -74,6 +73,7 @@ class Exchange:
             request = build_request(head.line, head.host, head.fields, transport.client)
             if transport.secure:
                 request.scheme, request.client_certificate = "https", transport.client_certificate
+            request.app = connection.state.application.app
         self.request: Request = request
         connection.request = request
         self.body_ended: bool = not head.has_body
@@ -99,22 +99,23 @@ class Exchange:
         """Decide at the head what may happen, before any of the body is read."""
         state, head = self.connection.state, self.head
         if state.request_count >= state.request_limit:
-            return state.dispatcher.refuse(OverloadError("too many requests"))
+            return state.application.refuse(OverloadError("too many requests"))
         self.counted = True
         state.request_count += 1
-        choice, self.request.path_params = state.dispatcher.choose(head.line)
+        line = head.line
+        choice, self.request.path_params = state.application.choose(line.method, line.raw_path)
         self.request.route = choice.route
         if choice.refused:
             return choice
         if head.expect and head.expect != "100-continue":
-            return state.dispatcher.refuse(HttpException(417, "only 100-continue is expected"))
+            return state.application.refuse(HttpException(417, "only 100-continue is expected"))
         limit = choice.body_limit_bytes
         if isinstance(limit, EllipsisType):
             self._body_limit = state.limits.body_bytes
         elif limit is not None:
             self._body_limit = limit
         if head.content_length > self._body_limit:
-            return state.dispatcher.refuse(too_large(self._body_limit))
+            return state.application.refuse(too_large(self._body_limit))
         return choice
 
     async def receive(self) -> None:
@@ -185,7 +186,7 @@ class Exchange:
         if timeout is not ... or self._cut_seconds:
             connection.enforce(request.server_deadline)
         try:
-            response = await self.choice.respond(request)
+            response = await connection.state.application.respond(self.choice, request)
         except (trio.Cancelled, BaseExceptionGroup) as error:
             connection.stood = place_of_error(error)
             raise
@@ -196,7 +197,7 @@ class Exchange:
     def refuse(self, error: HttpException | HttpParserError) -> None:
         """Let an error be the answer, through middleware; nothing more is read of the body."""
         self.body_failed = not self.body_ended
-        self.choice = self.connection.state.dispatcher.refuse(error)
+        self.choice = self.connection.state.application.refuse(error)
 
     def extend(self) -> None:
         """Give the answer to an error a time of its own, since that of the handler has passed."""

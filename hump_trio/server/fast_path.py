@@ -16,12 +16,11 @@ from typing import Any, TypeAlias
 import trio
 from trio.lowlevel import wait_task_rescheduled
 
-from hump_trio.content.json_text import json_codec
 from hump_trio.http1.head import RequestHead
 from hump_trio.http1.response_head import encode_head
 from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.messages.request import Request, build_request
-from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, Response, settle
+from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange, log_answer
@@ -61,7 +60,8 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
     state, transport = connection.state, connection.transport
     lines, limits, client = state.whole_lines, state.limits, transport.client
     secure = transport.secure
-    app, handler_seconds = state.dispatcher.app, state.timeouts.handler
+    application, handler_seconds = state.application, state.timeouts.handler
+    app = application.app
     arrivals, task = transport.arrivals, trio.lowlevel.current_task()
     value: Any
     response: Response | None
@@ -96,7 +96,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
             or connection.expired is not None
             or state.request_count >= state.request_limit
             or (chosen := lines.get(whole[0]) or state.choose_whole(whole[0])) is None
-            or (whole[3] and not state.has_room(whole[3], chosen[1]))
+            or (whole[3] and not state.has_room(whole[3], chosen[1], keep_alive=whole[4]))
         ):
             connection.parser.feed(data)
             return False
@@ -111,8 +111,12 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         if path_params:
             request.path_params = path_params
         if body:
-            request.body = body
-            state.buffered_bytes += len(body)
+            if choice.refused:  # nobody wants it: dropped, as `Exchange.drain` would
+                whole = (text, host, fields, b"", keep_alive)
+                body = b""
+            else:
+                request.body = body
+                state.buffered_bytes += len(body)
         state.request_count += 1
         connection.asked_since = now
         # `Connection.enter_handler`, without a call
@@ -127,22 +131,21 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         try:
             try:
                 value = await choice.call(request)
-                results, returned = choice.results, type(value)
-                if returned is str and results.text:
-                    content = value.encode()
-                elif returned in results.json_kinds:
-                    kind, content = JSON_TYPE, json_codec.encode_filled(value)
-                elif returned in results.fitted_kinds:
-                    kind, content = JSON_TYPE, json_codec.encode_filled(results.fit(value))
+                renderer = choice.renderers.get(type(value))
+                if renderer is not None:
+                    kind, encode = renderer
+                    content = encode(value)
+                elif choice.fixed:
+                    response = value
                 else:
-                    response = results.respond(value)
+                    response = choice.render(value)
                     if response.__depends_on_request__:
                         response = await response.__resolve__(request)
                     settle(response)
             except BaseException as error:
                 if not is_failure(error):
                     raise
-                response = await state.dispatcher.answer_error(request, error)
+                response = await application.answer_error(request, error)
         except BaseException as error:
             hand_over(adopt(connection, whole, chosen, request), None, b"")
             if isinstance(error, trio.Cancelled | BaseExceptionGroup):
@@ -159,7 +162,12 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                 content,
             )
         else:
-            answer = encode_whole(line, response, state, keep_alive=keep_alive)
+            kept = choice.fixed and keep_alive
+            answer = state.fixed_answers.get(response, b"") if kept else b""
+            if not answer:
+                answer = encode_whole(line, response, state, keep_alive=keep_alive)
+                if kept:
+                    state.fixed_answers[response] = answer
         if (
             connection.enforced
             or connection.cancelled_for is not None

@@ -193,7 +193,7 @@ class Serving:
             self.failed = True
             state = self.connection.state
             exchange.extend()
-            response = await state.dispatcher.answer_error(exchange.request, error)
+            response = await state.application.answer_error(exchange.request, error)
             if self.connection.enforced:
                 self.connection.lift()
         settle(response)

@@ -8,20 +8,22 @@ from typing import Any, TypeAlias, get_args
 import trio
 
 from hump_trio.content.room import DiskRoom
-from hump_trio.dispatch.dispatcher import Choice, Dispatcher
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.facts.settings import Limits, Timeouts
 from hump_trio.http1.head import parse_request_line
 from hump_trio.http1.response_head import begin_head
+from hump_trio.messages.choice import Application, Choice
 from hump_trio.messages.http_date import encode_http_date
-from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE
+from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, Response
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.access_log import is_access_logged
 from hump_trio.server.life import Life
 
-__all__ = ["ChosenRoute", "ServerState"]
+__all__ = ["DRAIN_BYTES", "ChosenRoute", "ServerState"]
 
+# What is read of a body that nobody wants to keep a connection; more costs more than a new one.
+DRAIN_BYTES = 64 * 1024
 # What is asked for, what may happen with it, and the values of the path template.
 ChosenRoute: TypeAlias = tuple[RequestLine, Choice, dict[str, Any]]
 
@@ -30,7 +32,7 @@ class ServerState:
     """Shared by the connections of one run of a server.
 
     Args:
-        dispatcher: Chooses what a head may do, and answers.
+        application: Decides what may happen with requests, and answers them.
         limits: Caps.
         timeouts: Seconds.
         server: The ``Server`` field's value; None for no such field.
@@ -47,12 +49,13 @@ class ServerState:
         cleanup_deadline: When clean-up must end; infinite before `Life.CLEANUP`.
         whole_lines: What `choose_whole` has found for the request lines of static routes.
         stamps: How most answers begin, up to their length, by their type, until `stamp_until`.
+        fixed_answers: The encoded answers of fixed choices on connections that go on, until then.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, limits: Limits, timeouts: Timeouts, server: str | None
+        self, application: Application, limits: Limits, timeouts: Timeouts, server: str | None
     ) -> None:
-        self.dispatcher = dispatcher
+        self.application = application
         self.limits = limits
         self.timeouts = timeouts
         self.server_line: str = "" if server is None else f"server: {server}\r\n"
@@ -67,12 +70,14 @@ class ServerState:
         self.cleanup_deadline: float = math.inf
         self._reached = {life: trio.Event() for life in Life}
         self.stamps: dict[str, bytes] = {}
+        self.fixed_answers: dict[Response, bytes] = {}
         self.stamp_until: float = -math.inf
         self.whole_lines: dict[bytes, ChosenRoute] = {}
-        for text in dispatcher.static_lines:
-            chosen = self.choose_whole(text.encode())
+        for method, path in application.static_paths:
+            text = f"{method} {path} HTTP/1.1".encode()
+            chosen = self.choose_whole(text)
             if chosen is not None:
-                self.whole_lines[text.encode()] = chosen
+                self.whole_lines[text] = chosen
         self._date_second = 0
         self._date_line = ""
 
@@ -84,13 +89,18 @@ class ServerState:
             return None
         if line.version != "1.1" or line.authority is not None or line.method == "HEAD":
             return None
-        choice, path_params = self.dispatcher.choose(line)
+        choice, path_params = self.application.choose(line.method, line.raw_path)
         if not choice.plain or self.timeouts.deadline_header is not None:
             return None
         return line, choice, path_params
 
-    def has_room(self, body: bytes, choice: Choice) -> bool:
-        """Tell whether a body that is here may be held for a handler."""
+    def has_room(self, body: bytes, choice: Choice, *, keep_alive: bool) -> bool:
+        """Tell whether the fast path may hold a body for a handler, or drop one that nobody wants.
+
+        Where the connection ends with the answer, a body that nobody wants isn't dropped here.
+        """
+        if choice.refused:
+            return keep_alive and len(body) <= DRAIN_BYTES
         limit = choice.body_limit_bytes
         if isinstance(limit, EllipsisType):
             limit = self.limits.body_bytes
@@ -123,6 +133,7 @@ class ServerState:
         """Make the stamps that are right for the rest of this second."""
         lines = f"{self.date_line()}{self.server_line}content-length: ".encode("latin-1")
         self.stamps = {kind: begin_head(200, kind) + lines for kind in (TEXT_TYPE, JSON_TYPE)}
+        self.fixed_answers = {}
         self.stamp_until = now + 1 - time.time() % 1
 
     def date_line(self) -> str:

@@ -18,18 +18,16 @@ from hump_trio import (
     Hump,
     Limits,
     Request,
-    Timeouts,
     UploadFile,
 )
 from hump_trio.content.form import receive_form
 from hump_trio.content.room import Room
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.routing.table import Route, RouteTable
-from hump_trio.server.state import ServerState
+from hump_trio.routing.table import Route
 from hump_trio.testing import client, connect
 from tests.promises.cancellation.test_cancellation import each_arrival
 from tests.promises.cancellation.test_cancellation_handlers import leave, pass_deadline, shut_down
 from tests.support.forms import CLIENTS, TYPE, SentPart, encode_form, files_in, open_files
+from tests.support.served import served
 from tests.support.struck import (
     Countdown,
     Moment,
@@ -332,12 +330,11 @@ async def test_cut_anywhere_nothing_is_left(
     """A form is cut at its n-th call or wait, for every n: no file stays open, none has a name."""
     monkeypatch.setattr("hump_trio.content.upload.SPOOL_BYTES", 100)
     monkeypatch.setattr(trio.to_thread, "run_sync", run_in_turns)
-    table = RouteTable()
-    table.add(Route(template="/", methods=("POST",), handler=handler, stream=True))
     body = encode_form([TEXT, FILE, FILE, ("a", "c", "", bytes(300))])
     parts = [request("POST", "/", CONTENT_TYPE, body=body)]
     for nth in count(1):
-        state = ServerState(Dispatcher(Hump(), table), Limits(), Timeouts(), "test")
+        route = Route(template="/", methods=("POST",), handler=handler, stream=True)
+        state = served(route, server="test")
         countdown = Countdown(nth)
         tapped = await serve_struck(state, parts, moment, countdown, strike, receive_bytes)
         check(tapped, ("POST",))

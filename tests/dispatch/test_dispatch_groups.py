@@ -8,7 +8,6 @@ import pytest
 
 from hump_trio import HttpException, Hump, Request, Response
 from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.http1.head import parse_request_line
 from hump_trio.messages.headers import Headers
 from hump_trio.routing.layer import Layer
 from hump_trio.routing.table import Route, RouteTable
@@ -106,11 +105,10 @@ async def test_what_ends_a_program_is_raised_on(worse: BaseException) -> None:
     table = RouteTable()
     table.add(Route(template="/", methods=("GET",), handler=index))
     dispatcher = Dispatcher(None, table, Layer(exception_handlers={Exception: handle}))
-    line = parse_request_line("GET / HTTP/1.1", 100)
-    choice, _ = dispatcher.choose(line)
+    choice, _ = dispatcher.choose("GET", "/")
     for error in (worse, BaseExceptionGroup("both", [HttpException(404), worse])):
         with pytest.raises(type(error)) as caught:
-            await choice.respond(Request("GET", "/", "/", Headers()))
+            await dispatcher.respond(choice, Request("GET", "/", "/", Headers()))
         assert caught.value is error
     assert asked == []
 

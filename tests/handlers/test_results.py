@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from hump_trio import Hump, JsonResponse, Request, Response, RouteError, Router
+from hump_trio.content.json_text import json_codec
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import table_of
 from hump_trio.handlers.results import results_of
@@ -188,8 +189,10 @@ def test_what_goes_out_without_ado(
     """Text, and objects of annotated classes that can hide nothing; others are looked at."""
     route = route_of(annotation)
     found = results_of(route, parse_signature(route).returns)
-    kinds = (set(found.json_kinds), set(found.fitted_kinds))
-    assert (found.text, *kinds) == (text, json_kinds, fitted_kinds)
+    encoders = {kind: encode for kind, (_, encode) in found.renderers.items()}
+    assert (encoders.pop(str, None) is str.encode) == text
+    as_they_are = {kind for kind, each in encoders.items() if each is json_codec.encode_filled}
+    assert (as_they_are, encoders.keys() - as_they_are) == (json_kinds, fitted_kinds)
 
 
 def returning(value: Any, annotation: Any, **options: Any) -> list[Hump]:

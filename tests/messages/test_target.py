@@ -64,7 +64,7 @@ def test_no_form(method: str, target: str) -> None:
 def test_segments_of_a_path(target: str, segments: list[str]) -> None:
     """An escaped slash stays inside its segment; each segment is decoded once."""
     line = parse_target("GET", target, "1.1")
-    assert path_segments(line) == segments
+    assert path_segments(line.raw_path) == segments
     assert "/".join(segments) == line.path
 
 

@@ -12,15 +12,15 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import HttpException, Hump, Limits, Request, Response, Timeouts
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio import HttpException, Request, Response, Timeouts
+from hump_trio.routing.table import Route
 from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
+from tests.support.served import served
 from tests.support.wire import request
 
 TIMEOUTS = Timeouts(keep_alive=10, drain_idle=0.4)
@@ -58,9 +58,8 @@ class Room:
     """
 
     def __init__(self) -> None:
-        table = RouteTable()
-        table.add(Route(template="/", methods=("GET", "POST"), handler=hold))
-        self.state = ServerState(Dispatcher(Hump(), table), Limits(), TIMEOUTS, None)
+        route = Route(template="/", methods=("GET", "POST"), handler=hold)
+        self.state = served(route, timeouts=TIMEOUTS)
         self.limit = 3
         self.watchdog = Watchdog(limit=lambda: self.limit)
         self.connections: list[Connection] = []

@@ -15,15 +15,14 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Limits, Request, Timeouts
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio import Hump, Request
+from hump_trio.routing.table import Route
 from hump_trio.server.connection import Connection
 from hump_trio.server.protocols import serve_connection
-from hump_trio.server.state import ServerState
 from hump_trio.server.statistics import report
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
 from tests.support.loopback import PATIENCE_SECONDS, address_of, ask, connect_to, receive_answer
+from tests.support.served import served
 from tests.support.wire import request
 
 HERE = Path(__file__).name
@@ -55,17 +54,14 @@ HANDLERS = {"/waits": wait_here, "/two/{name}": in_two_tasks, "/sends": half_an_
 
 
 @asynccontextmanager
-async def served(*requests: bytes) -> AsyncIterator[list[Connection]]:
+async def serving(*requests: bytes) -> AsyncIterator[list[Connection]]:
     """Give the connections on which requests are being served."""
     routes = [
         Route(template=path, methods=("GET",), handler=handler)
         for path, handler in HANDLERS.items()
     ]
     routes.append(Route(template="/body", methods=("POST",), handler=wait_here, timeout=7))
-    table = RouteTable()
-    for route in routes:
-        table.add(route)
-    state = ServerState(Dispatcher(Hump(), table), Limits(), Timeouts(), None)
+    state = served(*routes)
     async with trio.open_nursery() as nursery:
         connections: list[Connection] = []
         clients: list[MemoryTransport] = []  # kept, for their ends to stay open
@@ -91,7 +87,7 @@ def check_report(text: str, *patterns: str) -> None:
 async def test_nothing_in_flight(autojump_clock: MockClock) -> None:
     """It says so; what has been answered, or hasn't been asked yet, is no request in flight."""
     nothing = ("0 requests in flight", "0 tasks in the background")
-    async with served(request("GET", "/nothing"), b"GET / HT", b"") as connections:
+    async with serving(request("GET", "/nothing"), b"GET / HT", b"") as connections:
         check_report(report(connections, None), *nothing)
     check_report(report([], None), *nothing)
 
@@ -130,7 +126,7 @@ async def test_a_request_in_flight(
     data: bytes, line: str, tree: list[str], autojump_clock: MockClock
 ) -> None:
     """What it is, its age and what is left; each of its tasks, with the line it stands at."""
-    async with served(data) as connections:
+    async with serving(data) as connections:
         await trio.sleep(2.5)
         text = report(connections, None)
     check_report(text, "1 requests in flight", line, *tree, "0 tasks in the background")
@@ -152,7 +148,7 @@ async def test_background_work(autojump_clock: MockClock) -> None:
 
 async def test_a_connection_that_no_task_serves_yet(autojump_clock: MockClock) -> None:
     """And a request that no route takes, while middleware has it: what is known is said."""
-    state = ServerState(Dispatcher(Hump(), RouteTable()), Limits(), Timeouts(), None)
+    state = served()
     connection = Connection(memory_transport_pair()[1], state)
     connection.request = Request("GET", "/x", "/x", client=("192.0.2.1", 80))
     text = report([connection], None)

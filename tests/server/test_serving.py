@@ -9,15 +9,15 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Limits, Response, Timeouts
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio import Response, Timeouts
+from hump_trio.routing.table import Route
 from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import MemoryTransport
+from tests.support.served import served
 from tests.support.transports import make_pair
 from tests.support.wire import parse_answers, request
 
@@ -87,9 +87,8 @@ Handler: TypeAlias = Callable[[], Awaitable[object]]
 
 def state_of(handler: Handler, timeouts: Timeouts | None = None) -> ServerState:
     """Return the state of a server with one route."""
-    table = RouteTable()
-    table.add(Route(template="/", methods=("GET",), handler=handler, timeout=1))
-    return ServerState(Dispatcher(Hump(), table), Limits(), timeouts or Timeouts(), None)
+    route = Route(template="/", methods=("GET",), handler=handler, timeout=1)
+    return served(route, timeouts=timeouts)
 
 
 def connection_to(state: ServerState) -> tuple[MemoryTransport, Connection]:

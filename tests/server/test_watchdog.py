@@ -7,19 +7,16 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Limits, Timeouts
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.routing.table import RouteTable
 from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
-from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
 from hump_trio.transports.memory import memory_transport_pair
+from tests.support.served import served
 
 
 def new_connections(count: int, watchdog: Watchdog) -> list[Connection]:
     """Return connections that a watchdog knows; nobody serves them."""
-    state = ServerState(Dispatcher(Hump(), RouteTable()), Limits(), Timeouts(), None)
+    state = served()
     connections = [Connection(memory_transport_pair()[1], state) for _ in range(count)]
     for connection in connections:
         watchdog.add(connection)

@@ -13,11 +13,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import HttpException, Hump, Limits, Request, Timeouts
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio import HttpException, Request
+from hump_trio.routing.table import Route
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
+from tests.support.served import served
 from tests.support.struck import (
     Countdown,
     Moment,
@@ -111,9 +111,8 @@ async def error() -> None:
 
 def new_state() -> ServerState:
     """Return the state of a server with these handlers."""
-    table = RouteTable()
     get, post = ("GET",), ("POST",)
-    for route in (
+    return served(
         Route(template="/", methods=get + post, handler=whole),
         Route(template="/wait", methods=get, handler=wait),
         Route(template="/nap", methods=get, handler=nap),
@@ -123,9 +122,8 @@ def new_state() -> ServerState:
         Route(template="/upload", methods=post, handler=upload, stream=True),
         Route(template="/echo", methods=post, handler=echo, stream=True),
         Route(template="/error", methods=get, handler=error),
-    ):
-        table.add(route)
-    return ServerState(Dispatcher(Hump(), table), Limits(), Timeouts(), "test")
+        server="test",
+    )
 
 
 async def check_following(state: ServerState, data: bytes = GET) -> list[Answer]:

@@ -15,8 +15,6 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import (
-    Hump,
-    Limits,
     Request,
     Response,
     Send,
@@ -25,13 +23,11 @@ from hump_trio import (
     limit,
     timeout,
 )
-from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.messages.headers import Headers
-from hump_trio.routing.layer import CallNext, Layer
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio.routing.layer import CallNext
+from hump_trio.routing.table import Route
 from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
-from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import MemoryTransport
 from tests.promises.cancellation.test_cancellation import (
     SCENARIOS,
@@ -40,6 +36,7 @@ from tests.promises.cancellation.test_cancellation import (
     each_arrival,
     new_state,
 )
+from tests.support.served import served
 from tests.support.struck import (
     Countdown,
     Moment,
@@ -75,9 +72,8 @@ class Tidy:
     def __init__(self, deadline_header: str | None, layers: int = 0) -> None:
         self.begun = 0
         self.finished = 0
-        table = RouteTable()
         get = ("GET",)
-        for route in (
+        self.state = served(
             Route(template="/", methods=get, handler=self.work),
             Route(template="/tidy", methods=get, handler=self.work),
             Route(template="/limited", methods=get, handler=timeout(20)(limit(1)(self.work))),
@@ -85,11 +81,10 @@ class Tidy:
             Route(template="/bounded-stream", methods=get, handler=timeout(20)(self.stream)),
             Route(template="/produced", methods=get, handler=self.produced),
             Route(template="/upload", methods=("POST",), handler=self.upload, stream=True),
-        ):
-            table.add(route)
-        dispatcher = Dispatcher(Hump(), table, Layer([self.see] * layers))
-        timeouts = Timeouts(deadline_header=deadline_header)
-        self.state = ServerState(dispatcher, Limits(), timeouts, "test")
+            middleware=[self.see] * layers,
+            timeouts=Timeouts(deadline_header=deadline_header),
+            server="test",
+        )
 
     async def clean_up(self) -> None:
         """Take a second, whatever happens."""

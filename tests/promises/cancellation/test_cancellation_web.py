@@ -28,16 +28,15 @@ from hump_trio import (
     UploadFile,
 )
 from hump_trio.content.open_files import OPEN_FILES
-from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.middleware.compression import Compression
-from hump_trio.routing.layer import CallNext, Layer
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio.routing.layer import CallNext
+from hump_trio.routing.table import Route
 from hump_trio.server.connection import Connection
-from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import MemoryTransport
 from tests.promises.cancellation.test_cancellation_handlers import STRIKES
 from tests.support.forms import TYPE, encode_form, open_files
 from tests.support.loopback import wait_until
+from tests.support.served import served
 from tests.support.struck import Countdown, Strike, check, serve_struck
 from tests.support.wire import parse_answers, request
 
@@ -70,20 +69,21 @@ class Web:
         self.held = 0
         self.drain = trio.Event()
         self.path = folder / "file.txt"
-        table = RouteTable()
-        for route in (
+        self.timeouts = Timeouts(handler=3000, stall_grace=1, send_grace=3)
+        self.limits = Limits()
+        self.state = served(
             Route(template="/events", methods=("GET",), handler=self.events),
             Route(template="/lines", methods=("GET",), handler=self.lines),
             Route(template="/text", methods=("GET",), handler=self.text),
             Route(template="/produced", methods=("GET",), handler=self.produced, timeout=2000),
             Route(template="/file", methods=("GET",), handler=self.file),
             Route(template="/form", methods=("POST",), handler=self.form),
-        ):
-            table.add(route)
-        self.timeouts = Timeouts(handler=3000, stall_grace=1, send_grace=3)
-        self.limits = Limits()
-        dispatcher = Dispatcher(self, table, Layer([self.wait, Compression(minimum_bytes=0)]))
-        self.state = ServerState(dispatcher, self.limits, self.timeouts, "test")
+            app=self,
+            middleware=[self.wait, Compression(minimum_bytes=0)],
+            limits=self.limits,
+            timeouts=self.timeouts,
+            server="test",
+        )
 
     async def wait_draining(self) -> None:
         """Be the app that the requests carry."""
@@ -155,7 +155,7 @@ class Web:
 
 def drain(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """Begin a shutdown, as an event stream hears of it."""
-    connection.state.dispatcher.app.drain.set()
+    connection.state.application.app.drain.set()
 
 
 @pytest.mark.parametrize("strike", [*STRIKES, drain])

@@ -10,18 +10,16 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import CallNext, FileResponse, Hump, Limits, Request, Response, Timeouts
+from hump_trio import CallNext, FileResponse, Hump, Request, Response, Timeouts
 from hump_trio.answers import file_response as file_response_module
 from hump_trio.answers import opened_file as opened_file_module
 from hump_trio.answers.file_response import PART_BYTES
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.dispatch.router import table_of
-from hump_trio.server.state import ServerState
 from hump_trio.testing import RawConnection, client, connect
 from tests.promises.cancellation.test_cancellation import check_following, each_arrival
 from tests.support import wire
 from tests.support.descriptors import open_below
 from tests.support.loopback import PATIENCE_SECONDS, wait_until
+from tests.support.served import served
 from tests.support.struck import (
     Countdown,
     Moment,
@@ -248,7 +246,7 @@ async def test_a_file_cut_anywhere_is_closed(
     monkeypatch.setattr(file_response_module, "PART_BYTES", 50_000)
     os.truncate(path, 150_000)
     app = app_of(path)
-    state = ServerState(Dispatcher(app, table_of(app)), Limits(), Timeouts(), "test")
+    state = served(app=app, server="test")
     parts = [request(), request("GET", "/", "Range: bytes=1-100,200-99999")]
     last = request("GET", "/word", "Connection: close")
     for nth in count(1):

@@ -10,14 +10,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Limits, Request, Timeouts
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.routing.table import RouteTable
+from hump_trio import Hump, Request, Timeouts
 from hump_trio.server.connection import Connection
-from hump_trio.server.state import ServerState
 from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport, Pipe
 from hump_trio.transports.transport import Transport
+from tests.support.served import served
 from tests.support.wire import parse_answers
 
 CERTIFICATE = {"serialNumber": "1"}
@@ -153,7 +151,7 @@ async def test_a_handshake_that_fails_is_the_clients_affair(
 
 async def test_who_has_not_finished_makes_room(autojump_clock: MockClock) -> None:
     """At the limit of connections, one that is still at its handshake is as good as idle."""
-    state = ServerState(Dispatcher(Hump(), RouteTable()), Limits(), Timeouts(), None)
+    state = served()
     transport = GuardedTransport(Pipe(1), Pipe(1), trio.sleep_forever)
     connection = Connection(transport, state)
     assert not connection.is_silent(trio.current_time())

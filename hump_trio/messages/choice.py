@@ -1,0 +1,131 @@
+"""What a server asks of an app: the one seam between routing and the wire.
+
+A server receives, waits, cancels and writes. An app decides what may happen with a request, and
+answers it. Neither knows how the other does that: whatever protocol a request comes by, and
+whatever it ends up in, they speak of a `Choice`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import Any, Protocol, TypeAlias
+
+from hump_trio.facts.exceptions import StatusError
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Renderer, Response, to_response
+
+__all__ = ["Application", "Call", "Choice"]
+
+# Starts a handler for a request that has its route, its values of the path and its body.
+Call: TypeAlias = Callable[[Request], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """What may happen with a request, decided before any of its body is read.
+
+    One choice serves any number of requests at the same time.
+
+    Args:
+        call: ``await call(request)`` is a value that an answer is made of. What it raises is for
+            `Application.answer_error`.
+        renderers: By the very class of such a value: how it becomes an answer of status 200.
+        render: Makes a response of any value, those of `renderers` included, and raises TypeError
+            for what no answer can be made of.
+        body_limit_bytes: The most that the body may have; None: no limit, ``...``: the server's.
+        timeout: Seconds for the call; None: no limit, ``...``: the server's.
+        stream: Whether the call reads the body itself, and so begins before it has come.
+        refused: Whether the answer needs no body: the server reads none before the call, and
+            need not read it at all. The request's outcome is set by the call.
+        fixed: Whether the value is one of a few settled responses that never change, so that a
+            server may keep what it has made of them.
+        disconnect_grace: Seconds that the call has left when its client has gone.
+        route: The template of the route; empty if there is none.
+    """
+
+    call: Call
+    renderers: Mapping[type, Renderer]
+    render: Callable[[Any], Response] = to_response
+    body_limit_bytes: int | EllipsisType | None = ...
+    timeout: float | EllipsisType | None = ...
+    stream: bool = False
+    refused: bool = False
+    fixed: bool = False
+    disconnect_grace: float = 0.0
+    route: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether the request may be answered at once when it has come whole.
+
+        The server then may do by itself what `Application.respond` does: ``call`` the handler, look
+        into ``renderers`` and else ``render``, and give what is raised to
+        `Application.answer_error`. What ``fixed`` promises needs neither.
+        """
+        return self.timeout is ... and not self.stream
+
+
+class Application(Protocol):
+    """An app as a server sees it. It doesn't change while it is served.
+
+    The order of calls for one request: `choose` or `refuse`, as soon as its head is known; then
+    `respond` once, when the body has come or the choice needs none. A server that can't begin
+    the response, or fails while it is written, may ask `answer_error` for another one. All of
+    them run in the task that serves the request.
+
+    Attributes:
+        app: What each request carries as ``request.app``. The server sets it before all else.
+        static_paths: The method and path of each route without parameters: what most requests
+            ask for, so that a server can look them up before any has come.
+    """
+
+    app: Any
+    static_paths: Sequence[tuple[str, str]]
+
+    def choose(self, method: str, path: str) -> tuple[Choice, dict[str, Any]]:
+        """Return what may happen with a request, and the values of its path template.
+
+        It is asked for any method, and refuses by the choice that it returns: it raises nothing.
+        The same question has the same answer.
+
+        Args:
+            method: As sent, whatever the protocol.
+            path: The path with its escapes, which are known to be UTF-8; ``"*"`` for the server
+                as a whole, empty for a CONNECT to elsewhere.
+        """
+        ...
+
+    def refuse(self, error: StatusError) -> Choice:
+        """Return the choice to answer with an error of the server's own. It raises nothing.
+
+        Args:
+            error: Its class and ``args`` tell it from any other, and repeat nothing of the input,
+                so that there are few of them. It isn't raised, nor given to anyone.
+        """
+        ...
+
+    async def respond(self, choice: Choice, request: Request) -> Response:
+        """Return the settled answer to a request that the server has made by `build_request`.
+
+        Everything the app has around a handler has seen it by then, and what was raised has
+        become an answer. A streamed body hasn't begun; who takes the response closes that, sent
+        or not.
+
+        Raises:
+            BaseException: What `is_failure` lets through: the program's end, or a cancellation,
+                perhaps in a group with others.
+
+        Cancellation: up to the handler whether it is a checkpoint. Cancelled here there is no
+        answer and nothing that has to be closed; another one may be asked for.
+        """
+        ...
+
+    async def answer_error(self, request: Request, error: BaseException) -> Response:
+        """Return the settled answer for a failure, for which the log and the outcome are set.
+
+        Raises:
+            BaseException: As `respond` does.
+
+        Cancellation: as `respond`; an exception handler of the app's may wait.
+        """
+        ...
