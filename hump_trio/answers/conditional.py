@@ -1,7 +1,7 @@
-"""Conditional requests and ranges: whether anything is sent, and which part of it.
+"""Conditional requests and ranges: whether a representation is sent, and which parts of it.
 
-Pure functions over header values, for a GET or HEAD that would be answered with 200 otherwise.
-Where the bytes come from is not known here.
+These are pure functions over header values, for a GET or HEAD that would otherwise be answered
+with 200. Where the bytes come from is not known here.
 """
 
 import re
@@ -19,24 +19,24 @@ __all__ = [
     "parse_ranges",
 ]
 
-# A part of something's bytes, never empty.
+# Offsets of the bytes of a part; never empty.
 Span: TypeAlias = range
 
-# A viewer of documents asks for a few ranges; whoever wants more gets all of it, which is allowed
-# (RFC 9110 section 14.2) and costs less than the many small parts of CVE-2011-3192.
+# A viewer of documents asks for a few ranges. A client that asks for more gets the whole, which RFC
+# 9110 section 14.2 allows and which costs less than the many small parts of CVE-2011-3192.
 RANGE_COUNT = 16
 RANGE = re.compile(r"([0-9]{0,19})-([0-9]{0,19})")
 ETAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
 def judge_preconditions(headers: Headers, etag: str, last_modified: str) -> int:
-    """Return 412 or 304 if a precondition says so, else 200.
+    """Return 412 or 304 if a precondition demands it, else 200.
 
     Args:
-        headers: Of a GET or HEAD request.
-        etag: The entity tag of what would be sent; weak ones begin with ``W/``. Empty if it has
+        headers: The header fields of a GET or HEAD request.
+        etag: The entity tag of the representation; a weak one begins with ``W/``. Empty if it has
             none.
-        last_modified: Its HTTP date; empty if that isn't known.
+        last_modified: The HTTP date of its last change; empty if that isn't known.
 
     Source: RFC 9110 section 13.2.2, the order of evaluation.
     """
@@ -60,20 +60,20 @@ def matches_strongly(if_match: str, etag: str) -> bool:
 
 
 def matches_weakly(if_none_match: str, etag: str) -> bool:
-    """Tell whether an ``If-None-Match`` names what would be sent (RFC 9110 section 13.1.2)."""
+    """Tell whether an ``If-None-Match`` names the representation (RFC 9110 section 13.1.2)."""
     opaque = etag.removeprefix("W/")
     named = (tag.removeprefix("W/") for tag in ETAG.findall(if_none_match))
     return if_none_match.strip() == "*" or opaque in named
 
 
 def modified_since(value: str | None, last_modified: str) -> bool | None:
-    """Tell whether something is newer than a date; None if one of the dates is none.
+    """Tell whether the last change is later than a date; None if either date can't be read.
 
     Source: RFC 9110 sections 13.1.3 and 13.1.4.
     """
     if value is None or not last_modified:
         return None
-    if value == last_modified:  # as nearly all are
+    if value == last_modified:  # as in nearly all requests
         return False
     since, modified = parse_http_date(value), parse_http_date(last_modified)
     return None if since is None or modified is None else modified > since
@@ -82,13 +82,14 @@ def modified_since(value: str | None, last_modified: str) -> bool | None:
 def choose_spans(
     headers: Headers, size_bytes: int, etag: str, last_modified: str
 ) -> list[Span] | None:
-    """Return what a GET asks for of so many bytes; None for all, empty if it asks for none of it.
+    """Return the spans that a GET asks for; None for the whole, empty if no span can be satisfied.
 
     Args:
-        headers: Of the request.
-        size_bytes: Of what would be sent.
-        etag: As of `judge_preconditions`. If it is weak or there is none, so is the date.
-        last_modified: Likewise.
+        headers: The header fields of the request.
+        size_bytes: The size of the whole representation.
+        etag: Its entity tag (see `judge_preconditions`). If it has none or a weak one, its date
+            counts as weak too, and ``If-Range`` never holds.
+        last_modified: The HTTP date of its last change; empty if that isn't known.
 
     Source: RFC 9110 sections 14.2 and 13.1.5.
     """
@@ -104,10 +105,10 @@ def choose_spans(
 
 
 def parse_ranges(value: str, size_bytes: int) -> list[Span] | None:
-    """Return what a ``Range`` selects of so many bytes, in its order; empty: it can't be satisfied.
+    """Return the spans that a ``Range`` field selects, in its order; empty: it can't be satisfied.
 
-    Ranges that touch become one. None for what is to be ignored: another unit, a malformed range,
-    more than 16 of them, or any of nothing.
+    Ranges that touch become one span. None means that the field is to be ignored: it has another
+    unit, a malformed range or more than 16 ranges, or there are no bytes.
 
     Source: RFC 9110 sections 14.1.2 and 15.3.7.2.
     """
@@ -136,7 +137,7 @@ def parse_ranges(value: str, size_bytes: int) -> list[Span] | None:
 
 
 def add_span(spans: list[Span], span: Span) -> list[Span]:
-    """Return spans and one more, which becomes one with those it touches where the first stands."""
+    """Return spans with one more, merged with those that it touches, in place of the first one."""
     touched = [each for each in spans if each.start <= span.stop and span.start <= each.stop]
     if not touched:
         return [*spans, span]
@@ -155,13 +156,13 @@ def content_range(span: Span, size_bytes: int) -> str:
 def encode_multipart(
     spans: list[Span], size_bytes: int, content_type: str, boundary: str
 ) -> list[bytes | Span]:
-    """Return the body of several parts: what stands between them, and themselves as spans.
+    """Return a body of several parts: the parts as spans, and the bytes that stand between them.
 
     Args:
         spans: The parts.
-        size_bytes: Of the whole.
-        content_type: Of the whole.
-        boundary: What no part holds.
+        size_bytes: The size of the whole.
+        content_type: The content type of the whole.
+        boundary: A text that no part contains.
 
     Source: RFC 9110 section 14.6.
     """

@@ -18,9 +18,9 @@ from hump_trio.tasks.closing import close_body, close_source
 
 __all__ = ["Event", "EventStream"]
 
-# What ends a line, and nothing else does: not what `str.splitlines` takes besides.
+# Only these end a line; `str.splitlines` takes others besides.
 LINE_END = re.compile(r"\r\n|\r|\n")
-# What comes back in a header field as it was sent.
+# Text that comes back in a header field as it was sent.
 ID = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 COMMENT = ":\n\n"
 END = object()
@@ -31,11 +31,11 @@ class Event:
     """One event of an `EventStream`.
 
     Args:
-        data: Text, of any lines, or anything that has a JSON form.
-        event: The type that the page listens for; ``message`` if it isn't told.
-        id: What the browser sends as ``Last-Event-ID`` when it comes back: ASCII, without blanks
-            at its ends; `urllib.parse.quote` the rest.
-        retry: Milliseconds that the browser waits from now on before it comes back.
+        data: Text of any number of lines, or any value that has a JSON form.
+        event: The type of event that the page listens for; None means ``message``.
+        id: The text that the browser sends as ``Last-Event-ID`` when it reconnects: ASCII without
+            blanks at its ends. Quote other text with `urllib.parse.quote`.
+        retry: Milliseconds that the browser waits, from now on, before it reconnects.
 
     Raises:
         TypeError: The type or the id isn't text.
@@ -65,7 +65,7 @@ class Event:
         """Return the event as it is sent.
 
         Raises:
-            TypeError: The data has no JSON form, or is bytes.
+            TypeError: The data is bytes, or has no JSON form.
         """
         text = self.data
         if isinstance(text, bytes):
@@ -79,23 +79,25 @@ class Event:
 
 
 class EventStream(Response):
-    """An answer of server-sent events, for as long as its client listens.
+    """A response of server-sent events, for as long as its client listens.
 
-    The head goes out at once. When the client has gone, the events are closed in the handler's
-    task, within `Timeouts.cleanup` seconds. When the server shuts down they are cancelled where
-    they wait and the answer ends well: the browser comes back, with the last id that it has seen
-    as ``Last-Event-ID``. To tell it not to, answer 204.
+    The head is sent at once. When the client has gone, the events are closed in the handler's
+    task, within `Timeouts.cleanup` seconds. When the server shuts down, the events are cancelled
+    where they wait and the response ends as a whole message: the browser reconnects, and sends
+    the last id that it has seen as ``Last-Event-ID``. A browser that is answered with 204 then
+    stays away.
 
     Args:
-        events: An async iterable of `Event`, text, or anything that has a JSON form.
+        events: An async iterable of `Event`, text, or any values that have a JSON form.
         keep_alive: Seconds of silence after which a comment is sent, which pages don't see. 15:
-            what lies between cuts silent connections after 30 or 60. None: no comments.
-        retry: Milliseconds that the browser waits before it comes back; its own choice if None.
-        headers: Further fields.
+            proxies commonly cut silent connections after 30 or 60. None: no comments.
+        retry: Milliseconds that the browser waits before it reconnects. None: the browser
+            decides.
+        headers: Further header fields (see `Response`).
 
     Raises:
         TypeError: The events aren't async iterable.
-        ValueError: A number that makes no sense, or a field that can't be sent.
+        ValueError: ``keep_alive`` or ``retry`` is no possible time, or a field can't be sent.
 
     Source: HTML standard, section 9.2 (server-sent events).
     """
@@ -128,7 +130,7 @@ class EventStream(Response):
         self._retry = retry
 
     async def __resolve__(self, request: Request) -> Response:
-        """Return the answer to a request."""
+        """Return a response whose body sends the events (see `Response.__resolve__`)."""
         opening = "" if self._retry is None else f"retry: {self._retry}\n\n"
         source = Source(self.body, request, self._keep_alive, opening)
         return Response(Producer(source.produce, source.aclose), self.status, self.headers)
@@ -137,13 +139,13 @@ class EventStream(Response):
 class Source:
     """Sends the events in their handler's task, and comments from a task beside it.
 
-    Neither is cancelled in the midst of a part because the other has ended.
+    When one of the two tasks ends, the other is never cancelled within a part that it sends.
 
     Args:
-        events: An async iterable of them.
-        request: What they answer.
+        events: An async iterable of events.
+        request: The request that is answered.
         keep_alive: Seconds of silence after which a comment is sent.
-        opening: What goes before them.
+        opening: Text that is sent before the first event.
     """
 
     def __init__(self, events: Any, request: Request, keep_alive: float, opening: str) -> None:
@@ -163,7 +165,7 @@ class Source:
         await close_source(self._events)
 
     async def produce(self, send: Send) -> None:
-        """Send all of them."""
+        """Send all events, and comments between them."""
         self._send = send
         self._due = trio.current_time() + self._keep_alive
         async with trio.open_nursery() as nursery:
@@ -172,7 +174,7 @@ class Source:
                 with self._scope:
                     await self._send_events()
             except trio.Cancelled as error:
-                await trio.lowlevel.checkpoint_if_cancelled()  # it was the server's: raised again
+                await trio.lowlevel.checkpoint_if_cancelled()  # raises if the server has cancelled
                 raise RuntimeError("a scope of the events' own cancelled their sending") from error
             self._over = True
             self._silence.cancel()
@@ -196,15 +198,16 @@ class Source:
                 await self._close(self._events, deadline)
 
     async def _close(self, body: Any, deadline: float) -> None:
-        """Close events, within the scope around all that they have left open."""
-        # Cancelled at shutdown, they have left nothing open, and their closing has its time. But
-        # a generator may stand at an event that came at the same moment, in a nursery of its own.
+        """Close events, within the scope that encloses whatever they have left open."""
+        # Events that were cancelled at shutdown have left nothing open, and get their full time to
+        # close. But a generator may be suspended at an event that came at the same moment, within
+        # a nursery of its own.
         apart = self._scope.cancel_called and not isasyncgen(body)
         with trio.CancelScope() if apart else nullcontext(self._scope) as scope:
             await close_body(body, deadline, scope)
 
     async def _fill_silence(self) -> None:
-        """Send a comment whenever nothing was sent for long; end the events at shutdown."""
+        """Send a comment after each long silence, and end the events at shutdown."""
         while not self._over:
             with trio.CancelScope(deadline=self._due) as self._silence:
                 await self._request.wait_draining()
@@ -220,10 +223,10 @@ class Source:
 
 
 def check_retry(milliseconds: int | None) -> None:
-    """Refuse what is no time to wait.
+    """Refuse a value that isn't a number of milliseconds.
 
     Raises:
-        ValueError: It isn't a whole number of milliseconds, or is less than none.
+        ValueError: The value isn't a whole number, or is negative.
     """
     if milliseconds is None:
         return

@@ -1,4 +1,4 @@
-"""What the name of a file tells: its media type, and what a browser saves it as."""
+"""File names: the media type that a name stands for, and the name to save a file under."""
 
 import re
 from os.path import basename, splitext
@@ -8,9 +8,10 @@ from hump_trio.messages.response import BYTES_TYPE
 
 __all__ = ["attachment", "content_type_of"]
 
-# Media types and the ends of names that mean them: those that IANA has registered, or what clients
-# read where it has none. Python's own table knows other ones in each version and on each machine.
-# XML says in itself how it is encoded: no `text/xml`, which would be said to be UTF-8.
+# Media types with the extensions that stand for them: those registered with IANA, or where it has
+# none, those that clients understand. Python's own table differs from version to version and from
+# machine to machine. XML names its encoding itself, so it is never `text/xml`, which would be sent
+# as UTF-8.
 KINDS = """
 text/calendar ics ifb
 text/css css
@@ -161,21 +162,21 @@ video/x-ms-wmv wmv
 video/x-msvideo avi
 """
 TYPES = {f".{end}": kind for kind, *ends in map(str.split, KINDS.split("\n")[1:-1]) for end in ends}
-# RFC 6266 appendix D: escapes and quotes are read differently, and not every client reads them.
+# Characters that clients read differently in a quoted string (RFC 6266 appendix D).
 UNPLAIN = re.compile(r"[^A-Za-z0-9 !#$&'()+,\-.;=@\[\]^_`{}~]")
 
 
 def content_type_of(name: str) -> str:
-    """Return the type of a file by the end of its name; text is taken for UTF-8."""
+    """Return the content type of a file by its extension; text is assumed to be UTF-8."""
     kind = TYPES.get(splitext(name)[1].lower(), BYTES_TYPE)
     return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
 
 def attachment(filename: str) -> str:
-    """Return the ``Content-Disposition`` for saving something under a name.
+    """Return the ``Content-Disposition`` field that has a file saved under a name.
 
-    Where the name has characters that not all clients read alike, a plain one stands before it,
-    for those that read no other.
+    If the name has characters that clients read differently, the field begins with a plain form
+    of the name, for clients that can't read the encoded form.
 
     Source: RFC 6266 sections 4.2, 4.3 and appendix D, RFC 8187 section 3.2.
     """

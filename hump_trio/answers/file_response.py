@@ -1,4 +1,4 @@
-"""An answer that is a file: all of it, a part, or that the client has it already."""
+"""Files as responses: the whole file, parts of it, or the news that the client has it already."""
 
 import os
 import time
@@ -23,50 +23,55 @@ from hump_trio.messages.response import BYTES_TYPE, Fields, Response
 
 __all__ = ["FileResponse", "respond_with_file"]
 
-# Up to here a file is read at once and goes out as any other short answer, a longer one in parts
-# as large as this. For blocks of 128 KiB the C library asks the system for new pages each time:
-# 256 KiB take twice the CPU for a file of 1 MiB, and are held for each client that reads slowly.
-# `os.sendfile` would save 8 % of it for long files, 29 % at 1 MiB; but only Linux 6.5 can tell
-# what is cached (cachestat), a part that is still on its way from the disk included, and newer
-# ones tell only who may write to the file.
+# A file of up to this size is read at once and sent as any other short response, a longer one in
+# parts of this size. For blocks of 128 KiB and more the C library asks the system for new pages
+# each time: parts of 256 KiB take twice the CPU for a file of 1 MiB, and are held for each client
+# that reads slowly. `os.sendfile` would save 8 % of the CPU for long files, 29 % at 1 MiB. But it
+# waits for the disk, and the one call that tells what is cached (cachestat, Linux 6.5) counts parts
+# that are still on their way from the disk; newer versions answer it only to users who may write to
+# the file.
 PART_BYTES = 120 * 1024
-# What was changed this shortly ago may be changed again without a change of its time: some file
-# systems count in two seconds. Until then its entity tag is a weak one (RFC 9110 section 8.8.1).
+# A file that was changed this shortly ago may change again without a change of its time: some file
+# systems count in steps of two seconds. Until then its entity tag is weak (RFC 9110 section 8.8.1).
 RECENT_SECONDS = 2.0
-# Whatever packs files for a machine gives them times of its own, to be the same each time: 0 or 1
-# (Nix, ostree, containers), 1980 (zip), 1985 (npm). Nothing that is served is older than HTTP.
+# Tools that pack files give them made-up times, so that packages are reproducible: 0 or 1 (Nix,
+# ostree, containers), 1980 (zip), 1985 (npm). No file that is served is older than HTTP.
 OLDEST_TIME = 631_152_000  # 1990-01-01
-# What makes a request's answer depend on what the client has.
+# Fields that make the response depend on the client's copy, or ask for parts.
 CONDITIONS = frozenset(
     {"if-match", "if-unmodified-since", "if-none-match", "if-modified-since", "range"}
 )
-# Of what isn't sent with a 304 (RFC 9110 section 15.4.5).
+# Fields that describe a content, and aren't sent with a 304 (RFC 9110 section 15.4.5).
 CONTENT_FIELDS = frozenset(
     {"content-type", "content-encoding", "content-disposition", "content-language"}
 )
 
 
 class FileResponse(Response):
-    """An answer that is a file, found when the handler has returned.
+    """A response with a file, which is opened when the handler has returned.
 
-    Ranges, conditional requests and HEAD are answered for it; a file that isn't there, or isn't
-    a regular one, or can't be read is a 404. Its type is that of its name.
+    Ranges, conditional requests and HEAD are answered as HTTP demands. A file that isn't there,
+    isn't a regular file or can't be read is answered with 404. The content type is taken from the
+    file's name.
 
-    A name that comes from a client takes ``folder``: ``FileResponse(PICTURES / name)`` would give
-    out whatever file of the machine the client asks for.
+    A name that comes from a client needs ``folder``: ``FileResponse(PICTURES / name)`` would give
+    out any file of the machine that the client asks for.
 
     Args:
-        path: Of the file; with ``folder``, from there.
-        status: As of `Response`. With any but 200 the file is always sent, and whole.
-        headers: As of `Response`. An ``ETag`` or ``Last-Modified`` here counts.
-        filename: What a browser is to save it as, instead of showing it.
-        folder: Where the file has to be, as with `Router.static`: a name with dot segments, with
-            a backslash, that begins with a slash or a dot, or that a symbolic link leads out of
-            the folder is a 404. Without it, a file that isn't there is logged too, since then
-            the program is wrong.
+        path: The path of the file; with ``folder``, a path relative to the folder.
+        status: A final status, 200 to 599; 200 by default. With any other status than 200 the
+            whole file is sent, whatever the client's conditions and ranges.
+        headers: Further header fields (see `Response`). An ``ETag`` or ``Last-Modified`` given
+            here replaces the file's own, in conditions too.
+        filename: The name that a browser saves the file under, instead of showing it.
+        folder: The folder that the file has to be in, as with `Router.static`. A path is answered
+            with 404 if it has dot segments or a backslash, begins with a slash or a dot, or leads
+            out of the folder by a symbolic link. Without ``folder``, a file that isn't there is
+            logged too, since then the program has named it.
 
     Raises:
-        TypeError: The path is none.
+        TypeError: The path isn't one.
+        ValueError: The status isn't a final one, or a field can't be sent.
     """
 
     __slots__ = ("_folder", "_path")
@@ -91,10 +96,11 @@ class FileResponse(Response):
             self.headers.setdefault("content-disposition", attachment(filename))
 
     async def __resolve__(self, request: Request) -> Response:
-        """Return the answer for a request (see `respond_with_file`).
+        """Return the response to a request (see `respond_with_file`).
 
         Raises:
-            HttpException: 404, there is no such file; 412 or 416, as the client has asked for.
+            HttpException: 404, there is no such file; 412 or 416, a condition or a range of the
+                request can't be met.
             OverloadError: 503, there are no descriptors left.
         """
         file = None
@@ -108,18 +114,18 @@ class FileResponse(Response):
 
 
 def log_missing(request: Request, path: str) -> None:
-    """Tell of a file that the program has named itself, and where it was looked for."""
+    """Log that a file isn't there which the program itself has named."""
     where = os.path.abspath(path)
     what = "%s %s: there is no file %r that can be read"
     logger.warning(what, request.method, request.target, where)
 
 
 class FileBody:
-    """A body that is made of parts of a file; it closes the file.
+    """A streamed body made of parts of a file.
 
     Args:
-        file: Its own from now on.
-        pieces: Parts of the file, and bytes between them.
+        file: The file, which the body closes from now on.
+        pieces: Spans of the file, and bytes that stand between them.
     """
 
     __slots__ = ("_file", "_pieces")
@@ -151,19 +157,20 @@ async def respond_with_file(
     *,
     mark: str = "",
 ) -> Response:
-    """Return the answer that an open file is to a request. A short one is read at once.
+    """Return the response with an open file to a request. A short file is read at once.
 
     Args:
-        file: A regular one; the answer's from now on.
-        request: What is answered.
-        status: Of the whole file.
-        fields: Of the whole file, checked, names in lower case; they become the answer's.
-        mark: Tells the entity tags of two forms of one file apart.
+        file: A regular file. The response, or this function if it fails, closes it.
+        request: The request that is answered.
+        status: The status of a response with the whole file.
+        fields: The header fields of such a response, checked, names in lower case; the response
+            takes the list over.
+        mark: Text at the end of the entity tag, which differs for the coded forms of one file.
 
     Raises:
-        EOFError: The file has become shorter.
-        HttpException: 412, a precondition fails; 416, nothing of it is asked for.
-        OSError: It can't be read.
+        EOFError: The file has become shorter since it was opened.
+        HttpException: 412, a precondition fails; 416, no range that is asked for is in the file.
+        OSError: The file can't be read.
 
     Cancellation: a checkpoint only if a disk has to be waited for; the file is closed then.
     """
@@ -194,10 +201,10 @@ async def read_piece(file: OpenedFile, piece: bytes | Span) -> bytes:
 
 
 def describe(status: os.stat_result, fields: list[tuple[str, str]], mark: str) -> tuple[str, str]:
-    """Say of a file what a client needs to ask for it again; return its tag and its date.
+    """Add the fields by which a client can ask again; return the entity tag and the date.
 
-    A time that was made up for the file is that of another content, too: there is no date then,
-    and a weak tag of when the file came to be here, if that is known.
+    A made-up time of change may be that of another content too. The file then gets no date, and a
+    weak tag made of the time at which it came to this machine, if that is known.
     """
     given = dict(fields)
     now = time.time()
@@ -209,7 +216,7 @@ def describe(status: os.stat_result, fields: list[tuple[str, str]], mark: str) -
         etag = f'{"W/" if weak else ""}"{changed_ns:x}-{status.st_size:x}{mark}"'
         fields.append(("etag", etag))
     if not last_modified and true:
-        # Never later than now (RFC 9110 section 8.8.2.1).
+        # The date must not be later than now (RFC 9110 section 8.8.2.1).
         last_modified = encode_http_date(int(min(status.st_mtime, now)))
         fields.append(("last-modified", last_modified))
     if "accept-ranges" not in given:
@@ -220,7 +227,11 @@ def describe(status: os.stat_result, fields: list[tuple[str, str]], mark: str) -
 def choose_pieces(
     size_bytes: int, request: Request, response: Response, etag: str, last_modified: str
 ) -> list[bytes | Span]:
-    """Return what is to be sent of so many bytes, and let the response say so."""
+    """Return the pieces of a file to send, and set the response's status and fields to fit.
+
+    Raises:
+        HttpException: 412, a precondition fails; 416, no range that is asked for is in the file.
+    """
     whole: list[bytes | Span] = [range(size_bytes)]
     conditional = response.status == 200 and request.method in ("GET", "HEAD")
     if not conditional or CONDITIONS.isdisjoint(request.headers):
@@ -246,7 +257,7 @@ def choose_pieces(
 
 
 def set_spans(spans: list[Span], size_bytes: int, headers: Headers) -> list[bytes | Span]:
-    """Return the body of an answer with parts of a file, and say so in its headers."""
+    """Return the pieces of a partial response, and describe them in its headers."""
     if len(spans) == 1:
         headers["content-range"] = content_range(spans[0], size_bytes)
         return [spans[0]]

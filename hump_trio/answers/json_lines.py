@@ -1,4 +1,4 @@
-"""JSON lines: a stream of values, each as one line of JSON."""
+"""JSON lines: a stream of values, each sent as one line of JSON."""
 
 from collections.abc import AsyncIterable
 from typing import Any, ClassVar
@@ -11,18 +11,19 @@ __all__ = ["JsonLines"]
 
 
 class JsonLines(Response):
-    """An answer that streams values, each as a line of JSON, as soon as there is one.
+    """A response that streams values, each as a line of JSON, as soon as it is yielded.
 
-    The content type is ``application/jsonl``: OpenAPI 3.2 and jsonlines.org call it so. The older
-    ``application/x-ndjson`` means the same, and can be set.
+    The content type is ``application/jsonl``, the name that OpenAPI 3.2 and jsonlines.org use.
+    The older name ``application/x-ndjson`` means the same, and can be set.
 
     Args:
-        items: An async iterable of what has a JSON form; closed by the server.
-        status: As of `Response`.
-        headers: As of `Response`.
+        items: An async iterable of values that have a JSON form. The server closes it.
+        status: A final status, 200 to 599; 200 by default.
+        headers: Further header fields (see `Response`).
 
     Raises:
         TypeError: The items aren't async iterable.
+        ValueError: The status isn't a final one, or a field can't be sent.
     """
 
     __slots__ = ()
@@ -37,5 +38,5 @@ class JsonLines(Response):
 
 
 async def encode_line(item: Any) -> bytes:
-    """Encode a value as a line; JSON itself has no line end within."""
+    """Encode a value as a line; the codecs write no line end within a value."""
     return json_codec.encode(item) + b"\n"

@@ -1,8 +1,8 @@
-"""A file that is open for reading, without ever making the event loop wait for a disk.
+"""Files open for reading, without ever making the event loop wait for a disk.
 
-What the system has in memory is opened and read at once, in a few microseconds; what it would
-have to fetch is left to a worker thread, which takes 80 µs of CPU more. What a file is said to be
-is what its descriptor says: nothing can be put in its place between a check and its use.
+What the system has in memory is opened and read at once, in a few microseconds; only a worker
+thread waits for what the system has to fetch, which takes 80 µs of CPU more. Size and kind of a
+file are asked of its descriptor: no other file can take its place between a check and its use.
 """
 
 import ctypes
@@ -24,16 +24,16 @@ __all__ = ["OpenedFile", "is_inner_name", "open_file"]
 
 
 def flags_of(*names: str) -> int:
-    """Return flags for opening, as far as the system has them."""
+    """Return the flags of these names for opening, as far as the system has them."""
     return sum(getattr(os, name, 0) for name in names)
 
 
-# A FIFO or a device is opened without waiting, and then found to be no regular file.
+# A FIFO or a device too is opened without waiting; then it is found not to be a regular file.
 READ_FLAGS = flags_of("O_RDONLY", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
 FOLDER_FLAGS = flags_of("O_PATH", "O_DIRECTORY", "O_CLOEXEC")
 NOFOLLOW = flags_of("O_NOFOLLOW")
-# As if it weren't there: a link that goes round in circles, a name too long, no permission, a
-# socket or a device without a driver.
+# Errors that mean the same to a client as a file that isn't there: a link that goes round in
+# circles, a name too long, no permission, a socket or a device without a driver.
 ABSENT = {
     errno.ENOENT,
     errno.ENOTDIR,
@@ -65,11 +65,11 @@ if sys.platform == "linux":
     )
 
     def openat2(folder: int, path: str, flags: int, resolve: int) -> int:
-        """Return a descriptor of what can be opened without waiting for a disk.
+        """Open a path if that needs no waiting for a disk, and return the descriptor.
 
         Raises:
-            OSError: EAGAIN, it would have to be waited for; EXDEV, it leads out of the folder;
-                or it can't be opened, or the system doesn't know how.
+            OSError: EAGAIN, a disk would have to be waited for; EXDEV, the path leads out of the
+                folder; ENOSYS, the system lacks the call; or the path can't be opened.
         """
         how = HOW.pack(flags, 0, resolve | RESOLVE_CACHED)
         descriptor: int = syscall(OPENAT2, folder, os.fsencode(path), how, HOW.size)
@@ -94,17 +94,20 @@ if sys.platform == "linux":
         try:
             count = os.preadv(descriptor, [buffer], span.start, os.RWF_NOWAIT)
         except OSError:
-            return b""  # not there, or not to be known; if it is an error it comes again
+            return b""  # not cached, or not to be known; an error comes again at a plain read
         return bytes(buffer if count == len(span) else buffer[:count])
 
     open_cached, read_cached = open_cached_by_kernel, read_cached_by_kernel
 
 
 class OpenedFile:
-    """An open file. It is closed by `close`, at the latest when nobody holds it any more.
+    """An open file. `close` closes it, and so does the end of its last reference.
 
     Args:
-        descriptor: Its own from now on.
+        descriptor: The file's descriptor, which this object closes.
+
+    Attributes:
+        status: The facts about the file at the time of opening.
     """
 
     __slots__ = ("_abandoned", "_descriptor", "status")
@@ -112,7 +115,7 @@ class OpenedFile:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         OPEN_FILES.add()
-        self._abandoned = False  # to a thread that may still be reading
+        self._abandoned = False  # whether a thread may still be reading that nobody waits for
         try:
             self.status: os.stat_result = os.fstat(descriptor)
         except OSError:
@@ -121,26 +124,27 @@ class OpenedFile:
 
     @property
     def is_regular(self) -> bool:
-        """Whether it is a file with bytes of its own, and neither a folder nor a device."""
+        """Whether the file has bytes of its own: it is neither a folder nor a device."""
         return stat.S_ISREG(self.status.st_mode)
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder."""
+        """Whether the file is a folder."""
         return stat.S_ISDIR(self.status.st_mode)
 
     async def read(self, span: range) -> bytes:
-        """Return a part, all of it.
+        """Return the bytes of a span, all of them.
 
         Args:
-            span: Where it begins and ends.
+            span: Offsets of the bytes.
 
         Raises:
-            EOFError: The file has become shorter.
-            OSError: It can't be read.
+            EOFError: The file has become shorter since it was opened.
+            OSError: The file can't be read.
 
-        Cancellation: a checkpoint only if a disk has to be waited for. Cancelled there, the
-            thread goes on; the file is closed when it is done, and nothing else can be read.
+        Cancellation: a checkpoint only if a disk has to be waited for. If it is cancelled there,
+            the thread goes on and the file is closed when the thread is done; the file can't be
+            read any more.
         """
         data = b"" if read_cached is None else read_cached(self._descriptor, span)
         if len(data) == len(span):
@@ -157,7 +161,7 @@ class OpenedFile:
             raise
 
     def _read_waiting(self, span: range) -> bytes:
-        """Return a part; called in a thread."""
+        """Return the bytes of a span; called in a thread."""
         data = b""
         while len(data) < len(span):
             rest = span[len(data) :]
@@ -168,7 +172,7 @@ class OpenedFile:
         return data
 
     def close(self) -> None:
-        """Close it; any number of times is once."""
+        """Close the file; closing it again does nothing."""
         if not self._abandoned:
             self._close()
 
@@ -178,15 +182,16 @@ class OpenedFile:
             os.close(descriptor)
             OPEN_FILES.remove()
 
-    __del__ = _close  # of an answer that was thrown away, and of what was abandoned to a thread
+    __del__ = _close  # for responses that were dropped, and for a thread that nobody waits for
 
 
 async def open_file(path: str, folder: str | None = None) -> OpenedFile | None:
-    """Open a file; None if there is none, or none that can be opened.
+    """Open a file; return None if it isn't there or can't be opened.
 
     Args:
-        path: Where it is; from the folder, if there is one, and then as `is_inner_name` wants it.
-        folder: Where it has to be, whatever links there are on the way.
+        path: The path of the file. With ``folder``, a path relative to it that `is_inner_name`
+            has allowed.
+        folder: The folder that the file has to be in, whatever links are on the way.
 
     Raises:
         OverloadError: 503, there are no descriptors left.
@@ -218,7 +223,7 @@ def open_waiting(path: str, folder: str | None) -> OpenedFile:
 
 
 def is_nameable(path: str) -> bool:
-    """Tell whether the system can have a file of this name; as bytes, a NUL would end it."""
+    """Tell whether a file can have this path: the system would end it at a NUL."""
     try:
         return b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:
@@ -226,12 +231,13 @@ def is_nameable(path: str) -> bool:
 
 
 def is_inner_name(name: str, *, dot_files: bool = False) -> bool:
-    """Tell whether a name that a client has chosen may be one of a file within a folder.
+    """Tell whether a name from a client stays within the folder that it is relative to.
 
-    No segment of it is empty, ``.`` or ``..``, or has a backslash, which is a slash elsewhere.
+    No segment of such a name is empty, ``.`` or ``..``, or has a backslash, which some systems
+    take for a slash.
 
     Args:
-        name: With slashes between its segments.
+        name: The name, with slashes between its segments.
         dot_files: Whether a segment may begin with a dot.
     """
     segments = name.split("/")
@@ -241,7 +247,12 @@ def is_inner_name(name: str, *, dot_files: bool = False) -> bool:
 
 
 def check_absent(error: OSError) -> None:
-    """Raise what an error means, unless it is that of a file that isn't there."""
+    """Return if an error means that a file isn't there; otherwise raise.
+
+    Raises:
+        OverloadError: 503, there are no descriptors left.
+        OSError: The error itself, if it means a failure.
+    """
     if error.errno in EXHAUSTED:
         raise OverloadError("too many files are open") from error
     if error.errno not in ABSENT:
@@ -249,18 +260,18 @@ def check_absent(error: OSError) -> None:
 
 
 def open_real(folder: str, path: str) -> int:
-    """Open what a path leads to within a folder; called in a thread.
+    """Open the file that a path leads to within a folder; called in a thread.
 
-    The way there is found first and then gone step by step, following no link: if somebody
-    changes it meanwhile, it ends instead of leading elsewhere.
+    The path's links are resolved first. The result is then opened folder by folder, following no
+    link, so that a change meanwhile makes the opening fail instead of leading elsewhere.
 
     Raises:
-        OSError: It can't be opened, or isn't within the folder.
+        OSError: The file can't be opened, or isn't within the folder.
     """
     root = os.path.realpath(folder)
     try:
         real = os.path.realpath(os.path.join(root, path))
-    except OSError as error:  # what was a link is none any more
+    except OSError as error:  # a link has become something else
         raise FileNotFoundError(errno.ENOENT, "changed meanwhile", path) from error
     if os.path.commonpath([root, real]) != root:
         raise FileNotFoundError(errno.ENOENT, "outside of the folder", path)
@@ -272,7 +283,7 @@ def open_real(folder: str, path: str) -> int:
 
 
 def step(folder: int, name: str, flags: int) -> int:
-    """Open what is in an open folder, which is closed."""
+    """Open a name in an open folder, and close the folder."""
     try:
         return os.open(name, flags | NOFOLLOW, dir_fd=folder)
     finally:

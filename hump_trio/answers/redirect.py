@@ -1,4 +1,4 @@
-"""An answer that sends its client elsewhere."""
+"""A response that sends its client to another URL."""
 
 import re
 from urllib.parse import quote
@@ -7,10 +7,10 @@ from hump_trio.messages.response import Fields, Response
 
 __all__ = ["RedirectResponse"]
 
-# RFC 9110 sections 15.4.2 to 15.4.9; the others say nothing of where to go, or ask for a choice.
+# RFC 9110 sections 15.4.2 to 15.4.9; other statuses of the class name no URL, or several.
 STATUSES = (301, 302, 303, 307, 308)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# What a URI may hold (RFC 3986 section 2), its escapes included.
+# Characters besides letters, digits and ``-._`` that a URI may hold (RFC 3986 section 2).
 LEGAL = "%:/?#[]@!$&'()*+,;=~"
 
 
@@ -18,15 +18,16 @@ class RedirectResponse(Response):
     """A redirect.
 
     Args:
-        url: Where to, absolute or relative; what a URI can't hold is percent-encoded. One that
-            comes from a client is for you to check: it may lead to another site.
-        status: 303 (see other, with GET) by default, 301 or 308 for ever, 302 or 307 for now;
-            after 307 and 308 the method stays what it was.
-        headers: As of `Response`.
+        url: The URL to go to, absolute or relative; characters that a URI can't hold are
+            percent-encoded. Check a URL that comes from a client: it may lead to another site.
+        status: 303 (get the other URL) by default, 301 or 308 for a permanent redirect, 302 or
+            307 for a temporary one. After 307 and 308 the client repeats the method.
+        headers: Further header fields (see `Response`).
 
     Raises:
         TypeError: The URL isn't text.
-        ValueError: It holds a control character, or the status is no redirect's.
+        ValueError: The URL holds a control character, the status isn't that of a redirect, or a
+            field can't be sent.
     """
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""A folder whose files are served: which names are taken, and what each of them leads to."""
+"""A folder whose files are served: which names are valid, and which response each leads to."""
 
 import os
 from collections.abc import Awaitable
@@ -15,7 +15,7 @@ from hump_trio.messages.response import Response
 
 __all__ = ["StaticFiles"]
 
-# The codings of neighbours, the one that is smallest as a rule first.
+# Ends of the names of compressed neighbours by their coding; the smallest, as a rule, first.
 SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
@@ -35,7 +35,7 @@ class StaticFiles:
         precompressed: bool,
         cache_control: str | None,
     ) -> None:
-        # Links in it are followed anew each time: one may be set to the next version.
+        # Links in the path are followed anew for each request: one may lead to the next version.
         self.folder: str = os.path.abspath(folder)
         self._index = index
         self._dot_files = dot_files
@@ -50,10 +50,10 @@ class StaticFiles:
             raise RouteError(f"there is no folder {self.folder}")
 
     async def __call__(self, request: Request, rest: str) -> Response:
-        """Return the answer for a path below the prefix.
+        """Return the response for a path below the prefix.
 
         Raises:
-            HttpException: 404, and what `respond_with_file` raises.
+            HttpException: 404, there is no such file; 412 or 416, as `respond_with_file` raises.
             OverloadError: 503, there are no descriptors left.
         """
         name = self._name_of(request, rest)
@@ -72,27 +72,27 @@ class StaticFiles:
         raise HttpException(404, "nothing is here")
 
     async def redirect(self, request: Request) -> Response:
-        """Send a client from the name of a folder to the folder, so that relative links work."""
+        """Redirect from the name of a folder to the name with a slash, so that links in it work."""
         path, question_mark, query = request.url.partition("?")
         name = path.rpartition("/")[2]
-        # Relative to what it has asked for, it leads nowhere else, whatever proxies there are.
+        # A relative URL stays on the host that was asked, whatever proxies are in between.
         return RedirectResponse(f"./{name}/{question_mark}{query}", 307)
 
     def _respond(
         self, request: Request, file: OpenedFile, name: str, coding: str = ""
     ) -> Awaitable[Response]:
-        """Begin the answer that a file is, or its neighbour in a coding."""
+        """Return the response for a file, or for its neighbour in a coding."""
         fields = [("content-type", content_type_of(name)), *self._fields]
         if coding:
             fields.append(("content-encoding", coding))
         return respond_with_file(file, request, 200, fields, mark=coding and f"-{coding}")
 
     def _name_of(self, request: Request, rest: str) -> str | None:
-        """Return the name within the folder that a path asks for; None if it can't be one."""
+        """Return the name within the folder that a path stands for; None if no file can have it."""
         segments = rest.split("/")
         if self._index and not segments[-1]:
             segments[-1] = "index.html"
-        # An escaped slash belongs to a name, and no name has one.
+        # An escaped slash would be part of a file's name, and no file has such a name.
         escaped = "%2f" in request.url.partition("?")[0].lower()
         name = "/".join(segments)
         return name if not escaped and is_inner_name(name, dot_files=self._dot_files) else None
