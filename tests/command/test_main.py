@@ -18,7 +18,7 @@ from hump_trio import TLS, BindError, Hump
 from hump_trio.command import main as main_module
 from hump_trio.command.main import main, override
 from hump_trio.command.options import parse_options
-from tests.command.test_options import GROUPS, SAMPLES
+from tests.command.test_option_table import GROUPS, SAMPLES
 from tests.support.loopback import PATIENCE_SECONDS
 
 HELLO = "examples.hello:app"

@@ -1,4 +1,4 @@
-"""Both JSON codecs, held to one table."""
+"""JSON text and values, by whichever library is there."""
 
 import math
 import subprocess
@@ -21,7 +21,18 @@ from hump_trio.content.standard_json import StandardJson
 from hump_trio.facts.exceptions import HttpException
 
 CODECS: list[JsonCodec] = [StandardJson(), MsgspecJson()]
+
+
 both = pytest.mark.parametrize("codec", CODECS, ids=["standard", "msgspec"])
+
+
+@dataclass
+class Point:
+    """A dataclass in a dataclass."""
+
+    x: int
+    others: "list[Point]" = field(default_factory=list)
+
 
 TREES = st.recursive(
     st.none()
@@ -32,8 +43,6 @@ TREES = st.recursive(
     lambda children: st.lists(children) | st.dictionaries(st.text('aü\0"'), children),
     max_leaves=10,
 )
-
-
 NEW_YORK = timezone(timedelta(hours=-5))
 
 
@@ -53,14 +62,6 @@ class Rank(IntEnum):
     """An enum that is a number."""
 
     FIRST = 1
-
-
-@dataclass
-class Point:
-    """A dataclass in a dataclass."""
-
-    x: int
-    others: "list[Point]" = field(default_factory=list)
 
 
 @both
@@ -210,56 +211,6 @@ def test_any_bytes_are_a_value_or_a_400(codec: JsonCodec, text: bytes) -> None:
     """Nothing that a client sends ends as another error, and what was read can be written."""
     with suppress(HttpException):
         assert codec.encode(codec.decode(text))
-
-
-def test_msgspec_converts_to_a_type() -> None:
-    """Dataclasses all the way down."""
-    found = MsgspecJson().decode(b'{"x":1,"others":[{"x":2}]}', Point)
-    assert found == Point(1, [Point(2)])
-
-
-def test_a_slotted_dataclass_is_read_and_written_whole() -> None:
-    """Defaults that a text left out included."""
-
-    @dataclass(slots=True)
-    class Item:
-        name: str
-        price: float = 0.0
-
-    found = MsgspecJson().decode(b'{"name":"cup"}', Item)
-    assert MsgspecJson().encode(found) == b'{"name":"cup","price":0.0}'
-
-
-def test_msgspec_ignores_a_byte_order_mark_before_a_type_too() -> None:
-    """And tells what is wrong behind it."""
-    assert MsgspecJson().decode(b"\xef\xbb\xbf[1]", list[int]) == [1]
-    with pytest.raises(HttpException) as caught:
-        MsgspecJson().decode(b'\xef\xbb\xbf["a"]', list[int])
-    assert caught.value.status == 422
-
-
-@pytest.mark.parametrize("text", [b'{"x":"1"}', b"{}", b"[]", b'{"x":1,"others":[3]}'])
-def test_msgspec_refuses_another_type(text: bytes) -> None:
-    """422, with a sentence that says what was expected and where."""
-    with pytest.raises(HttpException) as caught:
-        MsgspecJson().decode(text, Point)
-    assert caught.value.status == 422
-    assert caught.value.detail.startswith(("Expected `", "Object missing required field `x`"))
-
-
-def test_msgspec_tells_bad_json_from_another_type() -> None:
-    """400 for a text that isn't JSON, also where a type is expected."""
-    for text in (b"{", b'{"x":1}x', b"\xff"):
-        with pytest.raises(HttpException) as caught:
-            MsgspecJson().decode(text, Point)
-        assert caught.value.status == 400
-
-
-def test_the_standard_library_checks_no_types() -> None:
-    """A type without msgspec is a developer's error, and the message says what to install."""
-    with pytest.raises(TypeError, match=r"pip install 'hump-trio\[json\]'"):
-        StandardJson().decode(b"1", int)
-    assert StandardJson().decode(b"1", Any) == 1
 
 
 def test_msgspec_is_taken_where_it_is_installed() -> None:

@@ -15,7 +15,7 @@ from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.target import RequestLine
 from tests.http1.corpus import LIMITS, SAMPLES, Sample
 from tests.http1.drive import Outcome, drain
-from tests.http1.test_properties import mutants, small_limits
+from tests.http1.test_parser_properties import mutants, small_limits
 
 CURL = (
     b"GET /items?q=1 HTTP/1.1\r\nHost: localhost:8342\r\nUser-Agent: curl/8.5.0\r\n"
