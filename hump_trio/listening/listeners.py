@@ -14,7 +14,8 @@ from hump_trio.facts.grammar import is_within
 from hump_trio.facts.loggers import logger
 from hump_trio.listening.bound_socket import BoundSocket
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.sockets import SYSTEM, SocketTransport, System, UnixTransport
+from hump_trio.transports.sockets import SocketTransport, UnixTransport
+from hump_trio.transports.system import SYSTEM, System
 from hump_trio.transports.transport import RECEIVE_BYTES, Transport
 
 __all__ = ["SocketListener", "raise_descriptor_limit"]

@@ -27,7 +27,7 @@ from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.background import run_in_background
 from hump_trio.tasks.console import Console
 from hump_trio.tasks.task_tree import place_of_error
-from hump_trio.transports.sockets import SYSTEM, System
+from hump_trio.transports.system import SYSTEM, System
 from hump_trio.transports.transport import Transport
 
 __all__ = ["Listeners", "Server"]

@@ -32,7 +32,8 @@ from hump_trio.server.state import ServerState
 from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, memory_transport_pair
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.sockets import PORTABLE, SYSTEM, SocketTransport
+from hump_trio.transports.sockets import SocketTransport
+from hump_trio.transports.system import PORTABLE, SYSTEM
 from hump_trio.transports.transport import Transport
 from tests.support.secured import secure_ends
 

@@ -15,7 +15,8 @@ import trio.testing
 from hump_trio import BindError, Hump
 from hump_trio.server.server import Server
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.sockets import PORTABLE, SocketTransport
+from hump_trio.transports.sockets import SocketTransport
+from hump_trio.transports.system import PORTABLE
 from hump_trio.transports.transport import RECEIVE_BYTES
 from tests.support.loopback import PATIENCE_SECONDS, ask, connect_to, served, socket_pair
 from tests.support.watched import Wire, end, open_wire, reset

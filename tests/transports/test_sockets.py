@@ -8,13 +8,8 @@ import pytest
 import trio
 import trio.testing
 
-from hump_trio.transports.sockets import (
-    PORTABLE,
-    SMALL_SEND_BUFFER_BYTES,
-    SYSTEM,
-    SocketTransport,
-    System,
-)
+from hump_trio.transports.sockets import SocketTransport
+from hump_trio.transports.system import PORTABLE
 from tests.support.loopback import PATIENCE_SECONDS, socket_pair, transport_pair, wait_until
 
 PART_BYTES = 16 * 1024
@@ -85,7 +80,7 @@ async def test_without_a_query_little_is_in_the_kernels_hands() -> None:
         assert await peer.receive_some() == b"hello"
         # Linux doubles what is asked for, to have room for its own bookkeeping (socket(7)).
         buffer_bytes = server.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        assert buffer_bytes <= 2 * SMALL_SEND_BUFFER_BYTES
+        assert buffer_bytes <= 2 * PORTABLE.small_send_buffer_bytes
 
 
 async def test_without_a_query_what_waits_to_be_sent_isnt_acknowledged() -> None:
@@ -314,46 +309,3 @@ async def test_a_reset_closes_where_options_are_refused() -> None:
     SocketTransport(sock).reset()
     assert sock.fileno() < 0
     client.close()
-
-
-@pytest.mark.parametrize("system", [SYSTEM, PORTABLE])
-async def test_what_the_peer_has_ended_is_seen(system: System) -> None:
-    """Nothing, its half, or all; the kernel knows it behind unread bytes too."""
-    client, server = socket_pair()
-    transport = SocketTransport(server, system=system)
-    other = SocketTransport(client)
-    assert transport.peer_state() == "open"
-    await other.send_all(b"a request")
-    await trio.lowlevel.wait_readable(server)
-    assert transport.peer_state() == "open"
-    await other.send_eof()
-    await wait_until(lambda: SYSTEM.query_peer(server) == "half_closed")
-    assert transport.peer_state() == ("half_closed" if system is SYSTEM else "open")
-    await transport.receive_some()
-    assert transport.peer_state() == "half_closed"
-    transport.close()
-    assert transport.peer_state() == "reset"
-    other.close()
-
-
-@pytest.mark.parametrize("system", [SYSTEM, PORTABLE])
-async def test_a_peers_reset_is_seen(system: System) -> None:
-    """However it is asked for."""
-    client, server = socket_pair()
-    transport = SocketTransport(server, system=system)
-    SocketTransport(client).reset()
-    await trio.lowlevel.wait_readable(server)
-    assert transport.peer_state() == "reset"
-    transport.close()
-
-
-async def test_a_reset_that_a_write_has_found_stays_one() -> None:
-    """Though a system that tells of it once shows an orderly end then."""
-    client, server = socket_pair()
-    transport = SocketTransport(server, system=PORTABLE)
-    SocketTransport(client).reset()
-    with pytest.raises(trio.BrokenResourceError):
-        transport.send_nowait(b"anyone?")
-    assert PORTABLE.query_peer(server) == "half_closed"
-    assert transport.peer_state() == "reset"
-    transport.close()

@@ -13,7 +13,8 @@ from trio.testing import MockClock
 
 from hump_trio import Hump, Limits, Request, Send, StreamResponse, Timeouts
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.sockets import SMALL_SEND_BUFFER_BYTES, SYSTEM, UnixTransport
+from hump_trio.transports.sockets import UnixTransport
+from hump_trio.transports.system import SYSTEM
 from tests.support.loopback import PATIENCE_SECONDS, ask, receive_rest, served
 
 LARGE_BYTES = 4_000_000
@@ -208,7 +209,9 @@ async def test_what_is_taken_is_acknowledged() -> None:
             nursery.start_soon(server.send_all, bytes(1_000_000))
             await trio.testing.wait_all_tasks_blocked()
             assert not server.fully_acked()
-            assert 0 < server.acked_bytes() == server.sent_bytes < 4 * SMALL_SEND_BUFFER_BYTES
+            assert (
+                0 < server.acked_bytes() == server.sent_bytes < 4 * SYSTEM.small_send_buffer_bytes
+            )
             while server.acked_bytes() < 1_000_010:
                 await client.receive_some()
         assert server.fully_acked()
