@@ -17,7 +17,7 @@ __all__ = [
     "plain_address",
 ]
 
-# RFC 9110 section 5.6.2: methods, names of fields, of parameters and of cookies.
+# RFC 9110 section 5.6.2: what methods and the names of fields, parameters and cookies are.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # A number that a client writes: as in JSON, so without blanks, underscores, NaN and infinity, but
 # zeros may lead. 309 digits are what a float holds; a longer number is no identifier and slow to

@@ -1,6 +1,6 @@
 """What things are called here that other frameworks call otherwise.
 
-Whoever comes from one writes its words first. They are looked up where an error is certain, so that
+A user who comes from one of them writes its words first. They are looked up where an error is certain, so that
 nothing else pays for it; type checkers know none of them.
 """
 

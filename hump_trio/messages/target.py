@@ -45,8 +45,8 @@ class RequestLine:
         path: Decoded once; ``"*"`` for the server as a whole, empty for CONNECT.
         raw_path: The path with its escapes.
         query_string: What follows the first ``?``.
-        authority: Of an absolute- or authority-form target; else None.
-        version: Of HTTP, as `Request.http_version` tells it.
+        authority: The host and port in a target of absolute or authority form; else None.
+        version: The version of HTTP, as in `Request.http_version`.
 
     Source: RFC 9110 section 6.2 (control data).
     """
@@ -64,9 +64,9 @@ def parse_target(method: str, target: str, version: str) -> RequestLine:
     """Take a request target apart, whichever of the four forms it has (RFC 9112 section 3.2).
 
     Args:
-        method: Which decides the forms that the target may have.
-        target: Of characters that `TARGET` allows, and not too long.
-        version: Of HTTP.
+        method: The method, which decides the forms that the target may have.
+        target: A target that `TARGET` matches, and that isn't too long.
+        version: The version of HTTP.
 
     Raises:
         HttpParserError: 400, the target has none of the forms, or can't be decoded.
@@ -162,7 +162,7 @@ def path_segments(raw_path: str) -> list[str]:
 def origin_form(target: str) -> str:
     """Return the path and the query of a target (RFC 9112 section 3.2); it begins with a slash.
 
-    That of an absolute form without a path, of ``*``, and of CONNECT is ``/``.
+    It is ``/`` for an absolute form without a path, for ``*``, and for CONNECT.
     """
     if target.startswith("/"):
         return target

@@ -66,11 +66,11 @@ def parse_raises(raises: Any) -> dict[int, str]:
 
 
 def join_raises(outer: Any, inner: Any) -> dict[int, str]:
-    """Return the errors of a route and of the router that it is in, as of `parse_raises`.
+    """Return the errors of a route and of the router that it is in, as `parse_raises` does.
 
     Args:
-        outer: Of the router. Its words for a status count where the route has none.
-        inner: Of the route.
+        outer: The router's. Its words for a status count where the route has none.
+        inner: The route's.
 
     Raises:
         RouteError: One of them is something else.

@@ -72,7 +72,7 @@ class Route:
         raises: The statuses of its errors for `Hump.openapi`: a list, or descriptions by status.
         tags: What `Hump.openapi` groups it by.
         hidden: Whether `Hump.openapi` leaves it out.
-        layers: Of the routers that it came through, the outermost first.
+        layers: What the routers that it came through put around it, the outermost first.
         space: What `Router.include` puts before its name, with a dot at its end; or empty.
 
     Attributes:
@@ -286,12 +286,12 @@ def find(
     """Return the best route below a node for the rest of the segments; None if there is none.
 
     Args:
-        node: Where the segments before the index have led.
-        segments: Decoded.
-        index: Of the first one that is left.
-        method: Which the route has to take.
-        values: Of the parameters on the way, added to if there is a route.
-        allowed: The methods of other routes there, added to.
+        node: The node that the segments before the index have led to.
+        segments: The decoded segments of the path.
+        index: Where the first one is that is left.
+        method: The method that the route has to take.
+        values: The values of the parameters on the way; more are added if there is a route.
+        allowed: The methods of other routes there; more are added.
     """
     if index == len(segments):
         routes = node.routes

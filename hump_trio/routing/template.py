@@ -29,8 +29,8 @@ def match_uuid(segment: str) -> UUID | None:
 def match_str(segment: str) -> str | None:
     """Return a segment that isn't empty, or None.
 
-    One with an escaped slash isn't matched either: whoever joins it to a folder's path, or to a
-    URL, takes it for one segment.
+    One with an escaped slash isn't matched either: a program that joins it to a folder's path,
+    or to a URL, takes it for one segment.
     """
     return None if "/" in segment else segment or None
 

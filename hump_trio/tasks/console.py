@@ -1,4 +1,4 @@
-"""What a server tells whoever has started it: by the log; where there is none, on stderr."""
+"""What a server tells the person who has started it: in the log, or else on stderr."""
 
 import sys
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Console:
                 stream.write(f"{text}\n")
 
     def close(self) -> None:
-        """Write nothing more, also of what waits for a reader."""
+        """Write nothing more, not even the lines that wait for a reader."""
         if self._lines is not None:
             self._lines.close(0)
 

@@ -32,9 +32,9 @@ UNABLE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE}
 class LineWriter:
     """Writes lines at once, or lets them wait for the reader in a thread.
 
-    A reader that has stopped (a full pipe, a terminal held by Ctrl-S) would otherwise stop whoever
-    writes the next line, and a slow one would make everybody as slow as it is. If too much waits,
-    lines are dropped until all that waits is written, and how many is told then. With a reader
+    A reader that has stopped (a full pipe, a terminal held by Ctrl-S) would otherwise stop the
+    task that writes the next line, and a slow reader would slow every task down. If too much waits,
+    lines are dropped until all that waits is written, and their number is told then. With a reader
     that has gone they are dropped for good.
 
     A line is written together with the indented ones that follow it, in one piece if a pipe takes

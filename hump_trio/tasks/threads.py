@@ -16,7 +16,8 @@ class Threads:
 
     Args:
         purpose: For people who look at a run's variables.
-        count: The most that work at a time; who needs another one waits, and can be cancelled.
+        count: The most that work at a time. A task that needs another one waits, and can be
+            cancelled meanwhile.
     """
 
     def __init__(self, purpose: str, count: int) -> None:
@@ -36,7 +37,8 @@ class Threads:
 
 # What a disk has to be asked for, to send it. 32: what disks take into their queue at a time.
 FILES = Threads("files", 32)
-# What is written of uploads, and read again, likewise: readers of files don't wait for uploads.
+# For writing uploads to the disk and reading them again: the readers of other files don't
+# wait for them. 32, as above.
 SPOOLS = Threads("spools", 32)
 # Closing of uploads. 1: it is quick as a rule, and where it is stuck, more threads are no help.
 CLOSING = Threads("closing", 1)
