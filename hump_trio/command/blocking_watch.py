@@ -1,7 +1,7 @@
-"""A warning, with its stack, when a task keeps all others waiting: for development.
+"""For development: a warning, with the stack, while a task keeps all other tasks waiting.
 
-Trio tells when a task's step begins and ends; a thread looks at how long it takes, since the
-stack after the step would show the next `await` instead of what has blocked.
+Trio tells when a task's step begins and ends. A thread watches how long the step takes, because
+after the step the stack would show the next `await` instead of the line that has blocked.
 """
 
 import threading
@@ -21,18 +21,18 @@ from hump_trio.tasks.task_tree import MACHINERY
 
 __all__ = ["BlockingWatch"]
 
-# How often a step is looked at within the time that it may take.
+# How often the thread looks within the time that a step may take.
 LOOKS = 4
-# The function of Trio that takes the steps.
+# The function of Trio that runs the steps of tasks.
 SCHEDULER = "unrolled_run"
 
 
 class Step(NamedTuple):
-    """A task's turn.
+    """A step of a task, from one `await` that waits to the next.
 
     Args:
-        task: Whose it is.
-        since: When it began.
+        task: The task.
+        since: The time at which the step began, by the watch's clock.
     """
 
     task: trio.lowlevel.Task
@@ -40,14 +40,14 @@ class Step(NamedTuple):
 
 
 class BlockingWatch(trio.abc.Instrument):
-    """Warns of each step of a task that takes too long, once, while it still does.
+    """Warns once of each step of a task that takes too long, while the step still runs.
 
-    An instrument for `trio.run`, in whose thread it is entered before; the thread that looks ends
-    when it is left.
+    It is an instrument for `trio.run`. Enter it as a context manager before, in the same thread;
+    leaving it ends the thread that watches.
 
     Args:
-        seconds: That a step may take.
-        clock: Another one for tests.
+        seconds: Seconds that a step may take.
+        clock: Returns the time in seconds; tests give one of their own.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -60,7 +60,7 @@ class BlockingWatch(trio.abc.Instrument):
         self._thread = threading.Thread(target=self._watch, name="blocking watch", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to look."""
+        """Start the thread that watches."""
         self._thread.start()
         return self
 
@@ -74,11 +74,11 @@ class BlockingWatch(trio.abc.Instrument):
         self._thread.join()
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Note that a task's turn begins."""
+        """Remember the step that begins."""
         self._step = Step(task, self._clock())
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Note that it ends."""
+        """Forget the step, which has ended."""
         self._step = None
 
     def _watch(self) -> None:
@@ -86,13 +86,13 @@ class BlockingWatch(trio.abc.Instrument):
             self.look()
 
     def look(self) -> None:
-        """Warn if a step takes too long by now."""
+        """Warn if the present step has taken too long."""
         step, now = self._step, self._clock()
         if step is None or step is self._warned or not is_late(step.since, now, self._seconds):
             return
         frames = list(frames_of(current_frames().get(self._watched)))
         if self._step is not step:
-            return  # it has ended meanwhile: these frames are another's
+            return  # the step has ended meanwhile: these frames are another's
         self._warned = step
         logger.warning(
             "%s keeps all others waiting, for %.2f s so far; it is in\n%s",
@@ -103,22 +103,22 @@ class BlockingWatch(trio.abc.Instrument):
 
 
 def is_late(since: float, now: float, seconds: float) -> bool:
-    """Tell whether a step takes too long."""
+    """Tell whether a step that began at a time has taken too long."""
     return now - since >= seconds
 
 
 def frames_of(frame: FrameType | None) -> Iterator[FrameType]:
-    """Yield a frame and those it was called by, the innermost first."""
+    """Yield a frame and its callers, the innermost first."""
     while frame is not None:
         yield frame
         frame = frame.f_back
 
 
 def stack_of(frames: Sequence[FrameType]) -> traceback.StackSummary:
-    """Return the part of a stack that is the program's: below the scheduler and the server.
+    """Return the program's own part of a stack: the frames below the scheduler and the server.
 
     Args:
-        frames: The innermost first.
+        frames: The stack's frames, the innermost first.
     """
     step = takewhile(lambda frame: frame.f_code.co_name != SCHEDULER, frames)
     outermost_first = list(step)[::-1]
@@ -129,7 +129,7 @@ def stack_of(frames: Sequence[FrameType]) -> traceback.StackSummary:
 
 
 def describe(task: trio.lowlevel.Task, frames: Iterable[FrameType]) -> str:
-    """Return the request that a task serves; else its name."""
+    """Return the request that a task serves, or the task's name if it serves none."""
     for frame in frames:
         if package_of(frame) == "hump_trio":
             request = frame.f_locals.get("request")

@@ -1,6 +1,6 @@
 """The channel between a supervisor and a worker: lines of JSON and descriptors on a Unix socket.
 
-What the messages mean is known by `supervised_worker` and `worker`.
+The meaning of the messages is not known here: `supervised_worker` and `worker` know it.
 """
 
 import array
@@ -15,21 +15,22 @@ import trio
 
 __all__ = ["DESCRIPTOR_COUNT", "Channel", "Message"]
 
-# What one message can carry (SCM_MAX_FD of Linux): more sockets than a server listens on.
+# The descriptors that one message can carry (SCM_MAX_FD of Linux): a server listens on fewer.
 DESCRIPTOR_COUNT = 253
-# More than the longest message has: a hello with hundreds of binds.
+# The longest line: longer than a hello with hundreds of binds.
 LINE_BYTES = 256 * 1024
 RECEIVE_BYTES = 16 * 1024
-# Linux can do it at once; elsewhere a program that is started just then might inherit one.
+# Linux marks received descriptors as not inheritable at once; elsewhere a program that is started
+# just then might inherit one.
 CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 Message: TypeAlias = dict[str, Any]
 
 
 class Channel:
-    """One end of the channel, which owns its socket and every descriptor that comes with it.
+    """One end of the channel; it owns its socket and the descriptors that nobody has taken yet.
 
-    A message and its descriptors are one: who has received the message has them all.
+    A message and its descriptors arrive together.
 
     Args:
         sock: One of a pair of Unix stream sockets.
@@ -42,7 +43,7 @@ class Channel:
         self._descriptors: list[int] = []
 
     def __enter__(self) -> Self:
-        """Close it at the end."""
+        """Close the channel when the block is left."""
         return self
 
     def __exit__(
@@ -54,19 +55,19 @@ class Channel:
         self.close()
 
     async def send(self, kind: str, *, descriptors: Sequence[int] = (), **values: Any) -> None:
-        """Send a message, as the only task that does.
+        """Send a message. Only one task may send at a time.
+
+        Descriptors are sent before any other task runs, so that no task has closed them yet.
 
         Args:
-            kind: What it is.
-            descriptors: Copies of them go with it; the caller's stay open.
-            values: What it says, as JSON has it.
+            kind: The kind of the message.
+            descriptors: Descriptors whose copies go with the message; the caller's stay open.
+            values: The message's values, which JSON can express.
 
         Raises:
             trio.BrokenResourceError: The other side has ended.
 
-        Descriptors are sent before anything else runs, so that nobody has closed them yet.
-
-        Cancellation: a checkpoint; if the message was sent by half then, the channel is of no use.
+        Cancellation: a checkpoint. If half of the message was sent, the channel is of no use.
         """
         message = {"kind": kind, "descriptors": len(descriptors), **values}
         unsent = json.dumps(message).encode() + b"\n"
@@ -86,10 +87,14 @@ class Channel:
         await trio.lowlevel.checkpoint()
 
     async def receive(self) -> tuple[Message, list[int]] | None:
-        """Return the next message and its descriptors, which are the caller's; None: the end.
+        """Wait for the next message and return it, or None once the other side has ended.
+
+        Returns:
+            The message and its descriptors, which the caller has to close.
 
         Raises:
-            trio.BrokenResourceError: The other side has ended in mid-message, or talks nonsense.
+            trio.BrokenResourceError: The other side has ended within a message, or has sent
+                something else than messages.
 
         Cancellation: a checkpoint; nothing is lost if cancelled here.
         """
@@ -106,7 +111,7 @@ class Channel:
         return self._parse(bytes(line))
 
     def _receive_nowait(self) -> bool:
-        """Take in what there is; False at the end."""
+        """Read what has arrived into the buffer; return False at the end."""
         room = socket.CMSG_SPACE(DESCRIPTOR_COUNT * array.array("i").itemsize)
         try:
             # Python 3.11's `socket.recv_fds` forgets its flags.
@@ -125,10 +130,10 @@ class Channel:
         return bool(data)
 
     def _parse(self, line: bytes) -> tuple[Message, list[int]]:
-        """Return a message and the descriptors that came with it.
+        """Return the message in a line, and the descriptors that came with it.
 
         Raises:
-            trio.BrokenResourceError: It is none.
+            trio.BrokenResourceError: The line isn't a message, or descriptors are missing.
         """
         try:
             message = json.loads(line)
@@ -141,7 +146,7 @@ class Channel:
         return message, taken
 
     def close(self) -> None:
-        """Close it, and the descriptors nobody has taken. Any number of calls are one."""
+        """Close the socket, and the descriptors that nobody has taken. Further calls do nothing."""
         if self._sock.fileno() != -1:
             trio.lowlevel.notify_closing(self._sock)
         self._sock.close()

@@ -1,4 +1,4 @@
-"""What a person who has started a server wants to know: where to look, and how to stop it."""
+"""The line for a person who has started a server: its address, and how to stop it."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ BOLD, RESET = "\x1b[1m", "\x1b[0m"
 
 
 class Greeting(trio.TaskStatus[tuple[str, ...]]):
-    """Says it when the server has started.
+    """A task status that writes the line when the server has started.
 
     Args:
-        write: Takes what is said; None for nobody.
-        coloured: Whether the address is to stand out.
+        write: Writes a line; None: nobody reads, so nothing is written.
+        coloured: Whether to print the address in bold.
     """
 
     def __init__(self, write: Callable[[str], None] | None, *, coloured: bool) -> None:
@@ -24,7 +24,7 @@ class Greeting(trio.TaskStatus[tuple[str, ...]]):
         self._coloured = coloured
 
     def started(self, value: tuple[str, ...] = ()) -> None:
-        """Take the URLs that are served."""
+        """Write the line for the URLs at which the app is served."""
         url = reachable_url(value)
         if url and self._write is not None:
             shown = f"{BOLD}{url}{RESET}" if self._coloured else url

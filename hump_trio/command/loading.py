@@ -1,4 +1,4 @@
-"""The app that is meant by ``module:attribute``, or one clear message why there is none."""
+"""Loading of the app named by ``module:attribute``, or one clear message why that fails."""
 
 import importlib
 import os
@@ -22,16 +22,16 @@ __all__ = ["LoadError", "load_app"]
 SPECIFICATION = re.compile(r"(\w+(?:\.\w+)*)(?::(\w+(?:\.\w+)*))?")
 DEFAULT_ATTRIBUTE = "app"
 IMPORTED = "imported"
-# What imports a program, before its own first line.
+# Modules whose frames stand above a program's own first line when it is imported.
 IMPORTERS = ("hump_trio.command", "importlib")
 
 
 class LoadError(HumpError):
-    """An app that can't be had.
+    """An app can't be loaded.
 
     Args:
-        text: One line.
-        traceback: Of the program's own error; empty if that says nothing more.
+        text: The reason, in one line.
+        traceback: The traceback of the program's own error; empty if it would say nothing more.
     """
 
     def __init__(self, text: str, traceback: str = "") -> None:
@@ -40,15 +40,15 @@ class LoadError(HumpError):
 
 
 class ServedError(HumpError):
-    """An app that is served while it is imported."""
+    """A program serves its app while it is being imported."""
 
 
 def load_app(specification: str, *, factory: bool = False) -> Hump[Any]:
-    """Import a module, the current directory's before others, and return its app.
+    """Import a module and return its app. Modules of the current directory come first.
 
     Args:
-        specification: ``module:attribute``; without an attribute, ``app`` is meant.
-        factory: Whether that is a function that makes the app.
+        specification: ``module:attribute``; the attribute is ``app`` if it is left out.
+        factory: Whether the attribute is a function that makes the app.
 
     Raises:
         LoadError: The module can't be imported, or has no such app.
@@ -80,7 +80,7 @@ def load_app(specification: str, *, factory: bool = False) -> Hump[Any]:
 
 
 def explain_form(specification: str) -> str:
-    """Return what to write instead of what is none; a file is what it is mostly tried with."""
+    """Return what to write instead of a malformed specification, which most often is a file."""
     path, _, attribute = specification.partition(":")
     if attribute.endswith("()"):
         return f"write --factory {specification[:-2]}"
@@ -100,7 +100,7 @@ def explain_factory(value: Any) -> str:
 
 
 def suggest(name: str, module: ModuleType) -> str:
-    """Return which apps a module has."""
+    """Return the apps of a module, as the end of a message; empty if it has none."""
     found = [key for key, value in vars(module).items() if isinstance(value, Hump)]
     return f"; there is {', '.join(f'{name}:{each}' for each in found)}" if found else ""
 
@@ -109,22 +109,22 @@ def import_program(name: str) -> ModuleType:
     """Import a module.
 
     Raises:
-        LoadError: It isn't there, or raises something.
+        LoadError: The module isn't there, or raises an error.
     """
     module: ModuleType = run_program(name, IMPORTED, partial(importlib.import_module, name))
     return module
 
 
 def run_program(name: str, what: str, run: Callable[[], Any]) -> Any:
-    """Run code of a program, and return what that returns.
+    """Run code of a program, and return its result.
 
     Args:
-        name: Of the module, or of the function within it.
-        what: Is done with it.
-        run: Does it.
+        name: The name of the module, or of the function in it, for messages.
+        what: What is done with it, for messages: ``"imported"`` or ``"called"``.
+        run: Runs the code.
 
     Raises:
-        LoadError: The module isn't there, or the code raises something.
+        LoadError: The module isn't there, or the code raises an error.
     """
     try:
         with refusing_to_serve():
@@ -145,7 +145,7 @@ def run_program(name: str, what: str, run: Callable[[], Any]) -> Any:
 
 
 def own_frames(frames: TracebackType | None) -> TracebackType | None:
-    """Return a traceback from the program's own first line on; None if there is none."""
+    """Return a traceback from the program's own first line on; None if it has no such line."""
     while frames is not None:
         module = frames.tb_frame.f_globals.get("__name__", "")
         if not module.startswith(IMPORTERS):
@@ -156,7 +156,7 @@ def own_frames(frames: TracebackType | None) -> TracebackType | None:
 
 @contextmanager
 def refusing_to_serve() -> Iterator[None]:
-    """Let a program fail that serves its app while it is imported, instead of hanging there."""
+    """Let a program fail, instead of hang, if it serves its app while it is being imported."""
     name, serve = "serve", Hump.serve
 
     async def refuse(app: Hump[Any], **options: Any) -> None:

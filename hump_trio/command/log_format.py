@@ -1,7 +1,7 @@
 """Log records as lines of text for people, or as lines of JSON for programs.
 
-No request can forge a line: what it has sent is escaped, and what follows the first line of a
-record is indented. Where lines are written to is not known here, but for how long they may be.
+No client can forge a line: text that it has sent is escaped, and further lines of a record are
+indented. Where lines are written to is not known here; their greatest length is.
 """
 
 import logging
@@ -17,24 +17,24 @@ from hump_trio.server.access_log import AccessRecord
 
 __all__ = ["LINE_BYTES", "JsonFormatter", "TextFormatter"]
 
-# In a quoted field: all but printable ASCII without quote and backslash.
+# Characters that are escaped in a quoted field: all but printable ASCII, and quote and backslash.
 UNSAFE = re.compile(r"[^ !#-\[\]-~]")
-# In other text: what moves a cursor, ends a line for anyone (as `str.splitlines` does), turns the
-# direction of what follows, or can't be encoded.
+# Characters that are escaped in other text: those that move a cursor, end a line for any program
+# (as `str.splitlines` does), turn the direction of text, or can't be encoded.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-# Longer than what a pipe takes whole (`LineWriter`), lines of several workers would mix: what a
-# client has written could begin one.
+# The longest line. If a line were longer than a pipe takes whole (`LineWriter`), lines of several
+# workers would mix, and text that a client has sent could begin one.
 LINE_BYTES = 4000
-# Of that, for what says that a record goes on.
+# Bytes of a line that are kept for the mark of a record that goes on.
 PART_BYTES = 40
-# What is left of a text in such a line: little enough, though each character may take six.
+# Characters of a text that a shortened line keeps: few enough, though each may take six bytes.
 SHORT_CHARACTERS = 100
 INDENT = "\n    "
 RESET, RED, GREEN, YELLOW, CYAN = (f"\x1b[{code}m" for code in (0, 31, 32, 33, 36))
 STATUS_COLOURS: Mapping[int, str] = {2: GREEN, 3: CYAN, 4: YELLOW, 5: RED}
 LEVEL_COLOURS: Mapping[str, str] = {"WARNING": YELLOW, "ERROR": RED, "CRITICAL": RED}
 
-# What `logging` itself knows of a record, and what is written under a name of its own.
+# Attributes that `logging` itself gives a record, and those that are written under other names.
 KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {
     "access", "asctime", "message", "request_id", "taskName",
 }  # fmt: skip
@@ -43,14 +43,15 @@ encode_json: Callable[[object], str] = JSONEncoder(default=str, allow_nan=False)
 
 
 class TextFormatter(logging.Formatter):
-    """Requests as other servers write them (Apache's combined form) with four fields more.
+    """Formats requests as other servers do, in Apache's combined form with four more fields.
 
-    Those are the seconds, the outcome, the route and the name of the request. All other records
-    are a time, a process, a level, a logger, a request's name if there is one, and the message.
+    These are the seconds, the outcome, the route and the name of the request. Any other record is
+    a time, a process, a level, a logger, a request's name if there is one, and the message.
 
     Args:
-        coloured: Whether for a terminal.
-        line_bytes: What is longer is cut (a request), or goes on in a record of its own.
+        coloured: Whether to colour statuses and levels, for a terminal.
+        line_bytes: The greatest length of a line. A longer line is cut if it is a request's, and
+            else continued in a line of its own.
     """
 
     def __init__(self, *, coloured: bool = False, line_bytes: float = LINE_BYTES) -> None:
@@ -59,7 +60,7 @@ class TextFormatter(logging.Formatter):
         self._line_bytes = line_bytes
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's text."""
+        """Return a record's text."""
         access = access_of(record)
         if access is not None:
             line = self._format_access(int(record.created), access)
@@ -106,11 +107,12 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """Each record as one object, with what ``extra=`` has given it, and the facts of a request.
+    """Formats each record as one JSON object, with the values of ``extra=`` and of a request.
 
     Args:
-        line_bytes: What is longer is cut (a request), or goes on in further objects, which have
-            the same time and process and say which ``part`` of how many ``parts`` they are.
+        line_bytes: The greatest length of a line. A longer line is cut if it is a request's, and
+            else continued in further objects, which have the same time and process and say which
+            ``part`` of how many ``parts`` they are.
     """
 
     def __init__(self, *, line_bytes: float = LINE_BYTES) -> None:
@@ -118,7 +120,7 @@ class JsonFormatter(logging.Formatter):
         self._line_bytes = line_bytes
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as JSON, in ASCII."""
+        """Return a record as JSON, in ASCII."""
         access = access_of(record)
         head, values = self._values_of(record, access, record.getMessage())
         line = encode_json(head | values)
@@ -139,7 +141,7 @@ class JsonFormatter(logging.Formatter):
     def _values_of(
         self, record: logging.LogRecord, access: AccessRecord | None, message: str
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what tells records apart, and what they say."""
+        """Return the values that tell a record from others, and the values that it reports."""
         head: dict[str, Any] = {
             "time": f"{iso_time(int(record.created))}.{int(record.msecs):03}Z",
             "level": record.levelname,
@@ -177,7 +179,7 @@ class JsonFormatter(logging.Formatter):
     def _split(
         self, head: Mapping[str, Any], values: Mapping[str, Any]
     ) -> Iterator[Mapping[str, Any]]:
-        """Yield what a record says in parts that are short enough, each beside the head."""
+        """Yield the values of a record in parts, each short enough for a line with the head."""
         room = int(self._line_bytes) - len(encode_json(head)) - PART_BYTES
         part: dict[str, Any] = {}
         for key, value in values.items():
@@ -195,7 +197,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def json_value(value: Any) -> Any:
-    """Return what JSON can say of a value."""
+    """Return a value, or its ``repr`` if JSON can't express it."""
     try:
         encode_json(value)
     except (TypeError, ValueError, RecursionError):  # keys that are no text, NaN, a circle
@@ -204,7 +206,7 @@ def json_value(value: Any) -> Any:
 
 
 def split_text(text: str, room: float) -> Iterator[str]:
-    """Yield parts of a text that are no longer than so many bytes; whole lines, if those are."""
+    """Yield parts of a text of at most so many bytes, cut between lines where that is possible."""
     while len(text) > room or len(text.encode()) > room:
         part = text[: int(room)].encode()[: int(room)].decode(errors="ignore")
         end = part.rfind("\n")
@@ -214,7 +216,7 @@ def split_text(text: str, room: float) -> Iterator[str]:
 
 
 def split_json(text: str, room: int) -> Iterator[str]:
-    """Yield parts of a text that as JSON are no longer than so many bytes."""
+    """Yield parts of a text that take at most so many bytes as JSON."""
     while text:
         part = text[:room]
         while (length := len(encode_json(part)) - 2) > room:
@@ -227,13 +229,13 @@ def split_json(text: str, room: int) -> Iterator[str]:
 
 
 def access_of(record: logging.LogRecord) -> AccessRecord | None:
-    """Return the facts of a request that a record is about."""
+    """Return the facts of the request that a record is about; None for any other record."""
     access = getattr(record, "access", None)
     return access if isinstance(access, AccessRecord) else None
 
 
 def shorten(access: AccessRecord) -> AccessRecord:
-    """Return the facts of a request with less of what a client may have written."""
+    """Return the facts of a request with each text of the client's shortened."""
     return access._replace(
         method=cut(access.method),
         target=cut(access.target),
@@ -245,7 +247,7 @@ def shorten(access: AccessRecord) -> AccessRecord:
 
 
 def cut(text: str) -> str:
-    """Return a text, or its beginning and three dots."""
+    """Return a text, or its beginning and three dots if it is long."""
     return text if len(text) <= SHORT_CHARACTERS else f"{text[:SHORT_CHARACTERS]}..."
 
 
@@ -263,12 +265,12 @@ def escape(match: re.Match[str]) -> str:
 
 @lru_cache(maxsize=4)
 def iso_time(second: int) -> str:
-    """Return a time in UTC as RFC 3339 has it, without its end."""
+    """Return a time in UTC in the form of RFC 3339, without fraction and zone."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @lru_cache(maxsize=4)
 def common_time(second: int) -> str:
-    """Return a time in UTC as other servers' logs have it, in no locale's words."""
+    """Return a time in UTC in the form of other servers' logs, with English months."""
     moment = datetime.fromtimestamp(second, UTC)
     return f"{moment.day:02}/{MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"

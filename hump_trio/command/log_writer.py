@@ -1,4 +1,4 @@
-"""Log records as lines for a descriptor, whose reader may be slow, stuck or gone."""
+"""Writing of log records to a descriptor, whose reader may be slow, stuck or gone."""
 
 import logging
 import sys
@@ -10,10 +10,11 @@ __all__ = ["LogWriter"]
 
 
 class LogWriter(logging.Handler):
-    """Writes records to a descriptor, and never holds the server up (see `LineWriter`).
+    """Writes records to a descriptor without ever holding the server up (see `LineWriter`).
 
     Args:
-        descriptor: It stays open, and stays as blocking as it is: others have it too.
+        descriptor: The descriptor. It is neither closed nor made non-blocking, since other
+            processes share it.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -21,9 +22,9 @@ class LogWriter(logging.Handler):
         self._lines = LineWriter(descriptor, self._note)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record's lines, or let them wait.
+        """Write a record's lines, or keep them until the reader takes more.
 
-        Of a record that is wrong it is written where it was made, and what is wrong.
+        If a record can't be formatted, the error and the line that has logged it are written.
         """
         try:
             text = self.format(record)
@@ -39,11 +40,11 @@ class LogWriter(logging.Handler):
         return self.format(record_of(logging.WARNING, text, dropped_lines))
 
     def close(self) -> None:
-        """Wait a moment for a slow reader, and write nothing more."""
+        """Give a slow reader a moment to take the last lines, and write nothing more."""
         super().close()
         self._lines.close()
 
 
 def record_of(level: int, message: str, value: Any) -> logging.LogRecord:
-    """Return a record of the server's own."""
+    """Return a record that the server itself logs."""
     return logging.LogRecord("hump_trio", level, __file__, 0, message, (value,), None)

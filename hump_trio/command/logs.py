@@ -1,4 +1,4 @@
-"""Logs as the command line has them: standard `logging`, with one handler at the root."""
+"""Logs of the command line: standard `logging`, with one handler at the root."""
 
 import logging
 import math
@@ -17,15 +17,15 @@ __all__ = ["is_coloured", "logging_to"]
 
 @contextmanager
 def logging_to(descriptor: int, options: Options, environment: Mapping[str, str]) -> Iterator[None]:
-    """Write what is logged to a descriptor, while something is done.
+    """Write log records to a descriptor while the block runs.
 
-    Python's warnings are logged too. A program that sets its own logs up when it is imported has
-    the last word.
+    Python's warnings are logged, too. A program that configures logging itself when it is imported
+    has the last word.
 
     Args:
-        descriptor: Of stderr.
-        options: Which records, and how.
-        environment: ``NO_COLOR`` and ``TERM``.
+        descriptor: The descriptor of stderr.
+        options: Say which records are written, and in which form.
+        environment: The environment, with ``NO_COLOR`` and ``TERM``.
     """
     root, access = logging.getLogger(), logging.getLogger("hump_trio.access")
     before = root.level, access.level
@@ -33,10 +33,10 @@ def logging_to(descriptor: int, options: Options, environment: Mapping[str, str]
     if not options.access_log:
         access.setLevel(logging.WARNING)
     handler: logging.Handler = logging.NullHandler()
-    if sys.stderr is not None:  # else its number may be another file's
+    if sys.stderr is not None:  # if there is no stderr, its number may be another file's
         handler = LogWriter(descriptor)
     handler.addFilter(RequestIdFilter())
-    # Only beside others may a line not be longer than a pipe takes whole.
+    # Only where several processes write may a line be no longer than a pipe takes whole.
     line_bytes = LINE_BYTES if options.workers > 1 or options.reload else math.inf
     coloured = is_coloured(descriptor, environment)
     handler.setFormatter(
@@ -57,6 +57,6 @@ def logging_to(descriptor: int, options: Options, environment: Mapping[str, str]
 
 
 def is_coloured(descriptor: int, environment: Mapping[str, str]) -> bool:
-    """Tell whether a descriptor is a terminal that takes colours, and its user does (NO_COLOR)."""
+    """Tell whether a descriptor is a terminal with colours whose user wants them (NO_COLOR)."""
     wanted = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
     return wanted and os.isatty(descriptor)

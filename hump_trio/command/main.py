@@ -1,4 +1,4 @@
-"""What `hump-trio` does, from its arguments to its exit status."""
+"""The command ``hump-trio``, from its arguments to its exit status."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ __all__ = ["main"]
 
 STDERR = 2
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
-# What needs no traceback: it isn't the server that is wrong.
+# Errors that are reported without a traceback: the server itself isn't at fault.
 PLAIN_ERRORS = (BindError, LoadError, PidFileError, ReloadError, TlsError, UnresolvedError)
 
 
@@ -47,11 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for, and return the exit status.
 
     Args:
-        arguments: Those of the process, if left out.
+        arguments: The arguments; None: those of the process.
 
     Returns:
         0 after a graceful end, 1 for a failure to load, to listen or to serve, 2 for a mistake
-        on the command line, 130 for Ctrl-C before anything is served.
+        on the command line, 130 for Ctrl-C before the app is served.
     """
     control = take_control(os.environ)
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -70,12 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: Options, arguments: Sequence[str], control: socket | None) -> int:
-    """Do what the options ask for, and say what goes wrong.
+    """Do what the options ask for, report a failure, and return the exit status.
 
     Args:
-        options: What was asked for.
-        arguments: They too, for workers.
-        control: Of a worker.
+        options: The options.
+        arguments: The arguments that the options were read from, for workers.
+        control: The worker's end of its channel; None if this process isn't a worker.
     """
     asks = options.check or options.routes
     if options.unknown and control is None:
@@ -110,7 +110,7 @@ def is_activated(environment: Mapping[str, str]) -> bool:
 
 
 def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -> None:
-    """Let the options have the last word over what an app says of itself."""
+    """Set the attributes of an app that options are given for."""
     if options.bind:
         app.binds = options.bind
     elif is_activated(environment):
@@ -128,10 +128,13 @@ def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -
 
 
 def start_workers(options: Options, arguments: Sequence[str]) -> int:
-    """Serve by processes of their own, which are given the same arguments."""
+    """Serve by worker processes, which are given the same arguments; return the exit status."""
     command = [sys.executable, "-m", "hump_trio", *arguments]
     if not options.bind and is_activated(os.environ):
-        command += ["--bind", "systemd"]  # they can't see it: the variable names this process
+        command += [
+            "--bind",
+            "systemd",
+        ]  # workers can't see the sockets: LISTEN_PID names this process
     folders = [Path(each) for each in options.reload_dir] if options.reload else []
     with pid_file_of(options):
         status = trio.run(
@@ -144,33 +147,33 @@ def start_workers(options: Options, arguments: Sequence[str]) -> int:
                 task_status=greeting_of(options),
             )
         )
-    if status < 0:  # a second signal: who waits for this process is told so
+    if status < 0:  # ended by a second signal, which a waiting parent is told
         signal.signal(-status, signal.SIG_DFL)
         signal.raise_signal(-status)
     return status
 
 
 def run_watched(serve: Callable[[], Awaitable[None]], options: Options) -> None:
-    """Run Trio until all is served, with a look at code that blocks if that is asked for."""
+    """Run Trio until ``serve`` returns, and watch for code that blocks if that is asked for."""
     seconds = options.blocking_seconds
     with BlockingWatch(seconds) if seconds else nullcontext() as watch:
         trio.run(serve, instruments=[] if watch is None else [watch])
 
 
 def pid_file_of(options: Options) -> AbstractContextManager[None]:
-    """Return what keeps the file of the process that signals are for."""
+    """Return the context that keeps the pid file; an empty one if none is asked for."""
     return pid_file(Path(options.pid_file)) if options.pid_file else nullcontext()
 
 
 def greeting_of(options: Options) -> Greeting:
-    """Return what greets a person; nobody, where that isn't one who reads."""
+    """Return a greeting, which says nothing unless a person reads at a terminal."""
     person = os.isatty(STDERR) and options.log_format == "text"
-    write = LineWriter(STDERR, str).write if person else None  # never full: it is one line
+    write = LineWriter(STDERR, str).write if person else None  # one line never fills it
     return Greeting(write, coloured=is_coloured(STDERR, os.environ))
 
 
 def describe_app(app: Hump[Any], options: Options) -> str:
-    """Return what `--routes` and `--check` tell."""
+    """Return the output of ``--routes`` and ``--check``."""
     lines = render_routes(table_of(app)) if options.routes else ""
     if options.check:
         Dispatcher(app, table_of(app), layer_of(app))  # as `serve` does
@@ -182,12 +185,12 @@ def describe_app(app: Hump[Any], options: Options) -> str:
 
 
 def describe_version() -> str:
-    """Return the versions that a report of a fault should name."""
+    """Return the versions that a bug report should name."""
     return f"hump-trio {version('hump-trio')}, Trio {trio.__version__}, Python {python_version()}"
 
 
 def complain(error: BaseException, options: Options) -> int:
-    """Say what is wrong in a line, after the traceback of a program that is wrong itself."""
+    """Report an error in a line, after the program's traceback if it has one; return the status."""
     details = error.traceback if isinstance(error, LoadError) else ""
     if options.log_format == "json":
         logger.critical("%s%s", details, error)
@@ -196,6 +199,6 @@ def complain(error: BaseException, options: Options) -> int:
 
 
 def fail(text: str, status: int, details: str = "") -> int:
-    """Write a line for a person, and return the exit status."""
+    """Write a line to stderr, after details, and return the exit status."""
     print(f"{details}hump-trio: {text}", file=sys.stderr)
     return status

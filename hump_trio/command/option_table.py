@@ -1,4 +1,4 @@
-"""The table of options, and the help that is made of it."""
+"""The table of options, and the help text that is made from it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -18,7 +18,7 @@ __all__ = ["ELSEWHERE", "HELP", "OPTIONS", "Option"]
 
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-# Where the texts of the help begin; a line has 80 characters.
+# The column at which the texts of the help begin; a line has 80 characters.
 HELP_COLUMN = 34
 
 
@@ -27,15 +27,16 @@ class Option:
     """One row of the table.
 
     Args:
-        name: As on the command line, without dashes before it.
-        text: For the help, with the default in parentheses.
-        metavar: What is given; empty for yes or no.
-        parse: Makes a value of what is given.
-        many: Whether it may be given again.
-        group: The field of `Options` that it belongs to, with others; empty for one of its own.
-        key: Its own field, or its name in the group.
-        negated: Whether it is shown as ``--no-...``.
-        variable: Its name in the environment; empty for what is none.
+        name: The name on the command line, without the dashes before it.
+        text: The text of the help, with the default in parentheses.
+        metavar: The word for its value in the help; empty for an option that is yes or no.
+        parse: Returns the value for a text.
+        many: Whether the option may be repeated.
+        group: The field of `Options` that holds it, together with others; empty if it has a field
+            of its own.
+        key: The name of its field, or its key in the group.
+        negated: Whether the help shows it as ``--no-...``.
+        variable: The name of its environment variable; empty if it has none.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Option:
 
 
 def row(name: str, text: str, metavar: str = "", *, key: str = "", **more: Any) -> Option:
-    """Return an option whose other names follow from the first."""
+    """Return an option; its field and its variable are named after it unless they are given."""
     field = name.replace("-", "_")
     shown = f"no_{field}" if more.get("negated") else field
     more.setdefault("variable", f"HUMP_TRIO_{shown.upper()}")
@@ -105,7 +106,14 @@ METAVARS = {
 def setting_rows(
     settings: type[Any], group: str, prefix: str, texts: Mapping[str, str]
 ) -> Iterator[Option]:
-    """Yield an option for each field of a class of settings."""
+    """Yield an option for each field of a class of settings.
+
+    Args:
+        settings: The class, e.g. `Timeouts`.
+        group: The field of `Options` that holds the values.
+        prefix: The beginning of the options' names.
+        texts: The texts of the help, by field.
+    """
     hints = get_type_hints(settings)
     for field in fields(settings):
         name, default = field.name, readable(field.name, field.default)
@@ -121,7 +129,7 @@ def setting_rows(
 
 
 def readable(name: str, value: Any) -> str:
-    """Return a default as the help shows it; empty for what goes without saying."""
+    """Return a default as the help shows it; empty if the help needn't show it."""
     if name == "unix_mode":
         return f"{value:o}"
     if value is None:
@@ -167,7 +175,7 @@ GROUPS: dict[str, list[Option]] = {
     ),
     "limits": list(setting_rows(Limits, "limits", "limit-", LIMIT_TEXTS)),
 }  # fmt: skip
-# What other servers call it.
+# Options of other servers, and what to write here instead.
 ELSEWHERE: Mapping[str, str] = {
     "port": "--bind 127.0.0.1:8000", "p": "--bind 127.0.0.1:8000", "P": "--bind 127.0.0.1:8000",
     "host": "--bind 127.0.0.1:8000", "H": "--bind 127.0.0.1:8000", "b": "--bind 127.0.0.1:8000",

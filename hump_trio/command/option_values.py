@@ -1,6 +1,7 @@
-"""Values of what is written on a command line or in the environment.
+"""Values of options, from their text on the command line or in the environment.
 
-What can't be one is a ValueError that says what is taken; which option it is for is not known here.
+A text that can't be a value raises a `ValueError` that says what is expected. Which option the
+text is for is not known here.
 """
 
 import os
@@ -23,14 +24,14 @@ BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
 
 def parse_boolean(text: str) -> bool:
-    """Return what a variable says of an option that is yes or no."""
+    """Return the value of an option that is yes or no, from the text of its variable."""
     if text.lower() not in BOOLEANS:
         raise ValueError(f"1, 0, true or false, not {text!r}")
     return BOOLEANS[text.lower()]
 
 
 def parse_workers(text: str) -> int:
-    """Return a number of processes; ``auto``: one for each processor that may be used."""
+    """Return a number of processes; ``auto`` means one for each processor that may be used."""
     if text == "auto":
         every = os.cpu_count() or 1
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else every
@@ -40,7 +41,7 @@ def parse_workers(text: str) -> int:
 
 
 def parse_seconds(text: str) -> float:
-    """Return a time."""
+    """Return a number of seconds."""
     try:
         seconds = float(text)
     except ValueError:
@@ -51,7 +52,7 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_word(words: Collection[str]) -> Callable[[str], str]:
-    """Return what takes one of some words."""
+    """Return a parser that accepts one of some words, in any case."""
 
     def parse(text: str) -> str:
         if text.lower() not in words:
@@ -62,13 +63,18 @@ def parse_word(words: Collection[str]) -> Callable[[str], str]:
 
 
 def parse_address(text: str) -> str:
-    """Return what can be listened on."""
+    """Return a text that names an address to listen on, unchanged."""
     parse_bind(text)
     return text
 
 
 def parse_setting(settings: type[Any], name: str) -> Callable[[str], Any]:
-    """Return what makes the value of a field, by its annotation, and lets its class check it."""
+    """Return a parser for a field of settings, whose class checks the value.
+
+    Args:
+        settings: The class, e.g. `Timeouts`.
+        name: The field.
+    """
     annotation = get_type_hints(settings)[name]
 
     def parse(text: str) -> Any:
@@ -83,7 +89,13 @@ def parse_setting(settings: type[Any], name: str) -> Callable[[str], Any]:
 
 
 def convert(text: str, annotation: Any, *, base: int) -> Any:
-    """Return the value of a type that a text stands for."""
+    """Return the value of a type that a text stands for.
+
+    Args:
+        text: The text.
+        annotation: The type.
+        base: The base in which whole numbers are written.
+    """
     if text == "none" and annotation in (int | None, str | None):
         return None
     try:

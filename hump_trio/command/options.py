@@ -1,6 +1,6 @@
-"""What was asked for, by the command line or the environment.
+"""The options that were given on the command line or in the environment.
 
-The command line wins over the environment, and either over what the app says.
+The command line wins over the environment, and either wins over the app's own settings.
 """
 
 import argparse
@@ -14,46 +14,48 @@ from hump_trio.facts.exceptions import HumpError
 
 __all__ = ["Options", "UsageError", "parse_options"]
 
-# What is right for development: more than a person notices.
+# The time after which ``--reload`` warns of code that blocks: as long as a person notices.
 BLOCKING_SECONDS = 0.1
 PREFIX = "HUMP_TRIO_"
 
 
 class UsageError(HumpError):
-    """A command line or an environment that can't be obeyed."""
+    """The command line or the environment has an option that makes no sense."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was asked for. Empty, where the app decides.
+    """The options that were given. An empty one leaves the decision to the app.
 
     Args:
-        app: ``module:attribute``.
-        factory: Whether that makes the app.
-        bind: What to listen on, as of `Hump`.
-        workers: Processes.
-        worker_timeout: Seconds.
-        reload: Whether to start anew when a file changes.
-        reload_dir: Folders.
-        tls_cert: A file.
-        tls_key: A file.
-        tls_client_ca: A file.
+        app: The app, as ``module:attribute``.
+        factory: Whether the attribute is a function that makes the app.
+        bind: What to listen on, as the ``binds`` of `Hump`.
+        workers: The number of worker processes.
+        worker_timeout: Seconds without a sign of life after which a worker is replaced.
+        reload: Whether to restart when a file changes.
+        reload_dir: The folders whose files are watched.
+        tls_cert: The file of the certificate.
+        tls_key: The file of the certificate's key.
+        tls_client_ca: The file of the authorities that certify clients.
         access_log: Whether requests are logged.
-        log_format: ``"text"`` or ``"json"``.
-        log_level: In lower case.
-        pid_file: A file.
-        warn_blocking: Seconds; 0 for no warning, None for what is right for development or not.
-        check: Whether to say whether the app is fine, instead of serving it.
-        routes: Whether to print its routes, likewise.
+        log_format: The form of the logs, ``"text"`` or ``"json"``.
+        log_level: The lowest level that is logged, in lower case.
+        pid_file: The file for the number of this process.
+        warn_blocking: Seconds after which to warn of code that blocks; 0: never; None: as
+            `blocking_seconds` decides.
+        check: Whether to check the app instead of serving it.
+        routes: Whether to print the app's routes instead of serving it.
         help: Whether to print the help.
         version: Whether to print the version.
-        timeouts: Fields of `Timeouts`.
-        limits: Fields of `Limits`.
-        sockets: Fields of `Sockets`.
-        unknown: Variables that look like options and are none, with what may be meant.
+        timeouts: Values for fields of `Timeouts`.
+        limits: Values for fields of `Limits`.
+        sockets: Values for fields of `Sockets`.
+        unknown: Environment variables that are named like options but aren't, each with a guess at
+            the one that is meant.
 
     Raises:
-        UsageError: Something is missing.
+        UsageError: An option is missing that another one needs.
     """
 
     app: str = ""
@@ -88,14 +90,14 @@ class Options:
 
     @property
     def blocking_seconds(self) -> float:
-        """How long a task may keep the others waiting before that is said; 0 for any time."""
+        """Seconds that a task may keep others waiting before a warning; 0: any time."""
         if self.warn_blocking is None:
             return BLOCKING_SECONDS if self.reload else 0.0
         return self.warn_blocking
 
 
 class Parser(argparse.ArgumentParser):
-    """Sorts arguments by option; what they mean is not its job."""
+    """An argument parser that sorts arguments by option, and doesn't look at their values."""
 
     def error(self, message: str) -> NoReturn:
         """Raise an error instead of ending the process."""
@@ -103,10 +105,14 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
-    """Return what was asked for.
+    """Return the options that the command line or the environment gives.
+
+    Args:
+        arguments: The arguments of the command line.
+        environment: The environment, as `os.environ`.
 
     Raises:
-        UsageError: With the option or the variable that it is about.
+        UsageError: An option is unknown, malformed or missing; the message names it.
     """
     parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("app", nargs="?")
@@ -143,15 +149,16 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
 
 
 def read(option: Option, name: str, given: str | list[str]) -> Any:
-    """Return the value of what was given.
+    """Return the value of an option.
 
     Args:
-        option: What it was given for.
-        name: Where.
-        given: A list from a command line; of a variable, a text.
+        option: The option.
+        name: Its name on the command line or in the environment, for the message.
+        given: The text that was given. For an option that may be repeated, the list of texts from
+            the command line, or one text from a variable.
 
     Raises:
-        UsageError: It can't be one.
+        UsageError: The text can't be a value of the option.
     """
     try:
         if option.many:
@@ -164,7 +171,7 @@ def read(option: Option, name: str, given: str | list[str]) -> Any:
 
 
 def explain_unknown(argument: str) -> str:
-    """Return what to write instead of an argument that there isn't."""
+    """Return what to write instead of an unknown argument."""
     option = argument.partition("=")[0]
     meant = ELSEWHERE.get(option.lstrip("-"), "") if option.startswith("-") else ""
     if not meant:
@@ -175,9 +182,10 @@ def explain_unknown(argument: str) -> str:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return which variables are named as those of options are, but aren't.
+    """Return the variables that are named like those of options but aren't, with a guess.
 
-    That is no error: Kubernetes sets ``HUMP_TRIO_PORT`` for a service that is called hump-trio.
+    Such a variable isn't an error: Kubernetes sets ``HUMP_TRIO_PORT`` for a service that is called
+    hump-trio.
     """
     known = ["APP", *(each.variable.removeprefix(PREFIX) for each in OPTIONS if each.variable)]
     names = [each.removeprefix(PREFIX) for each in environment if each.startswith(PREFIX)]

@@ -1,4 +1,4 @@
-"""The file that tells others which process to signal."""
+"""The pid file, which tells other programs which process to signal."""
 
 import os
 from collections.abc import Iterator
@@ -11,18 +11,22 @@ __all__ = ["PidFileError", "pid_file"]
 
 
 class PidFileError(HumpError):
-    """A file that can't be had: it can't be written, or names another process that lives."""
+    """The pid file can't be written, or names another process that is running."""
 
 
 @contextmanager
 def pid_file(path: Path) -> Iterator[None]:
-    """Keep a file with the number of this process while something is done.
+    """Keep a file with the number of this process while the block runs.
 
-    One that a process has left behind that was killed is replaced. Whoever reads it finds a whole
-    number: it is written elsewhere, and put in its place. It is removed if it is still ours.
+    A file that a killed process has left behind is replaced. A reader always finds a whole number:
+    the number is written to another file, which is then renamed. At the end the file is removed if
+    it still names this process.
+
+    Args:
+        path: The path of the file.
 
     Raises:
-        PidFileError: See there.
+        PidFileError: The file can't be written, or names another process that is running.
     """
     process = os.getpid()
     text = f"{process}\n"
@@ -52,28 +56,28 @@ def pid_file(path: Path) -> Iterator[None]:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that isn't there, and that nobody else may change.
+    """Write a new file, which nobody else may change.
 
-    In a folder that others can write to, a link of theirs may wait at the path, to a file that is
-    theirs to have overwritten by us.
+    In a folder that other users can write to, one of them may have put a link at the path, to have
+    us overwrite the file behind the link. So a file that is there is never opened.
 
     Raises:
-        OSError: It can't be had.
+        OSError: The file can't be written.
     """
-    path.unlink(missing_ok=True)  # of a process with the same number that was killed
+    path.unlink(missing_ok=True)  # left by a killed process with the same number
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     with open(descriptor, "w") as file:
         file.write(text)
 
 
 def read_process(path: Path) -> int:
-    """Return the number in a file; 0 if it has none."""
+    """Return the number of the process in a file; 0 if there is none."""
     text = path.read_bytes().strip()
     return int(text) if text.isdigit() and len(text) < 10 else 0
 
 
 def is_alive(process: int) -> bool:
-    """Tell whether there is such a process."""
+    """Tell whether a process with a number is running."""
     if process == 0:
         return False
     try:
@@ -81,5 +85,5 @@ def is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # somebody else's
+        return True  # a process of another user
     return True

@@ -1,4 +1,4 @@
-"""Files that change, for ``--reload``."""
+"""Watching of files, for ``--reload``."""
 
 import logging
 import threading
@@ -13,19 +13,19 @@ from hump_trio.facts.loggers import logger
 
 __all__ = ["ReloadError", "check_watchfiles", "watch_folders"]
 
-# How often the watching thread looks whether it is to end, at the latest.
+# The longest time until the watching thread looks again whether it has to end.
 STOP_MILLISECONDS = 500
 
 
 class ReloadError(HumpError, RuntimeError):
-    """Files that can't be watched."""
+    """The files can't be watched."""
 
 
 def check_watchfiles(folders: Sequence[Path]) -> None:
-    """Refuse to go on without the library, or without something to watch.
+    """Refuse to go on without watchfiles, or without one of the folders.
 
     Raises:
-        ReloadError: It isn't installed, or a folder isn't there.
+        ReloadError: watchfiles isn't installed, or a folder isn't there.
     """
     if find_spec("watchfiles") is None:
         raise ReloadError("--reload needs watchfiles: pip install 'hump-trio[reload]'")
@@ -35,16 +35,16 @@ def check_watchfiles(folders: Sequence[Path]) -> None:
 
 
 async def watch_folders(folders: Sequence[Path], changed: Callable[[list[str]], None]) -> None:
-    """Tell of Python files that change, for ever.
+    """Report Python files that change, until cancelled.
 
-    Hidden folders and those of caches and virtual environments are left out, as by watchfiles'
-    `PythonFilter`. If a folder can't be watched, that is logged, and nothing is told.
+    Hidden folders, caches and virtual environments are left out, as by watchfiles'
+    ``PythonFilter``. If a folder can't be watched, that is logged, and no file is reported.
 
     Args:
-        folders: Watched with all that is in them.
-        changed: Called with the paths of the files, some of which may be gone.
+        folders: The folders, which are watched with all folders in them.
+        changed: Called with the paths of changed files, some of which may be gone.
 
-    Cancellation: a checkpoint; the thread that watches has ended then.
+    Cancellation: a checkpoint; the watching thread has ended when this raises.
     """
     stopping = threading.Event()
 
@@ -66,10 +66,10 @@ async def watch_folders(folders: Sequence[Path], changed: Callable[[list[str]], 
 def watch(
     folders: Sequence[Path], changed: Callable[[list[str]], None], stopping: threading.Event
 ) -> None:
-    """Watch in a thread, until told to stop."""
+    """Watch in a thread, and call ``changed`` in Trio's, until told to stop."""
     from watchfiles import PythonFilter, watch
 
-    # It counts what is named here.
+    # watchfiles would log the number of changes, whose names are logged here.
     logging.getLogger("watchfiles.main").setLevel(logging.WARNING)
     changes = watch(
         *folders,

@@ -1,4 +1,4 @@
-"""The routes of an app as a table for people."""
+"""The routes of an app as a table for people, for ``--routes``."""
 
 from dataclasses import fields
 
@@ -13,7 +13,7 @@ DEFAULTS = {field.name: field.default for field in fields(Route) if field.name i
 
 
 def render_routes(table: RouteTable) -> str:
-    """Return a line for each route: methods, path, handler, and options that were given."""
+    """Return a line for each route: its methods, path, handler, and the options it was given."""
     rows = [
         (
             " ".join(route.methods),
@@ -34,7 +34,7 @@ def render_routes(table: RouteTable) -> str:
 
 
 def describe_handler(handler: Handler) -> str:
-    """Return where a handler is found, or which files it serves."""
+    """Return the module and name of a handler, or the folder whose files it serves."""
     handler = without_partial(handler)
     owner = getattr(handler, "__self__", handler)
     if isinstance(owner, StaticFiles):
@@ -43,7 +43,7 @@ def describe_handler(handler: Handler) -> str:
 
 
 def options_of(route: Route) -> str:
-    """Return what was said of a route."""
+    """Return the options that a route was given."""
     return " ".join(
         f"{name}={getattr(route, name)!r}"
         for name, default in DEFAULTS.items()

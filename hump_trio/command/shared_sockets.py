@@ -1,4 +1,4 @@
-"""The sockets that several workers serve: opened once, and closed when nobody accepts any more."""
+"""The sockets that several workers serve: opened once, closed when no worker accepts any more."""
 
 import os
 from collections.abc import Container, Sequence
@@ -14,29 +14,33 @@ __all__ = ["SharedSockets"]
 
 
 class SharedSockets:
-    """The sockets, and where workers note whose turn it is to accept.
+    """The sockets, and the shared memory by which workers accept in turns.
 
     Args:
-        workers: How many serve at a time.
+        workers: The number of workers that serve at a time.
 
     Attributes:
-        bound: The sockets, once they are open.
-        turns: The descriptor of `open_turns`; None for a worker alone.
+        bound: The sockets; empty until they are open.
+        turns: The descriptor of `open_turns`; None if there is only one worker.
     """
 
     def __init__(self, workers: int) -> None:
         self.bound: list[BoundSocket] = []
-        # For each worker, the one that replaces it, and one that is slow to end.
+        # Room for each worker, for the one that replaces it, and for one that is slow to end.
         self.turns: int | None = open_turns(3 * workers) if workers > 1 else None
         self._overview = None if self.turns is None else Turns(self.turns)
         self._binds: tuple[str, ...] = ()
         self._opening = trio.Lock()
 
     async def open(self, binds: tuple[str, ...], sockets: Sockets) -> Sequence[BoundSocket]:
-        """Open what the first worker asks for, and return it to all.
+        """Return the sockets. The first call opens them; later calls get the same ones.
+
+        Args:
+            binds: What to listen on. If a later call asks for other binds, that is logged.
+            sockets: The options of the sockets.
 
         Raises:
-            BindError: It can't be had.
+            BindError: An address can't be listened on.
             ValueError: A text isn't a bind.
 
         Cancellation: a checkpoint; nothing is left open if cancelled here.
@@ -51,11 +55,15 @@ class SharedSockets:
     async def close_when_drained(self, delay_seconds: float) -> None:
         """Close the sockets when workers that were asked to end accept no more.
 
-        Who is last to close one resets what waits to be accepted, and a worker looks for that
-        first. A file is removed when its workers are about to, and not before.
+        The last process to close a listening socket resets the connections in its backlog, so
+        workers empty the backlog before they close. This process therefore closes TCP sockets
+        first, and leaves the last close to the workers. The file of a Unix socket is removed when
+        the workers stop accepting, and not before.
 
         Args:
-            delay_seconds: How long the workers go on accepting.
+            delay_seconds: Seconds for which the workers go on accepting.
+
+        Cancellation: a checkpoint; `close` still has to be called.
         """
         for each in self.bound:
             if each.file is None:
@@ -64,22 +72,26 @@ class SharedSockets:
         self.close_sockets()
 
     def close_sockets(self) -> None:
-        """Close the sockets and remove their files. Any number of calls are one."""
+        """Close the sockets and remove their files. Further calls do nothing."""
         for each in self.bound:
             each.close()
 
     def close(self) -> None:
-        """Close everything; to be called once."""
+        """Close the sockets and the shared memory. Call it once."""
         self.close_sockets()
         if self.turns is not None and self._overview is not None:
             self._overview.close()
             os.close(self.turns)
 
     def find_index(self, taken: Container[int | None]) -> int | None:
-        """Return an index among `turns` that no worker has, if there is one."""
+        """Return an index in `turns` that no worker has; None if there is none.
+
+        Args:
+            taken: The indices that workers have.
+        """
         return None if self._overview is None else self._overview.find_index(taken)
 
     def leave(self, index: int | None) -> None:
-        """Let nobody wait for a worker that accepts no more."""
+        """Free the index of a worker that accepts no more, so that no other worker waits for it."""
         if self._overview is not None and index is not None:
             self._overview.leave(index)

@@ -1,30 +1,30 @@
-"""What one worker after the other takes, and how long it stays empty in between."""
+"""A slot for one worker at a time, and the time for which it stays empty after a failure."""
 
 from hump_trio.command.supervised_worker import SupervisedWorker
 
 __all__ = ["Slot", "backoff_seconds"]
 
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.1, 30.0
-# A worker that has lived so long has not crashed for the reason that earlier ones did.
+# A worker that has run for so long has not failed for the reason that earlier ones did.
 SOUND_SECONDS = 60.0
 
 
 def backoff_seconds(failures: int) -> float:
-    """Return how long to wait before a worker is replaced.
+    """Return the seconds to wait before a failed worker is replaced.
 
     Args:
-        failures: How many before it have failed in a row.
+        failures: The number of workers before it that have failed in a row.
     """
     doubled: float = 2.0 ** min(failures, 20)
     return min(FIRST_BACKOFF_SECONDS * doubled, LAST_BACKOFF_SECONDS)
 
 
 class Slot:
-    """One of as many as there are workers at a time.
+    """One of the slots of a supervisor, which has as many as workers serve at a time.
 
     Attributes:
-        worker: Who serves; it may have ended.
-        failures: How many have failed in a row.
+        worker: The worker in the slot, which may have ended; None before the first one.
+        failures: The number of workers in this slot that have failed in a row.
     """
 
     def __init__(self) -> None:
@@ -32,10 +32,10 @@ class Slot:
         self.failures: int = 0
 
     def fail(self, age_seconds: float) -> float:
-        """Count a worker that has ended too early, and return how long to wait for the next.
+        """Count a worker that has ended too early; return the seconds to wait for the next.
 
         Args:
-            age_seconds: How long it has lived.
+            age_seconds: Seconds for which it has run.
         """
         if age_seconds >= SOUND_SECONDS:
             self.failures = 0

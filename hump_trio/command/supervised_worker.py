@@ -1,4 +1,4 @@
-"""A worker as its supervisor sees it: what it says, how long it is waited for, how it ends."""
+"""A worker as its supervisor sees it: its messages, the patience with it, and its end."""
 
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,41 +15,41 @@ from hump_trio.listening.bound_socket import BoundSocket
 
 __all__ = ["SupervisedWorker"]
 
-# Returns what a worker is to serve; None if it can't be had.
+# Returns the sockets that a worker asks for; None if they can't be opened.
 OpenSockets: TypeAlias = Callable[
     [tuple[str, ...], Sockets], Awaitable[Sequence[BoundSocket] | None]
 ]
 
-# Importing a program and starting its lifespan may take so many times the worker's timeout.
+# Importing a program and entering its lifespan may take so many times the worker's timeout.
 START_TIMEOUTS = 10
-# A worker beats so many times in its timeout: some may come late.
+# A worker sends so many beats within its timeout: some may come late.
 BEATS = 6
-# Beyond what the shutdown of a worker may take: for the interpreter to end.
+# Time for the interpreter to end, beyond the time that a worker's shutdown may take.
 MARGIN_SECONDS = 2.0
-# For a worker that is stuck to print its stacks.
+# Time for a stuck worker to print its stacks.
 STACK_SECONDS = 2.0
-# For the kernel to end a process that is killed when the supervisor is cancelled.
+# Time for the kernel to end a process that is killed when the supervisor is cancelled.
 REAP_SECONDS = 5.0
 
 
 class SupervisedWorker:
-    """One worker.
+    """One worker and its process.
 
     Args:
-        launch: Starts its process.
-        timeout: Seconds without a sign of life after which it is killed.
-        open_sockets: Gives the sockets that it asks for.
-        turns: The descriptor of `open_turns`, if there is one.
-        index: Its own there, if it has one.
-        on_ready: Called when it serves them.
+        launch: Starts the process.
+        timeout: Seconds without a sign of life after which the process is killed.
+        open_sockets: Returns the sockets that the worker asks for.
+        turns: The descriptor of `open_turns`; None if there is only one worker.
+        index: The worker's index in `open_turns`; None if it has none.
+        on_ready: Called when the worker serves.
 
     Attributes:
-        index: Its own among those of `open_turns`.
-        delay_seconds: How long it goes on accepting after it is asked to end.
-        addresses: The URLs it serves at.
-        ready: Whether it has served.
-        started: When its process was, on Trio's clock.
-        settled: Set when it is ready, or has ended.
+        index: The worker's index in `open_turns`.
+        delay_seconds: Seconds for which it goes on accepting after it is asked to end.
+        addresses: The URLs that it serves at.
+        ready: Whether it has begun to serve.
+        started: The time at which this was made, on Trio's clock.
+        settled: Set when the worker is ready, or has ended.
         ended: Set when its process has ended.
     """
 
@@ -87,11 +87,11 @@ class SupervisedWorker:
         return None if self._process is None else self._process.pid
 
     async def run(self) -> int:
-        """Start it, and see it through to its end.
+        """Start the process, talk to it, and wait for its end.
 
         Returns:
             The exit status of the process, negative for a signal; 1 if it can't be started, 0 if
-            it was asked to end before.
+            the worker was asked to end before that.
 
         Cancellation: the process is killed and waited for.
         """
@@ -120,41 +120,42 @@ class SupervisedWorker:
             self._end()
 
     def _end(self) -> None:
-        """Tell that there is no process any more."""
+        """Set both events: there is no process any more."""
         self.settled.set()
         self.ended.set()
 
     def kill(self, number: signal.Signals) -> None:
-        """Send it a signal, if it has a process."""
+        """Send the process a signal, if there is one."""
         if self._process is not None:
             self._process.kill(number)
 
     def drain(self, seconds: float | None = None) -> None:
-        """Ask it to end gracefully; any number of calls are one.
+        """Ask the worker to end gracefully. Further calls do nothing.
 
         Args:
-            seconds: After which it is killed; None: what it has asked for, and a little more.
+            seconds: Seconds after which it is killed; None: those that it has asked for, and a
+                little more.
         """
         if self._asked.is_set():
             return
         self._asked.set()
-        if self._grace_seconds is None:  # it isn't listening yet, and has nothing to end
+        if self._grace_seconds is None:  # it doesn't listen to its channel yet, and serves nothing
             self.kill(signal.SIGTERM)
         grace_seconds = self._grace_seconds or MARGIN_SECONDS
         self._wait_for(grace_seconds if seconds is None else seconds)
 
     def _wait_for(self, seconds: float) -> None:
-        """Be patient for so long from now on."""
+        """Set the deadline of the patience to so many seconds from now."""
         self._patience.deadline = trio.current_time() + seconds
 
     async def _wait(self, process: Process) -> int:
-        """Wait until the process has ended, and end it if it takes too long."""
+        """Wait until the process has ended, and kill it when patience is at an end."""
         while True:
             with self._patience:
                 return await process.wait()
             if self._suspected or self._asked.is_set():
                 break
-            # If it is this process that was stopped for a while, the beats are yet to be read.
+            # Perhaps this process was stopped for a while, and beats are waiting to be read.
             self._suspected = True
             self._patience = trio.CancelScope(deadline=trio.current_time() + self._timeout / 2)
         if self._asked.is_set():
@@ -168,7 +169,7 @@ class SupervisedWorker:
         return await process.wait()
 
     async def _listen(self, channel: Channel, nursery: trio.Nursery) -> None:
-        """Take in what the worker says, until it falls silent."""
+        """Handle the worker's messages until its channel ends."""
         with suppress(trio.BrokenResourceError):
             while (received := await channel.receive()) is not None:
                 message, _ = received
@@ -185,7 +186,7 @@ class SupervisedWorker:
                     self._wait_for(self._timeout / 2)
 
     async def _answer(self, channel: Channel, hello: Message) -> None:
-        """Give the worker its sockets, and word when it is to end."""
+        """Send the worker its sockets, and later the request to end."""
         try:
             self._grace_seconds = hello["shutdown_seconds"] + MARGIN_SECONDS
             self.delay_seconds = hello["delay_seconds"]

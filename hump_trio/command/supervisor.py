@@ -1,6 +1,7 @@
-"""A supervisor: opens the sockets once, and sees to it that so many workers serve them.
+"""A supervisor: it opens the sockets once, and keeps so many workers serving them.
 
-It never imports the program that is served, so that it can't be what crashes.
+The supervisor never imports the program that is served, so that a fault in it can't crash the
+supervisor.
 """
 
 import logging
@@ -27,7 +28,7 @@ from hump_trio.listening.service_manager import notify, reloading
 
 __all__ = ["Supervisor", "supervise"]
 
-# Tells of files that have changed, for ever.
+# Reports files that have changed, until cancelled.
 Watch: TypeAlias = Callable[[Callable[[list[str]], None]], Awaitable[None]]
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
@@ -40,10 +41,10 @@ class Supervisor:
 
     Args:
         launch: Starts the process of a worker.
-        workers: How many serve at a time.
+        workers: The number of workers that serve at a time.
         worker_timeout: Seconds without a sign of life after which a worker is killed.
-        watch: Tells of files at whose change the workers are replaced; None: nothing does.
-        task_status: Is told the URLs once all workers are ready.
+        watch: Reports changed files, after which workers are restarted; None: none are watched.
+        task_status: Reports the URLs once all workers are ready.
     """
 
     def __init__(
@@ -60,12 +61,12 @@ class Supervisor:
         self._watch = watch
         self._task_status = task_status
         self._slots = [Slot() for _ in range(workers)]
-        self._workers: list[SupervisedWorker] = []  # whose processes may be there
+        self._workers: list[SupervisedWorker] = []  # all whose processes may be running
         self._nursery: trio.Nursery | None = None
         self._stopping = trio.Event()
         self._renewal = trio.Event()
-        self._was_ready = False  # any worker
-        self._announced = False  # that all are
+        self._was_ready = False  # whether any worker has been ready
+        self._announced = False  # whether all have been, and that was reported
         self._shared = SharedSockets(workers)
         self._status = 0
         self._failure: Exception | None = None
@@ -74,12 +75,12 @@ class Supervisor:
         """Keep the workers running until told to stop.
 
         Args:
-            signals: What is to be done, as signals' numbers: SIGTERM and SIGINT end all
+            signals: The numbers of signals as they come: SIGTERM and SIGINT end all workers
                 gracefully, and a second one at once; SIGHUP replaces the workers, SIGUSR1 asks
                 each for a report.
 
         Returns:
-            As of `supervise`.
+            The exit status, as `supervise` returns it.
 
         Raises:
             BindError: The sockets can't be opened.
@@ -105,7 +106,7 @@ class Supervisor:
         return self._status
 
     async def _obey(self, signals: AsyncIterable[int]) -> None:
-        """Do what signals ask for, as they come."""
+        """Handle signals as they come."""
         async for number in signals:
             self._handle_signal(number)
 
@@ -114,7 +115,7 @@ class Supervisor:
             self._renewal.set()
         elif number == signal.SIGUSR1:
             for worker in self._workers:
-                if worker.ready:  # before, it ends nothing, and after, it tells nothing
+                if worker.ready:  # a worker that isn't ready has nothing to report
                     worker.kill(signal.SIGUSR1)
         elif self._stopping.is_set():
             self._status = -number
@@ -132,7 +133,7 @@ class Supervisor:
             worker.drain()
 
     def _start(self, slot: Slot) -> SupervisedWorker:
-        """Start a worker for a slot that it may take once it is ready."""
+        """Start a worker for a slot, which the caller may give it once it is ready."""
         worker = SupervisedWorker(
             self._launch,
             timeout=self._timeout,
@@ -147,7 +148,7 @@ class Supervisor:
         return worker
 
     async def _close_when_drained(self) -> None:
-        """Give the sockets up when the workers do."""
+        """Close the sockets once a shutdown has begun and the workers accept no more."""
         await self._stopping.wait()
         delays = [each.delay_seconds for each in self._workers]
         await self._shared.close_when_drained(max(delays, default=0))
@@ -156,7 +157,7 @@ class Supervisor:
         slot.worker = self._start(slot)
 
     async def _supervise_worker(self, slot: Slot, worker: SupervisedWorker) -> None:
-        """See a worker to its end, and have it replaced if that was too early."""
+        """Run a worker to its end, and start another one if it ended too early."""
         status = await worker.run()
         self._workers.remove(worker)
         self._shared.leave(worker.index)
@@ -184,7 +185,7 @@ class Supervisor:
     async def _open_sockets(
         self, binds: tuple[str, ...], sockets: Sockets
     ) -> Sequence[BoundSocket] | None:
-        """Open what the first worker asks for, and give it to all; None if it can't be had."""
+        """Return the sockets that the first worker asks for; None if they can't be opened."""
         try:
             return await self._shared.open(binds, sockets)
         except (BindError, ValueError) as error:
@@ -193,7 +194,7 @@ class Supervisor:
         return None
 
     def _on_ready(self) -> None:
-        """Tell when the last of the first workers is ready."""
+        """Report the start once every slot has a worker that is ready."""
         self._was_ready = True
         workers = [each.worker for each in self._slots if each.worker and each.worker.ready]
         if not self._announced and len(workers) == len(self._slots):
@@ -209,12 +210,12 @@ class Supervisor:
         self._renewal.set()
 
     async def _renew(self) -> None:
-        """Replace the workers one by one, whenever that is asked for."""
+        """Replace the workers one by one, whenever a signal or a changed file asks for it."""
         replace = self._replace if self._watch is None else self._restart
         while True:
             await self._renewal.wait()
             self._renewal = trio.Event()
-            telling = self._announced  # before, it has never been ready
+            telling = self._announced  # before that, this service was never ready
             if telling:
                 notify(reloading())
             for slot in self._slots:
@@ -224,7 +225,7 @@ class Supervisor:
                 notify("READY=1")
 
     async def _replace(self, slot: Slot) -> bool:
-        """Let another worker take a slot, and end the one that had it; False: there is no other."""
+        """Start a worker, then end the slot's present one; return False if it can't start."""
         worker = self._start(slot)
         await worker.settled.wait()
         if not worker.ready:
@@ -234,14 +235,17 @@ class Supervisor:
         previous, slot.worker = slot.worker, worker
         assert previous is not None
         slot.failures = 0
-        self._on_ready()  # it may have been the last that was waited for
+        self._on_ready()  # it may be the last worker that the report waited for
         self._shared.leave(previous.index)
         previous.drain()
         await previous.ended.wait()
         return True
 
     async def _restart(self, slot: Slot) -> bool:
-        """End a worker, and start another: code that is changed may hold what only one can."""
+        """End a slot's worker, then start another; return True.
+
+        Two never run at a time: the program may hold something that only one process can hold.
+        """
         previous, slot.worker = slot.worker, None
         assert previous is not None
         slot.failures = 0
@@ -260,23 +264,24 @@ async def supervise(
     reload: Sequence[Path] = (),
     task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
 ) -> int:
-    """Serve by several processes, until a signal ends them.
+    """Serve by several processes until a signal ends them.
 
-    To be called in the main thread. SIGTERM and SIGINT end all workers gracefully, a second one
-    at once. SIGHUP replaces them one by one, SIGUSR1 asks each for a report.
+    Call it in the main thread. SIGTERM and SIGINT end all workers gracefully, a second one at
+    once. SIGHUP replaces the workers one by one, SIGUSR1 asks each for a report.
 
     Args:
         command: A program that calls `take_control` and `serve_as_worker`, and its arguments.
-        workers: How many.
-        worker_timeout: Seconds without a sign of life after which one is killed and replaced;
+        workers: The number of workers.
+        worker_timeout: Seconds without a sign of life after which a worker is killed and replaced;
             ``math.inf`` for no limit.
         reload: Folders; when a Python file in them changes, the workers are ended and started
-            anew. They aren't killed for being silent then: a debugger may hold them.
-        task_status: Is told the URLs once all workers are ready.
+            again. Then no worker is killed for being silent, since a debugger may hold it.
+        task_status: Reports the URLs once all workers are ready.
 
     Returns:
-        The exit status: 0 after a graceful end; that of the first worker that has ended before
-        any was ready; after a second signal its number, negative: the caller ends by it.
+        The exit status. It is 0 after a graceful end, and the status of a worker that has ended
+        before any was ready. After a second signal it is the signal's number, negative, and the
+        caller ends by that signal.
 
     Raises:
         BindError: The sockets can't be opened.

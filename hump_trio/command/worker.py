@@ -1,4 +1,4 @@
-"""A worker: a process that serves an app on its supervisor's sockets, and never outlives it."""
+"""A worker: a process that serves an app on its supervisor's sockets, and ends with it."""
 
 import ctypes
 import faulthandler
@@ -22,7 +22,7 @@ from hump_trio.listening.bound_socket import BoundSocket
 
 __all__ = ["CONTROL_VARIABLE", "serve_as_worker", "take_control"]
 
-# The variable that tells a process that it is a worker, and by which descriptor it is spoken to.
+# The variable that tells a process that it is a worker, and the descriptor of its channel.
 CONTROL_VARIABLE = "HUMP_TRIO_CONTROL"
 PR_SET_PDEATHSIG = 1  # prctl(2)
 CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group (unix(7))
@@ -30,17 +30,17 @@ PARENT_POLL_SECONDS = 0.5
 
 
 def take_control(environment: MutableMapping[str, str]) -> socket.socket | None:
-    """Become a worker, if a supervisor has started this process: to be called before all else.
+    """Become a worker if a supervisor has started this process. Call it before all else.
 
-    From here on the process dies when its supervisor does, whatever it is doing, SIGABRT prints
-    the stacks of all threads, and SIGHUP and SIGUSR1 end nothing.
+    From here on the process dies when its supervisor dies, whatever it is doing; SIGABRT prints the
+    stacks of all threads; SIGHUP and SIGUSR1 don't end the process.
 
     Args:
-        environment: As `os.environ`. The variable is taken out, so that no program that is
-            started takes itself for a worker.
+        environment: The environment, as `os.environ`. The variable is removed from it, so that no
+            program that this process starts takes itself for a worker.
 
     Returns:
-        What `serve_as_worker` takes; None if this is no worker.
+        The worker's end of the channel, for `serve_as_worker`; None if this isn't a worker.
     """
     descriptor = environment.pop(CONTROL_VARIABLE, None)
     if descriptor is None:
@@ -52,16 +52,18 @@ def take_control(environment: MutableMapping[str, str]) -> socket.socket | None:
     for number in (signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, ignore)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while it imports: no traceback
+        signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        )  # so that Ctrl-C during the import shows no traceback
     return control
 
 
 def ignore(number: int, frame: object) -> None:
-    """Do nothing at a signal. SIG_IGN would be inherited by programs that are started."""
+    """Do nothing at a signal. SIG_IGN instead would be inherited by programs that are started."""
 
 
 def supervisor_of(control: socket.socket) -> int:
-    """Return the process that has made the channel; where that can't be told, the parent."""
+    """Return the number of the process that has made the channel, or of the parent if unknown."""
     kind = getattr(socket, "SO_PEERCRED", None)
     if kind is None:
         return os.getppid()
@@ -70,11 +72,14 @@ def supervisor_of(control: socket.socket) -> int:
 
 
 def die_with(supervisor: int) -> None:
-    """See to it that this process ends when its parent does, even if it never waits again.
+    """Make this process end when its parent ends, even if it never waits again.
 
-    On Linux the kernel sends a SIGKILL; what happened before it was asked to is seen by a look at
-    the parent. Elsewhere a thread looks again and again, which code that never releases the
-    interpreter can delay.
+    On Linux the kernel sends a SIGKILL; a parent that has ended before the kernel was told is found
+    by a look at the present parent. Elsewhere a thread looks again and again, and code that never
+    releases the interpreter can delay it.
+
+    Args:
+        supervisor: The number of the parent process.
     """
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is None:
@@ -82,7 +87,7 @@ def die_with(supervisor: int) -> None:
     else:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != supervisor:
-        signal.raise_signal(signal.SIGKILL)  # nothing of the program's runs any more
+        signal.raise_signal(signal.SIGKILL)  # no code of the program runs after this
 
 
 def watch_parent(supervisor: int) -> None:
@@ -93,10 +98,10 @@ def watch_parent(supervisor: int) -> None:
 
 
 class Announcement(trio.TaskStatus[tuple[str, ...]]):
-    """Tells when the server has started.
+    """A task status that another task can wait for.
 
     Attributes:
-        addresses: The URLs it serves at.
+        addresses: The URLs that the server serves at; empty before the start.
     """
 
     def __init__(self) -> None:
@@ -104,25 +109,28 @@ class Announcement(trio.TaskStatus[tuple[str, ...]]):
         self._started = trio.Event()
 
     def started(self, value: tuple[str, ...] = ()) -> None:
-        """Take the URLs, as a `trio.TaskStatus` does."""
+        """Take the URLs, and wake the tasks that wait."""
         self.addresses = value
         self._started.set()
 
     async def wait(self) -> None:
-        """Wait until it has started. A checkpoint."""
+        """Wait until the server has started. A checkpoint."""
         await self._started.wait()
 
 
 async def serve_as_worker(app: Hump, control: socket.socket) -> None:
-    """Serve an app on the sockets of a supervisor, until that asks for the end, or has ended.
+    """Serve an app on its supervisor's sockets until the supervisor asks for the end, or ends.
 
-    SIGTERM and SIGINT ask for it as well; a second one ends the process.
+    SIGTERM and SIGINT ask for the end, too; a second one ends the process.
 
     Args:
-        app: With all its settings.
-        control: As of `take_control`; it is closed at the end.
+        app: The app, with all its settings.
+        control: The worker's end of the channel, from `take_control`; it is closed at the end.
 
-    Cancellation: as of `Hump.serve`; the channel and the sockets are closed.
+    Raises:
+        Exception: The error of `Hump.serve`.
+
+    Cancellation: handlers are cancelled, connections reset, the channel and the sockets closed.
     """
     failure: Exception | None = None
     with Channel(control) as channel:
@@ -137,7 +145,7 @@ async def serve_as_worker(app: Hump, control: socket.socket) -> None:
 
 
 async def converse(app: Hump, channel: Channel, nursery: trio.Nursery) -> None:
-    """Ask for the sockets, and serve them."""
+    """Ask the supervisor for the sockets, and serve the app on them."""
     timeouts = app.timeouts
     await channel.send(
         "hello",
@@ -148,7 +156,7 @@ async def converse(app: Hump, channel: Channel, nursery: trio.Nursery) -> None:
     )
     received = await channel.receive()
     if received is None or received[0]["kind"] != "sockets":
-        return  # the end comes before the beginning
+        return  # asked to end before the start
     message, descriptors = received
     turns = None
     if message["index"] is not None:
@@ -166,9 +174,9 @@ async def converse(app: Hump, channel: Channel, nursery: trio.Nursery) -> None:
 
 
 async def report(channel: Channel, announcement: Announcement, beat_seconds: float) -> None:
-    """Tell the supervisor when the app is served, and that the event loop turns, for ever."""
+    """Tell the supervisor when the app is served, and then again and again that Trio runs."""
     await announcement.wait()
-    with suppress(trio.BrokenResourceError):  # `obey` hears of it too
+    with suppress(trio.BrokenResourceError):  # `obey` sees that end, too
         await channel.send("ready", addresses=announcement.addresses)
         while True:
             await trio.sleep(beat_seconds)
@@ -176,8 +184,8 @@ async def report(channel: Channel, announcement: Announcement, beat_seconds: flo
 
 
 async def obey(channel: Channel, app: Hump) -> None:
-    """Shut the app down when the supervisor says so, or says nothing any more."""
+    """Shut the app down when the supervisor asks for it, or has ended."""
     with suppress(trio.BrokenResourceError):
         await channel.receive()
-    with suppress(RuntimeError):  # it has just ended by itself, for a signal
+    with suppress(RuntimeError):  # a signal has just ended the app
         app.shutdown()

@@ -1,4 +1,4 @@
-"""The process of a worker: started with one end of a channel, killed and waited for."""
+"""The process of a worker: how it is started with one end of a channel, killed and awaited."""
 
 import math
 import signal
@@ -13,37 +13,35 @@ from hump_trio.command.worker import CONTROL_VARIABLE
 
 __all__ = ["Process", "describe_status", "start_process"]
 
-# What a service manager says to the process it has started alone.
+# Variables by which a service manager talks only to the process that it has started.
 NOT_FOR_WORKERS = frozenset(
     {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"}
 )
 
 
 class Process(Protocol):
-    """What a supervisor needs of a process.
-
-    Attributes:
-        pid: Its number.
-        control: The supervisor's end of the channel, which is the caller's to close.
-    """
+    """The part of a process that its supervisor uses."""
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The number of the process."""
 
     @property
     def control(self) -> socket.socket:
-        """The supervisor's end of the channel, which is the caller's to close."""
+        """The supervisor's end of the channel, which the caller has to close."""
 
     def kill(self, number: signal.Signals) -> None:
-        """Send it a signal, if it hasn't been waited for yet."""
+        """Send the process a signal, unless its end was awaited."""
 
     async def wait(self) -> int:
-        """Return its exit status, negative for a signal. A checkpoint; may be waited for again."""
+        """Wait for the end; return the exit status, negative for a signal. A checkpoint.
+
+        May be called again.
+        """
 
 
 class WorkerProcess:
-    """A real process.
+    """A real process of the operating system.
 
     Args:
         popen: The process.
@@ -56,16 +54,16 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The number of the process."""
         return self._popen.pid
 
     def kill(self, number: signal.Signals) -> None:
-        """Send it a signal, if it hasn't been waited for yet."""
+        """Send the process a signal, unless its end was awaited."""
         self._popen.send_signal(number)
 
     async def wait(self) -> int:
-        """Return its exit status, negative for a signal. A checkpoint; may be waited for again."""
-        # Trio's common limit of threads would be one of workers.
+        """Wait for the end; return the exit status, negative for a signal. A checkpoint."""
+        # Each worker takes a thread, so Trio's default limit of threads would limit workers.
         limiter = trio.CapacityLimiter(math.inf)
         return await trio.to_thread.run_sync(
             self._popen.wait, abandon_on_cancel=True, limiter=limiter
@@ -75,15 +73,15 @@ class WorkerProcess:
 def start_process(command: Sequence[str], environment: Mapping[str, str]) -> WorkerProcess:
     """Start a worker.
 
-    It is started in this thread, which takes a few milliseconds: Linux kills a worker when the
-    thread ends that has started it, and those of `trio.lowlevel.open_process` do so.
+    The process is started in this thread, which blocks for a few milliseconds. Linux kills a worker
+    when the thread that has started it ends, and the threads of `trio.lowlevel.open_process` end.
 
     Args:
         command: A program that calls `take_control`, and its arguments.
-        environment: As `os.environ`.
+        environment: The environment, as `os.environ`.
 
     Raises:
-        OSError: It can't be started.
+        OSError: The process can't be started.
     """
     ours, theirs = socket.socketpair()
     passed = {name: text for name, text in environment.items() if name not in NOT_FOR_WORKERS}
@@ -100,7 +98,11 @@ def start_process(command: Sequence[str], environment: Mapping[str, str]) -> Wor
 
 
 def describe_status(status: int) -> str:
-    """Return how a process has ended, e.g. ``with status 1`` or ``by SIGKILL``."""
+    """Return how a process has ended, e.g. ``with status 1`` or ``by SIGKILL``.
+
+    Args:
+        status: The exit status, negative for a signal.
+    """
     if status >= 0:
         return f"with status {status}"
     names = {each.value: each.name for each in signal.Signals}

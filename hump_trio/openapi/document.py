@@ -1,4 +1,4 @@
-"""Routes to an OpenAPI document, of the same signatures that bind their requests.
+"""An OpenAPI document of routes, from the same signatures that bind their requests.
 
 Source: OpenAPI 3.1.0, whose schemas are JSON Schema 2020-12.
 """
@@ -21,22 +21,23 @@ from hump_trio.routing.template import SAFE, parse_template
 
 __all__ = ["document_of"]
 
-# OpenAPI has no others; a route for another method is left out.
+# The methods that OpenAPI has; a route for another method is left out.
 DOCUMENTED_METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
 
 
 def document_of(
     routes: Iterable[Route], info: Mapping[str, str], tags: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Return the OpenAPI document of routes, but for hidden ones.
+    """Return the OpenAPI document of routes, without hidden ones.
 
-    Routes that it can't tell apart share their path's names; of two for the same method the
-    second is left out, and logged.
+    Some routes differ in the types or names of their path parameters alone. OpenAPI can't tell
+    their paths apart, so they share the first one's; of two such routes for one method, the second
+    is left out, and that is logged.
 
     Args:
-        routes: In the order in which they are listed.
-        info: The document's ``title`` and ``version``, and what else its ``info`` may have.
-        tags: Descriptions of tags by name, in the order in which a reader is to see them.
+        routes: The routes, in the order in which the document lists them.
+        info: The document's ``title`` and ``version``, and other fields of its ``info``.
+        tags: Descriptions of tags by name, in the order in which readers see them.
 
     Raises:
         TypeError: msgspec isn't installed.
@@ -73,7 +74,7 @@ def document_of(
 
 
 def path_of(route: Route) -> str:
-    """Return the path of a route as the document names it, without the types of parameters."""
+    """Return the path of a route as the document writes it, without the types of parameters."""
     segments = parse_template(route.template)
     return "".join(f"/{{{name}}}" if name else "/" + quote(text, SAFE) for name, text in segments)
 
@@ -84,7 +85,7 @@ def shape_of(route: Route) -> str:
 
 
 def unique_name(name: str, method: str, taken: set[str]) -> str:
-    """Return a name for an operation, and take it."""
+    """Return a name for an operation that no other has, and add it to those taken."""
     numbered = (f"{name}_{number}" for number in count(2))
     choices = chain([name, f"{name}_{method.lower()}"], numbered)
     unique = next(each for each in choices if each not in taken)
@@ -93,12 +94,12 @@ def unique_name(name: str, method: str, taken: set[str]) -> str:
 
 
 def operation_of(route: Route, path_names: dict[str, str], schemas: Schemas) -> dict[str, Any]:
-    """Return what the document says of a route.
+    """Return the operation that describes a route.
 
     Args:
         route: The route.
-        path_names: What its parameters are called in the document's path.
-        schemas: Takes its types.
+        path_names: The names in the document's path, by the names of the route's parameters.
+        schemas: The document's schemas, to which the route's types are added.
     """
     signature = parse_signature(route)
     operation: dict[str, Any] = {"tags": list(route.tags)} if route.tags else {}

@@ -1,4 +1,4 @@
-"""What serves the document of an app, and the page that shows it."""
+"""The handlers that serve the document of an app, and the page that shows it."""
 
 from collections.abc import Mapping
 
@@ -13,17 +13,17 @@ __all__ = ["Documentation"]
 
 
 class Documentation:
-    """Answers with the document of a table's routes, and with its page; both are made once.
+    """Serves the document of a table's routes, and its page; both are made once.
 
     Args:
-        table: The routes; its own and those of files in folders are left out.
-        title: As of `Hump.openapi`.
-        version: As of `Hump.openapi`.
-        description: As of `Hump.openapi`.
-        tags: As of `Hump.openapi`.
+        table: The routes. The document leaves its own routes out, and those of static files.
+        title: The API's name.
+        version: The API's version.
+        description: A text about the API; it may be empty.
+        tags: A description for each tag, by its name.
 
     Raises:
-        TypeError: msgspec isn't installed, or a text is none.
+        TypeError: msgspec isn't installed, or a text isn't a str.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Documentation:
         return HtmlResponse(self._page, headers={"content-security-policy": PAGE_POLICY})
 
     def _build(self) -> None:
-        """Make both, unless they are of the routes that there are: a served app has no others."""
+        """Make document and page if routes were added since; a served app gets no more."""
         if self._routes == self._table.routes:
             return
         self._routes = self._table.routes.copy()
@@ -72,6 +72,6 @@ class Documentation:
 
 
 def is_api(route: Route) -> bool:
-    """Tell whether a route is listed: not this document's own, nor the files of a folder."""
+    """Tell whether a route is part of the API: neither documentation nor static files."""
     owner = getattr(route.handler, "__self__", route.handler)
     return not isinstance(owner, Documentation | StaticFiles)

@@ -1,4 +1,4 @@
-"""What a document says of requests: parameters and bodies."""
+"""The parameters and bodies of requests that a document describes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,20 +16,20 @@ from hump_trio.routing.template import parse_template
 __all__ = ["body_of", "parameters_of"]
 
 MULTIPART_TYPE = "multipart/form-data"
-# What a template makes of its parameters, where the handler doesn't say.
+# The types of a template's parameters where the handler's annotation doesn't decide.
 PATH_TYPES = {"int": int, "float": float, "uuid": UUID, "str": str, "path": str}
 
 
 def parameters_of(
     route: Route, signature: Signature, names: Mapping[str, str], schemas: Schemas
 ) -> list[dict[str, Any]]:
-    """Return what the document says of the path, the query, header fields and cookies.
+    """Return the parameters in the path, the query, header fields and cookies.
 
     Args:
         route: The route.
-        signature: Of its handler.
-        names: What the parameters of its template are called in the document's path.
-        schemas: Takes their types.
+        signature: The signature of its handler.
+        names: The names in the document's path, by the names of the template's parameters.
+        schemas: The document's schemas, to which the parameters' types are added.
     """
     listed = list(path_parameters(route, signature, names, schemas))
     names_listed: set[tuple[str, str]] = set()
@@ -48,7 +48,7 @@ def parameters_of(
 def path_parameters(
     route: Route, signature: Signature, names: Mapping[str, str], schemas: Schemas
 ) -> Iterator[dict[str, Any]]:
-    """Yield what the document says of the parameters of a template."""
+    """Yield the parameters of a template as the document describes them."""
     known = {each.field: each for each in signature.parameters if each.source.name == "path"}
     for name, converter in parse_template(route.template):
         if not name:
@@ -63,7 +63,7 @@ def path_parameters(
 
 
 def parameter_of(parameter: Parameter, schemas: Schemas, *, required: bool) -> dict[str, Any]:
-    """Return what the document says of a value of the query, a header field or a cookie."""
+    """Return the description of a value from the query, a header field or a cookie."""
     schema = schemas.of(parameter.annotation, text=True)
     if not any(parameter.default is each for each in (EMPTY, LEFT_OUT, None)):
         schema["default"] = schemas.codec.plain(parameter.default)
@@ -84,7 +84,7 @@ def parameter_of(parameter: Parameter, schemas: Schemas, *, required: bool) -> d
 
 
 def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
-    """Return what the document says of a body; nothing if nothing is known of it."""
+    """Return the description of a body; empty if nothing is known of it."""
     body = next((each for each in signature.parameters if each.source.name == "body"), None)
     if signature.takes_files:
         schema = form_with_files(signature, body, schemas)
@@ -104,7 +104,7 @@ def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, A
 def form_with_files(
     signature: Signature, texts: Parameter | None, schemas: Schemas
 ) -> dict[str, Any]:
-    """Return the schema of a form with files, and with the texts that are beside them."""
+    """Return the schema of a form with files and the texts beside them."""
     files = [each for each in signature.parameters if each.source.name == "upload"]
     lists = {each.field for each in files if item_types(kinds_of(each.annotation)[0]) is not None}
     several = {"type": "array", "items": BINARY}

@@ -1,4 +1,4 @@
-"""A page that shows a document: HTML and one style sheet, no script, nothing from elsewhere."""
+"""A page that shows a document: HTML and one style sheet, no script, nothing from other hosts."""
 
 import base64
 import hashlib
@@ -22,12 +22,12 @@ code { font: .95em ui-monospace, monospace; overflow-wrap: anywhere }
 @media (prefers-color-scheme: dark) { body { background: #111; color: #eee } a { color: #8bf } }
 """
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-# Nothing is loaded and nothing run: no word in a document can make the page do more.
+# The page loads nothing and runs nothing, so that no text of a document can do harm in it.
 PAGE_POLICY = (
     f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
-# Of a schema, what isn't a bound on its values or is written in words.
+# Keys of a schema that aren't bounds on its values, or that the page writes in words.
 WRITTEN_OUT = {
     *("$ref", "additionalProperties", "anyOf", "default", "description", "enum", "examples"),
     *("items", "prefixItems", "properties", "required", "title", "type"),
@@ -35,7 +35,7 @@ WRITTEN_OUT = {
 
 
 def render_page(document: Mapping[str, Any]) -> str:
-    """Return the page of a document, with every word of that escaped."""
+    """Return the page of a document, whose every text is escaped."""
     info = document["info"]
     operations = [
         (f"{method.upper()} {path}", operation)
@@ -58,11 +58,11 @@ def render_page(document: Mapping[str, Any]) -> str:
 def render_links(
     operations: Iterable[tuple[str, Mapping[str, Any]]], tags: Iterable[Mapping[str, str]]
 ) -> str:
-    """Return links to operations below each of their tags; those without one come first.
+    """Return links to operations below each of their tags; operations without tags come first.
 
     Args:
-        operations: Method and path of each, and what the document says of it.
-        tags: Those that the document describes, in its order; others follow them.
+        operations: The method and path of each operation, and its description.
+        tags: The tags that the document describes, in its order; other tags follow them.
     """
     described = {each["name"]: each for each in tags}
     links: dict[str, str] = dict.fromkeys(["", *described], "")
@@ -161,7 +161,7 @@ def describe_type(schema: Mapping[str, Any]) -> str:
 
 
 def need_of(required: bool, schema: Mapping[str, Any]) -> str:
-    """Return whether a value may be left out, and what it is then."""
+    """Return ``required``, or the default of a value that may be left out."""
     if required:
         return "required"
     return f"<code>{escape(written(schema['default']))}</code>" if "default" in schema else ""
@@ -173,12 +173,12 @@ def written(value: Any) -> str:
 
 
 def paragraph(described: Mapping[str, Any]) -> str:
-    """Return the description of something."""
+    """Return the description of an item as a paragraph; empty if it has none."""
     return f"<p>{escape(described['description'])}</p>" if described.get("description") else ""
 
 
 def table(heading: str, rows: Iterable[list[str]]) -> str:
-    """Return a table below a heading; nothing if it has no rows."""
+    """Return a table below a heading; empty if it has no rows."""
     lines = "".join(f"<tr><td>{'</td><td>'.join(cells)}</td></tr>" for cells in rows)
     title = f"<h4>{heading}</h4>" if heading else ""
     return f"{title}<table>{lines}</table>" if lines else ""

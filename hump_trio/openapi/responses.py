@@ -1,4 +1,4 @@
-"""What a document says of answers: those of a handler, its errors, and those of its binding."""
+"""The responses that a document lists: a handler's own, its errors, and those of binding."""
 
 from collections.abc import AsyncIterable, Iterator
 from types import NoneType
@@ -22,7 +22,7 @@ PLAIN_TYPE = "text/plain"
 BYTES = (bytes, bytearray, memoryview)
 
 
-# An error, as `hump_trio.messages.response` writes it.
+# The schema of an error as `hump_trio.messages.response` writes it.
 PROBLEM: dict[str, Any] = {
     "title": "Problem",
     "description": "An error, as of RFC 9457.",
@@ -46,7 +46,7 @@ PROBLEM: dict[str, Any] = {
 
 
 def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
-    """Return what the document says of the answers of a route, by their statuses."""
+    """Return the responses of a route as the document lists them, by their statuses."""
     responses: dict[int, dict[str, Any]] = {}
     for status, kinds in returned_kinds(route, signature).items():
         contents: dict[str, list[Any]] = {}
@@ -60,7 +60,7 @@ def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[s
             }
     said = dict.fromkeys(plain_statuses(route, signature), "") | parse_raises(route.raises)
     for status, description in said.items():
-        # Text comes first: so does it in an answer to a client that says nothing of what it takes.
+        # Text comes first, since a client without an ``Accept`` field gets text.
         content = {
             PLAIN_TYPE: {"schema": schemas.of(str)},
             PROBLEM_TYPE: {"schema": schemas.ours("Problem", PROBLEM)},
@@ -74,7 +74,7 @@ def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[s
 
 
 def returned_kinds(route: Route, signature: Signature) -> dict[int, list[Any]]:
-    """Return the types of a route's answers by status: as it says, or as its handler does."""
+    """Return the types of a route's answers by status, from ``returns`` or from its handler."""
     said = parse_returns(route.returns)
     if said:
         return {status: kinds_of(annotation) for status, annotation in said.items()}
@@ -90,7 +90,7 @@ def returned_kinds(route: Route, signature: Signature) -> dict[int, list[Any]]:
 
 
 def media_of(kinds: list[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the content types of answers of some types, each with the type of its schema."""
+    """Yield the content types of answers of some types, each with the type for its schema."""
     for member in kinds:
         kind = class_of(member)
         kind = type(get_args(member)[0]) if kind is Literal else kind
@@ -110,7 +110,7 @@ def media_of(kinds: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def bound_statuses(signature: Signature) -> set[int]:
-    """Return the statuses that answer a request which doesn't fit a signature."""
+    """Return the statuses of the answers to a request that doesn't fit a signature."""
     statuses: set[int] = set()
     for each in signature.values:
         if signature.takes_files and each.source.form_getter:
@@ -121,7 +121,7 @@ def bound_statuses(signature: Signature) -> set[int]:
 
 
 def plain_statuses(route: Route, signature: Signature) -> set[int]:
-    """Return the statuses of errors that come before binding: as text, or as JSON if preferred."""
+    """Return the statuses of errors before binding, which are text, or JSON if preferred."""
     kinds = {kind for name, kind in parse_template(route.template) if name}
     unknown_path = set() if kinds <= {"str", "path"} else {404}
     return unknown_path | ({400, 413, 415} if signature.takes_files else set())

@@ -1,4 +1,4 @@
-"""The schemas of a document's types, as msgspec writes them: JSON Schema 2020-12."""
+"""The schemas of a document's types, written by msgspec as JSON Schema 2020-12."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain, count
@@ -9,8 +9,8 @@ from hump_trio.messages.response import BYTES_TYPE
 
 __all__ = ["BINARY", "Schemas"]
 
-# Bytes as they are. OpenAPI 3.1 has the media type for it; generators of clients know the format,
-# which OpenAPI 3.0 had.
+# The schema of plain bytes. OpenAPI 3.1 has the media type for them; generators of clients know the
+# format, which OpenAPI 3.0 had.
 BINARY: dict[str, Any] = {
     "type": "string",
     "format": "binary",
@@ -20,10 +20,10 @@ PREFIX = "#/components/schemas/"
 
 
 class Schemas:
-    """The schemas of a document: msgspec names those of classes when it has seen all of them.
+    """The schemas of a document. msgspec names those of classes when it has seen all of them.
 
     Args:
-        codec: Of msgspec.
+        codec: The codec of msgspec.
     """
 
     def __init__(self, codec: MsgspecJson) -> None:
@@ -37,9 +37,9 @@ class Schemas:
         """Return a dict that holds the schema of a type once `settle` was called.
 
         Args:
-            annotation: The type; one that JSON has nothing for is anything.
-            text: Whether the value, or each of its fields, is a text of its own, never null.
-            files: What stands beside such fields in a form, as the schema of an object.
+            annotation: The type; a type that JSON can't express gets the schema of any value.
+            text: Whether the value, or each of its fields, is sent as a text and never null.
+            files: The schema of an object with the files that stand beside these fields in a form.
         """
         try:
             self.codec.schemas([annotation])
@@ -50,7 +50,7 @@ class Schemas:
         return schema
 
     def any_of(self, annotations: list[Any]) -> dict[str, Any]:
-        """Return the same for a value of one of several types."""
+        """Return a dict that holds the schema of a value of one of several types, as `of` does."""
         if len(annotations) == 1:
             return self.of(annotations[0])
         return {"anyOf": [self.of(each) for each in annotations]}
@@ -59,13 +59,13 @@ class Schemas:
         """Return a dict that refers to a schema of the framework's own once `settle` was called.
 
         Args:
-            name: Of the schema; a class of the program's goes before it.
-            schema: What it is.
+            name: The schema's name; if a class of the program has it, a number is added.
+            schema: The schema.
         """
         return self._ours.setdefault(name, (schema, {}))[1]
 
     def settle(self) -> dict[str, Any]:
-        """Fill in every schema, and return those that have names and are referred to."""
+        """Fill in every schema, and return the named ones that others refer to."""
         found, named = self.codec.schemas([annotation for annotation, *_ in self._wanted])
         components = {name: as_bound(each) for name, each in named.items()}
         filled: list[dict[str, Any]] = []
@@ -86,7 +86,7 @@ class Schemas:
 
 
 def names_in(schemas: Iterable[Any], components: Mapping[str, Any]) -> set[str]:
-    """Return the names that schemas refer to, and what these refer to in turn."""
+    """Return the names that schemas refer to, directly or through other schemas."""
     names: set[str] = set()
     left = list(schemas)
     while left:
@@ -103,15 +103,15 @@ def names_in(schemas: Iterable[Any], components: Mapping[str, Any]) -> set[str]:
 
 
 def as_bound(schema: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
-    """Return a schema of msgspec's as binding has it.
+    """Return a schema of msgspec's changed to say what binding accepts.
 
-    A set takes repeats and drops them; msgspec, and so a body, takes a Decimal as a number too. A
-    tuple's ``maxItems`` says by itself that there are no other items, which not every generator of
-    clients takes from ``"items": false``.
+    A set accepts repeated items and drops them. A body accepts a Decimal as a number, too. A
+    tuple's ``maxItems`` already says that there are no further items, so ``"items": false``, which
+    some generators of clients don't understand, is dropped.
 
     Args:
         schema: The schema.
-        text: Whether the value is a text, which a Decimal is written as.
+        text: Whether the value is sent as a text, as which a Decimal is written.
     """
     kept = dict(schema)
     for key in ("items", "additionalProperties"):
@@ -137,7 +137,7 @@ def as_bound(schema: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]
 
 
 def choices_of(values: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return a schema for the values of each type: generators of clients want to know it."""
+    """Return a schema for the values of each type, since generators of clients need the type."""
     kinds: dict[str, list[Any]] = {}
     for each in sorted(values, key=lambda value: value is None):
         kind = "null" if each is None else "integer" if isinstance(each, int) else "string"
@@ -149,11 +149,11 @@ def choices_of(values: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def as_text(schema: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema of a value that is left out instead of null, and so are its fields.
+    """Return the schema of a value which, like each of its fields, is left out instead of null.
 
     Args:
-        schema: As for JSON.
-        named: Those that it may refer to.
+        schema: The schema of the value as JSON.
+        named: The named schemas, to which it may refer.
     """
     kept = without_null(schema)
     fields = named.get(kept.get("$ref", "").rpartition("/")[2], kept)
@@ -164,7 +164,7 @@ def as_text(schema: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, An
 
 
 def without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema of a value that is left out instead of null."""
+    """Return the schema of a value that is left out instead of null."""
     kept = dict(schema)
     if kept.get("default", ...) is None:
         del kept["default"]
