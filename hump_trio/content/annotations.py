@@ -59,12 +59,14 @@ class Field:
         annotation: Resolved.
         required: Whether it has no default.
         default: Its value where it is left out; `MISSING` if that isn't known before.
+        attribute: Its name in the class.
     """
 
     name: str
     annotation: Any
     required: bool
     default: Any
+    attribute: str
 
 
 def bare(annotation: Any) -> Any:
@@ -174,7 +176,13 @@ def fields_of(record: Any) -> list[Field]:
         from msgspec.structs import fields as struct_fields
 
         return [
-            Field(each.encode_name, each.type, each.required, default_of(each, NODEFAULT))
+            Field(
+                each.encode_name,
+                each.type,
+                each.required,
+                default_of(each, NODEFAULT),
+                each.name,
+            )
             for each in struct_fields(record)
         ]
     hints = hints_of(record)
@@ -183,7 +191,9 @@ def fields_of(record: Any) -> list[Field]:
     if is_named_tuple(kind):
         defaults = kind._field_defaults
         return [
-            Field(name, hints.get(name, Any), name not in defaults, defaults.get(name, MISSING))
+            Field(
+                name, hints.get(name, Any), name not in defaults, defaults.get(name, MISSING), name
+            )
             for name in kind._fields
         ]
     return [
@@ -192,6 +202,7 @@ def fields_of(record: Any) -> list[Field]:
             hints[each.name],
             each.default is MISSING and each.default_factory is MISSING,
             default_of(each, MISSING),
+            each.name,
         )
         for each in fields(kind)
     ]
@@ -280,4 +291,4 @@ def key_of(name: str, hint: Any, required: bool) -> Field:
     while get_origin(hint) in (Required, NotRequired):
         required = get_origin(hint) is Required
         hint = get_args(hint)[0]
-    return Field(name, hint, required, MISSING)
+    return Field(name, hint, required, MISSING, name)

@@ -14,7 +14,8 @@ from hump_trio.content.annotations import class_of, is_record, members
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError, UnresolvedError
-from hump_trio.handlers.shapes import UNSHAPED, Mismatch, Shape, ShapeMaker, is_protocol
+from hump_trio.handlers.shape_maker import UNSHAPED, ShapeMaker, is_protocol
+from hump_trio.handlers.shapes import Misfit, Shape
 from hump_trio.messages.response import (
     JSON_TYPE,
     RENDERERS,
@@ -118,7 +119,7 @@ def fitting(shape: Shape, promise: str) -> Callable[[Any], Any]:
             return value
         try:
             return shape.fit(value)
-        except Mismatch as error:
+        except Misfit as error:
             place = f" at {error.place.lstrip('.')}" if error.place else ""
             why = f"{promise} and returned {error}{place}"
             if not error.place:

@@ -1,48 +1,44 @@
-"""What goes out of a value that an annotation is of: the fields of the annotated classes alone.
+"""What goes out of values of a few kinds: of classes, collections and unions of them.
 
-A child of a class has fields that a reader of its parent isn't meant to see. Objects of the very
-classes that were annotated go out as they are, after a look at their types.
+A value that hides nothing goes out itself, after a look at the types in it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import NoneType
-from typing import Any, Literal, TypeAlias, get_args, is_typeddict
+from typing import Any, TypeAlias
 
-from hump_trio.content.annotations import (
-    class_of,
-    fields_of,
-    is_named_tuple,
-    is_record,
-    item_types,
-    members,
-)
+from hump_trio.content.annotations import is_record
 from hump_trio.content.class_defaults import fill_in_own, hides_fields
-from hump_trio.messages.response import Response
 
-__all__ = ["UNSHAPED", "Mismatch", "Shape", "ShapeMaker", "is_protocol"]
+__all__ = [
+    "Alternatives",
+    "Misfit",
+    "Shape",
+    "dict_of",
+    "items_of",
+    "mapping_of",
+    "record_of",
+    "tuple_of",
+    "union_of",
+]
 
 SCALARS: frozenset[type] = frozenset({str, int, float, bool, NoneType})
-# They go out as they are, fields or not.
-UNSHAPED = (str, bytes, Response)
-BYTES = (bytes, bytearray, memoryview)
 CONTAINERS = (dict, list, tuple, set, frozenset)
 NOT_SIMPLE = (*CONTAINERS, NoneType)
-# A generic class may hold ever larger ones of itself: `Page[Page[T]]` as a field of `Page[T]`.
-VARIANT_COUNT = 64
-# Of a field that was never set.
+# The value of a field that was never set.
 UNSET = object()
 
 
-class Mismatch(Exception):
-    """A value, or one in it, is of another type than was annotated.
+class Misfit(Exception):
+    """A value is of another type than was annotated.
 
     Args:
-        value: Which is.
-        why: What it is, if its type doesn't tell.
+        value: The value, which may be a part of what was returned.
+        why: What is wrong with it, if its type doesn't tell.
 
     Attributes:
-        place: Where in the whole it stands, such as ``.items[2]``.
+        place: Where in the whole the value stands, such as ``.items[2]``.
     """
 
     def __init__(self, value: Any, why: str = "") -> None:
@@ -51,8 +47,8 @@ class Mismatch(Exception):
         super().__init__("None" if value is None else f"{article} {name} {why}".rstrip())
         self.place: str = ""
 
-    def within(self, place: str) -> "Mismatch":
-        """Return the error with a place that what it says stands in."""
+    def within(self, place: str) -> "Misfit":
+        """Return the error of a whole that has the value, or its whole, at a place."""
         self.place = place + self.place
         return self
 
@@ -62,9 +58,9 @@ class Shape:
     """How values of an annotation go out.
 
     Args:
-        plain: The classes of those that go out as they are.
-        fit: Returns what goes out of any other, or raises `Mismatch`; the value itself, if it
-            hides nothing.
+        plain: The classes of values that go out as they are.
+        fit: Returns what goes out of any other value, or raises `Misfit`. It returns the value
+            itself, if that hides nothing.
     """
 
     plain: frozenset[type]
@@ -72,143 +68,61 @@ class Shape:
 
 
 # The classes of a union, each with the shape of its objects; None: they go out as they are.
-Choices: TypeAlias = list[tuple[type, Shape | None]]
+Alternatives: TypeAlias = list[tuple[type, Shape | None]]
 
 
-class ShapeMaker:
-    """Makes the shapes of annotations, each class's once: it may hold itself."""
-
-    def __init__(self) -> None:
-        self._records: dict[Any, Shape | None] = {}
-
-    def make(self, annotation: Any, *, strict: bool = False) -> Shape | None:
-        """Return the shape of an annotation; None: what is there goes out as it is.
-
-        Args:
-            annotation: Resolved.
-            strict: Whether simple values have to be of their annotation, and None annotated.
-
-        Raises:
-            NameError: The annotation of a field names what isn't there at run time.
-        """
-        choices: Choices = []
-        for member in members(annotation):
-            kind = class_of(member)
-            if kind is Literal:
-                choices += [(type(each), None) for each in get_args(member)]
-            elif kind is bytes:
-                choices += [(each, None) for each in BYTES]
-            elif not isinstance(kind, type) or kind in (Any, object) or is_protocol(kind):
-                return None
-            else:
-                choices.append((dict if is_typeddict(kind) else kind, self._make(member, kind)))
-        if not strict and all(shape is None for _, shape in choices):
-            return None
-        return union_of(choices, strict=strict)
-
-    def _make(self, member: Any, kind: type) -> Shape | None:
-        """Return the shape of a bare annotation that is no union."""
-        if issubclass(kind, UNSHAPED):
-            return None
-        if is_record(member):
-            return self._record(member, kind)
-        arguments = get_args(member)
-        if issubclass(kind, Mapping) and arguments:
-            values = self.make(arguments[-1])
-            return values and mapping_of(values)
-        types = item_types(member)
-        if is_named_tuple(member):
-            types = tuple(each.annotation for each in fields_of(member))
-        if types is None and issubclass(kind, Iterable) and len(arguments) == 1:
-            types = (..., *arguments)
-        if types is None:
-            return None
-        if types[0] is ...:
-            items = self.make(types[1])
-            return items and items_of(items)
-        parts = [self.make(each) for each in types]
-        return tuple_of(parts) if any(parts) else None
-
-    def _record(self, member: Any, kind: type) -> Shape:
-        same = [each for each in self._records if class_of(each) is kind]
-        if member not in self._records and len(same) >= VARIANT_COUNT:
-            member = same[0]
-        if member not in self._records:
-            self._records[member] = None
-            found = fields_of(member)
-            names = [each.name for each in found]
-            if not is_typeddict(kind):
-                names = list(getattr(kind, "__struct_fields__", ())) or [
-                    each.name for each in fields(kind)
-                ]
-            made = [self.make(each.annotation) for each in found]
-            parts = {name: shape for name, shape in zip(names, made, strict=True) if shape}
-            if is_typeddict(kind):
-                required = frozenset(each.name for each in found if each.required)
-                shape = dict_of(frozenset(names), required, parts)
-            else:
-                shape = record_of(kind, names, parts)
-            self._records[member] = shape
-        # One that is being made holds itself.
-        return self._records[member] or Shape(frozenset(), lambda value: self._later(member, value))
-
-    def _later(self, member: Any, value: Any) -> Any:
-        shape = self._records[member]
-        assert shape is not None
-        return shape.fit(value)
-
-
-def is_protocol(kind: type) -> bool:
-    """Tell whether nobody knows which classes count as another one."""
-    return bool(getattr(kind, "_is_protocol", False))
-
-
-def union_of(choices: Choices, *, strict: bool) -> Shape:
+def union_of(alternatives: Alternatives, *, strict: bool) -> Shape:
     """Return the shape of a value of one of several classes: the nearest to its own counts.
 
     Args:
-        choices: The classes.
-        strict: As of `ShapeMaker.make`.
+        alternatives: The classes.
+        strict: Whether simple values have to be of one of them, and None too.
     """
-    chosen: dict[type, list[Shape | None]] = {}
-    simple = any(not shape and not issubclass(kind, NOT_SIMPLE) for kind, shape in choices)
-
-    def choose(kind: type) -> list[Shape | None]:
-        order = {each: index for index, each in enumerate(kind.__mro__)}
-        fitting = [(each, shape) for each, shape in choices if issubclass(kind, each)]
-        fitting.sort(key=lambda pair: (order.get(pair[0], len(order)), pair[1] is None))
-        return [shape for _, shape in fitting]
+    known: dict[type, list[Shape | None]] = {}
+    simple = any(not shape and not issubclass(kind, NOT_SIMPLE) for kind, shape in alternatives)
 
     def fit(value: Any) -> Any:
         kind = type(value)
-        shapes = chosen.get(kind)
+        shapes = known.get(kind)
         if shapes is None:
-            shapes = chosen[kind] = choose(kind)
-        mismatch = None
+            shapes = known[kind] = shapes_for(kind, alternatives)
+        misfit = None
         for shape in shapes:
             if shape is None or kind in shape.plain:
                 return value
             try:
                 return shape.fit(value)
-            except Mismatch as error:
-                mismatch = mismatch or error
-        if mismatch is not None:
-            raise mismatch
+            except Misfit as error:
+                misfit = misfit or error
+        if misfit is not None:
+            raise misfit
         if strict or not simple or holds_more(kind):
-            raise Mismatch(value)
+            raise Misfit(value)
         return value
 
-    plain: set[type] = set()
+    plain = set(plain_kinds(alternatives))
     if not strict:
         plain |= SCALARS if simple else {NoneType}
-    shaped = tuple(kind for kind, shape in choices if shape)
-    for kind, shape in choices:
+    return Shape(frozenset(plain), fit)
+
+
+def shapes_for(kind: type, alternatives: Alternatives) -> list[Shape | None]:
+    """Return the shapes of a union that fit a class, the nearest one first."""
+    order = {each: index for index, each in enumerate(kind.__mro__)}
+    fitting = [(each, shape) for each, shape in alternatives if issubclass(kind, each)]
+    fitting.sort(key=lambda pair: (order.get(pair[0], len(order)), pair[1] is None))
+    return [shape for _, shape in fitting]
+
+
+def plain_kinds(alternatives: Alternatives) -> Iterator[type]:
+    """Yield the classes of a union whose objects go out as they are."""
+    shaped = tuple(kind for kind, shape in alternatives if shape)
+    for kind, shape in alternatives:
         if shape:
-            plain |= shape.plain
+            yield from shape.plain
         else:
             same = (each for each in (kind, *CONTAINERS) if issubclass(each, kind))
-            plain |= {each for each in same if not issubclass(each, shaped)}
-    return Shape(frozenset(plain), fit)
+            yield from (each for each in same if not issubclass(each, shaped))
 
 
 def holds_more(kind: Any) -> bool:
@@ -222,7 +136,7 @@ def fit_part(shape: Shape, part: Any, place: str) -> Any:
         return part
     try:
         return shape.fit(part)
-    except Mismatch as error:
+    except Misfit as error:
         raise error.within(place) from None
 
 
@@ -243,7 +157,7 @@ def tuple_of(shapes: list[Shape | None]) -> Shape:
 
     def fit(value: Any) -> Any:
         if len(value) != len(shapes):
-            raise Mismatch(value, f"of {len(value)} items")
+            raise Misfit(value, f"of {len(value)} items")
         return tuple(
             fit_part(shape, each, f"[{index}]") if shape else each
             for index, (shape, each) in enumerate(zip(shapes, value, strict=True))
@@ -267,14 +181,14 @@ def dict_of(names: frozenset[str], required: frozenset[str], parts: Mapping[str,
     """Return the shape of a TypedDict.
 
     Args:
-        names: Of its keys.
-        required: Those that it has to have.
-        parts: The shapes of values that have one.
+        names: The names of its keys.
+        required: The names of keys that it has to have.
+        parts: The shapes of its values, by name; none for values that go out as they are.
     """
 
     def fit(value: Any) -> Any:
         if not required <= value.keys():
-            raise Mismatch(value, f"without {', '.join(sorted(required - value.keys()))}")
+            raise Misfit(value, f"without {', '.join(sorted(required - value.keys()))}")
         if value.keys() <= names and not parts:
             return value
         return {
@@ -291,8 +205,8 @@ def record_of(kind: Any, names: list[str], parts: Mapping[str, Shape]) -> Shape:
 
     Args:
         kind: The class.
-        names: Of its fields.
-        parts: The shapes of those that have one.
+        names: The names of its fields.
+        parts: The shapes of its values, by name; none for values that go out as they are.
     """
     pairs = list(parts.items())
     hides = hides_fields(kind)
@@ -315,11 +229,11 @@ def record_of(kind: Any, names: list[str], parts: Mapping[str, Shape]) -> Shape:
 
 
 def rebuild(kind: Any, values: Mapping[str, Any]) -> Any:
-    """Return an object of a class with some values; a dataclass isn't asked what it makes of them.
+    """Return an object of a class with some values; no code of a dataclass is run for it.
 
     Args:
         kind: A dataclass or a Struct.
-        values: By the names of the fields; `UNSET` for none.
+        values: The values by the names of their fields; `UNSET` for none.
     """
     if hasattr(kind, "__struct_fields__"):
         return kind(**values)
@@ -331,5 +245,5 @@ def rebuild(kind: Any, values: Mapping[str, Any]) -> Any:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Tell whether two are one."""
+    """Tell whether two objects are one."""
     return one is other

@@ -11,7 +11,8 @@ import pytest
 
 from hump_trio.content.msgspec_json import MsgspecJson
 from hump_trio.content.standard_json import StandardJson
-from hump_trio.handlers.shapes import Mismatch, ShapeMaker
+from hump_trio.handlers.shape_maker import ShapeMaker
+from hump_trio.handlers.shapes import Misfit
 
 T = TypeVar("T")
 
@@ -72,6 +73,16 @@ class PublicStruct(msgspec.Struct, rename="camel", frozen=True):
 
 class PrivateStruct(PublicStruct, frozen=True):
     """The same as a Struct."""
+
+    password: str = "secret"
+
+
+class EmptyStruct(msgspec.Struct):
+    """A class without a field."""
+
+
+class FullStruct(EmptyStruct):
+    """A child of it."""
 
     password: str = "secret"
 
@@ -242,6 +253,11 @@ def test_structs_are_written_as_they_say() -> None:
             assert answered(PublicStruct, kind("ann", friend)) == expected
 
 
+def test_a_struct_may_have_no_field() -> None:
+    """Then nothing of its children goes out."""
+    assert answered(list[EmptyStruct], [EmptyStruct(), FullStruct()]) == [{}, {}]
+
+
 def test_generic_classes_hold_what_is_said() -> None:
     """``Page[Public]`` has items that are Public."""
     assert answered(Page[Public], Page([SECRET])) == {"items": [NAMED], "next": ""}
@@ -310,6 +326,6 @@ def test_other_types_are_refused(annotation: Any, value: Any, what: str, place: 
     """With what was found, and where."""
     shape = ShapeMaker().make(annotation)
     assert shape is not None
-    with pytest.raises(Mismatch) as caught:
+    with pytest.raises(Misfit) as caught:
         shape.fit(value)
     assert (str(caught.value), caught.value.place) == (what, place)
