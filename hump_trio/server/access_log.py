@@ -11,24 +11,25 @@ __all__ = ["AccessRecord", "is_access_logged", "log_request"]
 
 
 class AccessRecord(NamedTuple):
-    """What is known of a request that is over: ``record.access`` of its line.
+    """What is known of a request that is over: the attribute ``access`` of its log record.
 
-    A formatter or a handler needs no parsing, and may keep it: it holds nothing of the request.
-    What the client has sent is as it was received.
+    A formatter or a handler needs to parse nothing. It may keep the record, which holds nothing
+    of the request. What the client has sent is as it was received.
 
     Args:
-        client: Its address and port; None where there is none (a Unix socket).
-        method: Empty for bytes that weren't a request; so are the texts that follow from it.
+        client: The client's address and port; None where there is none (a Unix socket).
+        method: The method. For bytes that weren't a request it is empty, and so are target,
+            version, route and fields.
         target: The request target.
         http_version: ``"1.1"`` or ``"1.0"``.
         route: The template of the route; empty if there is none.
-        status: Of the answer; 0 if none was begun.
-        byte_count: Of the answer, its head included, as given to the system.
+        status: The status of the answer; 0 if no answer was begun.
+        byte_count: Bytes of the answer, its head included, that were given to the system.
         seconds: From the request's head to the answer's end.
-        outcome: How it ended.
-        request_id: What `RequestId` has named it; else empty.
-        user_agent: The field of the request; else empty.
-        referrer: The field ``Referer``; else empty.
+        outcome: How the request has ended.
+        request_id: The name that `RequestId` has given to the request; else empty.
+        user_agent: The request's field ``User-Agent``; empty without one.
+        referrer: The request's field ``Referer``; empty without one.
     """
 
     client: tuple[str, int] | None
@@ -47,8 +48,8 @@ class AccessRecord(NamedTuple):
     def __str__(self) -> str:
         """Return the message, which a handler may never ask for."""
         address = f"{self.client[0]}:{self.client[1]}" if self.client else "-"
-        # A quote would end the field for whoever reads the line, and a backslash would hide its
-        # end; escaped, it is the same target.
+        # A quote would end the field for a program that reads the line, and a backslash would hide
+        # its end. Escaped, it is the same target.
         target = self.target.replace('"', "%22").replace("\\", "%5C")
         line = f"{self.method} {target}" if self.method else "-"
         return (
@@ -58,7 +59,7 @@ class AccessRecord(NamedTuple):
 
 
 def is_access_logged() -> bool:
-    """Tell whether anyone wants the lines; asked once when a server starts."""
+    """Tell whether the lines go anywhere; asked once when a server starts."""
     return logger.isEnabledFor(INFO)
 
 
@@ -74,12 +75,12 @@ def log_request(
     """Write the line of a request that is over.
 
     Args:
-        request: None for bytes that weren't one.
-        status: As of `AccessRecord`.
-        outcome: As of `AccessRecord`.
-        byte_count: As of `AccessRecord`.
-        seconds: As of `AccessRecord`.
-        client: Likewise, where there is no request.
+        request: The request; None for bytes that weren't one.
+        status: The status of the answer; 0 if no answer was begun.
+        outcome: How the request has ended.
+        byte_count: Bytes of the answer.
+        seconds: From the request's head to the answer's end.
+        client: The client's address and port, where there is no request that knows it.
     """
     if request is None:
         access = AccessRecord(
@@ -115,7 +116,7 @@ def log_request(
 
 
 def request_id_of(request: Request) -> str:
-    """Return what `RequestId` has named a request; empty if nothing has."""
+    """Return the name that `RequestId` has given to a request; empty without one."""
     try:
         state = peek(request, "state")
     except AttributeError:

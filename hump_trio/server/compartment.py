@@ -1,7 +1,8 @@
-"""Connections side by side, each of which may ruin its task without harm to the others.
+"""Connections side by side, so that a ruined task does no harm to the others.
 
-Trio ends a task that a handler has left a nursery open in with a RuntimeError. Nothing within the
-task can catch it, and it cancels whatever shares a nursery with the task.
+A task is *ruined* when a handler has left a nursery open in it. Trio ends such a task with a
+RuntimeError that nothing in the task can catch, and that error cancels every task that shares a
+nursery with the ruined one.
 """
 
 import trio
@@ -16,17 +17,18 @@ __all__ = ["Compartment"]
 
 
 class Compartment:
-    """A nursery for connections, which takes no further one once a task in it is ruined.
+    """A nursery for the tasks of connections, which takes no further one once a task is ruined.
 
-    Such a task waits until no other is left there, and then its error cancels nobody. A nursery
-    for each connection would do without that, but takes 3.5 KB, and an eighth of the time of a
-    connection with one request.
+    A ruined task waits until it is the last one in the compartment; its error cancels nobody then.
+    A nursery for each connection would make the wait needless, but it takes 3.5 KB, and an eighth
+    of the time of a connection with one request.
 
     Args:
         watchdog: Knows the connections of the server.
 
     Attributes:
-        sealed: Whether no further connection belongs in it: a task is ruined, or it was cancelled.
+        sealed: Whether the compartment takes no further connection, because a task in it is
+            ruined or because it was cancelled.
     """
 
     def __init__(self, watchdog: Watchdog) -> None:
@@ -39,11 +41,10 @@ class Compartment:
         self._emptied = trio.Event()
 
     async def hold(self) -> None:
-        """Hold connections until it is sealed and the last one has ended, or until cancelled.
+        """Hold connections until the compartment is sealed and the last one has ended.
 
-        Handlers that are cancelled from around their connections are told why. The abort function
-        is called when the cancellation reaches this task, which is before any task that it reaches
-        can run.
+        Cancellation: handlers learn that the server has failed. They learn it in time, because
+        Trio calls the abort function of this task before any task that is cancelled with it runs.
         """
 
         def abort(_: object) -> trio.lowlevel.Abort:
@@ -79,8 +80,9 @@ class Compartment:
                 is_failure(each) or isinstance(each, trio.Cancelled) for each in leaves_of(error)
             ):
                 raise
-            # A cancellation of no scope around it, kept from another task as caches of results
-            # under way do, would end the compartment.
+            # A handler may raise a `Cancelled` of another task, as a cache does that shares a
+            # result which is still being made. No scope around this task would catch it, and it
+            # would end the compartment.
             await trio.lowlevel.checkpoint_if_cancelled()
             logger.error("a connection failed", exc_info=error)
         finally:
@@ -88,7 +90,13 @@ class Compartment:
             await self._leave(trio.lowlevel.current_task().child_nurseries)
 
     async def _leave(self, left_open: list[trio.Nursery]) -> None:
-        """Let a task end, or wait if it is ruined; a checkpoint only then."""
+        """Let the task of a connection end; a ruined one waits for all the others before.
+
+        A checkpoint only in a ruined task.
+
+        Args:
+            left_open: The nurseries that were left open in the task.
+        """
         self._sound_count -= 1
         self.sealed = self.sealed or bool(left_open)
         if self.sealed and not self._sound_count:

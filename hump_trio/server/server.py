@@ -48,7 +48,7 @@ class Server:
         system: What can be known of their sockets.
 
     Attributes:
-        console: For whoever has started the program.
+        console: Tells a person at the terminal what the log doesn't.
     """
 
     def __init__(self, state: ServerState, system: System = SYSTEM) -> None:
@@ -92,7 +92,7 @@ class Server:
         Args:
             bound: The sockets.
             sockets: How they are used.
-            secure: As of `SocketListener`, for those where TLS is spoken.
+            secure: Secures a connection, where TLS is spoken; None: it is spoken nowhere.
         """
         return [
             SocketListener(
@@ -111,12 +111,12 @@ class Server:
         ]
 
     async def _wait_turn(self, turns: Turns) -> int:
-        """Wait as long as other processes are first and there is no room; return how much is."""
+        """Wait until it is this process's turn to accept, and there is room; return how much."""
         welcome = await turns.wait(len(self._watchdog.connections))
         return min(await self._watchdog.wait_room(), welcome)
 
     def _connection_limit(self) -> int:
-        """Return how many connections there may be: each open file has the descriptor of one."""
+        """Return how many connections there may be; each open file takes the place of one."""
         left_count = self._descriptor_count - OPEN_FILES.count
         return max(int(min(self.state.limits.connections, left_count)), 1)
 

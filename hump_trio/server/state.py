@@ -1,4 +1,4 @@
-"""What all connections of a server share: its settings, its load, and whether it is ending."""
+"""What all connections of a server share: its settings, its load, and its life."""
 
 import math
 import time
@@ -38,17 +38,18 @@ class ServerState:
         server: The ``Server`` field's value; None for no such field.
 
     Attributes:
-        request_count: Requests in flight.
-        request_limit: How many there may be.
-        buffered_bytes: Of the bodies held for handlers, and what forms with files hold.
-        disk: The room for uploads.
+        request_count: Requests in flight on all connections.
+        request_limit: How many requests may be in flight; infinite without a limit.
+        buffered_bytes: Bytes of bodies that are held for handlers, and of forms in memory.
+        disk: The room for uploads on the disk.
         connection_count: Connections accepted so far.
-        outcomes: How many requests ended how.
-        access_log: Whether each request is logged.
-        life: How far the server's life has come; changed by `advance`.
+        outcomes: How many requests have ended in which way.
+        access_log: Whether a line is logged for each request.
+        life: How far the server's life has come; changed by `advance` and `enter_cleanup`.
         cleanup_deadline: When clean-up must end; infinite before `Life.CLEANUP`.
-        whole_lines: What `choose_whole` has found for the request lines of static routes.
-        stamps: How most answers begin, up to their length, by their type, until `stamp_until`.
+        whole_lines: What `choose_whole` returns for the request line of each static route.
+        stamps: The encoded start of a 200 answer, up to ``content-length: ``, by content type.
+        stamp_until: Until when the stamps are valid.
         fixed_answers: The encoded answers of fixed choices on connections that go on, until then.
     """
 
@@ -82,7 +83,7 @@ class ServerState:
         self._date_line = ""
 
     def choose_whole(self, text: bytes) -> ChosenRoute | None:
-        """Return what a request line asks for, if that is something for the fast path."""
+        """Return what a request line asks for; None if the fast path can't serve that."""
         try:
             line = parse_request_line(text.decode("latin-1"), self.limits.target_bytes)
         except HttpParserError:
@@ -108,7 +109,11 @@ class ServerState:
         return fits and self.buffered_bytes + len(body) <= self.limits.buffered_bytes
 
     def advance(self, life: Life) -> None:
-        """Go forward to a state of the server's life; nothing happens if it has come further."""
+        """Go forward to a state of the server's life; nothing happens if it has come further.
+
+        `enter_cleanup` goes to the last one, which has a deadline.
+        """
+        assert life < Life.CLEANUP or self.cleanup_deadline < math.inf
         self.life = max(life, self.life)
         for each in Life:
             if each <= life:
@@ -119,18 +124,21 @@ class ServerState:
         await self._reached[life].wait()
 
     def enter_cleanup(self) -> float:
-        """Go to `Life.CLEANUP`, and return when it must end: one budget, from the first call on."""
+        """Go to `Life.CLEANUP` and return its deadline, which is that of the first call."""
         if self.life < Life.CLEANUP:
             self.cleanup_deadline = trio.current_time() + self.timeouts.cleanup
             self.advance(Life.CLEANUP)
         return self.cleanup_deadline
 
     def closing_deadline(self) -> float:
-        """Return when a body that is closed now must be: its own time, or that of all clean-up."""
+        """Return until when a body may take that is closed now.
+
+        It has `Timeouts.cleanup` seconds; at the end of the server, no more than all clean-up has.
+        """
         return min(trio.current_time() + self.timeouts.cleanup, self.cleanup_deadline)
 
     def stamp_anew(self, now: float) -> None:
-        """Make the stamps that are right for the rest of this second."""
+        """Make the stamps that are valid for the rest of this second, whose ``Date`` they have."""
         lines = f"{self.date_line()}{self.server_line}content-length: ".encode("latin-1")
         self.stamps = {kind: begin_head(200, kind) + lines for kind in (TEXT_TYPE, JSON_TYPE)}
         self.fixed_answers = {}

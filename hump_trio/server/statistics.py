@@ -19,13 +19,13 @@ class RequestStatistics:
     """A request in flight.
 
     Args:
-        method: As sent.
+        method: The method as received.
         target: The request target as received.
-        route: The template of its route; empty if there is none.
-        client: The peer's address and port, if it has any.
+        route: The template of the request's route; empty if there is none.
+        client: The client's address and port; None where there is none (a Unix socket).
         phase: ``"body"``, ``"handler"`` or ``"send"``.
-        age_seconds: Since its head was there.
-        remaining_seconds: Until its handler will be cancelled; ``math.inf`` without a limit.
+        age_seconds: Seconds since the request's head was received.
+        remaining_seconds: Seconds until the handler will be cancelled; ``math.inf`` without limit.
     """
 
     method: str
@@ -42,12 +42,13 @@ class ServerStatistics:
     """What a server does now, and has done since it was started.
 
     Args:
-        connections: How many are in which phase: ``"handshake"``, ``"opened"``, ``"idle"``,
-            ``"head"``, ``"body"``, ``"handler"``, ``"send"``, ``"drain"``, ``"linger"``.
-        requests: Those in flight, the oldest first.
-        buffered_bytes: Of request bodies held for handlers, and what forms hold in memory.
-        connection_count: Connections accepted in all.
-        outcomes: How many requests ended how, by the words of the access log.
+        connections: How many connections are in which phase: ``"handshake"``, ``"opened"``,
+            ``"idle"``, ``"head"``, ``"body"``, ``"handler"``, ``"send"``, ``"drain"``,
+            ``"linger"``.
+        requests: The requests in flight, the oldest first.
+        buffered_bytes: Bytes of bodies that are held for handlers, and of forms in memory.
+        connection_count: Connections accepted since the start.
+        outcomes: How many requests have ended in which way, by the words of the access log.
     """
 
     connections: Mapping[str, int]
@@ -58,7 +59,12 @@ class ServerStatistics:
 
 
 def collect_statistics(state: ServerState, connections: Iterable[Connection]) -> ServerStatistics:
-    """Return the statistics of a server."""
+    """Return the statistics of a server.
+
+    Args:
+        state: What its connections share.
+        connections: Those that are open.
+    """
     connections = list(connections)
     requests = list(requests_of(connections))
     return ServerStatistics(
@@ -88,7 +94,12 @@ def requests_of(connections: Iterable[Connection]) -> Iterator[RequestStatistics
 
 
 def report(connections: Iterable[Connection], background: trio.Nursery | None) -> str:
-    """Return a report of every request in flight and of background work, with their tasks."""
+    """Return a report of every request in flight and of background work, with their tasks.
+
+    Args:
+        connections: Those that are open.
+        background: The tasks of background work; None if there can be none.
+    """
     busy = [each for each in connections if each.request is not None]
     lines = [f"{len(busy)} requests in flight"]
     for connection, request in zip(busy, requests_of(busy), strict=True):

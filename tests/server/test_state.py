@@ -25,10 +25,10 @@ def test_a_life_goes_forward_only() -> None:
     """It may leave states out, and never comes back to an earlier one."""
     state = new_state()
     lives = [state.life]
-    for life in (Life.CLOSING, Life.SERVING, Life.CLEANUP):
+    for life in (Life.CLOSING, Life.SERVING, Life.DRAINING):
         state.advance(life)
         lives.append(state.life)
-    assert lives == [Life.STARTING, Life.CLOSING, Life.CLOSING, Life.CLEANUP]
+    assert lives == [Life.STARTING, Life.CLOSING, Life.CLOSING, Life.CLOSING]
 
 
 async def test_a_state_is_waited_for(autojump_clock: MockClock) -> None:
@@ -49,7 +49,7 @@ async def test_a_state_is_waited_for(autojump_clock: MockClock) -> None:
         state.advance(Life.CLOSING)
         await wait_all_tasks_blocked()
         assert sorted(heard) == [each for each in Life if each <= Life.CLOSING]
-        state.advance(Life.CLEANUP)
+        state.enter_cleanup()
 
 
 async def test_cleanup_is_one_budget(autojump_clock: MockClock) -> None:
@@ -78,5 +78,7 @@ async def test_a_connection_learns_at_its_start_that_the_server_closes(
 ) -> None:
     """One that was in the backlog when the listeners closed has missed the news."""
     state = new_state()
+    if life is Life.CLEANUP:
+        state.enter_cleanup()
     state.advance(life)
     assert Connection(memory_transport_pair()[1], state).draining == (life >= Life.CLOSING)
