@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import trio
 
 from hump_trio.facts.callables import Handler, name_of
-from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError
+from hump_trio.facts.exceptions import DeadlineError, HttpException, StatusError
 from hump_trio.facts.hints import add_hint
 from hump_trio.facts.loggers import logger
 from hump_trio.messages.request import Request
@@ -140,14 +140,13 @@ def returned_by(function: Handler, value: Any) -> Response:
     return to_response(value)
 
 
-async def answer_plainly(request: Request, error: HttpException | HttpParserError) -> Response:
+async def answer_plainly(request: Request, error: StatusError) -> Response:
     """Answer an error that carries its own status, where no handler was registered for it."""
     return error_response(error, request.headers.get("accept", ""))
 
 
 PLAIN_HANDLERS: dict[type[BaseException], ExceptionHandler] = {
-    HttpException: answer_plainly,
-    HttpParserError: answer_plainly,
+    StatusError: answer_plainly,
 }
 
 

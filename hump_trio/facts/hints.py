@@ -1,7 +1,7 @@
 """What things are called here that other frameworks call otherwise.
 
-A user who comes from one of them writes its words first. They are looked up where an error is certain, so that
-nothing else pays for it; type checkers know none of them.
+A user who comes from one of them writes its words first. They are looked up where an error is
+certain, so that nothing else pays for it; type checkers know none of them.
 """
 
 import linecache
