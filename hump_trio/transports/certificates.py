@@ -1,6 +1,6 @@
-"""Certificates: the files that they are in, and the contexts that are made of these.
+"""Certificates: the files that they are in, and the contexts that are made of these files.
 
-How a connection is secured with one is not known here.
+How a connection is secured with a context isn't known here.
 """
 
 import os
@@ -26,7 +26,7 @@ DEMANDS = {
     "optional": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
 }
-# Of TLS 1.2, those whose keys can't be had later (RFC 9325 section 4.2); those of 1.3 are fine.
+# For TLS 1.2: ciphers with forward secrecy (RFC 9325 section 4.2). All of TLS 1.3's have it.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 # These versions of OpenSSL let a client choose ffdhe8192, which takes a processor 100 ms for each
@@ -39,22 +39,23 @@ COSTLY_GROUPS = ((3, 0), (3, 5))
 class TLS:
     """Where the certificate of a server is, and what is asked of its clients.
 
-    Of TLS 1.2 only ciphers with forward secrecy and authentication are used, no compression and no
-    renegotiation. By ALPN the server agrees on ``http/1.1``.
+    With TLS 1.2 only ciphers with forward secrecy and authentication are used, no compression and
+    no renegotiation. By ALPN the server agrees on ``http/1.1``.
 
     Args:
-        certificate: A file in PEM: the server's own, then those that lead to its authority's.
-        key: A file in PEM; None: it is in the same one.
-        password: Of the key.
-        client_ca: A file in PEM: the authorities that certify clients.
+        certificate: Path of a PEM file with the server's certificate, followed by those that lead
+            to its authority's.
+        key: Path of a PEM file with the certificate's key; None: it is in the same file.
+        password: What the key is encrypted with, if it is.
+        client_ca: Path of a PEM file with the authorities that certify clients.
         client_certificate: Whether clients have to show a certificate (see
-            `Request.client_certificate`). One that is shown has to be valid.
+            `Request.client_certificate`). A certificate that is shown has to be valid.
         minimum_version: The lowest version of TLS that is spoken.
 
     Raises:
-        TypeError: A path or the password is none.
+        TypeError: A path or the password has the wrong type.
         ValueError: An option has none of these values; or client certificates are asked for
-            without saying whose, or the other way round.
+            without their authorities, or the other way round.
     """
 
     certificate: StrPath
@@ -109,7 +110,7 @@ class TLS:
         return context
 
     def _load_certificate(self, context: ssl.SSLContext) -> None:
-        """Load certificate and key.
+        """Load the certificate and its key into a context.
 
         Raises:
             TlsError: A file can't be used.
@@ -119,7 +120,7 @@ class TLS:
         encrypted = "ENCRYPTED" in check_file(key, "PRIVATE KEY")
         if encrypted and self.password is None:
             raise TlsError(str(key), "it is encrypted, and there is no password for it")
-        # Tells a bad certificate from a bad key: OpenSSL doesn't.
+        # This tells a bad certificate from a bad key, which OpenSSL doesn't.
         load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.certificate)
         try:
             # Without any password OpenSSL would ask for one at the terminal.
@@ -136,7 +137,9 @@ class TLS:
 
 
 class Credentials:
-    """What a server secures its connections with; replaced as a whole, and only by what is good.
+    """What a server secures its connections with.
+
+    A reload replaces the context as a whole, and only if every file is good.
 
     Args:
         source: A `TLS`, another object with a ``create_context``, or a context.
@@ -168,7 +171,7 @@ class Credentials:
         return TlsTransport(transport, self._context)
 
     def reload(self) -> None:
-        """Make a new context, for the connections to come.
+        """Make a new context for the connections to come; those that are open keep the old one.
 
         Raises:
             RuntimeError: The context was made by the program.
@@ -184,10 +187,14 @@ class Credentials:
 
 
 def check_file(path: StrPath, kind: str) -> str:
-    """Return the text of a file that holds something in PEM.
+    """Return the text of a PEM file.
+
+    Args:
+        path: The file.
+        kind: What it has to hold, such as ``CERTIFICATE``.
 
     Raises:
-        TlsError: It can't be read, or doesn't hold it.
+        TlsError: It can't be read, or holds nothing of that kind.
     """
     try:
         with open(path, encoding="latin-1") as file:
@@ -201,10 +208,10 @@ def check_file(path: StrPath, kind: str) -> str:
 
 
 def load_authorities(context: ssl.SSLContext, path: StrPath) -> None:
-    """Let a context believe the certificates in a file.
+    """Let a context trust the certificates in a file.
 
     Raises:
-        TlsError: It can't be used.
+        TlsError: The file can't be used.
     """
     check_file(path, "CERTIFICATE")
     try:

@@ -43,7 +43,7 @@ class Pipe:
             await self.changed.park()
 
     def notice(self) -> None:
-        """Move what fits into the window, and wake whoever waits on either side."""
+        """Move what fits into the window, and wake the tasks that wait on either side."""
         room = self.window_bytes - len(self.acked)
         if self.held and room > 0:
             count = int(min(room, len(self.held)))
@@ -52,7 +52,7 @@ class Pipe:
         self.changed.unpark_all()
 
     def write_nowait(self, data: bytes | memoryview) -> int:
-        """Take what there is room for and return its length."""
+        """Take as much as there is room for, and return its length in bytes."""
         if self.broken:
             raise trio.BrokenResourceError("the peer has gone")
         count = min(len(data), WINDOW_BYTES - len(self.held))
@@ -73,7 +73,7 @@ class Pipe:
         return b"" if self.ended and not self.held else None
 
     def break_off(self) -> None:
-        """Lose what is on its way, and let both sides know."""
+        """Lose what is on its way, and wake both sides, whose next call raises."""
         self.broken = True
         self.acked.clear()
         self.held.clear()

@@ -1,8 +1,8 @@
 """Tells tasks that their sockets can be read: one persistent, edge-triggered epoll for all of them.
 
-What the bytes mean, and who reads them, is not known here. A socket is registered once, instead of
-for each wait as `trio.lowlevel.wait_readable` has to: with 64 connections a request costs 7 % less
-of a processor.
+What the bytes mean, and which task reads them, isn't known here. A socket is registered once;
+`trio.lowlevel.wait_readable` has to register it for each wait. With 64 connections a request takes
+7 % less of a processor so.
 """
 
 import select
@@ -17,8 +17,8 @@ __all__ = ["Readiness"]
 
 if sys.platform == "linux":
     WATCHED = select.EPOLLIN | select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLET
-    # The end may come with the last bytes, and is no edge of its own then; and a read stops short
-    # at urgent data (tcp(7)), however much is behind it.
+    # An end that comes with the last bytes is no edge of its own; and a read stops short at urgent
+    # data (tcp(7)), however much is behind it.
     MORE_BEHIND = select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
@@ -26,10 +26,10 @@ class Readiness:
     """Watches sockets for the tasks of one server that read them, while `watch` runs.
 
     Attributes:
-        watching: Whether it does; else tasks have to wait in another way.
+        watching: Whether `watch` runs; else tasks have to wait in another way.
     """
 
-    _epoll: select.epoll  # while it watches, so that what never does has nothing to close
+    _epoll: select.epoll  # made by `watch`, so that there is nothing to close if that never runs
 
     def __init__(self) -> None:
         self.watching: bool = False
@@ -62,8 +62,10 @@ class Readiness:
                     self._wake_ready()
             finally:
                 self.watching = False
+                now = trio.current_time()
                 for arrivals in self._arrivals.values():
                     arrivals.ready = True
+                    arrivals.reported_at = now
                     arrivals.wake()
 
     def _wake_ready(self) -> None:

@@ -57,8 +57,8 @@ class SocketTransport(Transport):
         self._sent_bytes: int = 0
         self._sending = ConflictDetector()
         self._sending_ended = False
-        self._trio_waited = False  # so that Trio may have to forget it
-        self._broken = False  # a system may tell of a reset only once, to whoever asks first
+        self._trio_waited = False  # Trio has then to be told when the socket is closed
+        self._broken = False  # kept, since a system may tell of a reset only once
         self._readiness = readiness
         sock.setblocking(False)
         self._set_options(sock)
@@ -87,7 +87,7 @@ class SocketTransport(Transport):
             return await super().handshake()
         try:
             self._client = await receive_proxy_header(self.receive_some, self._client)
-        except EOFError:  # a proxy that has looked whether somebody listens
+        except EOFError:  # a proxy that only looked whether a server listens
             raise trio.BrokenResourceError("the connection ended before its PROXY header") from None
         except ValueError as error:
             peer = "a Unix socket" if self._client is None else self._client[0]
@@ -244,11 +244,11 @@ class SocketTransport(Transport):
 class UnixTransport(SocketTransport):
     """A transport over a connected, non-blocking Unix socket, which it owns.
 
-    What the socket has taken stands in the peer's own queue: that is what TCP calls acknowledged,
-    and it stays to be read when this end is closed. (SIOCOUTQ counts the memory of the buffers
-    here, not bytes.) A peer that has closed its socket is seen as ``"reset"`` at once, since it
-    can't be written to. But there is no RST: after `reset` the peer reads the end, and only the
-    framing of HTTP/1.1 tells it that a message is cut.
+    What the socket has taken stands in the peer's own queue. That is what TCP calls acknowledged:
+    it stays to be read when this end is closed. (SIOCOUTQ counts the memory of the buffers here,
+    not bytes.) A peer that has closed its socket is seen as ``"reset"`` at once, since it can't be
+    written to. There is no RST: after `reset` the peer reads the end, and only the framing of
+    HTTP/1.1 tells it that a message is cut.
     """
 
     def _set_options(self, sock: socket.socket) -> None:

@@ -1,7 +1,8 @@
-"""TLS over another transport: the same seam, and nobody on the way can read what goes over it.
+"""TLS over another transport: the same contract, and nobody on the way can read what is sent.
 
-`trio.SSLStream` doesn't do: a transport has to send and receive without waiting, and to know what
-its peer has acknowledged. A handshake takes about 1 ms of a processor, and no other task runs then.
+What carries the ciphertext, and which protocols may be agreed on, isn't known here.
+`trio.SSLStream` can't be used: a transport sends and receives without waiting, and knows what its
+peer has acknowledged. A handshake takes about 1 ms of a processor; no other task runs meanwhile.
 """
 
 import ssl
@@ -23,7 +24,7 @@ from hump_trio.transports.transport import (
 
 __all__ = ["TlsTransport"]
 
-# How much may wait to be sent that such requests cause, if their peer doesn't read.
+# The cap on records that TLS itself wants sent (alerts, new keys) to a peer that doesn't read.
 HELD_BYTES = 64 * 1024
 
 REFUSAL_TEXT = b"This port speaks HTTPS: write https:// instead of http://.\n"
@@ -36,14 +37,14 @@ REFUSAL = (
 class TlsTransport(Transport):
     """The server's end of a TLS connection, over a transport that it owns.
 
-    All ciphertext goes one way, in order: out of OpenSSL, through what is held, to the inner
-    transport. So whatever is cut where, no record is ever cut by another one. A connection that
-    ends without the peer's ``close_notify`` has ended all the same: requests tell their own
+    All ciphertext takes one way, in order: out of OpenSSL, through what is held, to the inner
+    transport. So wherever a send is cancelled, no record is ever cut by another one. A connection
+    that ends without the peer's ``close_notify`` has ended all the same: requests tell their own
     length (RFC 9112 section 9.8).
 
     Args:
         inner: Carries the ciphertext.
-        context: Of a server.
+        context: The server's certificate and settings of TLS.
     """
 
     needs_handshake: bool = True
@@ -58,8 +59,8 @@ class TlsTransport(Transport):
         self._established = False
         self._broken = False
         self._closed = False
-        self._held = b""  # is encrypted, and the inner transport hasn't taken it
-        self._untold_bytes: int = 0  # are encrypted, and haven't been told as taken
+        self._held = b""  # ciphertext that the inner transport hasn't taken yet
+        self._untold_bytes: int = 0  # encrypted, but not reported as taken yet
         self._sent_bytes: int = 0
         self._handshake_bytes: int = 0
         self._sending = ConflictDetector()
@@ -71,15 +72,16 @@ class TlsTransport(Transport):
         return self._inner.client
 
     async def handshake(self) -> None:
-        """Agree on keys with the peer, and learn who it is (see `Transport.handshake`).
+        """Agree on keys and a protocol with the peer, and learn who it is.
 
-        Who speaks HTTP instead is told so, and who can't be agreed with gets TLS's alert. Both
-        have the time of the handshake to read that: closing at once could destroy it.
+        A peer that speaks HTTP instead is told so, and one that can't be agreed with gets an alert
+        of TLS. Both have the time of the handshake to read that: closing at once could destroy it.
+        See `Transport.handshake`.
         """
         await self._inner.handshake()
         agreed = False
         while not agreed:
-            # Who says nothing costs nothing: OpenSSL takes 45 KiB as soon as it begins.
+            # A silent peer costs nothing: OpenSSL takes 45 KiB as soon as it begins.
             data = await self._inner.receive_some(RECORD_BYTES)
             if self._incoming.untouched and data[:1].isalpha():
                 # The first byte is a method's: that of a record is no letter.
@@ -97,7 +99,7 @@ class TlsTransport(Transport):
         self.client_certificate: dict[str, Any] | None = self._tls.getpeercert() or None
 
     async def _shake_hands(self) -> bool:
-        """Do with what has come what can be done, and tell whether all is agreed on.
+        """Go on with the handshake as far as what has come allows, and tell whether it is over.
 
         Raises:
             trio.BrokenResourceError: There is no agreement.
@@ -143,7 +145,11 @@ class TlsTransport(Transport):
         return data
 
     def _take(self, ciphertext: bytes) -> None:
-        """Take in what has come, or raise BrokenResourceError if it is too much."""
+        """Take in what has come; empty at the end.
+
+        Raises:
+            trio.BrokenResourceError: It is too much for the data that it has brought.
+        """
         try:
             self._incoming.take(ciphertext)
         except trio.BrokenResourceError:
@@ -151,10 +157,10 @@ class TlsTransport(Transport):
             raise
 
     def _decrypt(self, max_bytes: int) -> bytes | None:
-        """Return what has come, empty at the end, or None if none of it is whole.
+        """Return what has come, empty at the end, or None if no record of it is whole.
 
         Raises:
-            trio.BrokenResourceError: It isn't what TLS allows.
+            trio.BrokenResourceError: What has come isn't TLS.
         """
         try:
             data = self._incoming.decrypt(max_bytes)
@@ -172,7 +178,8 @@ class TlsTransport(Transport):
         Raises:
             trio.BrokenResourceError: The peer causes such answers, and doesn't read them.
         """
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # seen where it matters
+        # Whether anything can be sent matters to the next send, not to a read.
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             self._send_held_nowait()
         if len(self._held) > HELD_BYTES:
             self._broken = True
@@ -181,8 +188,9 @@ class TlsTransport(Transport):
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send what is taken at once (see `Transport.send_nowait`).
 
-        What isn't told as taken has to be sent next. When all is encrypted and some of that is
-        held, the last byte isn't told yet, so that whoever sends comes back until nothing is.
+        Bytes that weren't reported as taken must be offered again, before any others. If all is
+        encrypted but some ciphertext is still held, the count is one short, so that the caller
+        comes back until nothing is held.
         """
         self._check_open()
         if self._sending_ended:
@@ -201,21 +209,22 @@ class TlsTransport(Transport):
         return taken_bytes - self._untold_bytes
 
     def _encrypt(self, data: memoryview) -> int:
-        """Encrypt up to a record.
+        """Encrypt at most a record, and return how many bytes that took.
 
         Raises:
-            trio.BrokenResourceError: The peer has said that it can't read ours.
+            trio.BrokenResourceError: The handshake isn't over, or a fatal alert of the peer's has
+                ended the connection.
         """
         try:
             byte_count = self._tls.write(data)
-        except ssl.SSLError as error:  # such as of a handshake that hasn't been
+        except ssl.SSLError as error:
             self._broken = True
             raise trio.BrokenResourceError(f"nothing can be sent: {error.reason}") from error
         self._sent_bytes += byte_count
         return byte_count
 
     def _send_held_nowait(self) -> bool:
-        """Hand over what is encrypted, and tell whether all of it was taken."""
+        """Hand ciphertext to the inner transport, and tell whether it took all."""
         if self._outgoing.pending:
             self._held += self._outgoing.read()
         if self._held:
@@ -223,7 +232,7 @@ class TlsTransport(Transport):
         return not self._held
 
     async def _send_held(self) -> None:
-        """Hand over what is encrypted. A checkpoint only if it isn't taken at once."""
+        """Hand all ciphertext to the inner transport. A checkpoint only if it has to wait."""
         while not self._send_held_nowait():
             await self._inner.wait_send_all_might_not_block()
 
@@ -262,7 +271,7 @@ class TlsTransport(Transport):
     def peer_state(self) -> PeerState:
         """Tell what the peer has ended (see `Transport.peer_state`).
 
-        Its ``close_notify`` counts from when it is received; the FIN that nearly always comes
+        The peer's ``close_notify`` counts once it was received; the FIN that nearly always comes
         with it is seen at once.
         """
         state = "reset" if self._broken else self._inner.peer_state()
@@ -270,11 +279,14 @@ class TlsTransport(Transport):
 
     @property
     def sent_bytes(self) -> int:
-        """The bytes that were encrypted."""
+        """How many bytes were encrypted, in plain text."""
         return self._sent_bytes
 
     def acked_bytes(self) -> int:
-        """Return at least how many were acknowledged; all of them once the ciphertext is."""
+        """Return at least as many as were acknowledged; once all are, that is their number.
+
+        What is known is how much ciphertext was acknowledged, which is longer than what it holds.
+        """
         return min(self._sent_bytes, self._inner.acked_bytes() - self._handshake_bytes)
 
     def fully_acked(self) -> bool:
@@ -282,7 +294,7 @@ class TlsTransport(Transport):
         return not self._held and self._inner.fully_acked()
 
     def close(self) -> None:
-        """Close; the peer learns that nothing was cut, if it takes that at once."""
+        """Close; ``close_notify`` tells the peer that nothing was cut, if it goes out at once."""
         if not self._closed:
             self._closed = True
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):

@@ -52,8 +52,8 @@ class Arrivals:
       after a wait has found nothing. The caller looks at `Transport.arrivals` again after it.
     - Only the one task that receives may wait, and only while `ready` is False: an arrival that
       was reported before isn't reported again.
-    - Each report wakes `task` once: who wakes a task sets `task` to None first. A connection that
-      several tasks serve may therefore put any of its tasks here that is parked in
+    - Each report wakes `task` once: the code that wakes a task sets `task` to None first. A
+      connection that several tasks serve may therefore put any of its tasks here that is parked in
       `trio.lowlevel.wait_task_rescheduled`, exchange it for another one, or take it away.
     - A task that is woken has been promised nothing: the read may find nothing, or raise since the
       transport was closed meanwhile.
@@ -66,7 +66,7 @@ class Arrivals:
             bytes behind urgent data, or an end that came with the last bytes. Such a transport
             stays ready until a read has found nothing.
         reported_at: Trio time of the latest report; before the first one, `-math.inf`.
-        task: The task that waits, for whoever reports an arrival; None if nobody does.
+        task: The task that waits and is to be woken by a report; None if none waits.
     """
 
     __slots__ = ("_pausing", "more_behind", "ready", "reported_at", "task")
@@ -124,20 +124,20 @@ class Transport(trio.abc.HalfCloseableStream):
 
     The contract that every implementation keeps:
 
-    - **Who owns and closes.** A transport owns what it is made over, a socket or another
+    - **Owner.** A transport owns what it is made over, a socket or another
       transport, and closes that with itself. The server that adopted a transport closes it.
       `close`, `reset` and `aclose` may come at any time, from any task, and any number of times;
       the first one counts.
-    - **What closing leaves.** Every later call raises `trio.ClosedResourceError`, and so does a
+    - **Closed.** Every later call raises `trio.ClosedResourceError`, and so does a
       call that another task was waiting in. `peer_state`, `sent_bytes`, `acked_bytes` and
       `fully_acked` go on answering.
-    - **How many tasks.** One task may send while another one receives. A second task that sends,
+    - **Tasks.** One task may send while another one receives. A second task that sends,
       or receives, gets `trio.BusyResourceError`. Calls that never wait don't look for such a task:
       their caller sees to that.
-    - **What cancellation leaves.** A cancelled `receive_some` has lost nothing. A cancelled
+    - **Cancelled.** A cancelled `receive_some` has lost nothing. A cancelled
       `send_all` may have sent a part, and nobody knows how much of it: a message that was cut so
       is ended by `reset`. A cancelled `handshake` leaves a transport that can only be closed.
-    - **A peer that has gone.** The call that finds it raises `trio.BrokenResourceError`.
+    - **Peer gone.** The call that finds it raises `trio.BrokenResourceError`.
     - **Time.** Nothing here has a deadline: the caller gives one to each wait.
 
     Attributes:

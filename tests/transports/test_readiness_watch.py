@@ -149,6 +149,27 @@ async def test_nobody_hangs_when_the_watch_ends() -> None:
         wire.close()
 
 
+async def test_the_end_of_the_watch_is_a_report(mock_clock: trio.testing.MockClock) -> None:
+    """What a task finds then has come now, however long ago the last bytes came."""
+    readiness = Readiness()
+    wire = Wire(readiness)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(readiness.watch)
+        await trio.testing.wait_all_tasks_blocked()
+        client, transport = wire.connect()
+        client.send(b"a")
+        assert await transport.receive_some() == b"a"
+        arrivals = transport.arrivals
+        assert arrivals is not None
+        assert not arrivals.ready
+        assert arrivals.reported_at == trio.current_time()
+        mock_clock.jump(60)
+        nursery.cancel_scope.cancel()
+    assert arrivals.ready
+    assert arrivals.reported_at == trio.current_time()
+    wire.close()
+
+
 async def test_a_flood_starves_nobody(wire: Wire) -> None:
     """A connection with much to read lets another one have its turn after a few reads."""
     flood_client, flood = wire.connect()
