@@ -1,7 +1,8 @@
 """Whose turn it is to accept, among processes that accept from the same sockets.
 
-A connection wakes every process that waits for one, and the quickest took nearly all of a burst
-(70 of 76 in three of five bursts of wrk's). So each lets those with fewer connections be first.
+A new connection wakes every process that waits for one, and the quickest process took nearly all of
+a burst (70 of 76 connections, in three of five bursts by wrk). So each process lets those with
+fewer connections be first. What the connections are for isn't known here.
 """
 
 import mmap
@@ -15,9 +16,10 @@ __all__ = ["Turns", "open_turns"]
 
 COUNT_BYTES = 8
 NOBODY = -1
-# How long others may be first. If none of them takes a connection, one that has more does.
+# How long other processes may be first. If none of them takes a connection, one that has more does.
 TURN_SECONDS = 0.001
-# How many connections more are none too many. With none, short connections cost twice as much.
+# How many more connections than another a process may have before it waits. Without a lead, short
+# connections cost twice as much.
 LEAD = 4
 
 
@@ -25,8 +27,8 @@ class Turns:
     """How many connections each of several processes has, in memory that they share.
 
     Args:
-        descriptor: As of `open_turns`; it may be closed afterwards.
-        index: Of this process among them; None if it only looks on.
+        descriptor: The memory's, from `open_turns`; it may be closed afterwards.
+        index: The index of this process among them; None if it only looks on.
     """
 
     def __init__(self, descriptor: int, index: int | None = None) -> None:
@@ -40,7 +42,7 @@ class Turns:
         """Let processes with fewer connections be first, for a moment.
 
         Args:
-            count: The connections of this process.
+            count: How many connections this process has.
 
         Returns:
             How many it may accept then; at least one.
@@ -71,7 +73,7 @@ class Turns:
         self._counts[index] = NOBODY
 
     def close(self) -> None:
-        """Let go of the memory. Any number of calls are one."""
+        """Release the memory. Any number of calls are one."""
         self._counts.release()
         self._memory.close()
 

@@ -1,6 +1,6 @@
 """What is to be listened on, as a user writes it.
 
-Texts and values only: whether an address can be had is known by who opens it.
+Texts and values only: whether an address can be had is known where it is opened.
 """
 
 import re
@@ -25,13 +25,13 @@ class Bind:
     """One thing to listen on; of `host`, `path`, `descriptor` and `activated`, one is set.
 
     Args:
-        text: As it was written.
-        scheme: ``http`` or ``https``, if that was said; else empty.
+        text: The bind as the user wrote it.
+        scheme: ``http`` or ``https`` where the text says it; else empty.
         host: A name or address; empty for every interface, IPv4 and IPv6.
-        port: 0 for an ephemeral one, the same for each address.
-        path: Of a Unix socket.
-        descriptor: Of a socket that listens already.
-        activated: Whether the service manager has opened what is meant.
+        port: 0 for an ephemeral one, the same for each address of the host.
+        path: Where the file of a Unix socket is to be.
+        descriptor: The number of a socket that listens already.
+        activated: Whether all sockets are meant that the service manager has opened.
     """
 
     text: str
@@ -47,7 +47,7 @@ def parse_bind(text: str) -> Bind:
     """Return what a text asks to listen on.
 
     Raises:
-        ValueError: It has none of the forms, or its port is none.
+        ValueError: The text has none of the forms, or its port isn't a port's number.
     """
     kind, _, rest = text.partition("://")
     if text == "systemd":
@@ -120,7 +120,7 @@ def check_binds(binds: object) -> tuple[str, ...]:
 
     Raises:
         TypeError: It is no list of str.
-        ValueError: It is empty, or one of them has none of the forms.
+        ValueError: The list is empty, or a text in it has none of the forms.
     """
     if not isinstance(binds, Sequence) or isinstance(binds, str | bytes):
         raise TypeError(f"binds is a list of texts, as in ['127.0.0.1:8000'], not {binds!r}")

@@ -31,7 +31,7 @@ class BoundSocket:
     Args:
         socket: The socket, which this owns.
         bind: What asked for it.
-        file: Tells the file of a Unix socket that was made for it from others.
+        file: The identity of the file that was made for a Unix socket; None: there is no such file.
         turns: Whose turn it is to accept, where other processes do so too.
     """
 
@@ -42,7 +42,7 @@ class BoundSocket:
 
     @property
     def over_tcp(self) -> bool:
-        """Whether clients have addresses."""
+        """Whether it is a TCP socket, whose clients have addresses."""
         return self.socket.family in (socket.AF_INET, socket.AF_INET6)
 
     def url(self, scheme: str = "http") -> str:
@@ -55,16 +55,16 @@ class BoundSocket:
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def remove_file(self) -> None:
-        """Remove the file that was made for it, if it is still that one.
+        """Remove the file that was made for the socket, unless another file has its path by now.
 
-        To be called before the socket is closed: as long as it listens, nobody takes its file for
-        stale, and its inode can't be another file's.
+        It is to be called before the socket is closed: as long as the socket listens, no process
+        takes its file for stale, and the file's inode can't be another one's.
         """
         if self.file is not None and self.bind.path is not None:
             remove_socket_file(self.bind.path, self.file)
 
     def close(self) -> None:
-        """Remove its file and close it. Any number of calls are one."""
+        """Remove the socket's file and close the socket. Any number of calls are one."""
         self.remove_file()
         self.socket.close()
 
@@ -73,8 +73,8 @@ async def open_binds(binds: Iterable[str], sockets: Sockets) -> list[BoundSocket
     """Open everything that is to be listened on.
 
     Args:
-        binds: As of `parse_bind`. Descriptors that they name are owned from here on.
-        sockets: How.
+        binds: Texts that `parse_bind` takes. Descriptors that they name are owned from here on.
+        sockets: How the sockets are opened.
 
     Returns:
         The sockets, for the caller to close; a bind may ask for several.
@@ -123,7 +123,7 @@ def adopt_descriptors(descriptors: Sequence[int]) -> list[socket.socket]:
     """Return the listening sockets of some descriptors, which they own.
 
     Raises:
-        OSError: One of them is no such socket; none is closed then.
+        OSError: A descriptor isn't a listening socket's; none is closed then.
     """
     adopted: list[socket.socket] = []
     try:
@@ -212,7 +212,7 @@ def listen_at(sock: socket.socket, address: tuple[Any, ...], sockets: Sockets) -
         OSError: It can't; a taken address is the error's ``filename``.
     """
     sock.setblocking(False)
-    # Elsewhere it lets a port be taken from who listens on it.
+    # On Windows it would let a port be taken from the process that listens on it.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
     if sockets.reuse_port:
         if not hasattr(socket, "SO_REUSEPORT"):

@@ -26,8 +26,8 @@ STARVED_PAUSE_SECONDS = 0.1
 # Descriptors for logs, databases and the like, and for files that are opened between two sweeps of
 # the watchdog, beside those of connections and files.
 SPARE_DESCRIPTORS = 64
-# How many are accepted before others have their turn. With 64 those who are connected wait five
-# times as long in a flood of connections, and one costs 3 % less.
+# How many connections are accepted before other tasks run. With 64, clients that are connected wait
+# five times as long in a flood of connections, and a connection costs 3 % less.
 TURN_ACCEPTS = 8
 # What a backlog holds by default (listen(2)). A flood that goes on can't hold the shutdown up.
 LAST_ACCEPTS = 4096

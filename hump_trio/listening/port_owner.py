@@ -1,4 +1,7 @@
-"""Which process listens on a port, as Linux tells in ``/proc``: for an error that names it."""
+"""Which process listens on a port, by what Linux tells in ``/proc``, for an error that names it.
+
+Nothing is opened or changed here.
+"""
 
 import socket
 import time
@@ -10,21 +13,21 @@ from pathlib import Path
 __all__ = ["find_port_owner"]
 
 LISTENING = "0A"  # TCP_LISTEN, include/net/tcp_states.h
-# A machine may have a million sockets; who waits for an error won't wait long for its last word.
+# A machine may have a million sockets, and an error shouldn't be late for the sake of one name.
 LINE_COUNT = 200_000
 DESCRIPTOR_COUNT = 20_000  # of each process
 SEARCH_SECONDS = 0.5
 
 
 def find_port_owner(host: str, port: int, proc: Path = Path("/proc")) -> str | None:
-    """Return who listens on an address, e.g. ``nginx, process 123``; None if that can't be known.
+    """Return which process listens on an address, e.g. ``nginx, process 123``; None if unknown.
 
-    Processes of other users show what they have open to root alone.
+    What processes of other users have open is shown to root alone.
 
     Args:
         host: An IPv4 or IPv6 address.
-        port: Not 0.
-        proc: Where the system tells of its processes.
+        port: The port, which isn't 0.
+        proc: The folder in which the system tells of its processes.
 
     Source: proc(5).
     """

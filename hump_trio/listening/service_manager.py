@@ -25,7 +25,7 @@ def take_activated(environment: MutableMapping[str, str]) -> list[int]:
         environment: As `os.environ`.
 
     Raises:
-        OSError: There are none, or they are for another process.
+        OSError: No sockets were passed, or they are for another process.
     """
     process, count = environment.get("LISTEN_PID", ""), environment.get("LISTEN_FDS", "")
     if not process or not count:
@@ -48,7 +48,7 @@ def notify(text: str, environment: Mapping[str, str] = os.environ) -> None:
     """
     address = environment.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
-        return  # none, or of a kind for virtual machines
+        return  # there is no manager, or its address is of a kind for virtual machines
     with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)
         name = f"\0{address[1:]}" if address.startswith("@") else address

@@ -1,4 +1,7 @@
-"""The files of Unix sockets: their mode, what an earlier process has left, and who removes them."""
+"""The files of Unix sockets: their mode, their removal, and files that an earlier process has left.
+
+What is accepted from the sockets isn't known here.
+"""
 
 import errno
 import os
@@ -9,24 +12,25 @@ from typing import TypeAlias
 
 __all__ = ["FileIdentity", "open_unix_socket", "remove_socket_file"]
 
-# The device and the inode of a file: what makes it ours, whatever its path.
+# The device and the inode of a file, which tell it from another one at the same path.
 FileIdentity: TypeAlias = tuple[int, int]
 
 
 def open_unix_socket(path: str, mode: int, backlog: int) -> tuple[socket.socket, FileIdentity]:
-    """Return a socket that listens at a path, and what tells its file from others.
+    """Return a socket that listens at a path, and the identity of its file.
 
-    A file that is left of a socket that nobody listens to any more is replaced. Nobody can
-    connect before the file has its mode: a socket that doesn't listen yet refuses everybody. (The
-    umask, which would give it its mode at once, is that of every thread of the process.)
+    The file of a socket that no process listens on any more is replaced. No client can connect
+    before the file has its mode: a socket that doesn't listen yet refuses them. (The umask would
+    give the file its mode at once, but it is that of every thread of the process.)
 
     Args:
-        path: Where.
-        mode: Of the file.
-        backlog: Connections that wait to be accepted.
+        path: Where the file is to be.
+        mode: The file's permissions, which say who may connect.
+        backlog: How many connections may wait to be accepted.
 
     Raises:
-        OSError: Somebody listens there, it is a file of another kind, or the system refuses it.
+        OSError: A process listens there already, there is a file of another kind, or the system
+            refuses the path.
     """
     if not hasattr(socket, "AF_UNIX"):
         raise OSError("Python has no Unix sockets on this system")
@@ -50,12 +54,12 @@ def open_unix_socket(path: str, mode: int, backlog: int) -> tuple[socket.socket,
 
 
 def set_mode(path: str, mode: int, identity: FileIdentity) -> None:
-    """Give a socket's file its mode; never another file, be it that a link is put in its place.
+    """Give a socket's file its mode, and no other file, even if a link is put in its place.
 
-    The mode of a socket's own descriptor isn't that of its file, so there is one of the file.
+    The descriptor of a socket isn't one of its file, so the file is opened for it.
 
     Raises:
-        OSError: The file is another one by now, or may not be changed.
+        OSError: Another file has the path by now, or the mode may not be changed.
     """
     if not hasattr(os, "O_PATH"):  # where there is no Linux
         os.chmod(path, mode, follow_symlinks=False)
@@ -70,20 +74,20 @@ def set_mode(path: str, mode: int, identity: FileIdentity) -> None:
 
 
 def check_kept(kept: bool) -> None:
-    """Refuse a path that somebody else has taken in the meantime.
+    """Refuse a path at which there is another file by now.
 
     Raises:
-        OSError: It wasn't kept.
+        OSError: The path wasn't kept.
     """
     if not kept:
         raise OSError(errno.EEXIST, "another file has taken the place of the socket's")
 
 
 def remove_stale(path: str) -> None:
-    """Remove the file of a socket that nobody listens to.
+    """Remove the file of a socket that no process listens on, if there is one.
 
     Raises:
-        OSError: Somebody does, or it is no socket.
+        OSError: A process does, or the file isn't a socket's.
     """
     try:
         found = os.lstat(path)
@@ -104,7 +108,7 @@ def remove_stale(path: str) -> None:
 
 
 def remove_socket_file(path: str, identity: FileIdentity) -> None:
-    """Remove a socket's file, unless it has gone or is another one by now."""
+    """Remove a socket's file, unless it has gone or another file has its path by now."""
     with suppress(OSError):
         found = os.lstat(path)
         if (found.st_dev, found.st_ino) == identity:
