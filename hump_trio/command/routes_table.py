@@ -4,7 +4,8 @@ from dataclasses import fields
 
 from hump_trio.answers.static_files import StaticFiles
 from hump_trio.facts.callables import Handler, name_of, without_partial
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio.routing.route import Route
+from hump_trio.routing.table import RouteTable
 
 __all__ = ["render_routes"]
 

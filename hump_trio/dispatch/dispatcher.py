@@ -22,11 +22,9 @@ from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import HttpException, StatusError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import Outcome
-from hump_trio.handlers.async_functions import is_generator
-from hump_trio.handlers.calling import bind_handler
 from hump_trio.handlers.decorated import decorated_above
-from hump_trio.handlers.results import RESULTS, results_of
-from hump_trio.handlers.signature import parse_signature
+from hump_trio.handlers.endpoint import endpoint_of
+from hump_trio.handlers.results import RESULTS
 from hump_trio.messages.choice import Call, Choice
 from hump_trio.messages.negotiation import prefers_json
 from hump_trio.messages.request import Request
@@ -38,7 +36,8 @@ from hump_trio.messages.response import (
 )
 from hump_trio.messages.target import path_segments
 from hump_trio.routing.layer import CallNext, Layer, Middleware
-from hump_trio.routing.table import VERBS, Route, RouteTable
+from hump_trio.routing.route import VERBS, Route
+from hump_trio.routing.table import RouteTable
 from hump_trio.tasks.failures import is_failure
 
 __all__ = ["Dispatcher"]
@@ -162,23 +161,18 @@ class Dispatcher:
         return Choice(self._onion(describe), {}, refused=True, fixed=fixed)
 
     def _choice_of(self, route: Route) -> Choice:
-        call = bind_handler(route)
+        endpoint = endpoint_of(route)
+        call, results = endpoint.call, endpoint.results
         body_limit, stream = route.body_limit, route.stream
-        signature = parse_signature(route)
-        if signature.takes_files:
+        if endpoint.signature.takes_files:
             stream = True
             if body_limit is ...:
                 body_limit = self.app.limits.upload_bytes
-        if is_generator(route.handler):
-            call = partial(call_generator, call)
-            results = RESULTS
-        else:
-            results = results_of(route, signature.returns)
         if self._layer.middleware or any(
             layer.middleware or layer.exception_handlers for layer in route.layers
         ):
-            endpoint = partial(call_apart, call, results.render)
-            call, results = self._onion(endpoint, route.layers), RESULTS
+            respond = partial(call_apart, call, results.render)
+            call, results = self._onion(respond, route.layers), RESULTS
         return Choice(
             call,
             results.renderers,
@@ -272,11 +266,6 @@ async def call_apart(call: Call, render: Callable[[Any], Response], request: Req
     if response is value:
         response = own_copy(response)
     return await response.__resolve__(request) if response.__depends_on_request__ else response
-
-
-async def call_generator(call: Callable[[Request], Any], request: Request) -> Any:
-    """Call a handler that is an async generator function: its generator is the body."""
-    return call(request)
 
 
 async def run_middleware(middleware: Middleware, respond: CallNext, request: Request) -> Response:

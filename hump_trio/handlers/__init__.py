@@ -4,10 +4,10 @@ It knows annotations, the values of a request, and the form that a body may be. 
 what stands around a handler.
 
 A handler's signature is read once, at registration (`parse_signature`), and becomes a `Call` that
-takes a request (`bind_handler`). A parameter's value takes three steps in between, each with a
-contract in ``steps.py``: `Get` finds what came for the parameter, `Read` decides by what came
-under a name (nothing, one text, several), and `Parse` makes a value of one text. What fits nowhere
-is a `BindingError`, which tells every place that is wrong.
+takes a request (`bind_handler`); the route keeps both (`endpoint_of`). A parameter's value takes
+three steps in between, each with a contract in ``steps.py``: `Get` finds what came for the
+parameter, `Read` decides by what came under a name (nothing, one text, several), and `Parse` makes
+a value of one text. What fits nowhere is a `BindingError`, which tells every place that is wrong.
 
 A kind of parameter is one row in ``sources.py``, a `Source`. It says how such a parameter is known
 (a marker in `Annotated`, or a type), what makes its getter, and what a request may be refused with.

@@ -10,15 +10,14 @@ from hump_trio.content.form import Form
 from hump_trio.content.multimap import MultiMap
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
-from hump_trio.handlers.async_functions import check_async, is_generator
+from hump_trio.handlers.async_functions import is_generator
 from hump_trio.handlers.object_getters import get_all
-from hump_trio.handlers.parameter import Parameter
+from hump_trio.handlers.parameter import Parameter, Signature
 from hump_trio.handlers.resolving import refusal
-from hump_trio.handlers.signature import parse_signature
 from hump_trio.handlers.sources import REQUEST
 from hump_trio.handlers.steps import Get
 from hump_trio.messages.request import Request
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 
 __all__ = ["Call", "bind_handler"]
 
@@ -26,18 +25,15 @@ __all__ = ["Call", "bind_handler"]
 Call: TypeAlias = Callable[[Request], Any]
 
 
-def bind_handler(route: Route) -> Call:
-    """Return a function that calls the handler of a route with what its signature asks for.
+def bind_handler(route: Route, signature: Signature) -> Call:
+    """Return a function that calls the async handler of a route with what its signature asks for.
 
     It raises `BindingError` for a request that doesn't fit.
 
     Raises:
-        TypeError: The handler isn't async.
-        RouteError: A parameter can't be given a value (see `parse_signature`).
+        RouteError: A parameter can't be given a value.
     """
     handler = route.handler
-    check_async(handler, "handler")
-    signature = parse_signature(route)
     parameters = signature.parameters
     asking = Asking.of(parameters)
     others = [each for each in parameters if each.source is not REQUEST]

@@ -24,10 +24,10 @@ from hump_trio.messages.response import (
     Response,
     to_response,
 )
+from hump_trio.routing.route import Route
 from hump_trio.routing.route_hints import parse_returns
-from hump_trio.routing.table import Route
 
-__all__ = ["RESULTS", "check_returns", "results_of"]
+__all__ = ["RESULTS", "Results", "check_returns", "results_of"]
 
 JSON_CONTAINERS = (dict, list, tuple)
 PARTS = (str, bytes, bytearray, memoryview)

@@ -26,7 +26,7 @@ from hump_trio.handlers.results import check_returns
 from hump_trio.handlers.signature_checks import check_path, check_requests, check_sources
 from hump_trio.handlers.sources import PATH, REQUEST, SOURCES
 from hump_trio.messages.request import Request
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.routing.template import parse_template
 
 __all__ = ["parse_signature"]

@@ -8,7 +8,7 @@ from hump_trio.handlers.decorated import wrapped_by
 from hump_trio.handlers.parameter import Parameter
 from hump_trio.handlers.resolving import refusal
 from hump_trio.handlers.sources import BODY, QUERY, REQUEST, UPLOAD
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 
 __all__ = ["check_path", "check_requests", "check_sources"]
 

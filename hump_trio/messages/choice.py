@@ -6,7 +6,7 @@ whatever it ends up in, they speak of a `Choice`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any, Protocol, TypeAlias
 
@@ -41,6 +41,12 @@ class Choice:
             server may keep what it has made of them.
         disconnect_grace: Seconds that the call has left when its client has gone.
         route: The template of the route; empty if there is none.
+
+    Attributes:
+        plain: Whether the request may be answered at once when it has come whole. A server then
+            may do by itself what `Application.respond` does: ``call`` the handler, look into
+            ``renderers`` and else ``render``, and give what is raised to
+            `Application.answer_error`. What ``fixed`` promises needs neither.
     """
 
     call: Call
@@ -53,16 +59,10 @@ class Choice:
     fixed: bool = False
     disconnect_grace: float = 0.0
     route: str = ""
+    plain: bool = field(init=False)
 
-    @property
-    def plain(self) -> bool:
-        """Whether the request may be answered at once when it has come whole.
-
-        The server then may do by itself what `Application.respond` does: ``call`` the handler, look
-        into ``renderers`` and else ``render``, and give what is raised to
-        `Application.answer_error`. What ``fixed`` promises needs neither.
-        """
-        return self.timeout is ... and not self.stream
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plain", self.timeout is ... and not self.stream)
 
 
 class Application(Protocol):

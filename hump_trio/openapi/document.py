@@ -12,11 +12,11 @@ from urllib.parse import quote
 from hump_trio.content.json_text import typed_codec
 from hump_trio.facts.callables import without_partial
 from hump_trio.facts.loggers import logger
-from hump_trio.handlers.signature import parse_signature
+from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.openapi.inputs import body_of, parameters_of
 from hump_trio.openapi.responses import responses_of
 from hump_trio.openapi.schemas import Schemas
-from hump_trio.routing.table import Route, names_of
+from hump_trio.routing.route import Route, names_of
 from hump_trio.routing.template import SAFE, parse_template
 
 __all__ = ["document_of"]
@@ -101,7 +101,7 @@ def operation_of(route: Route, path_names: dict[str, str], schemas: Schemas) -> 
         path_names: The names in the document's path, by the names of the route's parameters.
         schemas: The document's schemas, to which the route's types are added.
     """
-    signature = parse_signature(route)
+    signature = endpoint_of(route).signature
     operation: dict[str, Any] = {"tags": list(route.tags)} if route.tags else {}
     summary, _, rest = (inspect.getdoc(without_partial(route.handler)) or "").partition("\n")
     if summary:

@@ -7,7 +7,8 @@ from hump_trio.content.json_text import json_codec, typed_codec
 from hump_trio.messages.response import JSON_TYPE, HtmlResponse, Response
 from hump_trio.openapi.document import document_of
 from hump_trio.openapi.page import PAGE_POLICY, render_page
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio.routing.route import Route
+from hump_trio.routing.table import RouteTable
 
 __all__ = ["Documentation"]
 

@@ -10,7 +10,7 @@ from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Signature
 from hump_trio.handlers.reading import is_switch
 from hump_trio.messages.response import BYTES_TYPE
 from hump_trio.openapi.schemas import BINARY, Schemas
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.routing.template import parse_template
 
 __all__ = ["body_of", "parameters_of"]

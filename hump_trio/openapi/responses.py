@@ -11,8 +11,8 @@ from hump_trio.handlers.parameter import Signature
 from hump_trio.handlers.text_getters import takes_as_it_is
 from hump_trio.messages.response import BYTES_TYPE, HtmlResponse, Response
 from hump_trio.openapi.schemas import BINARY, Schemas
+from hump_trio.routing.route import Route
 from hump_trio.routing.route_hints import describe, parse_raises, parse_returns
-from hump_trio.routing.table import Route
 from hump_trio.routing.template import parse_template
 
 __all__ = ["responses_of"]

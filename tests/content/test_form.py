@@ -22,7 +22,7 @@ from hump_trio import (
 )
 from hump_trio.content.form import receive_form
 from hump_trio.content.room import Room
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.testing import client, connect
 from tests.promises.cancellation.test_cancellation import each_arrival
 from tests.promises.cancellation.test_cancellation_handlers import leave, pass_deadline, shut_down

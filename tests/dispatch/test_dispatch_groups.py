@@ -10,7 +10,8 @@ from hump_trio import HttpException, Hump, Request, Response
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.messages.headers import Headers
 from hump_trio.routing.layer import Layer
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio.routing.route import Route
+from hump_trio.routing.table import RouteTable
 from hump_trio.tasks.failures import leaves_of
 from hump_trio.testing import client
 

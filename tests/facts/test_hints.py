@@ -22,7 +22,7 @@ from hump_trio import (
     UploadFile,
 )
 from hump_trio.facts.hints import IMPORTS, OF_APP, OF_PARAMETER, OF_REQUEST, OF_ROUTE, add_hint
-from hump_trio.routing.table import RouteOptions
+from hump_trio.routing.route import RouteOptions
 from hump_trio.testing import client
 
 

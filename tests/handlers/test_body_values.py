@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hump_trio import BindingError, Hump, Request, RouteError
-from hump_trio.handlers.calling import bind_handler
+from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.messages.headers import Headers
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.testing import client
 from tests.support.typed_handlers import FORM, JSON, ask, form_of, places_of, taking
 
@@ -351,7 +351,7 @@ async def test_a_generic_class_has_no_endless_numbers(annotation: Any) -> None:
 def test_what_no_call_can_set_is_refused_in_a_generic_class(annotation: Any) -> None:
     """At registration, as in any other class."""
     with pytest.raises(RouteError, match=r"clients could set Sealed.*secret"):
-        bind_handler(Route(template="/", methods=("POST",), handler=taking(annotation)))
+        endpoint_of(Route(template="/", methods=("POST",), handler=taking(annotation)))
 
 
 VALUES = st.recursive(
@@ -365,7 +365,7 @@ VALUES = st.recursive(
     ),
     max_leaves=20,
 )
-CALL = bind_handler(Route(template="/", methods=("POST",), handler=taking(Basket)))
+CALL = endpoint_of(Route(template="/", methods=("POST",), handler=taking(Basket))).call
 
 
 @given(VALUES.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50))

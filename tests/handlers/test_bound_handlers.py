@@ -21,9 +21,9 @@ from hump_trio import (
     limit,
     timeout,
 )
-from hump_trio.handlers.calling import bind_handler
+from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.messages.headers import Headers
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.testing import client
 from tests.support.typed_handlers import JSON, ask, places_of, taking
 
@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_forgotten_at_once(body: bytes) -> None:
 
     async def read(number: int, item: Item) -> None: ...
 
-    call = bind_handler(Route(template="/{number}", methods=("POST",), handler=read))
+    call = endpoint_of(Route(template="/{number}", methods=("POST",), handler=read)).call
     request = Request("POST", "/x", "/x", Headers({"content-type": JSON}), body=body)
     request.path_params = {"number": "x"}
     gc.collect()

@@ -9,16 +9,17 @@ import pytest
 from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import BindingError, RouteError
 from hump_trio.handlers.async_functions import check_layer, is_generator
-from hump_trio.handlers.calling import Call, bind_handler
+from hump_trio.handlers.calling import Call
+from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.messages.request import Request
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 
 REQUEST = Request("GET", "/7/x", "/7/x", path_params={"a": 7, "b": "x"})
 
 
 def bind(handler: Handler, template: str = "/") -> Call:
     """Return how a handler is called."""
-    return bind_handler(Route(template=template, methods=("GET",), handler=handler))
+    return endpoint_of(Route(template=template, methods=("GET",), handler=handler)).call
 
 
 async def plain() -> Any:
@@ -172,7 +173,7 @@ async def test_a_generator_function_is_a_handler() -> None:
         yield b"%d" % a
 
     assert is_generator(generate)
-    assert [part async for part in bind(generate, "/{a:int}")(REQUEST)] == [b"7"]
+    assert [part async for part in await bind(generate, "/{a:int}")(REQUEST)] == [b"7"]
     for other in (plain, CallableObject(), functools.partial(CallableObject())):
         assert not is_generator(other)
 
@@ -186,7 +187,7 @@ async def test_what_generates_may_be_an_object_or_a_partial() -> None:
 
     for handler in (Generating(), functools.partial(Generating())):
         assert is_generator(handler)
-        assert [part async for part in bind(handler, "/{a:int}")(REQUEST)] == [b"7"]
+        assert [part async for part in await bind(handler, "/{a:int}")(REQUEST)] == [b"7"]
 
 
 def test_a_parameter_without_a_value_is_refused() -> None:

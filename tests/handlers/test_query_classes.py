@@ -13,9 +13,9 @@ from msgspec import Meta
 from hump_trio import Cookie, Header, Hump, Query, RouteError
 from hump_trio.content import json_text
 from hump_trio.content.standard_json import StandardJson
-from hump_trio.handlers.calling import bind_handler
+from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.openapi.document import document_of
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.testing import client
 from tests.support.typed_handlers import ask, places_of, taking
 
@@ -284,7 +284,7 @@ def test_classes_that_can_not_be_bound_are_refused(annotation: Any, message: str
     """At registration, with the field."""
     route = Route(template="/", methods=("GET",), handler=taking(annotation))
     with pytest.raises(RouteError) as caught:
-        bind_handler(route)
+        endpoint_of(route)
     assert str(caught.value).startswith("handler has a parameter 'value")
     assert message in str(caught.value)
 

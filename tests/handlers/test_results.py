@@ -18,7 +18,7 @@ from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import table_of
 from hump_trio.handlers.results import results_of
 from hump_trio.handlers.signature import parse_signature
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.testing import client
 from tests.support.typed_handlers import ask
 

@@ -31,7 +31,7 @@ from hump_trio.facts.callables import Handler
 from hump_trio.handlers.parameter import Parameter, Signature
 from hump_trio.handlers.signature import parse_signature
 from hump_trio.handlers.sources import BODY
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.testing import client
 from tests.support.typed_handlers import ask, taking
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hump_trio import Request
 from hump_trio.openapi.document import document_of
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 ERROR = {"text/plain": {"schema": {"type": "string"}}, **PROBLEM}

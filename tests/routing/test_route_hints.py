@@ -10,8 +10,8 @@ import pytest
 
 from hump_trio.dispatch.router import Router
 from hump_trio.facts.exceptions import RouteError
+from hump_trio.routing.route import Route
 from hump_trio.routing.route_hints import parse_raises, parse_returns
-from hump_trio.routing.table import Route
 
 ItemId = NewType("ItemId", int)
 

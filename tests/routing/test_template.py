@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio.routing.route import Route
+from hump_trio.routing.table import RouteTable
 from hump_trio.routing.template import fill_template
 
 SOME_UUID = UUID("12345678-1234-5678-1234-567812345678")

@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, Request, Response, Timeouts
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
 from hump_trio.server.protocols import serve_connection

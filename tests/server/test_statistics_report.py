@@ -16,7 +16,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.server.connection import Connection
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.statistics import report

@@ -8,7 +8,8 @@ from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import layer_of, table_of
 from hump_trio.facts.callables import Handler
 from hump_trio.routing.layer import Layer, Middleware
-from hump_trio.routing.table import Route, RouteTable
+from hump_trio.routing.route import Route
+from hump_trio.routing.table import RouteTable
 from hump_trio.server.state import ServerState
 
 __all__ = ["served"]

@@ -14,7 +14,7 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import HttpException, Request
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
 from tests.support.served import served

@@ -25,7 +25,7 @@ from hump_trio import (
 )
 from hump_trio.messages.headers import Headers
 from hump_trio.routing.layer import CallNext
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
 from hump_trio.transports.memory import MemoryTransport

@@ -30,7 +30,7 @@ from hump_trio import (
 from hump_trio.content.open_files import OPEN_FILES
 from hump_trio.middleware.compression import Compression
 from hump_trio.routing.layer import CallNext
-from hump_trio.routing.table import Route
+from hump_trio.routing.route import Route
 from hump_trio.server.connection import Connection
 from hump_trio.transports.memory import MemoryTransport
 from tests.promises.cancellation.test_cancellation_handlers import STRIKES

@@ -1,0 +1,61 @@
+"""What registration makes of a route's handler, once: the rest of the package asks for it here."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from hump_trio.handlers.async_functions import check_async, is_generator
+from hump_trio.handlers.calling import Call, bind_handler
+from hump_trio.handlers.parameter import Signature
+from hump_trio.handlers.results import RESULTS, Results, results_of
+from hump_trio.handlers.signature import parse_signature
+from hump_trio.messages.request import Request
+from hump_trio.routing.route import Route
+
+__all__ = ["endpoint_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Endpoint:
+    """A handler, ready to be called.
+
+    Args:
+        signature: What it takes and gives.
+        call: ``await call(request)`` is what it returns; for an async generator function, the
+            generator. It raises `BindingError` for a request that doesn't fit.
+        results: What becomes of that.
+    """
+
+    signature: Signature
+    call: Call
+    results: Results
+
+
+def endpoint_of(route: Route) -> Endpoint:
+    """Return what a route's handler is called by. It is made at the first call, and kept.
+
+    Raises:
+        TypeError: The handler isn't async.
+        UnresolvedError: A name in an annotation is nowhere, or not yet.
+        RouteError: A parameter can't be given a value, or no answer can be made of what is
+            returned.
+    """
+    if route.endpoint is None:
+        object.__setattr__(route, "endpoint", make_endpoint(route))
+    endpoint: Endpoint = route.endpoint
+    return endpoint
+
+
+def make_endpoint(route: Route) -> Endpoint:
+    """Return what a route's handler is called by."""
+    check_async(route.handler, "handler")
+    signature = parse_signature(route)
+    call = bind_handler(route, signature)
+    if is_generator(route.handler):
+        return Endpoint(signature, partial(call_generator, call), RESULTS)
+    return Endpoint(signature, call, results_of(route, signature.returns))
+
+
+async def call_generator(call: Call, request: Request) -> Any:
+    """Call a handler that is an async generator function: its generator is the body."""
+    return call(request)

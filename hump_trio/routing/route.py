@@ -1,0 +1,140 @@
+"""What a user registers: a handler for methods and a path, with its options."""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from hump_trio.facts.callables import Handler, name_of
+from hump_trio.facts.exceptions import RouteError
+from hump_trio.facts.grammar import TOKEN, is_integer, is_number
+from hump_trio.routing.layer import Layer
+from hump_trio.routing.route_hints import parse_raises, parse_returns, parse_tags
+from hump_trio.routing.template import parse_template
+
+__all__ = ["VERBS", "OnDisconnect", "Route", "RouteOptions", "RouterOptions", "names_of"]
+
+VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+
+OnDisconnect: TypeAlias = Literal["cancel", "finish"] | float
+
+
+class RouterOptions(TypedDict, total=False):
+    """What may be said of all routes of a router; the fields of `Route`."""
+
+    timeout: float | EllipsisType | None
+    body_limit: int | EllipsisType | None
+    stream: bool
+    on_disconnect: OnDisconnect
+    raises: Collection[int]
+    tags: Collection[str]
+    hidden: bool
+
+
+class RouteOptions(RouterOptions, total=False):
+    """What may be said of a route besides its path and methods; the fields of `Route`."""
+
+    name: str
+    returns: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Route:
+    """What a user registered.
+
+    Args:
+        template: The path, with parameters in braces.
+        methods: The methods it answers.
+        handler: The async function.
+        timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
+        body_limit: Bytes of a body; None for no limit, ``...`` for the app's default.
+        stream: Whether the handler starts at the head and reads ``request.stream``.
+        on_disconnect: Whether to cancel or finish it when its client has gone, or the seconds
+            it has left then.
+        name: What `Hump.url_for` calls it; the handler's name if empty.
+        returns: What it answers, for `Hump.openapi`: a type, or types by status (None: no body).
+            The type of 200 decides what goes out, too, instead of the handler's annotation.
+        raises: The statuses of its errors for `Hump.openapi`: a list, or descriptions by status.
+        tags: What `Hump.openapi` groups it by.
+        hidden: Whether `Hump.openapi` leaves it out.
+        layers: What the routers that it came through put around it, the outermost first.
+        space: What `Router.include` puts before its name, with a dot at its end; or empty.
+
+    Attributes:
+        parameters: The names in the template, in order.
+        disconnect_grace: Seconds that ``on_disconnect`` leaves.
+        endpoint: What `endpoint_of` has made of the handler; None before. Nobody else sets it.
+
+    Raises:
+        RouteError: The template can't be a path, or a method or an option is none.
+    """
+
+    template: str
+    methods: tuple[str, ...]
+    handler: Handler
+    timeout: float | EllipsisType | None = ...
+    body_limit: int | EllipsisType | None = ...
+    stream: bool = False
+    on_disconnect: OnDisconnect = "cancel"
+    name: str = ""
+    returns: Any = None
+    raises: Collection[int] = ()
+    tags: Collection[str] = ()
+    hidden: bool = False
+    layers: tuple[Layer, ...] = ()
+    space: str = ""
+    parameters: tuple[str, ...] = field(init=False)
+    disconnect_grace: float = field(init=False)
+    endpoint: Any = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = tuple(name for name, _ in parse_template(self.template) if name)
+        object.__setattr__(self, "parameters", names)
+        object.__setattr__(self, "disconnect_grace", parse_grace(self.on_disconnect))
+        if not self.methods:
+            raise RouteError(f"a route for {self.template} needs a method")
+        for method in self.methods:
+            if not TOKEN.fullmatch(method) or method == "CONNECT":
+                raise RouteError(f"{method!r} is no method for a route")
+            if method.upper() in VERBS and method not in VERBS:
+                raise RouteError(f"methods are case-sensitive: {method.upper()!r}, not {method!r}")
+        check_option("timeout", self.timeout, is_number)
+        check_option("body_limit", self.body_limit, is_integer)
+        for name, flag in (("stream", self.stream), ("hidden", self.hidden)):
+            if not isinstance(flag, bool):
+                raise RouteError(f"{name} must be True or False, not {flag!r}")
+        if not isinstance(self.name, str):
+            raise RouteError(f"a route's name is text, not {self.name!r}")
+        parse_returns(self.returns)
+        parse_raises(self.raises)
+        parse_tags(self.tags)
+
+
+def parse_grace(on_disconnect: Any) -> float:
+    """Return the seconds that a handler has left when its client has gone.
+
+    Raises:
+        RouteError: The option is none of the words and no number of seconds.
+    """
+    if on_disconnect == "cancel":
+        return 0.0
+    if on_disconnect == "finish":
+        return math.inf
+    if not is_number(on_disconnect) or not on_disconnect >= 0:
+        raise RouteError(f"on_disconnect is 'cancel', 'finish' or seconds, not {on_disconnect!r}")
+    return float(on_disconnect)
+
+
+def check_option(name: str, value: Any, is_kind: Callable[[Any], bool]) -> None:
+    """Refuse an option of a route that is neither ``...``, None nor a positive number."""
+    if value is ... or value is None:
+        return
+    if not is_kind(value) or not value > 0:
+        raise RouteError(f"{name} must be a positive number or None, not {value!r}")
+
+
+def names_of(route: Route) -> tuple[str, ...]:
+    """Return the names that a route goes by: its own, if it has one, and its handler's."""
+    handler = route.space + name_of(route.handler)
+    return (route.space + route.name, handler) if route.name else (handler,)
