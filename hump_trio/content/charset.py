@@ -1,4 +1,4 @@
-"""Text and bytes, by the charset that a content type names."""
+"""Bytes to text, by the charset that a content type names."""
 
 import re
 
@@ -7,20 +7,20 @@ from hump_trio.facts.exceptions import HttpException
 __all__ = ["check_text_type", "decode_text", "other_charset"]
 
 CHARSET = re.compile(r";[ \t]*charset=\"?([^\s;\"]+)", re.IGNORECASE)
-# What forms and APIs send; codecs that can be made slow, or that aren't text, stay out.
+# Charsets that forms and APIs use. Codecs that can be made slow, or don't yield text, stay out.
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
 
 
 def decode_text(data: bytes | bytearray, content_type: str, what: str) -> str:
-    """Return the text that some bytes are, UTF-8 if their type doesn't say otherwise.
+    """Decode bytes by the charset of their content type; by default that is UTF-8.
 
     Args:
         data: The bytes.
-        content_type: As the client sent it.
-        what: Names the data in errors.
+        content_type: The content type as the client sent it.
+        what: The word for the data in error messages.
 
     Raises:
-        HttpException: 415 for a charset not taken here, 400 for bytes that don't fit it.
+        HttpException: 415 for a charset that isn't supported, 400 for bytes that don't fit it.
     """
     found = CHARSET.search(content_type)
     charset = found[1].lower() if found else "utf-8"
@@ -33,10 +33,10 @@ def decode_text(data: bytes | bytearray, content_type: str, what: str) -> str:
 
 
 def check_text_type(content_type: str) -> None:
-    """Refuse a content type that text isn't sent in, since that goes out as UTF-8.
+    """Refuse a content type with another charset than UTF-8, which all text is sent in.
 
     Raises:
-        ValueError: It names another charset; with what to write instead.
+        ValueError: The type names another charset; the message says what to write instead.
     """
     charset = other_charset(content_type)
     if charset:
@@ -47,7 +47,7 @@ def check_text_type(content_type: str) -> None:
 
 
 def other_charset(content_type: str) -> str:
-    """Return the charset that a content type names, in lower case; empty for UTF-8, or none."""
+    """Return the charset of a content type in lower case; empty if it is UTF-8 or not named."""
     found = CHARSET.search(content_type)
     charset = found[1].lower() if found else ""
     return "" if charset in {"utf-8", "utf8"} else charset

@@ -1,4 +1,4 @@
-"""A form with files: read from a body as it streams, within limits."""
+"""Forms with files, read from a body while it arrives, within limits."""
 
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,18 +15,18 @@ from hump_trio.facts.settings import Limits
 
 __all__ = ["Form", "receive_form"]
 
-# What is held for a part besides its texts: its pair, its places in a list and in a dict, and a
-# file's `UploadFile`.
+# Memory of a part besides its texts: its pair, its entries in a list and in a dict, and for a file
+# its `UploadFile`.
 PART_BYTES = 120
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Form:
-    """The parts of a form by name, in the order of the page; repeats are kept.
+    """The fields and files of a form by name, in the order of the page; repeated names are kept.
 
     Args:
         fields: The text fields.
-        files: The files. Where a page's user has chosen none, there is none.
+        files: The files. An input of the page for which no file was chosen has none here.
     """
 
     fields: MultiMap
@@ -34,12 +34,12 @@ class Form:
 
 
 class FormBuilder:
-    """Makes a form of what a parser finds.
+    """Makes a form of the events of a parser.
 
     Args:
-        limits: What may come of each.
-        room: Counts what is held.
-        spool: Takes the contents of files.
+        limits: The caps for texts and files.
+        room: Counts the memory that the form takes.
+        spool: Stores the contents of the files.
     """
 
     def __init__(self, limits: Limits, room: Room, spool: Spool) -> None:
@@ -55,11 +55,14 @@ class FormBuilder:
         self._files: list[tuple[str, UploadFile]] = []
 
     async def take(self, event: PartHead | bytes | None) -> None:
-        """Take what a parser has found. A checkpoint where the disk is needed.
+        """Take one event of the parser.
 
         Raises:
-            HttpException: 413 past a limit, 400 or 415 for a text that can't be decoded.
-            OverloadError: 503 or 507, there is no room for it.
+            HttpException: 413 for a form past a limit, 400 or 415 for a text that can't be
+                decoded.
+            OverloadError: 503 or 507, there is no room for the form.
+
+        Cancellation: a checkpoint only if the disk is needed.
         """
         if isinstance(event, PartHead):
             self._begin_part(event)
@@ -79,7 +82,7 @@ class FormBuilder:
         self._room.hold(byte_count)
 
     def release(self) -> None:
-        """Count off what was held."""
+        """Count off all the memory that was counted."""
         self._hold(-self._held_bytes)
 
     def _begin_part(self, head: PartHead) -> None:
@@ -113,14 +116,14 @@ class FormBuilder:
             return
         size_bytes = self._spool.size_bytes - self._start
         if not head.filename and not size_bytes:
-            return  # what browsers send where no file was chosen
+            return  # browsers send such a part if no file was chosen
         file = UploadFile(
             head.name, head.filename, head.content_type, size_bytes, self._spool, self._start
         )
         self._files.append((head.name, file))
 
     async def finish(self) -> Form:
-        """Return what was taken, ready to be read."""
+        """Return the form of all events, with files that can be read."""
         await self._spool.finish()
         return Form(MultiMap(self._fields), MultiMap(self._files))
 
@@ -129,7 +132,7 @@ class FormBuilder:
 async def receive_form(
     content_type: str, stream: AsyncIterable[bytes], limits: Limits, room: Room
 ) -> AsyncIterator[Form]:
-    """Read a form to its end, and keep its files until it is left; see `Request.multipart`."""
+    """Read a form to its end, and keep its files until the block ends (see `Request.multipart`)."""
     parser = MultipartParser(content_type, limits.form_parts)
     spool = Spool(room)
     builder = FormBuilder(limits, room, spool)

@@ -1,4 +1,4 @@
-"""Decoded name-value pairs of a query or a form: a mapping that keeps repeats."""
+"""The decoded pairs of a query or a form: a mapping that keeps repeated names."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
@@ -8,7 +8,7 @@ from hump_trio.facts.exceptions import MissingFieldError
 
 __all__ = ["MultiMap", "parse_urlencoded"]
 
-# More fields than any page has; each costs far more memory than it had bytes.
+# The most fields of a query, more than any page has: each takes far more memory than its bytes.
 FIELD_COUNT = 1000
 
 if TYPE_CHECKING:  # a default, which the typing module has from Python 3.13 on
@@ -20,9 +20,10 @@ else:
 
 
 class MultiMap(Mapping[str, V]):
-    """An immutable mapping from a name to its first value; `get_all` gives every value.
+    """An immutable mapping from each name to its first value; `get_all` returns every value.
 
-    A name that isn't there raises a KeyError that, left to the framework, is answered with 400.
+    A name that isn't there raises a KeyError; where a handler lets that through, the answer is
+    400.
 
     Args:
         pairs: Names and values in order.
@@ -73,19 +74,19 @@ class MultiMap(Mapping[str, V]):
 
 
 def parse_urlencoded(text: str, field_limit: int = FIELD_COUNT) -> MultiMap:
-    """Parse ``a=1&b=2`` as browsers write it; blank values are kept.
+    """Parse a text such as ``a=1&b=2``, as browsers write it; blank values are kept.
 
     Args:
-        text: A query, or a form's body.
-        field_limit: The most fields that are taken.
+        text: A query, or the body of a form.
+        field_limit: The most fields that the text may have.
 
     Raises:
-        ValueError: An escape isn't UTF-8, or there are too many fields.
+        ValueError: An escape isn't UTF-8, or the text has too many fields.
     """
     if not text:
         return MultiMap()
     if "%" not in text and "+" not in text and text.count("&") < field_limit:
-        # As the library would, in a quarter of its instructions.
+        # The result is that of `parse_qsl`, in a quarter of its instructions.
         pairs = [part.partition("=")[::2] for part in text.split("&") if part]
     else:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=field_limit)

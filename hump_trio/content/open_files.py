@@ -6,10 +6,10 @@ __all__ = ["OPEN_FILES"]
 
 
 class FileCount:
-    """Counts files from their opening to their closing, either of which may be in any thread.
+    """Counts files from their opening to their closing; each may happen in any thread.
 
     Attributes:
-        count: Those that are open.
+        count: The number of files that are open.
     """
 
     __slots__ = ("_lock", "count")
@@ -19,15 +19,15 @@ class FileCount:
         self.count: int = 0
 
     def add(self) -> None:
-        """Count one that was opened."""
+        """Count a file that was opened."""
         with self._lock:
             self.count += 1
 
     def remove(self) -> None:
-        """Count off one that was closed."""
+        """Count off a file that was closed."""
         with self._lock:
             self.count -= 1
 
 
-# Of the whole process, as descriptors are.
+# The count of the whole process, whose files share one limit of descriptors.
 OPEN_FILES = FileCount()

@@ -1,4 +1,4 @@
-"""What requests may hold while they are served: memory, and the disk that uploads are kept on."""
+"""The room that requests take while they are served: memory, and the disk for uploads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,15 +13,16 @@ __all__ = ["DiskRoom", "Room"]
 
 
 class DiskRoom:
-    """The room on the disk that the uploads of a server share.
+    """The room on the disk that all uploads of a server share.
 
-    It may be given back in any thread, since a file of a stuck disk takes it until it is closed.
+    Room may be given back in any thread, since a file on a stuck disk takes its room until it is
+    closed.
 
     Args:
-        limit_bytes: How much there is.
+        limit_bytes: The most bytes that all uploads together may take.
 
     Attributes:
-        taken_bytes: How much of it is taken.
+        taken_bytes: The bytes that are taken now.
         failing: Whether the last write has failed.
     """
 
@@ -34,10 +35,10 @@ class DiskRoom:
         self.taken_bytes: int = 0
 
     def take(self, byte_count: int) -> None:
-        """Take some of it.
+        """Take room for some bytes.
 
         Raises:
-            OverloadError: 503, there isn't so much left.
+            OverloadError: 503, less room is left.
         """
         with self._lock:
             if self.taken_bytes + byte_count > self._limit_bytes:
@@ -45,15 +46,18 @@ class DiskRoom:
             self.taken_bytes += byte_count
 
     def give_back(self, byte_count: int) -> None:
-        """Give back what was taken."""
+        """Give back room that was taken."""
         with self._lock:
             self.taken_bytes -= byte_count
 
     def refuse(self, error: OSError) -> OverloadError:
-        """Return the answer where the disk takes nothing; why is logged once, until it does again.
+        """Return the error that answers an upload which can't be written.
+
+        The cause is logged once, and again only after a write has succeeded: a traceback for each
+        request would tell no more.
 
         Args:
-            error: Of a write. Whatever it is, a traceback for each request would tell no more.
+            error: The error of the write.
         """
         if not self.failing:
             logger.error("uploads can't be kept: %s", error)
@@ -64,18 +68,19 @@ class DiskRoom:
 
 
 def ignore(byte_count: int) -> None:
-    """Let anything be held: nobody else is served."""
+    """Count nothing: no other request shares the memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Room:
-    """What one request may hold besides its head.
+    """The room that one request may take besides its head.
 
     Args:
-        hold: Counts bytes that are held in memory from now on, or with a minus no more. It raises
-            `OverloadError` (503) for more than `Limits.buffered_bytes` in all, which are held all
-            the same until they are counted off, or the request is over.
-        disk: For its uploads.
+        hold: Counts bytes that the request holds in memory from now on; a negative number counts
+            off bytes that it no longer holds. It raises `OverloadError` (503) if all requests
+            together hold more than `Limits.buffered_bytes`. Even then the bytes stay counted,
+            until they are counted off or the request is over.
+        disk: The room on the disk for its uploads.
     """
 
     hold: Callable[[int], None] = ignore

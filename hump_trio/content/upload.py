@@ -1,4 +1,4 @@
-"""Files of a form: where their bytes are kept while the form is open, and how they are read."""
+"""Uploaded files: where their bytes are kept while their form is open, and how they are read."""
 
 import os
 from collections import deque
@@ -18,11 +18,13 @@ from hump_trio.tasks.threads import CLOSING, SPOOLS
 
 __all__ = ["Spool", "UploadFile"]
 
-# What a form's files may have in memory, and what is written or read in one go: a switch of
-# threads costs as much as copying it. More would add up, with thousands of forms at a time.
+# The most memory that the files of a form take, and the size of one write or read: switching
+# threads costs as much as copying so many bytes. With thousands of forms at a time, more memory for
+# each would add up.
 SPOOL_BYTES = 64 * 1024
-# Freeing gigabytes takes time, and a stuck disk takes forever: then the thread is left alone. No
-# more than what `serve` may take beyond its timeouts.
+# Longest wait for a file to be closed: deleting gigabytes takes time, and a stuck disk never
+# answers. After that nobody waits for the thread any more. `serve` may exceed its timeouts by one
+# second, so this is no longer.
 CLOSE_SECONDS = 1.0
 CLOSED = (
     "an upload lasts until its handler returns, or until `async with` of its form is left: read it"
@@ -31,13 +33,13 @@ CLOSED = (
 
 
 class UnnamedFile:
-    """A file without a name, opened when there is something to write.
+    """A file without a name, opened at the first write.
 
-    Its methods are called in threads, which are left alone when their task is cancelled: a disk
-    may be stuck. So it is closed by whoever lets go of it last, and never while it is in use.
+    Its methods are called in threads, and a cancelled task doesn't wait for its thread: the disk
+    may be stuck. So the file is closed by its last holder, and never while a thread uses it.
 
     Args:
-        room: On its disk; what the file takes of it is given back when it is closed.
+        room: The room on the disk; the file's share is given back when it is closed.
     """
 
     __slots__ = ("_file", "_holders", "_lock", "_room", "_taken_bytes")
@@ -46,32 +48,32 @@ class UnnamedFile:
         self._room = room
         self._taken_bytes = 0
         self._file: FileIO | None = None
-        self._holders = 1  # who made it, and the threads that use it
-        self._lock = Lock()  # of the count alone: nobody waits for a disk here
+        self._holders = 1  # its maker, and each thread that uses it now
+        self._lock = Lock()  # held to change the count alone, never while a disk is waited for
 
     def take_room(self, byte_count: int) -> None:
-        """Take the room for what is to be written next.
+        """Take the room for the bytes of the next write.
 
         Raises:
-            OverloadError: 503, other uploads have it.
+            OverloadError: 503, other uploads have taken too much.
         """
         self._room.take(byte_count)
         self._taken_bytes += byte_count
 
     def write(self, data: bytearray) -> None:
-        """Write at the end of what is there."""
+        """Append bytes."""
         with self._held() as file:
             write_all(file, data)
 
     def read(self, start: int, byte_count: int) -> bytes:
-        """Read at a place what was written there."""
+        """Return bytes from an offset on."""
         with self._held() as file:
             return read_at(file, start, byte_count)
 
     @contextmanager
     def _held(self) -> Iterator[FileIO]:
         with self._lock:
-            if not self._holders:  # the thread has begun too late
+            if not self._holders:  # the file was closed before this thread began
                 raise trio.ClosedResourceError(CLOSED)
             self._holders += 1
         try:
@@ -83,30 +85,33 @@ class UnnamedFile:
             self.let_go()
 
     def let_go(self) -> None:
-        """Close it, unless a thread still uses it, which does so then. To be called once."""
+        """Give up one hold; the last one closes the file. Its maker calls this once."""
         with self._lock:
             self._holders -= 1
             is_last = not self._holders
         if is_last:
             if self._file is not None:
-                with suppress(OSError):  # of writing what nobody wants any more
+                with suppress(OSError):  # an error in writing bytes that nobody needs any more
                     self._file.close()
                 OPEN_FILES.remove()
             self._room.give_back(self._taken_bytes)
 
 
-# What forms have left and a thread is to close.
+# Files of forms that are closed; a thread is to close the files too.
 left_files: deque[UnnamedFile] = deque()
 
 
 class Spool:
     """The contents of a form's files, one behind the other: in memory, then in an unnamed file.
 
-    One file for all of them, so that a form takes one descriptor. It has no name even while it is
-    open (``O_TMPFILE``), so nothing is left when the process is killed.
+    One unnamed file stores them all, so that a form takes one descriptor. It has no name even
+    while it is open (``O_TMPFILE``), so that nothing is left when the process is killed.
 
     Args:
-        room: That it may take, in memory and on the disk.
+        room: The memory and disk that the contents may take.
+
+    Attributes:
+        size_bytes: The bytes that were added so far.
     """
 
     __slots__ = ("_closed", "_file", "_held_bytes", "_memory", "_room", "size_bytes")
@@ -120,12 +125,13 @@ class Spool:
         self.size_bytes: int = 0
 
     async def append(self, data: bytes) -> None:
-        """Add bytes. A checkpoint where they are too many for the memory.
+        """Add bytes.
 
         Raises:
-            OverloadError: 503 or 507, there is no room for it.
+            OverloadError: 503 or 507, there is no room for them.
 
-        Cancellation: the thread that writes is left alone, and nothing can be added any more.
+        Cancellation: a checkpoint only if the bytes in memory become too many. If it is cancelled
+            there, the writing thread goes on, and no more bytes can be added.
         """
         self._hold(len(data))
         self._memory += data
@@ -134,7 +140,7 @@ class Spool:
             await self._flush()
 
     async def finish(self) -> None:
-        """Make what was added ready to be read: all of it in memory, or all of it in the file."""
+        """Make all bytes readable in one place: all of them in memory, or all in the file."""
         if self._file is not None and self._memory:
             await self._flush()
 
@@ -144,7 +150,7 @@ class Spool:
         self._room.hold(byte_count)
 
     async def _flush(self) -> None:
-        """Write what is in memory to the file."""
+        """Write the bytes in memory to the file."""
         if self._file is None:
             self._file = UnnamedFile(self._room.disk)
         self._file.take_room(len(self._memory))
@@ -160,12 +166,12 @@ class Spool:
         self._hold(-self._held_bytes)
 
     async def read(self, start: int, byte_count: int) -> bytes:
-        """Return some bytes, all that were asked for. A checkpoint.
+        """Return as many bytes as were asked for, from an offset on.
 
         Raises:
             trio.ClosedResourceError: The form is closed.
 
-        Cancellation: the thread that reads is left alone.
+        Cancellation: a checkpoint; the reading thread goes on.
         """
         await trio.lowlevel.checkpoint()
         if self._closed:
@@ -177,9 +183,11 @@ class Spool:
         )
 
     async def aclose(self) -> None:
-        """Forget everything; any number of times is once. Not a checkpoint that can be cancelled.
+        """Drop all bytes and close the file; closing again does nothing.
 
-        Whoever reads at this moment in another task gets its bytes, and isn't waited for.
+        A task that is reading at this moment still gets its bytes, and isn't waited for.
+
+        Cancellation: shielded, for at most a second.
         """
         self._closed = True
         self._memory = bytearray()
@@ -194,9 +202,10 @@ class Spool:
 
 
 def close_left_files() -> None:
-    """Let go of all files that are left, those of other forms too; called in a thread.
+    """Close all files that forms have left, of any form; called in a thread.
 
-    Who has waited for this thread in vain finds its file closed all the same when it goes on.
+    If a form has stopped waiting for a thread, because a disk is stuck, the thread closes the
+    form's file nevertheless as soon as the disk answers.
     """
     with suppress(IndexError):
         while True:
@@ -209,7 +218,7 @@ def open_unnamed() -> FileIO:
 
 
 def write_all(file: FileIO, data: bytearray) -> None:
-    """Write at the end of what is there."""
+    """Append all bytes to a file."""
     with memoryview(data) as left:
         at = 0
         while at < len(left):
@@ -217,7 +226,7 @@ def write_all(file: FileIO, data: bytearray) -> None:
 
 
 def read_at(file: FileIO, start: int, byte_count: int) -> bytes:
-    """Read at a place; the file's own position is where it is written, and stays."""
+    """Return bytes from an offset on; the file's own position, the end, stays as it is."""
     data = b""
     while len(data) < byte_count:
         data += os.pread(file.fileno(), byte_count - len(data), start + len(data))
@@ -226,16 +235,19 @@ def read_at(file: FileIO, start: int, byte_count: int) -> bytes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UploadFile:
-    """A file of a form, readable as long as the form is open; read again, it begins anew.
+    """An uploaded file, readable as long as its form is open, and any number of times.
+
+    ``async for part in file`` yields the content in parts of up to 64 KiB.
 
     Args:
-        name: Of the field.
-        filename: As the client calls it, without folders and control characters, which become
-            ``_``; may be empty, and be anything: show it, and save under names of your own.
-        content_type: What the client says it is; may be empty.
-        size_bytes: Of the content.
-        spool: Has the content.
-        start: Where it begins there.
+        name: The name of the form's field.
+        filename: The file's name by the client, without folders; control characters and the like
+            are replaced by ``_``. It may be empty, and the client chooses it: show it, but save
+            files under names of your own.
+        content_type: The content type by the client; may be empty, and needn't be true.
+        size_bytes: The size of the content.
+        spool: The store of the content.
+        start: The offset of the content in the store.
     """
 
     name: str
@@ -246,10 +258,12 @@ class UploadFile:
     start: int = field(repr=False)
 
     async def read(self) -> bytes:
-        """Return the whole content. A checkpoint.
+        """Return the whole content.
 
         Raises:
-            trio.ClosedResourceError: The form is closed; so does iterating.
+            trio.ClosedResourceError: The form is closed. Iterating raises it too.
+
+        Cancellation: a checkpoint.
         """
         return await self.spool.read(self.start, self.size_bytes)
 
@@ -258,12 +272,12 @@ class UploadFile:
 
 
 class UploadParts:
-    """The content of a file in parts of 64 KiB. Not a generator: it may be left at any time.
+    """Yields the content of a file in parts of 64 KiB; leaving the loop early needs no closing.
 
     Args:
-        spool: Has the content.
-        start: Where it begins.
-        end: Where it ends.
+        spool: The store of the content.
+        start: The offset of the first byte in the store.
+        end: The offset behind the last byte.
     """
 
     __slots__ = ("_at", "_end", "_spool")
