@@ -1,6 +1,6 @@
-"""What annotations are made of: unions, collections, and the fields of classes.
+"""The parts of annotations: members of unions, items of collections, fields of classes.
 
-It looks at types alone, and needs no library for that.
+Only types are looked at here, and no library is needed for that.
 """
 
 import inspect
@@ -40,11 +40,12 @@ __all__ = [
     "types_in",
 ]
 
-# Of calls that make a default, those that always make the same.
+# Default factories whose result is always the same.
 FACTORIES = (list, tuple, set, frozenset, dict)
-# A generic class may hold ever larger ones of itself: `Page[Page[T]]` as a field of `Page[T]`.
+# Variants of one generic class that are visited: a class may hold ever larger variants of itself,
+# such as `Page[Page[T]]` in a field of `Page[T]`.
 VARIANT_COUNT = 64
-# What type variables stand for.
+# The types that type variables stand for.
 Scope: TypeAlias = MutableMapping[Any, Any]
 
 COLLECTIONS = (list, tuple, set, frozenset, Sequence, Collection, AbstractSet)
@@ -55,11 +56,12 @@ class Field:
     """One field of a dataclass, a msgspec.Struct or a TypedDict.
 
     Args:
-        name: As a client writes it.
-        annotation: Resolved.
-        required: Whether it has no default.
-        default: Its value where it is left out; `MISSING` if that isn't known before.
-        attribute: Its name in the class.
+        name: The field's name as a client writes it.
+        annotation: The field's annotation, resolved.
+        required: Whether the field has no default.
+        default: The value of a field that is left out; `MISSING` if there is none, or a call
+            makes it.
+        attribute: The name of the attribute of the class.
     """
 
     name: str
@@ -70,9 +72,9 @@ class Field:
 
 
 def bare(annotation: Any) -> Any:
-    """Return what an annotation means without `Annotated`, `typing.NewType` and type aliases.
+    """Return the type that an annotation means, without `Annotated`, `typing.NewType` and aliases.
 
-    A type variable that nothing was given for is its bound, or anything, as it is to msgspec.
+    A type variable without a type stands for its bound, or else for anything, as in msgspec.
     """
     while True:
         if get_origin(annotation) is Annotated:
@@ -89,14 +91,14 @@ def bare(annotation: Any) -> Any:
 
 
 def extras_of(annotation: Any) -> Iterator[Any]:
-    """Yield what `Annotated` says beside a type, in it and in what it is made of."""
+    """Yield the extras of `Annotated` in an annotation and in all its parts."""
     yield from getattr(annotation, "__metadata__", ())
     for part in get_args(annotation):
         yield from extras_of(part)
 
 
 def members(annotation: Any) -> Iterator[Any]:
-    """Yield what a union is of, each bare; another annotation is a union of itself."""
+    """Yield the members of a union, each bare; any other annotation has itself as one member."""
     annotation = bare(annotation)
     if get_origin(annotation) in (Union, UnionType):
         for member in get_args(annotation):
@@ -106,19 +108,20 @@ def members(annotation: Any) -> Iterator[Any]:
 
 
 def kinds_of(annotation: Any) -> list[Any]:
-    """Return what a union is of besides None."""
+    """Return the members of an annotation, without None."""
     return [kind for kind in members(annotation) if kind is not NoneType]
 
 
 def class_of(annotation: Any) -> Any:
-    """Return the class of a bare annotation: of ``Page[int]`` it is ``Page``."""
+    """Return the class of a bare annotation; that of ``Page[int]`` is ``Page``."""
     return get_origin(annotation) or annotation
 
 
 def item_types(annotation: Any) -> tuple[Any, ...] | None:
-    """Return the types of the items of a bare collection; None if it is none.
+    """Return the types of the items of a bare annotation; None if it isn't a collection.
 
-    ``(..., T)`` is any number of T, everything else a tuple of so many.
+    ``(..., T)`` means any number of items of type T; any other result is that of a tuple of fixed
+    length.
     """
     kind, arguments = class_of(annotation), get_args(annotation)
     if kind not in COLLECTIONS:
@@ -131,7 +134,7 @@ def item_types(annotation: Any) -> tuple[Any, ...] | None:
 
 
 def is_record(annotation: Any) -> bool:
-    """Tell whether a bare annotation is a class with fields."""
+    """Tell whether a bare annotation is a dataclass, a TypedDict or a msgspec.Struct."""
     kind = class_of(annotation)
     return isinstance(kind, type) and (
         is_dataclass(kind) or is_typeddict(kind) or hasattr(kind, "__struct_fields__")
@@ -139,10 +142,10 @@ def is_record(annotation: Any) -> bool:
 
 
 def check_flag(kind: Any) -> None:
-    """Refuse a class that keeps each number it was ever asked for: clients would fill the memory.
+    """Refuse a class that keeps every number it was ever made of: clients would fill the memory.
 
     Raises:
-        TypeError: It is an `enum.IntFlag` that takes unknown numbers, as they do by default.
+        TypeError: The class is an `enum.IntFlag` that takes unknown numbers, as by default.
     """
     if getattr(kind, "_boundary_", None) is KEEP:
         raise TypeError(
@@ -152,13 +155,13 @@ def check_flag(kind: Any) -> None:
 
 
 def is_named_tuple(annotation: Any) -> bool:
-    """Tell whether a bare annotation is a tuple with names, which JSON has as an array."""
+    """Tell whether a bare annotation is a named tuple, which is an array in JSON."""
     kind = class_of(annotation)
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 def is_body(annotation: Any) -> bool:
-    """Tell whether an annotation is of what only a body has: something with names in it."""
+    """Tell whether an annotation fits only a body: it is, or contains, a mapping or a record."""
     for member in members(annotation):
         kind = class_of(member)
         if is_record(member) or (isinstance(kind, type) and issubclass(kind, Mapping)):
@@ -169,7 +172,7 @@ def is_body(annotation: Any) -> bool:
 
 
 def fields_of(record: Any) -> list[Field]:
-    """Return the fields of a bare annotation that is a class with fields, or a named tuple."""
+    """Return the fields of a bare annotation that is a record (see `is_record`) or named tuple."""
     kind = class_of(record)
     if hasattr(kind, "__struct_fields__"):
         from msgspec import NODEFAULT
@@ -212,8 +215,8 @@ def default_of(field: Any, unknown: Any) -> Any:
     """Return the default of a field of a dataclass or a Struct; `MISSING` if a call makes it.
 
     Args:
-        field: As the class's library describes it.
-        unknown: What that library writes for no default.
+        field: The description of the field by the class's library.
+        unknown: The value by which that library says that there is no default.
     """
     if field.default_factory in FACTORIES:
         return field.default_factory()
@@ -224,14 +227,14 @@ def hints_of(record: Any) -> dict[str, Any]:
     """Return the annotations of a class's fields by name, in which type variables are replaced.
 
     Args:
-        record: A dataclass, a TypedDict or a NamedTuple; one that is generic perhaps with what its
-            variables stand for, as in ``Page[int]``.
+        record: A dataclass, a TypedDict or a NamedTuple. A generic class may come with the types
+            of its variables, as in ``Page[int]``.
     """
     kind = class_of(record)
     scopes: dict[Any, Scope] = {}
     add_scopes(scopes, record, {})
     hints = get_type_hints(kind, include_extras=True)
-    if is_typeddict(kind):  # has no bases, and repeats the annotations of those that it had
+    if is_typeddict(kind):  # has the annotations of its bases, but no bases at run time
         scope = ChainMap(*scopes.values())
         return {name: substitute(hint, scope) for name, hint in hints.items()}
     owned = {name: each for each in kind.__mro__[::-1] for name in inspect.get_annotations(each)}
@@ -239,12 +242,12 @@ def hints_of(record: Any) -> dict[str, Any]:
 
 
 def add_scopes(scopes: dict[Any, Scope], record: Any, outer: Scope) -> None:
-    """Note what the type variables stand for, of a class and of all that it is made of.
+    """Add the types that the type variables of a class and of all its bases stand for.
 
     Args:
-        scopes: By class; added to.
-        record: The class, or a base as a class names it, such as ``Page[T]``.
-        outer: Of the class that names it.
+        scopes: The scope of each class; this function adds to it.
+        record: The class, or a base in the form that a class names it, such as ``Page[T]``.
+        outer: The scope of the class that names the base.
     """
     kind = class_of(record)
     given = [substitute(each, outer) for each in get_args(record)]
@@ -255,7 +258,7 @@ def add_scopes(scopes: dict[Any, Scope], record: Any, outer: Scope) -> None:
 
 
 def substitute(annotation: Any, scope: Scope) -> Any:
-    """Return an annotation with what its type variables stand for, as far as that is known."""
+    """Replace the type variables of an annotation by the types that are known for them."""
     if isinstance(annotation, TypeVar):
         return scope.get(annotation, annotation)
     variables = getattr(annotation, "__parameters__", ())
@@ -265,8 +268,8 @@ def substitute(annotation: Any, scope: Scope) -> Any:
 
 
 def types_in(annotation: Any) -> Iterator[Any]:
-    """Yield all that an annotation is made of, each bare, however deep; some of it repeatedly."""
-    seen: dict[Any, list[Any]] = {}  # what an annotation says beside a type may have no hash
+    """Yield all types in an annotation, each bare, however deep; some of them repeatedly."""
+    seen: dict[Any, list[Any]] = {}  # lists, since an extra of `Annotated` may have no hash
     left = [annotation]
     while left:
         for member in members(left.pop()):
@@ -282,12 +285,12 @@ def types_in(annotation: Any) -> Iterator[Any]:
 
 
 def records_in(annotation: Any) -> set[Any]:
-    """Return the classes with fields that an annotation is made of, however deep."""
+    """Return the classes of all records in an annotation, however deep."""
     return {class_of(each) for each in types_in(annotation) if is_record(each)}
 
 
 def key_of(name: str, hint: Any, required: bool) -> Field:
-    """Return a key of a TypedDict, whose annotation may say by itself whether it is required."""
+    """Return a key of a TypedDict; its annotation may decide whether the key is required."""
     while get_origin(hint) in (Required, NotRequired):
         required = get_origin(hint) is Required
         hint = get_args(hint)[0]

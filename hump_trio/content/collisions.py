@@ -1,8 +1,8 @@
-"""Values made up to have one hash, of which a set or a mapping is as slow as a list.
+"""Values made up to have the same hash, with which a set or a mapping is as slow as a list.
 
-Python mixes a secret into the hashes of texts. Those of numbers, UUIDs, spans of time, and of what
-is made of such values, anybody can choose. So whatever becomes a set, or the keys of a mapping, is
-made into a list first, and hashed as Python will hash it.
+Python mixes a secret into the hashes of texts. A client can choose the hashes of numbers, UUIDs,
+spans of time, and of tuples and objects made of such values. So values that will become a set, or
+the keys of a mapping, are decoded into a list first, and their hashes are counted.
 
 Source: oCERT-2011-003.
 """
@@ -30,33 +30,34 @@ from hump_trio.facts.exceptions import BindingError
 
 __all__ = ["check_hashes", "guard_of"]
 
-# Whose hashes nobody can choose, beside those of enums and literals, which are few.
+# Types whose hashes no client can choose. Enums and literals have too few values to matter.
 SAFE: frozenset[Any] = frozenset({str, bytes, bool, NoneType, date})
-# JSON has nothing but texts for the keys of such mappings.
+# The keys of mappings with such key types are texts, as in JSON.
 SAFE_KEYS: frozenset[Any] = SAFE | {Any, object}
-# So few need no look, whatever their hashes are.
+# So few values are never slow, whatever their hashes are.
 FEW_COUNT = 8
-# Unequal values of one hash are compared with each other. Honest ones seldom meet: -1 has the hash
-# of -2, and so have tuples and classes of them. More than this, and four for each value and for
-# each item of a tuple, are refused; 1 MiB of numbers of one hash would need a thousand million.
+# Unequal values of one hash are compared with each other. Honest values seldom share one: -1 has
+# the hash of -2, and so have tuples and objects made of them. Allowed are this many comparisons,
+# and four more for each value and for each item of a tuple. 1 MiB of numbers of one hash would need
+# a thousand million.
 COMPARISON_COUNT = 1000
-# Sets in sets are looked at once for each set that they are in.
+# A set within sets is checked once for each of the sets around it, so their depth is capped.
 SET_DEPTH = 8
 
 Encode: TypeAlias = Callable[[Any], bytes]
 
 
 def check_hashes(values: Collection[Any], place: str) -> None:
-    """Refuse values of which a set, or the keys of a mapping, would take long to be made.
+    """Refuse values that would take long to become a set, or the keys of a mapping.
 
-    Equal values are no collision: the first of them counts, as it does in Python.
+    Equal values are no collision: only the first of them is kept, as in a set.
 
     Args:
-        values: All have a hash.
-        place: Where they stand.
+        values: The values that will be hashed.
+        place: The place that the error names.
 
     Raises:
-        BindingError: 422.
+        BindingError: 422, too many unequal values share a hash.
         TypeError: A value has no hash.
     """
     hashes = [hash(value) for value in values]
@@ -76,19 +77,21 @@ def check_hashes(values: Collection[Any], place: str) -> None:
 
 
 def weigh(value: Any) -> int:
-    """Return how many comparisons one with a value is: of a tuple, as many as it has items."""
+    """Return the cost of comparing with a value; a tuple costs as much as its items do."""
     return len(value) or 1 if isinstance(value, tuple) else 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Where hashed values are in the JSON of a type that is no union.
+    """Where values that will be hashed are in the JSON of a type that isn't a union.
 
     Args:
-        kind: What JSON has for the type, a dict or a list.
-        parts: Yields what such a value holds that leads to hashed values, with its plans.
-        hashed: Returns what of the value is hashed, as it will be; None for nothing.
-        is_set: Whether it is the parts that are hashed.
+        kind: The kind of the type's JSON value: a dict or a list.
+        parts: Yields those parts of such a value in which values will be hashed, each with its
+            plans.
+        hashed: Returns the parts of the value that will be hashed, decoded to their type; None if
+            none will be.
+        is_set: Whether the value becomes a set, so that its parts are hashed.
     """
 
     kind: type[list[Any]] | type[dict[Any, Any]]
@@ -97,37 +100,42 @@ class Plan:
     is_set: bool = False
 
 
-# One for each member of a union.
+# One plan for each member of a union.
 Plans: TypeAlias = list[Plan]
 
 
 class Guard:
-    """Refuses JSON values of which a value of a type would take long to be made.
+    """Refuses JSON values that would take long to become a value of a type.
 
     Args:
-        annotation: The type, which msgspec takes.
+        annotation: The type, one that msgspec can decode.
+
+    Attributes:
+        encode: Encodes a JSON value with its numbers as exact as they were written, so that it can
+            be decoded again in place of the text.
     """
 
     def __init__(self, annotation: Any) -> None:
         import msgspec
 
         self._msgspec = msgspec
-        # As exact as the text was, so that it is read again as the text would be.
         self.encode: Encode = msgspec.json.Encoder(decimal_format="number").encode
         self._made: list[tuple[Any, Plans]] = []
         self._plans = self._plans_of(annotation)
 
     def check(self, value: Any, place: str) -> None:
-        """Refuse a value; what has become a set already isn't looked at.
+        """Refuse a value that would take long to become a value of the type.
+
+        A part that is a set already is not checked.
 
         Args:
-            value: As JSON has it.
-            place: Where it stands.
+            value: The value, of plain JSON kinds.
+            place: The place that the error names.
 
         Raises:
-            BindingError: 422.
-            ValueError: A part of it isn't of the type.
-            TypeError: A part of it has no hash.
+            BindingError: 422, too many unequal values share a hash.
+            ValueError: A part of the value doesn't fit the type.
+            TypeError: A part of the value has no hash.
         """
         found: list[tuple[Callable[[Any], list[Any]], Any]] = []
         left: list[tuple[Any, Plans, int]] = [(value, self._plans, 0)]
@@ -141,22 +149,22 @@ class Guard:
                         found.append((plan.hashed, whole))
                     below = depth + plan.is_set
                     left += [(part, others, below) for part, others in plan.parts(whole)]
-        while found:  # the sets within a set before it
+        while found:  # sets within a set come before it
             hashed, whole = found.pop()
             try:
                 values = hashed(whole)
-            except ValueError as error:  # which names a place within the value alone
+            except ValueError as error:  # its place is relative to this part: left out
                 reason = str(error).partition(" - at `")[0]
                 raise self._msgspec.ValidationError(reason) from None
             check_hashes(values, place)
 
     def _plans_of(self, annotation: Any) -> Plans:
-        """Return the plans of an annotation; none if nothing is hashed in it."""
+        """Return the plans of an annotation; an empty list if nothing in it is hashed."""
         made = next((plans for each, plans in self._made if each == annotation), None)
         if made is not None:
             return made
         plans: Plans = []
-        self._made.append((annotation, plans))  # before its parts, which may hold it again
+        self._made.append((annotation, plans))  # added first: its parts may lead back to it
         if any(is_hashed(each) for each in types_in(annotation)):
             kinds = list(members(annotation))
             alone = sum(map(is_record, kinds)) == 1
@@ -164,11 +172,11 @@ class Guard:
         return plans
 
     def _plan_of(self, kind: Any, *, alone: bool) -> Iterator[Plan]:
-        """Yield the plan of a bare annotation that is no union, if JSON has a dict or list for it.
+        """Yield the plan of a bare annotation whose JSON value is a dict or a list.
 
         Args:
-            kind: The annotation.
-            alone: Whether it is the only class with fields that may stand there.
+            kind: The annotation, not a union.
+            alone: Whether it is the only record in the union that it comes from.
         """
         types, arguments = item_types(kind), get_args(kind)
         if is_record(kind):
@@ -190,7 +198,7 @@ class Guard:
             yield Plan(list, lambda value: zip(value, single, strict=False))
 
     def _plan_of_record(self, record: Any, *, alone: bool) -> Plan:
-        """Return the plan of a class with fields."""
+        """Return the plan of a record."""
         config = getattr(record, "__struct_config__", None)
         tag: Any = getattr(config, "tag", None)
         tag_field: Any = getattr(config, "tag_field", None)
@@ -212,12 +220,12 @@ class Guard:
         return Plan(dict, parts_by_name)
 
     def _items_as(self, kind: Any) -> Callable[[Any], list[Any]]:
-        """Return what makes the items of a set of an array's."""
+        """Return a function that decodes the items of an array to those of a set."""
         decode = self._msgspec.json.Decoder(list[kind]).decode
         return lambda value: decode(self.encode(value))
 
     def _keys_as(self, kind: Any) -> Callable[[Any], list[Any]]:
-        """Return what makes the keys of a mapping of an object's, which are texts."""
+        """Return a function that decodes the keys of an object to those of a mapping."""
         decode = self._msgspec.json.Decoder(list[dict[kind, None]]).decode
 
         def keys(value: Any) -> list[Any]:
@@ -228,15 +236,15 @@ class Guard:
 
 
 def guard_of(annotation: Any) -> Guard | None:
-    """Return the guard of a type; None if nothing is hashed in it that a client could choose."""
+    """Return the guard of a type; None if clients can choose no hashes in it."""
     try:
         return known_guard(annotation)
-    except TypeError:  # what it says beside a type has no hash
+    except TypeError:  # an extra of `Annotated` has no hash
         return new_guard(annotation)
 
 
 def new_guard(annotation: Any) -> Guard | None:
-    """Return the guard of a type, or None, made anew."""
+    """Make the guard of a type, or return None (see `guard_of`)."""
     return Guard(annotation) if any(is_hashed(each) for each in types_in(annotation)) else None
 
 
@@ -244,17 +252,17 @@ known_guard: Callable[[Any], Guard | None] = lru_cache(maxsize=256)(new_guard)
 
 
 def each_with(values: Iterable[Any], plans: Plans) -> list[tuple[Any, Plans]]:
-    """Return values with their plans, if they have some."""
+    """Return values, each with the same plans; nothing if there are no plans."""
     return [(value, plans) for value in values] if plans else []
 
 
 def is_mapping(kind: Any) -> bool:
-    """Tell whether a bare annotation is a mapping, and no class with fields."""
+    """Tell whether a bare annotation is a mapping; a TypedDict isn't one."""
     return isinstance(class_of(kind), type) and issubclass(class_of(kind), Mapping)
 
 
 def is_hashed(kind: Any) -> bool:
-    """Tell whether a bare annotation is a set or a mapping, of what a client can choose hashes."""
+    """Tell whether a bare annotation is a set or mapping in which a client can choose hashes."""
     arguments = get_args(kind)
     if is_mapping(kind):
         return bool(arguments) and not is_safe(arguments[0], SAFE_KEYS)
@@ -263,7 +271,7 @@ def is_hashed(kind: Any) -> bool:
 
 
 def is_safe(annotation: Any, safe: frozenset[Any] = SAFE) -> bool:
-    """Tell whether nobody can choose the hashes of a type's values."""
+    """Tell whether clients can't choose the hashes of a type's values."""
     for kind in members(annotation):
         of_class, types = class_of(kind), item_types(kind)
         if kind in safe or of_class is Literal:

@@ -1,8 +1,9 @@
-"""Numbers in a JSON body that fit their type, and that handlers can't work with.
+"""Numbers in a JSON body that fit their type, and yet would break or stall a handler.
 
-A handler can't look for them: it would have them already. Only types that can have them pay.
+They are refused before the handler is called. Only bodies of types that can hold them are searched.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
@@ -15,29 +16,29 @@ from hump_trio.facts.grammar import NUMBER
 
 __all__ = ["guard_numbers"]
 
-# Holds nothing, and is no such number.
+# Types of values that hold no such number, and no other values.
 PLAIN: frozenset[type] = frozenset({str, int, bool, type(None), bytes})
 
 Decode: TypeAlias = Callable[[bytes], Any]
 
 
 def guard_numbers(decode: Decode, annotation: Any) -> Decode:
-    """Return a decoder that refuses costly numbers too; the same one if there can be none.
+    """Return a decoder that also refuses costly numbers; the same one if the type has none.
 
-    It raises `BindingError` 422 for a number that the text of a query couldn't be either: NaN, on
+    The decoder raises `BindingError` 422 for numbers that a query is refused for too: NaN, with
     which comparisons raise or are false, and ``1e999999999``, whose digits would fill the memory.
-    They come as Decimals, or as keys.
+    Such numbers can be Decimals, or keys that are floats.
 
     Args:
-        decode: Makes a value of a body.
-        annotation: The value's type.
+        decode: Decodes a body.
+        annotation: The type of the decoded value.
     """
     if not any(each is Decimal or has_float_keys(each) for each in types_in(annotation)):
         return decode
 
     def decode_guarded(body: bytes) -> Any:
         value = decode(body)
-        if holds_endless(value):  # to tell each value's place takes several times as long
+        if holds_endless(value):  # finding the places takes several times as long
             raise BindingError(endless_in(value, "body"))
         return value
 
@@ -52,9 +53,10 @@ def has_float_keys(kind: Any) -> bool:
 
 
 def holds_endless(value: Any) -> bool:
-    """Tell whether `endless_in` finds something in a value."""
+    """Tell whether `endless_in` finds a place in a value."""
     left = [value]
-    for each in left:  # which grows meanwhile
+    while left:
+        each = left.pop()
         kind: Any = type(each)
         if issubclass(kind, Decimal | float):
             if not NUMBER.fullmatch(str(each)):
@@ -69,9 +71,10 @@ def holds_endless(value: Any) -> bool:
 
 
 def endless_in(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Yield the places of what is no number, or one that takes memory to be written; and why."""
-    left = [(place, value)]
-    for where, each in left:  # which grows meanwhile
+    """Yield the place of each Decimal or float that `NUMBER` doesn't match, and the reason."""
+    left = deque([(place, value)])
+    while left:
+        where, each = left.popleft()
         if isinstance(each, Decimal | float):
             if not NUMBER.fullmatch(str(each)):
                 yield where, f"expected `{type(each).__name__.lower()}`"
@@ -82,7 +85,7 @@ def endless_in(value: Any, place: str) -> Iterator[tuple[str, str]]:
 
 
 def parts_of(value: Any) -> Iterable[tuple[str, Any]]:
-    """Return what a value holds, and its name or index."""
+    """Return the parts of a value, each with its name or index."""
     if isinstance(value, dict):
         return ((f".{key}", part) for key, both in value.items() for part in (key, both))
     if isinstance(value, list | tuple | set | frozenset):
@@ -93,7 +96,7 @@ def parts_of(value: Any) -> Iterable[tuple[str, Any]]:
 
 @lru_cache(1024)
 def names_of(kind: type) -> tuple[str, ...]:
-    """Return the names of the fields of a class, if it has some."""
+    """Return the names of the fields of a class; empty if it isn't a dataclass or a Struct."""
     if is_dataclass(kind):
         return tuple(field.name for field in fields(kind))
     names: tuple[str, ...] = getattr(kind, "__struct_fields__", ())

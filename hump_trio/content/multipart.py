@@ -1,8 +1,8 @@
 """The bytes of a ``multipart/form-data`` body to its parts, in whatever pieces they arrive.
 
-The grammar is python-multipart's (extra ``multipart``); what it leaves open is decided here: what
-may stand before the first boundary, and that the last one is there. Where the bytes come from and
-where a file's content goes isn't known here.
+python-multipart (extra ``multipart``) knows the grammar. Two points that it leaves open are decided
+here: which bytes may stand before the first boundary, and that the last boundary must be there.
+Where the bytes come from and where a file's content goes isn't known here.
 """
 
 import logging
@@ -18,16 +18,16 @@ __all__ = ["MultipartParser", "PartHead", "import_parser"]
 # RFC 2046 section 5.1.1.
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 CONTROL_BUT_TAB = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# A part has two fields, .NET and Java send four; a file's name has at most 255 characters. This is
-# for all fields of a part together.
+# A part has two fields, of .NET and Java four; a file's name has at most 255 characters. The bytes
+# are those of all fields of a part together.
 HEADER_COUNT = 8
 HEADER_BYTES = 4096
-# What may stand before the first boundary (RFC 2046 section 5.1.1): a sentence for people who have
-# no program that reads it, or nothing but a line end.
+# The most bytes before the first boundary (RFC 2046 section 5.1.1): a sentence for people without a
+# program that reads the format, or only a line end.
 PREAMBLE_BYTES = 1024
-# How a part may be encoded (RFC 7578 section 4.7): not at all.
+# All three mean that a part isn't encoded (RFC 7578 section 4.7).
 PLAIN_ENCODINGS = frozenset({"binary", "8bit", "7bit"})
-# Tells no one: a client's bad bytes are its own business.
+# A logger without handlers: malformed bytes of a client are no concern of the log.
 SILENT: logging.Logger = logging.Logger("multipart", logging.CRITICAL)
 
 
@@ -36,10 +36,11 @@ class PartHead:
     """The beginning of a part.
 
     Args:
-        name: Of the field.
-        filename: Made safe, may be empty; None: the part is text.
-        content_type: As sent; may be empty.
-        size_bytes: Of all its fields, as sent.
+        name: The name of the form's field.
+        filename: The name of the file, made safe (see `make_safe`); may be empty. None: the part
+            is text.
+        content_type: The content type as it was sent; may be empty.
+        size_bytes: The bytes of all header fields of the part.
     """
 
     name: str
@@ -56,11 +57,11 @@ class MultipartParser:
     """Turns pieces of a body into events: for each part its head, its bytes, its end.
 
     Args:
-        content_type: Of the request; it has the boundary.
-        part_limit: The most parts that are taken.
+        content_type: The content type of the request, which names the boundary.
+        part_limit: The most parts that a form may have.
 
     Raises:
-        HttpException: 415 for another content type, 400 for a boundary that can't be one.
+        HttpException: 415 for another content type, 400 for a malformed boundary.
         TypeError: python-multipart isn't installed.
     """
 
@@ -94,12 +95,12 @@ class MultipartParser:
         self._events: list[PartEvent] = []
 
     def parse(self, data: bytes) -> list[PartEvent]:
-        """Return what some more bytes of the body bring.
+        """Return the events of some more bytes of the body.
 
-        What comes before the first boundary and after the last one is skipped.
+        Bytes before the first boundary and after the last one are skipped.
 
         Raises:
-            HttpException: 400 for what is malformed, 413 for too many parts.
+            HttpException: 400 for a malformed form, 413 for too many parts.
         """
         if self._early is not None:
             data = self._skip_preamble(self._early, data)
@@ -111,7 +112,7 @@ class MultipartParser:
         return events
 
     def close(self) -> None:
-        """Tell that the body has ended.
+        """Tell the parser that the body has ended.
 
         Raises:
             HttpException: 400, the last boundary is missing.
@@ -120,7 +121,7 @@ class MultipartParser:
             raise malformed("its last boundary is missing")
 
     def _skip_preamble(self, early: bytearray, data: bytes) -> bytes:
-        """Return the bytes from the first boundary on; none if it isn't there yet."""
+        """Return the bytes from the first boundary on; empty if it hasn't come yet."""
         early += data
         start = early.find(self._boundary)
         if start > 0 and not early.endswith(b"\r\n", 0, start):
@@ -156,7 +157,7 @@ class MultipartParser:
         if name in self._fields:
             raise malformed("a part's header is repeated")
         try:
-            is_name = name == "content-disposition"  # which may be mended
+            is_name = name == "content-disposition"  # `parse_disposition` decodes it
             self._fields[name] = value.decode(errors="surrogateescape" if is_name else "strict")
         except UnicodeDecodeError as error:
             raise malformed("a part's header is not utf-8") from error
@@ -185,10 +186,10 @@ class MultipartParser:
 
 
 def import_parser() -> tuple[Any, type[Exception]]:
-    """Return the library's parser, and what it raises.
+    """Return the library's parser, and the class of the errors that it raises.
 
     Raises:
-        TypeError: It isn't installed.
+        TypeError: The library isn't installed.
     """
     try:
         from python_multipart.exceptions import FormParserError
@@ -205,7 +206,7 @@ def parse_boundary(content_type: str) -> str:
 
     Raises:
         HttpException: 415 for another type than ``multipart/form-data``, 400 if the boundary is
-            missing or can't be one.
+            missing or malformed.
 
     Source: RFC 2046 section 5.1.1; RFC 7578 section 4.1.
     """
