@@ -137,7 +137,7 @@ class Hump(Router, Generic[S]):
 
     @property
     def binds(self) -> tuple[str, ...]:
-        """What the app listens on, as given; a host and a port are one bind."""
+        """The binds that the app listens on, as given; a host and a port are one bind."""
         return self._binds or (join_bind(self.host, self.port),)
 
     @binds.setter

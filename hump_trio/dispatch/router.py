@@ -32,13 +32,14 @@ class Router:
     """A group of routes, written in a module of its own and included in an app or a router.
 
     Args:
-        prefix: What their paths begin with, e.g. ``/shop`` or ``/users/{user}``; it may be empty.
-            A route's path is added as it is, so that ``""`` is the prefix itself.
-        options: Of every route that doesn't say otherwise (see `route`), e.g. ``timeout``. What
-            ``raises`` and ``tags`` say of routes is added to what these say.
+        prefix: The beginning of the routes' paths, e.g. ``/shop`` or ``/users/{user}``; it may be
+            empty. A route's path is appended as it is, so the path ``""`` is the prefix itself.
+        options: Defaults for the options of each route (see `route`), e.g. ``timeout``. The
+            ``raises`` and ``tags`` of a route are added to these instead of replacing them.
 
     Raises:
-        RouteError: The prefix can't begin a path.
+        RouteError: The prefix can't begin a path, or an option has a wrong value.
+        TypeError: An option isn't known.
     """
 
     def __init__(self, prefix: str = "", **options: Unpack[RouterOptions]) -> None:
@@ -54,21 +55,21 @@ class Router:
     if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
 
         def __getattr__(self, name: str) -> Any:
-            """Say what something is called here that there isn't."""
+            """Say in the error what another framework's name is called here."""
             if name in OF_APP:
                 text = f"{type(self).__name__} has no {name!r}{hint_of(OF_APP, [name])}"
                 raise AttributeError(text, name=name, obj=self)
             return object.__getattribute__(self, name)  # its error, or that of a property
 
     def _seal(self) -> None:
-        """Take no more registrations, since another router has taken over what there is."""
+        """Take no more registrations, since another router has taken over those made so far."""
         self._included = True
 
     def _check_open(self) -> None:
-        """Refuse a change that nobody would notice.
+        """Refuse a change that would have no effect.
 
         Raises:
-            RuntimeError: It is included already.
+            RuntimeError: The router is included already.
         """
         if self._included:
             raise RuntimeError("register everything with a router before it is included")
@@ -83,25 +84,32 @@ class Router:
         """Return a decorator that registers a handler for a path and methods.
 
         Args:
-            path: Static segments, and parameters as whole segments: ``{name}``, ``{name:int}``,
-                ``{name:float}``, ``{name:uuid}``, and last of all ``{rest:path}``. They are passed
-                by name. A GET route answers HEAD too, and OPTIONS is answered for every path.
-            methods: Their names; they are case-sensitive.
-            options: ``timeout``, seconds for the handler, None for no limit, `Timeouts.handler`
-                by default; ``body_limit``, bytes, None for no limit, `Limits.body_bytes` by
-                default; ``stream``, to call the handler at the head, so that it reads the body
-                from ``request.stream``; ``on_disconnect``, whether to ``"cancel"`` (default) or
-                ``"finish"`` the handler when its client has gone, or the seconds it has left;
-                ``name``, for `Hump.url_for`; and for `Hump.openapi` ``returns``, whose type of
-                200 decides what goes out, too, ``raises``, ``tags``, and ``hidden`` to leave it
-                out.
+            path: Segments after slashes. A segment is static or a parameter: ``{name}``,
+                ``{name:int}``, ``{name:float}``, ``{name:uuid}``, and as the last one
+                ``{rest:path}``, which takes all segments that are left. The handler gets
+                parameters by name. A GET route also answers HEAD, and every path OPTIONS.
+            methods: The names of the methods; they are case-sensitive.
+            timeout: Seconds for the handler, from the complete request to its return; None: no
+                limit. By default `Timeouts.handler`.
+            body_limit: The most bytes of a request's body; None: no limit. By default
+                `Limits.body_bytes`.
+            stream: Whether to call the handler before the body has arrived, so that it reads the
+                body from ``request.stream``. By default False.
+            on_disconnect: What happens to the handler when its client has gone: ``"cancel"`` (the
+                default), ``"finish"``, or a number of seconds until it is cancelled.
+            name: The route's name for `Hump.url_for`. By default the handler's name.
+            returns: The type of the answer, or types by status, for `Hump.openapi`. The type for
+                200 also decides which fields go out. By default the handler's annotation.
+            raises: The statuses of errors that the handler raises, for `Hump.openapi`.
+            tags: The tags under which `Hump.openapi` lists the route.
+            hidden: Whether `Hump.openapi` leaves the route out. By default False.
 
         Raises:
-            RouteError: The path or the handler's parameters don't fit, or the route is taken. A
-                name in its annotations may be defined below it; where it isn't, `Hump.serve`
-                raises this.
+            RouteError: The path, an option or the handler's parameters make no sense, or another
+                route has this path and method. A name in the handler's annotations may be defined
+                further down; if it never is, `Hump.serve` raises this.
             RuntimeError: The app is being served already.
-            TypeError: The handler isn't async, or the path is missing.
+            TypeError: The handler isn't async, the path is missing, or an option isn't known.
         """
         if not isinstance(path, str):
             raise TypeError(f"a path comes first, as in @app.get('/'), not {path!r}")
@@ -122,7 +130,20 @@ class Router:
         methods: Iterable[str],
         **options: Unpack[RouteOptions],
     ) -> None:
-        """Register a handler; `route` without decorating."""
+        """Register a handler for a path and methods, as the decorator of `route` does.
+
+        Args:
+            path: The path, as for `route`.
+            handler: An async function.
+            methods: The names of the methods.
+            options: The options of `route`, e.g. ``timeout``.
+
+        Raises:
+            RouteError: The path, an option or the handler's parameters make no sense, or another
+                route has this path and method.
+            RuntimeError: The app is being served already.
+            TypeError: The handler isn't async, or an option isn't known.
+        """
         self._check_open()
         if isinstance(methods, str):
             raise TypeError(f"methods is a list of names: [{methods!r}]")
@@ -138,19 +159,21 @@ class Router:
         self._registrations.append(registration)
 
     def include(self, router: "Router", *, name: str = "") -> None:
-        """Take over the routes of a router, below the prefix of this one.
+        """Take over the routes of another router, below the prefix of this one.
 
-        Its middleware and exception handlers go with them, within those of this one.
+        The other router's middleware and exception handlers stay around its routes, within those
+        of this one.
 
         Args:
-            router: Takes no more registrations from now on.
-            name: What its routes' names begin with here, and a dot, for `Hump.url_for`: so that
-                a router which is included in two places has two URLs for each.
+            router: The other router. It takes no more registrations from now on.
+            name: A name that goes, with a dot, before the names of the routes for `Hump.url_for`.
+                Thus the routes of a router that is included twice have two names each.
 
         Raises:
-            RouteError: A route of it is taken here, or doesn't fit below the prefix.
-            RuntimeError: This router is included itself, or the app is being served.
-            TypeError: It isn't a router, or is an app.
+            RouteError: A route has a path and method that are taken here, or doesn't fit below
+                the prefix.
+            RuntimeError: This router is included already, or the app is being served.
+            TypeError: The argument isn't a router, or is an app.
         """
         self._check_open()
         if not isinstance(router, Router) or router is self:
@@ -175,26 +198,27 @@ class Router:
         cache_control: str | None = None,
         name: str = "",
     ) -> None:
-        """Serve the files of a folder, and of those in it, to GET and HEAD.
+        """Serve the files of a folder, and of folders in it, to GET and HEAD.
 
-        Nothing outside of it is reached, by no spelling of a path and no symbolic link; links to
-        what is within it are followed. What isn't a readable regular file is a 404.
+        No file outside the folder can be reached, by whatever spelling of a path or symbolic link;
+        links to files within the folder are followed. A path that isn't a readable regular file is
+        answered with a 404.
 
         Args:
-            prefix: What their paths begin with, e.g. ``/assets``; empty for all paths that no
-                other route takes.
-            folder: Where they are. A link to it is followed at each request, so that it can be
-                set to the next version.
-            index: Whether a folder's path is answered with its ``index.html``; without the slash
-                at its end, with a redirect to that.
-            dot_files: Whether names that begin with a dot are served.
-            precompressed: Whether a client that takes it gets ``app.js.br``, ``.zst`` or ``.gz``
-                for ``app.js``, as far as they are there.
-            cache_control: The ``Cache-Control`` of the files.
-            name: As of `route`; the path parameter is ``rest``.
+            prefix: The beginning of the files' paths, e.g. ``/assets``; empty for all paths that
+                no other route takes.
+            folder: The folder. If it is a symbolic link, the link is followed at each request, so
+                that it can be set to the next version.
+            index: Whether a folder's path is answered with its ``index.html``, and a path that
+                lacks the slash at its end with a redirect.
+            dot_files: Whether to serve files and folders whose names begin with a dot.
+            precompressed: Whether a client that accepts it gets ``app.js.br``, ``app.js.zst`` or
+                ``app.js.gz`` for ``app.js``, if there is such a file.
+            cache_control: The ``Cache-Control`` field of the files; None: no such field.
+            name: The route's name for `Hump.url_for`, whose parameter ``rest`` is a file's path.
 
         Raises:
-            RouteError: The folder isn't there, the prefix can't begin a path, or it is taken.
+            RouteError: The folder isn't there, the prefix can't begin a path, or a route has it.
             RuntimeError: The app is being served already.
             ValueError: ``cache_control`` can't be sent.
         """
@@ -211,39 +235,47 @@ class Router:
             self.add_route(prefix, files.redirect, methods=["GET"])
 
     def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for GET, and HEAD; options are those of `route`."""
+        """Return a decorator that registers a handler for GET and HEAD; see `route` for options."""
         return self.route(path, methods=["GET"], **options)
 
     def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for HEAD; options are those of `route`."""
+        """Return a decorator that registers a handler for HEAD; see `route` for options."""
         return self.route(path, methods=["HEAD"], **options)
 
     def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for OPTIONS; options are those of `route`."""
+        """Return a decorator that registers a handler for OPTIONS; see `route` for options."""
         return self.route(path, methods=["OPTIONS"], **options)
 
     def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for POST; options are those of `route`."""
+        """Return a decorator that registers a handler for POST; see `route` for options."""
         return self.route(path, methods=["POST"], **options)
 
     def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for PUT; options are those of `route`."""
+        """Return a decorator that registers a handler for PUT; see `route` for options."""
         return self.route(path, methods=["PUT"], **options)
 
     def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for PATCH; options are those of `route`."""
+        """Return a decorator that registers a handler for PATCH; see `route` for options."""
         return self.route(path, methods=["PATCH"], **options)
 
     def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
-        """Return a decorator for DELETE; options are those of `route`."""
+        """Return a decorator that registers a handler for DELETE; see `route` for options."""
         return self.route(path, methods=["DELETE"], **options)
 
     def middleware(self, function: H = NOTHING) -> H:
-        """Register ``async def mw(request, call_next) -> Response``; the first is outermost.
+        """Register middleware: ``async def function(request, call_next) -> Response``.
+
+        It runs around every handler of this app or router; an app's also runs around answers such
+        as 404. The one that is registered first is the outermost. Write ``@app.middleware`` above a
+        function, or ``app.middleware(Cors(...))``.
+
+        Args:
+            function: The middleware. It returns a response, most often that of ``await
+                call_next(request)``, which runs the handler within all further middleware.
 
         Raises:
             RuntimeError: The app is being served already.
-            TypeError: It isn't async, or takes other parameters.
+            TypeError: The middleware isn't async, or takes other parameters.
         """
         self._check_open()
         if function is None or isinstance(function, str):
@@ -253,15 +285,18 @@ class Router:
         return function
 
     def exception_handler(self, kind: type[Exception]) -> Callable[[H], H]:
-        """Return a decorator for ``async def handler(request, error)`` answering a type of error.
+        """Return a decorator for ``async def handler(request, error)``, which answers errors.
 
-        The handler of the nearest base class counts. In an exception group, one handler that
-        fits every leaf answers the first of them.
+        If several handlers fit an error, that of the nearest base class answers it. An exception
+        group is answered if one handler fits all exceptions in it; the handler gets the first one.
+
+        Args:
+            kind: The class of the errors, a subclass of `Exception`.
 
         Raises:
             RuntimeError: The app is being served already.
-            TypeError: It isn't async or takes other parameters, or the type isn't a subclass of
-                Exception.
+            TypeError: The handler isn't async or takes other parameters, or the class isn't a
+                subclass of `Exception`.
         """
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             raise TypeError(

@@ -1,4 +1,4 @@
-"""Where a parameter's value is taken from, said in `Annotated` beside its type."""
+"""Markers in ``Annotated``, which say where a parameter's value is taken from."""
 
 from dataclasses import dataclass, field
 from typing import Never
@@ -8,14 +8,14 @@ __all__ = ["Body", "Cookie", "Header", "Marker", "Query"]
 
 @dataclass(frozen=True, slots=True, init=False)
 class Marker:
-    """What the markers have in common.
+    """The part that all markers have in common.
 
     Args:
-        alias: The value's name where it is taken from, if it isn't the parameter's.
-        unknown: Refused with what to write instead; other frameworks put constraints there.
+        alias: The value's name in the request, if it isn't the parameter's.
+        unknown: Constraints and defaults, as other frameworks take them here; they are refused.
 
     Raises:
-        TypeError: There is more than an alias.
+        TypeError: There is another argument than an alias; the error says what to write instead.
     """
 
     alias: str
@@ -35,12 +35,15 @@ class Marker:
 class Query(Marker):
     """Takes a parameter from the query: ``Annotated[int, Query(alias="per-page")]``.
 
-    Of a dataclass, a `msgspec.Struct` or a TypedDict, each field is a value of the query:
-    ``Annotated[Filter, Query()]``. `Header` and `Cookie` take such a class too, and a field may
-    have a marker of its own.
+    A dataclass, a `msgspec.Struct` or a TypedDict takes a value of the query for each of its
+    fields: ``Annotated[Filter, Query()]``. `Header` and `Cookie` can mark such a class, too, and a
+    field may have a marker of its own.
 
     Args:
-        alias: Its name there, if it isn't the parameter's.
+        alias: The value's name in the query, if it isn't the parameter's.
+
+    Raises:
+        TypeError: There is another argument than an alias.
     """
 
     __slots__ = ()
@@ -50,7 +53,10 @@ class Header(Marker):
     """Takes a parameter from a header field: ``x_token: Annotated[str, Header()]``.
 
     Args:
-        alias: The field's name, if it isn't the parameter's with ``-`` for ``_``.
+        alias: The field's name. By default the parameter's, with ``-`` for ``_``.
+
+    Raises:
+        TypeError: There is another argument than an alias.
     """
 
     __slots__ = ()
@@ -60,7 +66,10 @@ class Cookie(Marker):
     """Takes a parameter from a cookie: ``session: Annotated[str, Cookie()]``.
 
     Args:
-        alias: The cookie's name, if it isn't the parameter's.
+        alias: The cookie's name. By default the parameter's.
+
+    Raises:
+        TypeError: There is another argument than an alias.
     """
 
     __slots__ = ()
@@ -70,16 +79,16 @@ class Cookie(Marker):
 class Body(Marker):
     """Takes a parameter from the body: ``ids: Annotated[list[int], Body()]``.
 
-    A body is JSON of any type. What has names in it, such as a dataclass or a dict, is the body
-    without a marker too.
+    The body is JSON, and the type may be any. A parameter whose type has named values, such as a
+    dataclass or a dict, is taken from the body without this marker, too.
 
     Args:
-        form: Whether a urlencoded form is taken as well as JSON. Pages of other sites can send one
-            with the cookies of whoever looks at them, but no JSON: so it has to be asked for.
-        given: Refused with what to write instead, as is what else other frameworks take there.
+        form: Whether to accept a urlencoded form as well as JSON. False: pages of other sites can
+            make a visitor's browser send a form with the visitor's cookies, but not JSON.
+        given: Defaults and constraints, as other frameworks take them here; they are refused.
 
     Raises:
-        TypeError: There is more than that.
+        TypeError: There is another argument than ``form``; the error says what to write instead.
     """
 
     alias: str = field(repr=False)
