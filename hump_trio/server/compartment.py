@@ -80,8 +80,8 @@ class Compartment:
                 is_failure(each) or isinstance(each, trio.Cancelled) for each in leaves_of(error)
             ):
                 raise
-            # A handler may raise a `Cancelled` of another task, as a cache does that shares a
-            # result which is still being made. No scope around this task would catch it, and it
+            # A handler may raise the `trio.Cancelled` of another task, as a cache does that shares
+            # a result which is still being made. No scope around this task would catch it, and it
             # would end the compartment.
             await trio.lowlevel.checkpoint_if_cancelled()
             logger.error("a connection failed", exc_info=error)
