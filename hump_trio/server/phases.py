@@ -1,34 +1,112 @@
-"""What a connection is waiting for, and what follows when it has waited too long."""
+"""What is being waited for, and what follows when that has lasted too long: one row a phase.
 
+The table is the one place where a phase's limit, its name for people and its consequence stand.
+The clock, the statistics, the log and the README's table of timeouts go by it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 
-__all__ = ["ASKED_ERROR", "CUT_PHASES", "EXPIRED_ERRORS", "SILENT_PHASES", "Phase"]
+__all__ = ["ASKED_ERROR", "RULES", "Expiry", "Phase"]
 
 
 class Phase(Enum):
-    """What a connection is waiting for."""
+    """What is being waited for. The first five belong to a connection, the others to an exchange.
+
+    `LINGER` belongs to a connection again: it is its end.
+    """
 
     HANDSHAKE = auto()  # what comes before the first byte of HTTP
     OPENED = auto()  # the first byte after the accept
+    ANSWERED = auto()  # the next sweep, which begins the wait for the next request
     IDLE = auto()  # the first byte of the next request
     HEAD = auto()  # the rest of a head
     BODY = auto()  # the rest of a body
     HANDLER = auto()  # the app
     SEND = auto()  # the peer's acknowledgements
+    CLOSE_BODY = auto()  # the end of a streamed body whose bytes have all been sent
     DRAIN = auto()  # the rest of a body that nobody wants
     LINGER = auto()  # the peer's close
 
 
-# Where a connection that is cut here must not look whole to its peer.
-CUT_PHASES = frozenset({Phase.BODY, Phase.HANDLER, Phase.SEND})
-# Where a connection that has waited too long is closed without a word.
-SILENT_PHASES = frozenset({Phase.HANDSHAKE, Phase.OPENED, Phase.IDLE})
-# What a request gets whose deadline has passed.
-EXPIRED_ERRORS = {
-    Phase.HEAD: (408, "the request took too long to arrive"),
-    Phase.BODY: (408, "the body took too long to arrive"),
-    Phase.HANDLER: (503, "the answer took too long"),
-    Phase.SEND: (503, "the answer took too long"),
+class Expiry(Enum):
+    """What follows when a phase has lasted too long."""
+
+    NOTHING = auto()  # it has no deadline of its own
+    CLOSE = auto()  # the connection is closed without a word
+    ANSWER = auto()  # the request gets an error for its answer; cut instead if one was started
+    RESET = auto()  # the connection is reset, so that no message looks whole
+
+
+class Progress(Enum):
+    """What moves the deadline of a phase."""
+
+    NONE = auto()
+    RECEIVED = auto()  # bytes that the peer has sent
+    ACKNOWLEDGED = auto()  # bytes that the peer has acknowledged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One phase's limit and its consequence.
+
+    Args:
+        word: What statistics and logs call the phase.
+        setting: The field of `Timeouts` that limits it; empty if nothing does.
+        progress: What moves its deadline, by ``Timeouts.min_rate``.
+        expiry: What follows when the deadline has passed.
+        error: Status and detail of the answer, where an answer follows.
+        resets: Whether a connection that ends here must not look whole to its peer.
+    """
+
+    word: str
+    setting: str = ""
+    progress: Progress = Progress.NONE
+    expiry: Expiry = Expiry.NOTHING
+    error: tuple[int, str] | None = None
+    resets: bool = False
+
+
+LATE_ANSWER = (503, "the answer took too long")
+
+RULES: Mapping[Phase, Rule] = {
+    Phase.HANDSHAKE: Rule(word="handshake", setting="handshake", expiry=Expiry.CLOSE),
+    Phase.OPENED: Rule(word="opened", setting="head", expiry=Expiry.CLOSE),
+    Phase.ANSWERED: Rule(word="idle", expiry=Expiry.CLOSE),
+    Phase.IDLE: Rule(word="idle", setting="keep_alive", expiry=Expiry.CLOSE),
+    Phase.HEAD: Rule(
+        word="head",
+        setting="head",
+        expiry=Expiry.ANSWER,
+        error=(408, "the request took too long to arrive"),
+    ),
+    Phase.BODY: Rule(
+        word="body",
+        setting="stall_grace",
+        progress=Progress.RECEIVED,
+        expiry=Expiry.ANSWER,
+        error=(408, "the body took too long to arrive"),
+        resets=True,
+    ),
+    Phase.HANDLER: Rule(
+        word="handler", setting="handler", expiry=Expiry.ANSWER, error=LATE_ANSWER, resets=True
+    ),
+    Phase.SEND: Rule(
+        word="send",
+        setting="send_grace",
+        progress=Progress.ACKNOWLEDGED,
+        expiry=Expiry.RESET,
+        error=LATE_ANSWER,  # where a route's own time has passed before anything was sent
+        resets=True,
+    ),
+    Phase.CLOSE_BODY: Rule(word="send", setting="cleanup"),
+    Phase.DRAIN: Rule(
+        word="drain", setting="stall_grace", progress=Progress.RECEIVED, expiry=Expiry.CLOSE
+    ),
+    Phase.LINGER: Rule(
+        word="linger", setting="stall_grace", progress=Progress.RECEIVED, expiry=Expiry.CLOSE
+    ),
 }
-# The same where the caller has asked for less time than it would have had.
+# The answer to a request whose caller has asked for less time than it would have had.
 ASKED_ERROR = (504, "the answer took longer than its caller waits")

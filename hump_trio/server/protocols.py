@@ -16,8 +16,7 @@ from typing import Any
 import trio
 
 from hump_trio.facts.loggers import logger
-from hump_trio.server.connection import Connection
-from hump_trio.server.serving import serve_http1
+from hump_trio.server.http1.connection import Http1Connection, serve_http1
 from hump_trio.transports.transport import HTTP_1_1
 
 __all__ = ["PROTOCOL_NAMES", "serve_connection"]
@@ -35,7 +34,7 @@ class WireProtocol:
     """
 
     name: str
-    serve: Callable[[Connection], Coroutine[Any, Any, None]]
+    serve: Callable[[Http1Connection], Coroutine[Any, Any, None]]
 
 
 PROTOCOLS = (WireProtocol(HTTP_1_1, serve_http1),)
@@ -47,7 +46,7 @@ FALLBACK = PROTOCOLS[-1]
 BY_NAME = {protocol.name: protocol for protocol in PROTOCOLS}
 
 
-def serve_connection(connection: Connection) -> Coroutine[Any, Any, None]:
+def serve_connection(connection: Http1Connection) -> Coroutine[Any, Any, None]:
     """Serve a connection until it ends, by the protocol that its handshake agrees on.
 
     Its transport is closed then. Only a connection with a handshake pays for a coroutine that
@@ -61,11 +60,11 @@ def serve_connection(connection: Connection) -> Coroutine[Any, Any, None]:
     return protocol_of(connection).serve(connection)
 
 
-async def serve_after_handshake(connection: Connection) -> None:
+async def serve_after_handshake(connection: Http1Connection) -> None:
     """Serve a connection that begins with a handshake; one that comes to no end is closed."""
     established = False
     try:
-        with connection.scope as scope:
+        with connection.clock.scope as scope:
             await connection.shake_hands()
         established = not scope.cancel_called
     except trio.BrokenResourceError as error:
@@ -74,10 +73,10 @@ async def serve_after_handshake(connection: Connection) -> None:
         if not established:
             connection.transport.close()
     if established:
-        connection.scope = trio.CancelScope()
+        connection.clock.scope = trio.CancelScope()
         await protocol_of(connection).serve(connection)
 
 
-def protocol_of(connection: Connection) -> WireProtocol:
+def protocol_of(connection: Http1Connection) -> WireProtocol:
     """Return the protocol that a connection is served by."""
     return BY_NAME.get(connection.transport.protocol, FALLBACK)

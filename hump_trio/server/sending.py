@@ -1,4 +1,4 @@
-"""A response onto the wire: whole, or in chunks as an async iterable yields them."""
+"""A response onto the wire, whatever the protocol: whole, or part by part as its body yields."""
 
 import math
 from collections.abc import AsyncIterable
@@ -7,54 +7,39 @@ from typing import cast
 import trio
 
 from hump_trio.content.charset import check_text_type
-from hump_trio.http1.head import RequestHead
-from hump_trio.http1.response_head import LAST_CHUNK, ResponseHead, encode_chunk, encode_head
 from hump_trio.messages.converted_body import ConvertedBody, part_bytes
 from hump_trio.messages.response import BYTES_TYPE, TEXT_TYPE, Producer, Response
-from hump_trio.server.connection import Connection
+from hump_trio.server.clock import Clock
 from hump_trio.server.phases import Phase
-from hump_trio.server.state import ServerState
+from hump_trio.server.stream import HttpStream
 from hump_trio.tasks.closing import close_body
-from hump_trio.tasks.task_tree import place_of_error
 
-__all__ = ["JOINED_BYTES", "Rest", "Sender", "close_unsent"]
-
-# Up to here head and body are joined to go out in one call; beyond, copying costs more.
-JOINED_BYTES = 128 * 1024
+__all__ = ["Sender", "close_unsent"]
 
 
 class Sender:
     """Sends one answer.
 
     Args:
-        connection: Where to.
-        request: What is answered; None for bytes that weren't a request.
+        stream: Where to.
+        clock: Bounds it.
         response: A settled response.
-        keep_alive: Whether the server would go on with the connection.
     """
 
-    __slots__ = ("_connection", "_keep_alive", "_request", "_response")
+    __slots__ = ("_clock", "_response", "_stream")
 
-    def __init__(
-        self,
-        connection: Connection,
-        request: RequestHead | None,
-        response: Response,
-        *,
-        keep_alive: bool,
-    ) -> None:
-        self._connection = connection
-        self._request = request
+    def __init__(self, stream: HttpStream, clock: Clock, response: Response) -> None:
+        self._stream = stream
+        self._clock = clock
         self._response = response
-        self._keep_alive = keep_alive
 
-    async def send(self) -> bool:
-        """Send the answer, and return whether the connection stays open.
+    async def send(self) -> None:
+        """Send the answer.
 
         Raises:
             trio.BrokenResourceError: The peer has gone.
-            Exception: What a streamed body raised. If the connection's `begun` is still false
-                then, another answer can be sent.
+            Exception: What a streamed body raised. If the clock isn't `answering` then, another
+                answer can be sent.
 
         Cancellation: a checkpoint only where the peer doesn't take the bytes at once, and before
             each part of a stream. Cancelled here, the answer is incomplete and its body closed.
@@ -63,43 +48,22 @@ class Sender:
         if isinstance(body, Producer | ConvertedBody) and body.take_headers is not None:
             body.take_headers(self._response.headers)
         if isinstance(body, Producer):
-            return await self._send_produced(body)
-        if not isinstance(body, bytes):
-            return await self._send_stream(cast("AsyncIterable[bytes | str]", body))
-        head = self.encode_head(len(body))
-        if not head.body_follows:
-            body = b""
-        self._connection.begun = True
-        if len(body) <= JOINED_BYTES:
-            await self._connection.write(head.data + body)
+            await self._send_produced(body)
+        elif isinstance(body, bytes):
+            if self.set_head(len(body)):
+                await self._stream.send(body)
+            await self._stream.finish()
         else:
-            await self._connection.write(head.data)
-            await self._connection.write(body)
-        return head.keep_alive
+            await self._send_stream(cast("AsyncIterable[bytes | str]", body))
 
-    def encode_head(self, body_bytes: int | None) -> ResponseHead:
-        """Return the head of the answer; None for a body of unknown length."""
-        state = self._connection.state
-        return encode_head(
-            None if self._request is None else self._request.line,
-            self._response.status,
-            self._response.headers.items(),
-            body_bytes=body_bytes,
-            keep_alive=self._keep_alive,
-            date=state.date_line(),
-            server=state.server_line,
-        )
+    def set_head(self, body_bytes: int | None) -> bool:
+        """Set the head, and return whether a body follows.
 
-    async def write(self, data: bytes) -> None:
-        """Send bytes of the answer.
-
-        Raises:
-            trio.BrokenResourceError: The peer has gone, or an earlier write was cancelled.
+        Args:
+            body_bytes: None for a body of unknown length.
         """
-        if self._connection.torn:
-            raise trio.BrokenResourceError("an earlier part was cut by a cancel scope")
-        self._connection.begun = True
-        await self._connection.write(data)
+        response = self._response
+        return self._stream.set_head(response.status, response.headers.items(), body_bytes)
 
     def set_default_type(self, part: bytes | str) -> None:
         """Take the content type from the first part, if the response names none.
@@ -112,40 +76,35 @@ class Sender:
         if isinstance(part, str):
             check_text_type(headers.get("content-type", ""))
 
-    async def _send_produced(self, producer: Producer) -> bool:
+    async def _send_produced(self, producer: Producer) -> None:
         """Have a body sent by its function, which is over when that returns."""
-        head = self.encode_head(None)
-        if not head.body_follows:
+        if not self.set_head(None):
             try:
-                await self.write(head.data)
+                await self._stream.finish()
             finally:
-                await close_unsent(self._response, self._connection.state)
-            return head.keep_alive
-        parts = Parts(self, head)
-        turn = trio.Lock()
+                await close_unsent(self._response, self._clock)
+            return
+        parts = Parts(self, self._stream)
+        lock = trio.Lock()
 
         async def send(part: bytes | str) -> None:
-            if turn.locked():
-                await turn.acquire()
+            if lock.locked():
+                await lock.acquire()
             else:
-                turn.acquire_nowait()  # a part has its checkpoint: 4 µs less than with two
+                lock.acquire_nowait()  # a part has its checkpoint: 4 µs less than with two
             try:
                 await parts.send(part)
             finally:
-                turn.release()
+                lock.release()
 
         try:
             await producer.produce(send)
-        except (trio.Cancelled, BaseExceptionGroup) as error:
-            self._connection.stood = place_of_error(error)
-            raise
         finally:
             parts.over = True
-        async with turn:  # a task that outlives the function may be writing a part
+        async with lock:  # a task that outlives the function may be writing a part
             await parts.finish()
-        return head.keep_alive
 
-    async def _send_stream(self, body: AsyncIterable[bytes | str]) -> bool:
+    async def _send_stream(self, body: AsyncIterable[bytes | str]) -> None:
         """Send a body part by part, under a scope that outlasts those the body leaves open.
 
         A generator may hold a nursery or a scope across its parts. Opened before them, ours ends
@@ -158,61 +117,35 @@ class Sender:
             with trio.CancelScope() as scope:
                 iterator = aiter(body)
                 try:
-                    head = self.encode_head(None)
-                    if head.body_follows:
-                        parts = Parts(self, head)
-                        async for part in iterator:
-                            await parts.send(part)
-                        await parts.finish()
-                        # It is whole: nobody is looked for while its body is closed.
-                        self._connection.enter(Phase.DRAIN, math.inf)
-                    else:
-                        await self.write(head.data)
+                    await self._send_parts(iterator)
                     sent = True
                 finally:
-                    deadline = self._connection.state.closing_deadline()
+                    deadline = self._clock.state.closing_deadline()
                     await close_body(iterator, deadline, scope)
                     if iterator is not body:
                         await close_body(body, deadline, scope)
         except trio.Cancelled as error:
             cause = error
-        except BaseExceptionGroup as error:
-            self._connection.stood = place_of_error(error)
-            raise
         if not sent:
             try:
-                if cause is not None:
-                    self._connection.stood = place_of_error(cause)
-                await trio.lowlevel.checkpoint_if_cancelled()  # it was the server's: raised again
-                self._connection.stood = ""
+                if cause is not None and trio.current_effective_deadline() == -math.inf:
+                    raise cause  # it was the server's
                 raise RuntimeError(
                     "a scope of a streamed body's own cancelled its sending"
                 ) from cause
             finally:
                 del cause  # its traceback holds this frame
-        return head.keep_alive
 
-
-class Rest:
-    """The rest of an answer that was begun elsewhere.
-
-    Args:
-        connection: Where to.
-        data: The rest.
-        keep_alive: Whether the connection stays open.
-    """
-
-    __slots__ = ("_connection", "_data", "_keep_alive")
-
-    def __init__(self, connection: Connection, data: bytes, *, keep_alive: bool) -> None:
-        self._connection = connection
-        self._data = data
-        self._keep_alive = keep_alive
-
-    async def send(self) -> bool:
-        """Send it (see `Sender.send`)."""
-        await self._connection.write(self._data)
-        return self._keep_alive
+    async def _send_parts(self, iterator: AsyncIterable[bytes | str]) -> None:
+        if self.set_head(None):
+            parts = Parts(self, self._stream)
+            async for part in iterator:
+                await parts.send(part)
+            await parts.finish()
+            # The answer is whole: nobody is looked for while its body is closed.
+            self._clock.enter(Phase.CLOSE_BODY, math.inf)
+        else:
+            await self._stream.finish()
 
 
 class Parts:
@@ -225,19 +158,18 @@ class Parts:
 
     Args:
         sender: Sends the answer.
-        head: Of the answer, with what its first part would tell still missing.
+        stream: Where to.
 
     Attributes:
         over: Whether no further part is taken.
     """
 
-    __slots__ = ("_head", "_remaining_bytes", "_sender", "_unsent", "over")
+    __slots__ = ("_begun", "_sender", "_stream", "over")
 
-    def __init__(self, sender: Sender, head: ResponseHead) -> None:
+    def __init__(self, sender: Sender, stream: HttpStream) -> None:
         self._sender = sender
-        self._head = head
-        self._remaining_bytes = head.content_length
-        self._unsent: bytes | None = None
+        self._stream = stream
+        self._begun = False
         self.over: bool = False
 
     async def send(self, part: bytes | str) -> None:
@@ -254,16 +186,11 @@ class Parts:
         await trio.lowlevel.checkpoint()
         if self.over:
             raise trio.ClosedResourceError("the answer this part belongs to is over")
-        if self._unsent is None:
+        if not self._begun:
             self._sender.set_default_type(part)
-            self._unsent = self._sender.encode_head(None).data
-        if self._remaining_bytes is not None:
-            self._remaining_bytes -= len(data)
-            if self._remaining_bytes < 0:
-                raise ValueError("a streamed body is longer than its Content-Length")
-        framed = encode_chunk(data) if self._head.chunked and data else data
-        unsent, self._unsent = self._unsent, b""
-        await self._sender.write(unsent + framed)
+            self._sender.set_head(None)
+            self._begun = True
+        await self._stream.send(data)
 
     async def finish(self) -> None:
         """End the body.
@@ -272,13 +199,10 @@ class Parts:
             ValueError: It is shorter than its Content-Length.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self._remaining_bytes:
-            raise ValueError("a streamed body is shorter than its Content-Length")
-        rest = self._head.data if self._unsent is None else self._unsent
-        await self._sender.write(rest + (LAST_CHUNK if self._head.chunked else b""))
+        await self._stream.finish()
 
 
-async def close_unsent(response: Response, state: ServerState) -> None:
+async def close_unsent(response: Response, clock: Clock) -> None:
     """Close the body of a response that nothing was sent of, as `close_body` would."""
     with trio.CancelScope() as scope:
-        await close_body(response.body, state.closing_deadline(), scope)
+        await close_body(response.body, clock.state.closing_deadline(), scope)

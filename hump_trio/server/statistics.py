@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import trio
 
 from hump_trio.facts.outcomes import Outcome
-from hump_trio.server.connection import Connection
+from hump_trio.server.clock import Clock
+from hump_trio.server.phases import RULES
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.task_tree import describe_tree
 
@@ -58,17 +59,17 @@ class ServerStatistics:
     outcomes: Mapping[Outcome, int]
 
 
-def collect_statistics(state: ServerState, connections: Iterable[Connection]) -> ServerStatistics:
+def collect_statistics(state: ServerState, clocks: Iterable[Clock]) -> ServerStatistics:
     """Return the statistics of a server.
 
     Args:
         state: What its connections share.
-        connections: Those that are open.
+        clocks: Those of its connections.
     """
-    connections = list(connections)
-    requests = list(requests_of(connections))
+    clocks = list(clocks)
+    requests = list(requests_of(clocks))
     return ServerStatistics(
-        connections=Counter(each.phase.name.lower() for each in connections),
+        connections=Counter(RULES[each.phase].word for each in clocks),
         requests=tuple(sorted(requests, key=lambda each: -each.age_seconds)),
         buffered_bytes=state.buffered_bytes,
         connection_count=state.connection_count,
@@ -76,33 +77,33 @@ def collect_statistics(state: ServerState, connections: Iterable[Connection]) ->
     )
 
 
-def requests_of(connections: Iterable[Connection]) -> Iterator[RequestStatistics]:
-    """Yield the requests that are in flight on some connections."""
+def requests_of(clocks: Iterable[Clock]) -> Iterator[RequestStatistics]:
+    """Yield the requests in flight that some clocks bound."""
     now = trio.current_time()
-    for connection in connections:
-        request = connection.request
+    for clock in clocks:
+        request = clock.request
         if request is not None:
             yield RequestStatistics(
                 method=request.method,
                 target=request.target,
                 route=request.route,
                 client=request.client,
-                phase=connection.phase.name.lower(),
-                age_seconds=connection.age(),
+                phase=RULES[clock.phase].word,
+                age_seconds=clock.age(),
                 remaining_seconds=request.deadline - now,
             )
 
 
-def report(connections: Iterable[Connection], background: trio.Nursery | None) -> str:
+def report(clocks: Iterable[Clock], background: trio.Nursery | None) -> str:
     """Return a report of every request in flight and of background work, with their tasks.
 
     Args:
-        connections: Those that are open.
+        clocks: Those of the open connections.
         background: The tasks of background work; None if there can be none.
     """
-    busy = [each for each in connections if each.request is not None]
+    busy = [each for each in clocks if each.request is not None]
     lines = [f"{len(busy)} requests in flight"]
-    for connection, request in zip(busy, requests_of(busy), strict=True):
+    for clock, request in zip(busy, requests_of(busy), strict=True):
         client = "-" if request.client is None else f"{request.client[0]}:{request.client[1]}"
         lines.append(
             f"{request.method:.40} {request.target:.200} by {request.route or 'no route'}"
@@ -110,8 +111,8 @@ def report(connections: Iterable[Connection], background: trio.Nursery | None) -
             f" {request.phase}, {request.age_seconds:.1f} s old,"
             f" {request.remaining_seconds:.1f} s left"
         )
-        if connection.task is not None:
-            lines.extend(describe_tree(connection.task, "  "))
+        if clock.task is not None:
+            lines.extend(describe_tree(clock.task, "  "))
     tasks = background.child_tasks if background is not None else ()
     lines.append(f"{len(tasks)} tasks in the background")
     for task in tasks:

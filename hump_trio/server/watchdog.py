@@ -1,12 +1,13 @@
-"""The connections of a server, swept for deadlines that have passed."""
+"""The connections of a server, and their clocks, swept for deadlines that have passed."""
 
 from collections import deque
 from collections.abc import Callable
-from operator import attrgetter
+from operator import itemgetter
+from typing import Protocol
 
 import trio
 
-from hump_trio.server.connection import Connection
+from hump_trio.server.clock import Clock
 from hump_trio.server.phases import Phase
 
 __all__ = ["SWEEP_SECONDS", "Watchdog"]
@@ -15,7 +16,16 @@ __all__ = ["SWEEP_SECONDS", "Watchdog"]
 # less than 1 % of a core.
 SWEEP_SECONDS = 0.25
 
-silence_of: Callable[[Connection], float] = attrgetter("silent_since")
+
+class Watched(Protocol):
+    """A connection, as far as the watchdog knows it: by its clock."""
+
+    @property
+    def clock(self) -> Clock:
+        """Bounds what is waited for on it."""
+
+    def drain(self) -> None:
+        """Take no further request, since the server closes; those that have begun go on."""
 
 
 class Watchdog:
@@ -39,21 +49,21 @@ class Watchdog:
     ) -> None:
         self._disconnect_poll = disconnect_poll
         self._limit = limit
-        self.connections: set[Connection] = set()
+        self.connections: set[Watched] = set()
         # Since when connections have been silent, the longest first, as they were when room was
         # first needed after a sweep: to look at ten thousand takes milliseconds.
-        self._silent: deque[tuple[float, Connection]] | None = None
-        self._evicted: list[Connection] = []  # since that sweep
+        self._silent: deque[tuple[float, Watched]] | None = None
+        self._evicted: list[Watched] = []  # since that sweep
         self._late_seconds = 0.0  # of sweeps, as far as nobody was given them back
         self._changed = trio.lowlevel.ParkingLot()
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: Watched) -> None:
         """Take a connection in."""
         self.connections.add(connection)
         if self._changed:
             self._changed.unpark_all()
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: Watched) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
         if self._changed:
@@ -72,7 +82,7 @@ class Watchdog:
             self._late_seconds += now - due
             if self._late_seconds >= SWEEP_SECONDS:  # less is no matter, and costs less so
                 for connection in self.connections:
-                    connection.give_back(now, self._late_seconds)
+                    connection.clock.give_back(now, self._late_seconds)
                 self._late_seconds = 0.0
             looking = now + seconds > last_look + self._disconnect_poll  # the next is too late
             if looking:
@@ -86,13 +96,14 @@ class Watchdog:
     def _look(self, now: float, *, looking: bool) -> None:
         """Look at each connection once; none is remembered while the watchdog sleeps."""
         for connection in list(self.connections):
-            phase = connection.phase
-            if phase is Phase.HANDLER or connection.deadline <= now:
-                connection.expire(now)
-            elif phase is Phase.BODY and connection.begun:
-                connection.expire_send(now)  # the answer is under way beside the body
+            clock = connection.clock
+            phase = clock.phase
+            if phase is Phase.HANDLER or clock.deadline <= now:
+                clock.expire(now)
+            elif phase is Phase.BODY and clock.answering:
+                clock.expire_send(now)  # the answer is under way beside the body
             if looking and (phase is Phase.HANDLER or phase is Phase.SEND):
-                connection.look_for_peer(now)
+                clock.look_for_peer(now)
 
     def _evict(self, count: int) -> None:
         """Close so many connections, those that have been silent longest, if there are so many.
@@ -100,19 +111,18 @@ class Watchdog:
         Those that were just evicted, and haven't gone yet, are among them.
         """
         leaving = [each for each in self._evicted if each in self.connections]
-        count -= sum(each.expired is not None for each in leaving)
+        count -= sum(each.clock.ending is not None for each in leaving)
         if count <= 0:
             return
         now = trio.current_time()
         if self._silent is None:
-            silent = [each for each in self.connections if each.is_silent(now)]
-            silent.sort(key=silence_of)
-            self._silent = deque((each.silent_since, each) for each in silent)
+            since_of = {each: each.clock.silent_since(now) for each in self.connections}
+            silent = [(since, each) for each, since in since_of.items() if since is not None]
+            self._silent = deque(sorted(silent, key=itemgetter(0)))
         while count > 0 and self._silent:
             since, connection = self._silent.popleft()
-            unchanged = connection.silent_since == since and connection in self.connections
-            if unchanged and connection.is_silent(now):
-                connection.evict()
+            if connection in self.connections and connection.clock.silent_since(now) == since:
+                connection.clock.cut()
                 self._evicted.append(connection)
                 count -= 1
 
@@ -146,6 +156,6 @@ class Watchdog:
             await self._changed.park()
 
     def drain(self) -> None:
-        """Tell every connection that the server closes (see `Connection.drain`)."""
+        """Tell every connection that the server closes (see `Watched.drain`)."""
         for connection in self.connections:
             connection.drain()

@@ -21,7 +21,7 @@ from hump_trio import (
     StreamResponse,
 )
 from hump_trio.facts.exceptions import DeadlineError, OverloadError
-from hump_trio.server.sending import JOINED_BYTES
+from hump_trio.server.http1.stream import JOINED_BYTES
 from tests.support.both_paths import Stage, both_alike, play_both
 from tests.support.wire import request
 

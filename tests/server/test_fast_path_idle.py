@@ -4,7 +4,6 @@ It doesn't look at the clock when an answer is out. The next sweep does.
 """
 
 import gc
-import math
 import weakref
 from collections.abc import AsyncIterator
 
@@ -14,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, Request, Response, Timeouts
 from hump_trio.routing.route import Route
-from hump_trio.server.connection import Connection
+from hump_trio.server.http1.connection import Http1Connection
 from hump_trio.server.phases import Phase
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.state import ServerState
@@ -62,7 +61,7 @@ class Room:
         self.state = served(route, timeouts=TIMEOUTS)
         self.limit = 3
         self.watchdog = Watchdog(limit=lambda: self.limit)
-        self.connections: list[Connection] = []
+        self.connections: list[Http1Connection] = []
         self.clients: list[MemoryTransport] = []
 
     async def open(self) -> None:
@@ -76,10 +75,10 @@ class Room:
         """Make a connection."""
         client, theirs = memory_transport_pair()
         self.clients.append(client)
-        self.connections.append(Connection(theirs, self.state))
+        self.connections.append(Http1Connection(theirs, self.state))
         self.watchdog.add(self.connections[-1])
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: Http1Connection) -> None:
         try:
             await serve_connection(connection)
         finally:
@@ -97,7 +96,7 @@ class Room:
         return [
             number
             for number, each in enumerate(self.connections)
-            if each.phase is Phase.IDLE and each.silent_since == math.inf
+            if each.clock.phase is Phase.ANSWERED
         ]
 
 
@@ -189,8 +188,8 @@ async def test_a_shutdown_hastens_who_was_just_answered(
 async def test_an_age_is_never_less_than_nothing(room: Room, autojump_clock: MockClock) -> None:
     """Of a connection whose last answer no sweep has seen yet."""
     await room.ask(0)
-    assert [each.age() >= 0 for each in room.connections] == [True] * 3
-    assert "no request (idle)" in room.connections[0].describe()
+    assert [each.clock.age() >= 0 for each in room.connections] == [True] * 3
+    assert "no request (idle)" in room.connections[0].clock.describe()
 
 
 @pytest.mark.parametrize("fast", [False, True])

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Request, Timeouts
-from hump_trio.server.connection import Connection
+from hump_trio.server.http1.connection import Http1Connection
 from hump_trio.server.protocols import serve_connection
 from hump_trio.transports.readiness import Readiness
 from tests.support.served import served
@@ -40,7 +40,7 @@ class Served:
         self.state = served(tell_remaining)
         self.client, self.transport = wire.connect()
         self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-        self.connection = Connection(self.transport, self.state)
+        self.connection = Http1Connection(self.transport, self.state)
         self.over = trio.Event()
 
     async def serve(self) -> None:
@@ -101,9 +101,9 @@ async def test_a_report_for_nothing(link: Served, mock_clock: MockClock) -> None
 
 async def test_a_part_that_comes_at_the_last_moment(link: Served, mock_clock: MockClock) -> None:
     """Between report and read: it is read with the rest, and nothing of it later."""
-    assert link.connection.task is not None
+    assert link.connection.clock.task is not None
     rest = partial(link.client.send, ASK[10:])
-    trio.lowlevel.add_instrument(Meddler(link.connection.task, rest))
+    trio.lowlevel.add_instrument(Meddler(link.connection.clock.task, rest))
     link.client.send(ASK[:10])
     assert await link.receive() == REMAINING
     mock_clock.jump(SECONDS)
@@ -161,12 +161,12 @@ def reset_client(link: Served) -> None:
 
 def cancel(link: Served) -> None:
     """Cancel what goes on, as a shutdown does."""
-    link.connection.cancel("shutdown")
+    link.connection.clock.cancel("shutdown")
 
 
 def evict(link: Served) -> None:
     """Make room for another connection."""
-    link.connection.evict()
+    link.connection.clock.cut()
 
 
 @pytest.mark.parametrize("end", [close, reset_client, evict])
@@ -187,8 +187,8 @@ async def test_a_request_at_the_last_moment(link: Served, *, first: bool) -> Non
         link.client.send(ASK)
         evict(link)
     else:
-        assert link.connection.task is not None
-        trio.lowlevel.add_instrument(Meddler(link.connection.task, partial(evict, link)))
+        assert link.connection.clock.task is not None
+        trio.lowlevel.add_instrument(Meddler(link.connection.clock.task, partial(evict, link)))
         link.client.send(ASK)
     assert await link.receive() == REMAINING
     assert await link.ask() == REMAINING

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Response, Timeouts
 from hump_trio.routing.route import Route
-from hump_trio.server.connection import Connection
+from hump_trio.server.http1.connection import Http1Connection
 from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.server.protocols import serve_connection
@@ -91,10 +91,10 @@ def state_of(handler: Handler, timeouts: Timeouts | None = None) -> ServerState:
     return served(route, timeouts=timeouts)
 
 
-def connection_to(state: ServerState) -> tuple[MemoryTransport, Connection]:
+def connection_to(state: ServerState) -> tuple[MemoryTransport, Http1Connection]:
     """Return the client's end of a connection, and the server's."""
     client, theirs = make_pair()
-    return client, Connection(theirs, state)
+    return client, Http1Connection(theirs, state)
 
 
 def received(client: MemoryTransport) -> bytes | None:
@@ -169,7 +169,7 @@ async def test_a_handler_that_takes_its_deadline_badly_is_answered_once(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve_connection, connection)
         await wait_all_tasks_blocked()
-        connection.expire(trio.current_time())
+        connection.clock.expire(trio.current_time())
     data = received(client)
     assert data is not None
     assert [answer.status for answer in parse_answers(data)] == [status]
@@ -191,19 +191,19 @@ async def answer() -> str:
     return "answer"
 
 
-def send_before(client: MemoryTransport, connection: Connection, data: bytes) -> None:
+def send_before(client: MemoryTransport, connection: Http1Connection, data: bytes) -> None:
     """Send just before the deadline passes."""
     client.send_nowait(data)
-    connection.expire(trio.current_time())
+    connection.clock.expire(trio.current_time())
 
 
-def send_behind(client: MemoryTransport, connection: Connection, data: bytes) -> None:
+def send_behind(client: MemoryTransport, connection: Http1Connection, data: bytes) -> None:
     """Send just when the deadline has passed."""
-    connection.expire(trio.current_time())
+    connection.clock.expire(trio.current_time())
     client.send_nowait(data)
 
 
-Meet: TypeAlias = Callable[[MemoryTransport, Connection, bytes], None]
+Meet: TypeAlias = Callable[[MemoryTransport, Http1Connection, bytes], None]
 
 
 @pytest.mark.parametrize("meet", [send_before, send_behind])
@@ -218,7 +218,7 @@ async def test_a_request_that_comes_with_the_deadline_of_silence_is_served(
         nursery.start_soon(serve_connection, connection)
         await client.send_all(first)
         await wait_all_tasks_blocked()
-        assert connection.phase is (Phase.IDLE if first else Phase.OPENED)
+        assert connection.clock.phase is (Phase.IDLE if first else Phase.OPENED)
         last = request("GET", "/", "Connection: close")
         meet(client, connection, last[:cut] or last)
         await wait_all_tasks_blocked()
@@ -242,7 +242,7 @@ async def test_a_silent_connection_is_closed_without_a_word(
         await client.send_all(blank)
         for _ in range(2):
             await wait_all_tasks_blocked()
-            connection.expire(trio.current_time())
+            connection.clock.expire(trio.current_time())
     assert received(client) == b""
 
 
@@ -254,7 +254,7 @@ async def test_a_client_that_leaves_with_the_deadline_of_silence_is_no_error(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve_connection, connection)
         await wait_all_tasks_blocked()
-        connection.expire(trio.current_time())
+        connection.clock.expire(trio.current_time())
         client.reset()
     assert not caplog.records
 
@@ -281,9 +281,9 @@ async def test_a_connection_that_becomes_idle_after_the_shutdown_began_is_not_ke
         connection.drain()
         await trio.sleep(0.5)
         await wait_all_tasks_blocked()
-        assert connection.phase is Phase.IDLE
-        assert connection.deadline == pytest.approx(trio.current_time() + 0.1)
-        connection.expire(trio.current_time())
+        assert connection.clock.phase is Phase.IDLE
+        assert connection.clock.deadline == pytest.approx(trio.current_time() + 0.1)
+        connection.clock.expire(trio.current_time())
 
 
 @pytest.mark.plain_only("it has the time of a handshake first")
@@ -294,7 +294,7 @@ async def test_a_new_connection_of_a_closing_server_has_little_time(
     state = state_of(answer, Timeouts(drain_idle=0.1))
     state.advance(Life.CLOSING)
     _, connection = connection_to(state)
-    assert connection.deadline == trio.current_time() + 0.1
+    assert connection.clock.deadline == trio.current_time() + 0.1
 
 
 async def test_a_client_that_sends_many_requests_at_once_starves_nobody(

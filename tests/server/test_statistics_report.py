@@ -17,7 +17,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request
 from hump_trio.routing.route import Route
-from hump_trio.server.connection import Connection
+from hump_trio.server.http1.connection import Http1Connection
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.statistics import report
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
@@ -54,7 +54,7 @@ HANDLERS = {"/waits": wait_here, "/two/{name}": in_two_tasks, "/sends": half_an_
 
 
 @asynccontextmanager
-async def serving(*requests: bytes) -> AsyncIterator[list[Connection]]:
+async def serving(*requests: bytes) -> AsyncIterator[list[Http1Connection]]:
     """Give the connections on which requests are being served."""
     routes = [
         Route(template=path, methods=("GET",), handler=handler)
@@ -63,13 +63,13 @@ async def serving(*requests: bytes) -> AsyncIterator[list[Connection]]:
     routes.append(Route(template="/body", methods=("POST",), handler=wait_here, timeout=7))
     state = served(*routes)
     async with trio.open_nursery() as nursery:
-        connections: list[Connection] = []
+        connections: list[Http1Connection] = []
         clients: list[MemoryTransport] = []  # kept, for their ends to stay open
         for data in requests:
             ours, theirs = memory_transport_pair()
             await ours.send_all(data)
             clients.append(ours)
-            connections.append(Connection(theirs, state))
+            connections.append(Http1Connection(theirs, state))
             nursery.start_soon(serve_connection, connections[-1])
         await wait_all_tasks_blocked()
         yield connections
@@ -88,7 +88,7 @@ async def test_nothing_in_flight(autojump_clock: MockClock) -> None:
     """It says so; what has been answered, or hasn't been asked yet, is no request in flight."""
     nothing = ("0 requests in flight", "0 tasks in the background")
     async with serving(request("GET", "/nothing"), b"GET / HT", b"") as connections:
-        check_report(report(connections, None), *nothing)
+        check_report(report([each.clock for each in connections], None), *nothing)
     check_report(report([], None), *nothing)
 
 
@@ -128,7 +128,7 @@ async def test_a_request_in_flight(
     """What it is, its age and what is left; each of its tasks, with the line it stands at."""
     async with serving(data) as connections:
         await trio.sleep(2.5)
-        text = report(connections, None)
+        text = report([each.clock for each in connections], None)
     check_report(text, "1 requests in flight", line, *tree, "0 tasks in the background")
 
 
@@ -149,9 +149,9 @@ async def test_background_work(autojump_clock: MockClock) -> None:
 async def test_a_connection_that_no_task_serves_yet(autojump_clock: MockClock) -> None:
     """And a request that no route takes, while middleware has it: what is known is said."""
     state = served()
-    connection = Connection(memory_transport_pair()[1], state)
-    connection.request = Request("GET", "/x", "/x", client=("192.0.2.1", 80))
-    text = report([connection], None)
+    connection = Http1Connection(memory_transport_pair()[1], state)
+    connection.clock.request = Request("GET", "/x", "/x", client=("192.0.2.1", 80))
+    text = report([connection.clock], None)
     line = r"GET /x by no route from 192\.0\.2\.1:80: opened, 0\.0 s old, inf s left"
     check_report(text, "1 requests in flight", line, "0 tasks in the background")
 

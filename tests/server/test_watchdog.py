@@ -7,20 +7,28 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio.server.connection import Connection
+from hump_trio.server.clock import Clock
+from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
 from hump_trio.transports.memory import memory_transport_pair
 from tests.support.served import served
 
 
-def new_connections(count: int, watchdog: Watchdog) -> list[Connection]:
+def new_connections(count: int, watchdog: Watchdog) -> list[Http1Connection]:
     """Return connections that a watchdog knows; nobody serves them."""
     state = served()
-    connections = [Connection(memory_transport_pair()[1], state) for _ in range(count)]
+    connections = [Http1Connection(memory_transport_pair()[1], state) for _ in range(count)]
     for connection in connections:
         watchdog.add(connection)
     return connections
+
+
+def ended_in(connection: Http1Connection) -> Phase | None:
+    """Return the phase that a connection was ended in; None if it wasn't."""
+    ending = connection.clock.ending
+    return None if ending is None else ending.phase
 
 
 async def test_it_rests_while_there_is_no_connection(autojump_clock: MockClock) -> None:
@@ -44,15 +52,15 @@ async def test_a_sweep_expires_what_is_due_and_nothing_else(autojump_clock: Mock
     """Within a sweep of the deadline, and once."""
     watchdog = Watchdog()
     early, late = new_connections(2, watchdog)
-    early.deadline, late.deadline = 3, 5
+    early.clock.deadline, late.clock.deadline = 3, 5
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.sweep)
         await trio.sleep(3 + 1.5 * SWEEP_SECONDS)
-        assert (early.expired, late.expired) == (Phase.OPENED, None)
-        assert (early.scope.cancel_called, late.scope.cancel_called) == (True, False)
-        early.phase = Phase.HEAD
+        assert (ended_in(early), ended_in(late)) == (Phase.OPENED, None)
+        assert (early.clock.scope.cancel_called, late.clock.scope.cancel_called) == (True, False)
+        early.clock.phase = Phase.HEAD
         await trio.sleep(SWEEP_SECONDS)
-        assert early.expired is Phase.OPENED
+        assert ended_in(early) is Phase.OPENED
         nursery.cancel_scope.cancel()
 
 
@@ -70,7 +78,7 @@ async def test_it_remembers_nobody_who_has_gone(autojump_clock: MockClock) -> No
         assert not [
             each
             for each in gc.get_objects()
-            if isinstance(each, Connection) and each.state is state
+            if isinstance(each, Http1Connection) and each.state is state
         ]
         nursery.cancel_scope.cancel()
 
@@ -80,10 +88,10 @@ async def test_there_is_room_below_the_limit() -> None:
     watchdog = Watchdog(limit=lambda: 3)
     connections = new_connections(2, watchdog)
     for connection in connections:
-        connection.enter_idle()
+        connection.clock.enter_idle()
     with trio.testing.assert_no_checkpoints():
         assert await watchdog.wait_room() == 1
-    assert [connection.expired for connection in connections] == [None, None]
+    assert [ended_in(connection) for connection in connections] == [None, None]
 
 
 @pytest.mark.parametrize("surplus", [0, 1])
@@ -93,18 +101,18 @@ async def test_the_connection_idle_longest_makes_room(
     """Only it, unless more than one has to; those that are busy stay."""
     watchdog = Watchdog(limit=lambda: 4 - surplus)
     busy, second, first, third = connections = new_connections(4, watchdog)
-    busy.enter(Phase.HANDLER, 1000)
+    busy.clock.enter(Phase.HANDLER, 1000)
     for connection in (first, second, third):
         await trio.sleep(1)
-        connection.enter_idle()
+        connection.clock.enter_idle()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.wait_room)
         for leaving in (first, second)[: 1 + surplus]:
             await wait_all_tasks_blocked()
-            assert leaving.expired is Phase.IDLE
-            assert second.expired is None or surplus
+            assert ended_in(leaving) is Phase.IDLE
+            assert ended_in(second) is None or surplus
             watchdog.discard(leaving)
-    assert (busy.expired, third.expired) == (None, None)
+    assert (ended_in(busy), ended_in(third)) == (None, None)
     assert len(watchdog.connections) == len(connections) - 1 - surplus
 
 
@@ -113,16 +121,16 @@ async def test_who_connects_and_says_nothing_makes_room(autojump_clock: MockCloc
     watchdog = Watchdog(limit=lambda: 3)
     idle, silent = new_connections(2, watchdog)
     await trio.sleep(1)
-    idle.enter_idle()
+    idle.clock.enter_idle()
     [new] = new_connections(1, watchdog)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.wait_room)
         await wait_all_tasks_blocked()
-        assert [each.expired for each in (idle, silent, new)] == [None, Phase.OPENED, None]
+        assert [ended_in(each) for each in (idle, silent, new)] == [None, Phase.OPENED, None]
         watchdog.discard(silent)
-    assert not new.is_silent(trio.current_time())
+    assert new.clock.silent_since(trio.current_time()) is None
     await trio.sleep(new.state.timeouts.drain_idle)
-    assert new.is_silent(trio.current_time())
+    assert new.clock.silent_since(trio.current_time()) is not None
 
 
 async def test_where_none_is_idle_the_first_to_become_so_makes_room(
@@ -132,15 +140,15 @@ async def test_where_none_is_idle_the_first_to_become_so_makes_room(
     watchdog = Watchdog(limit=lambda: 2)
     busy, quick = new_connections(2, watchdog)
     for connection in (busy, quick):
-        connection.enter(Phase.HANDLER, 1000)
+        connection.clock.enter(Phase.HANDLER, 1000)
     async with trio.open_nursery() as attendants:
         attendants.start_soon(watchdog.sweep)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watchdog.wait_room)
             await trio.sleep(10)
-            quick.enter_idle()
+            quick.clock.enter_idle()
             await trio.sleep(2 * SWEEP_SECONDS)
-            assert (quick.expired, busy.expired) == (Phase.IDLE, None)
+            assert (ended_in(quick), ended_in(busy)) == (Phase.IDLE, None)
             watchdog.discard(quick)
         attendants.cancel_scope.cancel()
 
@@ -154,44 +162,40 @@ async def test_where_none_is_idle_the_first_to_end_makes_room(autojump_clock: Mo
         await wait_all_tasks_blocked()
         assert len(nursery.child_tasks) == 1
         watchdog.discard(ending)
-    assert busy.expired is None
-
-
-class Looks(Connection):
-    """A connection that counts how often any is looked at."""
-
-    __slots__ = ()
-    count = 0
-
-    def is_silent(self, now: float) -> bool:
-        """Count it."""
-        Looks.count += 1
-        return super().is_silent(now)
+    assert ended_in(busy) is None
 
 
 async def test_many_are_looked_at_once_a_sweep(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many newcomers need room: each costs a look or two, not one at everybody."""
-    monkeypatch.setattr("tests.server.test_watchdog.Connection", Looks)
+    look_count = 0
+    look = Clock.silent_since
+
+    def count(clock: Clock, now: float) -> float | None:
+        nonlocal look_count
+        look_count += 1
+        return look(clock, now)
+
+    monkeypatch.setattr(Clock, "silent_since", count)
     watchdog = Watchdog(limit=lambda: 1000)
     connections = new_connections(1000, watchdog)
     async with trio.open_nursery() as attendants:
         attendants.start_soon(watchdog.sweep)
         for sweep in range(3):
             for connection in connections:
-                connection.enter_idle()
+                connection.clock.enter_idle()
             await trio.sleep(SWEEP_SECONDS)
-            Looks.count = 0
+            look_count = 0
             for _ in range(200):
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(watchdog.wait_room)
                     await wait_all_tasks_blocked()
-                    [leaving] = [each for each in connections if each.expired is not None]
+                    [leaving] = [each for each in connections if each.clock.ending is not None]
                     connections.remove(leaving)
                     watchdog.discard(leaving)
                 connections += new_connections(1, watchdog)
-            assert Looks.count <= 1000 + 2 * 200, sweep
+            assert look_count <= 1000 + 2 * 200, sweep
         attendants.cancel_scope.cancel()
 
 
@@ -201,20 +205,20 @@ async def test_who_was_served_meanwhile_stays(autojump_clock: MockClock) -> None
     first, second, third, fourth = new_connections(4, watchdog)
     for connection in (first, second, third, fourth):
         await trio.sleep(1)
-        connection.enter_idle()
+        connection.clock.enter_idle()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.wait_room)
         await wait_all_tasks_blocked()
-        assert first.expired is Phase.IDLE
+        assert ended_in(first) is Phase.IDLE
         watchdog.discard(first)
     new_connections(1, watchdog)
-    second.enter(Phase.HANDLER, 1000)
+    second.clock.enter(Phase.HANDLER, 1000)
     await trio.sleep(1)
-    third.enter_idle()
+    third.clock.enter_idle()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.wait_room)
         await wait_all_tasks_blocked()
-        assert [each.expired for each in (second, third, fourth)] == [None, None, Phase.IDLE]
+        assert [ended_in(each) for each in (second, third, fourth)] == [None, None, Phase.IDLE]
         watchdog.discard(fourth)
 
 
@@ -223,16 +227,16 @@ async def test_one_is_closed_for_one_that_comes(autojump_clock: MockClock) -> No
     watchdog = Watchdog(limit=lambda: 3)
     connections = new_connections(4, watchdog)
     for connection in connections:
-        connection.enter_idle()
+        connection.clock.enter_idle()
     busy = connections.pop()
-    busy.enter(Phase.HANDLER, 1000)
+    busy.clock.enter(Phase.HANDLER, 1000)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.wait_room)
         await wait_all_tasks_blocked()
-        assert sum(each.expired is not None for each in connections) == 2
+        assert sum(each.clock.ending is not None for each in connections) == 2
         watchdog.discard(busy)
         await wait_all_tasks_blocked()
-        assert sum(each.expired is not None for each in connections) == 2
+        assert sum(each.clock.ending is not None for each in connections) == 2
         for connection in connections:
             watchdog.discard(connection)
 
@@ -242,20 +246,20 @@ async def test_files_take_the_place_of_idle_connections(autojump_clock: MockCloc
     limit = 5
     watchdog = Watchdog(limit=lambda: limit)
     busy, *idle = new_connections(5, watchdog)
-    busy.enter(Phase.HANDLER, 1000)
+    busy.clock.enter(Phase.HANDLER, 1000)
     for connection in idle:
         await trio.sleep(0.01)
-        connection.enter_idle()
+        connection.clock.enter_idle()
     async with trio.open_nursery() as attendants:
         attendants.start_soon(watchdog.sweep)
         await trio.sleep(1.5 * SWEEP_SECONDS)
-        assert not any(each.expired for each in idle)
+        assert not any(ended_in(each) for each in idle)
         limit = 3
         await trio.sleep(SWEEP_SECONDS)
-        assert [each.expired is not None for each in idle] == [True, True, False, False]
+        assert [each.clock.ending is not None for each in idle] == [True, True, False, False]
         limit = 1
         await trio.sleep(SWEEP_SECONDS)
-        assert [busy.expired, *[bool(each.expired) for each in idle]] == [None, *[True] * 4]
+        assert [ended_in(busy), *[bool(ended_in(each)) for each in idle]] == [None, *[True] * 4]
         attendants.cancel_scope.cancel()
 
 
@@ -266,11 +270,11 @@ async def test_room_that_only_the_system_knows_of(ends: bool, autojump_clock: Mo
     second, first = new_connections(2, watchdog)
     for connection in (first, second):
         await trio.sleep(1)
-        connection.enter_idle()
+        connection.clock.enter_idle()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.make_room, 5)
         await wait_all_tasks_blocked()
-        assert (first.expired, second.expired) == (Phase.IDLE, None)
+        assert (ended_in(first), ended_in(second)) == (Phase.IDLE, None)
         if ends:
             watchdog.discard(first)
     assert trio.current_time() == (2 if ends else 7)
@@ -282,9 +286,9 @@ async def test_draining_shortens_the_wait_of_silent_connections_alone(
     """And never lengthens it."""
     watchdog = Watchdog()
     opened, idle, soon, busy = new_connections(4, watchdog)
-    idle.enter_idle()
-    soon.enter(Phase.IDLE, 0.1)
-    busy.enter(Phase.HANDLER, 30)
+    idle.clock.enter_idle()
+    soon.clock.enter(Phase.IDLE, 0.1)
+    busy.clock.enter(Phase.HANDLER, 30)
     watchdog.drain()
-    assert [each.deadline for each in (opened, idle, soon, busy)] == [0.25, 0.25, 0.1, 30]
-    assert all(each.draining for each in (opened, idle, soon, busy))
+    assert [each.clock.deadline for each in (opened, idle, soon, busy)] == [0.25, 0.25, 0.1, 30]
+    assert all(each.clock.closing is Life.CLOSING for each in (opened, idle, soon, busy))

@@ -128,7 +128,7 @@ def play(build: Build, scene: Scene, *, fast: bool, access: bool) -> Stage:
         return build_request(*args)
 
     with pytest.MonkeyPatch.context() as patch, logging_to(stage, access=access):
-        patch.setattr("hump_trio.server.fast_path.build_request", count)
+        patch.setattr("hump_trio.server.http1.fast_path.build_request", count)
         if not fast:
             patch.setattr(ServerState, "choose_whole", lambda *_: None)
         trio.run(stage.run, scene, clock=MockClock(autojump_threshold=0))

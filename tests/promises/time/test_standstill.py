@@ -197,6 +197,6 @@ async def test_a_handlers_deadline_stays(
 async def test_what_a_peer_owes_is_moved(phase: Phase, autojump_clock: MockClock) -> None:
     """In every phase but the handler's; a body's by no more than its grace."""
     [connection] = new_connections(1, Watchdog())
-    connection.enter(phase, 3)
-    connection.give_back(2, 10)
-    assert connection.deadline == {Phase.BODY: 2 + 5, Phase.HANDLER: 3}.get(phase, 13)
+    connection.clock.enter(phase, 3)
+    connection.clock.give_back(2, 10)
+    assert connection.clock.deadline == {Phase.BODY: 2 + 5, Phase.HANDLER: 3}.get(phase, 13)

@@ -9,9 +9,8 @@ another costs 400 and a coroutine 2,000.
 """
 
 import math
-from collections.abc import Callable
-from contextvars import Context
-from typing import Any, TypeAlias
+from enum import Enum, auto
+from typing import Any
 
 import trio
 from trio.lowlevel import wait_task_rescheduled
@@ -22,46 +21,50 @@ from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.messages.target import RequestLine
-from hump_trio.server.connection import Connection
-from hump_trio.server.exchange import Exchange, log_answer
+from hump_trio.server.exchange import Exchange
+from hump_trio.server.http1.channel import Channel
+from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream
+from hump_trio.server.lane import Lane
 from hump_trio.server.phases import Phase
-from hump_trio.server.sending import JOINED_BYTES
 from hump_trio.server.state import ChosenRoute, ServerState
 from hump_trio.tasks.failures import is_failure
-from hump_trio.tasks.task_tree import place_of_error
 
-__all__ = ["serve_whole"]
-
-# Takes an exchange that is under way, its answer if there is one, and what is left to be sent of
-# an answer that was begun.
-HandOver: TypeAlias = Callable[[Exchange, Response | None, bytes], None]
+__all__ = ["Next", "serve_whole"]
 
 # A look into their class takes ten times as long.
-OPENED, IDLE, HANDLER = Phase.OPENED, Phase.IDLE, Phase.HANDLER
+OPENED, ANSWERED, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.HANDLER
 CLOSE_LINE = b"connection: close\r\n"
 
 
-async def serve_whole(connection: Connection, context: Context, hand_over: HandOver) -> bool:
+class Next(Enum):
+    """What comes after the requests that the fast path has served."""
+
+    OTHER = auto()  # what the parser was fed: something that is not for the fast path
+    HANDED_OVER = auto()  # the rest of a request that the lane has taken over
+    END = auto()  # nothing: the last request said so, and was answered
+    NOTHING = auto()  # nothing: the peer has ended its half
+
+
+async def serve_whole(channel: Channel, lane: Lane) -> Next:
     """Serve requests that come whole, one after the other, until one is different.
 
-    By then either it was handed over, or the parser was fed what has come. Returns whether the
-    connection is to be ended.
+    By then either the lane has taken it over, or the parser was fed what has come.
 
     Args:
-        connection: Nothing is under way on it.
-        context: What each handler starts with.
-        hand_over: Called before the return, or before an error that a handler is cut by is raised.
+        channel: Nothing is under way on it.
+        lane: Takes over what is begun here, before an error that a handler is cut by is raised.
 
     Raises:
         trio.BrokenResourceError: The peer has gone.
 
     Cancellation: a checkpoint before each request.
     """
-    state, transport = connection.state, connection.transport
+    state, transport, clock = channel.state, channel.transport, lane.clock
     lines, limits, client = state.whole_lines, state.limits, transport.client
     secure = transport.secure
     application, handler_seconds = state.application, state.timeouts.handler
     app = application.app
+    context = lane.context
     arrivals, task = transport.arrivals, trio.lowlevel.current_task()
     value: Any
     response: Response | None
@@ -76,7 +79,7 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                 arrivals.task = task
                 await wait_task_rescheduled(arrivals.abort_wait)
                 data, now = transport.receive_nowait(), arrivals.reported_at
-            elif connection.phase is OPENED:
+            elif clock.phase is OPENED:
                 # Its task has just begun, which is as good as a checkpoint. Most clients have
                 # sent by now: it needn't be watched yet, nor at all if that is all they ask.
                 data, now = transport.receive_nowait(), trio.current_time()
@@ -86,24 +89,24 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                 data = await transport.receive_some()
                 arrivals, now = transport.arrivals, trio.current_time()
         except trio.BrokenResourceError:
-            connection.broken = True
+            channel.gone = True
             raise
 
         whole = read_whole(data, limits)
         if (
             whole is None
-            or connection.draining
-            or connection.expired is not None
+            or clock.closing
+            or clock.ending is not None
             or state.request_count >= state.request_limit
             or (chosen := lines.get(whole[0]) or state.choose_whole(whole[0])) is None
             or (whole[3] and not state.has_room(whole[3], chosen[1], keep_alive=whole[4]))
         ):
-            connection.parser.feed(data)
-            return False
+            channel.parser.feed(data)
+            return Next.OTHER if data else Next.NOTHING
 
         text, host, fields, body, keep_alive = whole
         line, choice, path_params = chosen
-        request = connection.request = build_request(line, host, fields, client)
+        request = clock.request = build_request(line, host, fields, client)
         if secure:
             request.scheme, request.client_certificate = "https", transport.client_certificate
         request.app = app
@@ -111,20 +114,22 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         if path_params:
             request.path_params = path_params
         if body:
-            if choice.refused:  # nobody wants it: dropped, as `Exchange.drain` would
+            if choice.refused:  # nobody wants it: read away, as by `settle`
                 whole = (text, host, fields, b"", keep_alive)
                 body = b""
             else:
                 request.body = body
                 state.buffered_bytes += len(body)
         state.request_count += 1
-        connection.asked_since = now
-        # `Connection.enter_handler`, without a call
-        connection.phase = HANDLER
-        connection.leave_deadline = math.inf
-        connection.disconnect_grace = choice.disconnect_grace
-        connection.half_closed = False
-        connection.deadline = request.server_deadline = now + handler_seconds
+        clock.since = now
+        # copy: Clock.enter_handler(now, handler_seconds, choice.disconnect_grace)
+        clock.phase = HANDLER
+        clock.leave_deadline = math.inf
+        clock.disconnect_grace = choice.disconnect_grace
+        clock.half_closed = False
+        clock.deadline = now + handler_seconds
+        # copy: end
+        request.server_deadline = clock.deadline
         value = response = None
         del data
         kind, content = TEXT_TYPE, b""
@@ -146,10 +151,8 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                 if not is_failure(error):
                     raise
                 response = await application.answer_error(request, error)
-        except BaseException as error:
-            hand_over(adopt(connection, whole, chosen, request), None, b"")
-            if isinstance(error, trio.Cancelled | BaseExceptionGroup):
-                connection.stood = place_of_error(error)
+        except BaseException:
+            lane.take_over(adopt(channel, lane, whole, chosen, request), None, started=False)
             raise
 
         if now >= state.stamp_until:
@@ -169,29 +172,31 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
                 if kept:
                     state.fixed_answers[response] = answer
         if (
-            connection.enforced
-            or connection.cancelled_for is not None
-            or connection.draining
+            clock.enforced
+            or clock.ending is not None
+            or clock.closing
             or not 0 < len(answer) <= JOINED_BYTES
         ):
-            if connection.enforced:
-                connection.end_handler()
+            if clock.enforced:
+                clock.end_handler()
             response = response or Response(content, headers={"content-type": kind})
-            hand_over(adopt(connection, whole, chosen, request), response, b"")
-            return False
+            lane.take_over(adopt(channel, lane, whole, chosen, request), response, started=False)
+            return Next.HANDED_OVER
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            exchange = adopt(connection, whole, chosen, request)
+            exchange = adopt(channel, lane, whole, chosen, request)
             exchange.status = 200 if response is None else response.status
-            hand_over(exchange, None, b"")
-            connection.begun = True
-            connection.broken = True
-            connection.note("client-gone")
+            lane.take_over(exchange, None, started=True)
+            clock.answering = True
+            channel.gone = True
+            clock.note("client-gone")
             raise
         if sent_bytes < len(answer):
-            hand_over(adopt(connection, whole, chosen, request), response, answer[sent_bytes:])
-            return False
+            exchange = adopt(channel, lane, whole, chosen, request, answer[sent_bytes:])
+            exchange.status = 200 if response is None else response.status
+            lane.take_over(exchange, response, started=True)
+            return Next.HANDED_OVER
 
         if body:
             state.buffered_bytes -= len(body)
@@ -199,15 +204,17 @@ async def serve_whole(connection: Connection, context: Context, hand_over: HandO
         state.outcomes[request.outcome] += 1
         request.server_deadline = math.inf
         if state.access_log:
-            log_answer(connection, request, 200 if response is None else response.status)
-        connection.request = None
-        connection.phase = IDLE
-        connection.silent_since, connection.deadline = math.inf, -math.inf  # see `enter_idle`
+            channel.log_answer(request, 200 if response is None else response.status)
+        clock.request = None
+        # copy: Clock.enter_answered()
+        clock.phase = ANSWERED
+        clock.deadline = -math.inf
+        # copy: end
         # While the next one is awaited nothing of this one is held.
         del whole, text, host, fields, body, chosen, line, path_params, request
         del value, content, response, answer
         if not keep_alive:
-            return True
+            return Next.END
 
 
 def encode_whole(
@@ -231,9 +238,15 @@ def encode_whole(
 
 
 def adopt(
-    connection: Connection, whole: WholeRequest, chosen: ChosenRoute, request: Request
+    channel: Channel,
+    lane: Lane,
+    whole: WholeRequest,
+    chosen: ChosenRoute,
+    request: Request,
+    unsent: bytes = b"",
 ) -> Exchange:
     """Return the exchange of a request whose body has been received."""
     _, host, fields, body, keep_alive = whole
     head = RequestHead(chosen[0], fields, host, 0, False, keep_alive, "")
-    return Exchange(connection, head, request, chosen[1], len(body))
+    stream = Http1Stream(channel, head, unsent)
+    return Exchange(stream, lane.clock, request, chosen[1], len(body))

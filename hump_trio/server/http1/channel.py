@@ -1,0 +1,182 @@
+"""The bytes of one HTTP/1.1 connection: into the parser, and out to the peer."""
+
+from contextlib import suppress
+
+import trio
+
+from hump_trio.http1.parser import RequestParser
+from hump_trio.messages.request import Request
+from hump_trio.server.access_log import log_request
+from hump_trio.server.clock import Clock
+from hump_trio.server.life import Life
+from hump_trio.server.phases import Phase
+from hump_trio.server.state import ServerState
+from hump_trio.transports.transport import PeerState, Transport
+
+__all__ = ["Channel"]
+
+
+class Channel:
+    """A transport with its parser, and the clock that bounds it.
+
+    Args:
+        transport: Closed by the connection that this belongs to.
+        state: What the connections of a server share.
+
+    Attributes:
+        clock: Bounds the wait for each request, and each exchange.
+        parser: Holds what was received and isn't parsed yet.
+        gone: Whether the peer was found gone (see `Peer`).
+        write_cut: Whether a write was cut in the middle (see `Peer`).
+        ended: Whether the peer has ended its half where another request could have come.
+        expects_end: Whether the peer has said that it asks for nothing more.
+        counted_bytes: What was sent up to the last line of the access log.
+    """
+
+    __slots__ = (
+        "clock",
+        "counted_bytes",
+        "ended",
+        "expects_end",
+        "gone",
+        "parser",
+        "state",
+        "transport",
+        "write_cut",
+    )
+
+    def __init__(self, transport: Transport, state: ServerState) -> None:
+        self.transport: Transport = transport
+        self.state: ServerState = state
+        self.parser: RequestParser = RequestParser(state.limits)
+        self.gone: bool = False
+        self.write_cut: bool = False
+        self.ended: bool = False
+        self.expects_end: bool = False
+        self.counted_bytes: int = 0
+        self.clock: Clock = Clock(state, self)
+        if transport.needs_handshake:
+            self.clock.enter(Phase.HANDSHAKE, state.timeouts.handshake)
+
+    def peer_state(self) -> PeerState:
+        """Tell what the peer has ended (see `Transport.peer_state`)."""
+        return self.transport.peer_state()
+
+    def acked_bytes(self) -> int:
+        """Return the bytes that the peer has acknowledged so far."""
+        return self.transport.acked_bytes()
+
+    def fully_acked(self) -> bool:
+        """Tell whether the peer has acknowledged all that was sent."""
+        return self.transport.fully_acked()
+
+    def count_sent(self) -> int:
+        """Return how many bytes were sent since this was last asked."""
+        sent_bytes = self.transport.sent_bytes
+        counted_bytes, self.counted_bytes = self.counted_bytes, sent_bytes
+        return sent_bytes - counted_bytes
+
+    def log_answer(self, request: Request, status: int) -> None:
+        """Write the line of a request that is over into the access log."""
+        log_request(
+            request,
+            status,
+            outcome=request.outcome,
+            byte_count=self.count_sent(),
+            seconds=self.clock.age(),
+        )
+
+    async def shake_hands(self) -> None:
+        """Do what comes before the first request, whose time begins then.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone, or can't be talked to.
+
+        Cancellation: a checkpoint; the transport is good for nothing but to be closed then.
+        """
+        try:
+            await self.transport.handshake()
+        except trio.BrokenResourceError:
+            self.gone = True
+            raise
+        self.clock.enter_opened()
+
+    async def receive(self) -> int:
+        """Feed the parser with what the peer sends; returns its length, zero at the end.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+
+        Cancellation: a checkpoint; nothing is lost if cancelled here.
+        """
+        try:
+            data = await self.transport.receive_some()
+        except trio.BrokenResourceError:
+            self.gone = True
+            raise
+        self.parser.feed(data)
+        if self.clock.ending is not None or self.clock.closing is Life.CLEANUP:
+            # The deadline passed just as the bytes came; too late is too late.
+            await trio.lowlevel.checkpoint()
+        return len(data)
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+
+        Cancellation: a checkpoint only where the peer doesn't take them at once. Cancelled
+            here, `write_cut` stays true.
+        """
+        self.write_cut = True
+        self.clock.half_closed = False
+        try:
+            sent_bytes = self.transport.send_nowait(data)
+            if sent_bytes < len(data):
+                await self.transport.send_all(memoryview(data)[sent_bytes:])
+        except trio.BrokenResourceError:
+            self.gone = True
+            self.clock.note("client-gone")
+            raise
+        self.write_cut = False
+
+    async def end(self) -> None:
+        """Let the peer read the answer before the connection is closed, if that needs anything.
+
+        If the peer has said that it asks for nothing more, has sent nothing more, and has the
+        whole answer, closing at once does no harm.
+
+        Cancellation: as of `linger`.
+        """
+        if self.ended:
+            return
+        transport = self.transport
+        self.clock.phase = Phase.LINGER
+        with suppress(trio.BrokenResourceError):
+            if (
+                not self.expects_end
+                or self.parser.buffered_bytes
+                or transport.receive_nowait()
+                or not (transport.tells_acked and transport.fully_acked())
+            ):
+                await self.linger()
+
+    async def linger(self) -> None:
+        """End the sending half, then read until the peer closes, so that it can read the answer.
+
+        Closing at once while it still sends would reset the connection and destroy the answer
+        on its way (RFC 9112 section 9.6).
+
+        Cancellation: a checkpoint; the transport is open if cancelled here.
+        """
+        timeouts, clock = self.state.timeouts, self.clock
+        # At shutdown a silent peer gets only `drain_idle`; one that sends extends its deadline.
+        seconds = timeouts.drain_idle if clock.closing else timeouts.stall_grace
+        clock.enter(Phase.LINGER, seconds)
+        latest = trio.current_time() + timeouts.send_grace
+        with suppress(trio.BrokenResourceError):
+            await self.transport.send_eof()
+            while data := await self.transport.receive_some():
+                clock.extend(len(data))
+                clock.hasten(latest)

@@ -1,0 +1,136 @@
+"""An HTTP/1.1 connection: which request is next, and what becomes of the connection after it."""
+
+import trio
+
+from hump_trio.facts.exceptions import HttpException, HttpParserError
+from hump_trio.facts.outcomes import Outcome
+from hump_trio.http1.response_head import encode_head
+from hump_trio.messages.response import error_response, settle
+from hump_trio.server.access_log import log_request
+from hump_trio.server.http1.channel import Channel
+from hump_trio.server.http1.fast_path import Next, serve_whole
+from hump_trio.server.http1.stream import Http1Stream
+from hump_trio.server.lane import Lane
+from hump_trio.server.phases import RULES, Phase
+from hump_trio.server.stream import HttpStream
+
+__all__ = ["Http1Connection", "serve_http1"]
+
+
+class Http1Connection(Channel):
+    """The wire of an HTTP/1.1 connection (see `Wire`): one request after the other."""
+
+    __slots__ = ()
+
+    async def next_stream(self, lane: Lane) -> Http1Stream | None:
+        """Return the next request (see `Wire.next_stream`).
+
+        Requests that come whole are answered here by the fast path, until one is different.
+        """
+        lane.renew_context()
+        if self.parser.buffered_bytes:
+            # A client that sends many requests at once waits its turn before each.
+            await trio.lowlevel.checkpoint()
+        else:
+            following = await serve_whole(self, lane)
+            if following is not Next.OTHER:
+                self.ended = following is Next.NOTHING
+                self.expects_end = following is Next.END
+                return None
+            await trio.lowlevel.checkpoint_if_cancelled()
+        return await self._receive_stream()
+
+    async def _receive_stream(self) -> Http1Stream | None:
+        """Receive a head; None: the peer ended the connection before it was whole."""
+        clock, parser = self.clock, self.parser
+        if clock.phase is Phase.ANSWERED:
+            clock.enter_idle()
+        while (head := parser.parse_head()) is None:
+            if parser.started:
+                clock.enter_head()
+            if not await self.receive():
+                self.ended = True
+                return None
+        return Http1Stream(self, head)
+
+    def look_again(self) -> bool:
+        """Tell whether a request has come at the last moment (see `Wire.look_again`)."""
+        try:
+            data = self.transport.receive_nowait()
+        except trio.BrokenResourceError:
+            data = None
+        self.parser.feed(data or b"")
+        # A carriage return alone is no request, and empty lines before one were dropped.
+        return self.parser.buffered_bytes >= 2 or self.parser.started
+
+    async def refuse(self, error: HttpException | HttpParserError, outcome: Outcome) -> None:
+        """Answer what is no request (see `Wire.refuse`); the connection ends then."""
+        state, clock = self.state, self.clock
+        state.outcomes[outcome] += 1
+        response = error_response(error)
+        settle(response)
+        assert isinstance(response.body, bytes)
+        head = encode_head(
+            None,
+            response.status,
+            response.headers.items(),
+            body_bytes=len(response.body),
+            keep_alive=False,
+            date=state.date_line(),
+            server=state.server_line,
+        )
+        clock.enter_send()
+        clock.answering = True
+        try:
+            await self.write(head.data + response.body)
+        finally:
+            if state.access_log:
+                log_request(
+                    None,
+                    response.status,
+                    outcome=outcome,
+                    byte_count=self.count_sent(),
+                    seconds=clock.age(),
+                    client=self.transport.client,
+                )
+
+    async def settle(self, stream: HttpStream) -> bool:
+        """Read away what is left of a body (see `Wire.settle`)."""
+        assert isinstance(stream, Http1Stream)
+        if stream.keep_alive and await self._drained(stream):
+            self.clock.enter_idle()
+            return True
+        # A client that sent `Connection: close` sends nothing after this request (RFC 9112
+        # section 9.6).
+        self.expects_end = not stream.head.keep_alive and stream.body_ended
+        return False
+
+    async def _drained(self, stream: Http1Stream) -> bool:
+        """Read away what is left of a body; False if it turns out to be malformed."""
+        if not stream.body_ended:
+            self.clock.enter(Phase.DRAIN, self.clock.silence_seconds)
+            try:
+                while not stream.body_ended:
+                    await stream.receive_part()
+            except HttpParserError:
+                return False
+        return True
+
+    def drain(self) -> None:
+        """Take no further request, since the server closes (see `Watched.drain`)."""
+        self.clock.drain()
+
+    def close(self) -> None:
+        """Close without waiting (see `Wire.close`)."""
+        if RULES[self.clock.phase].resets:
+            self.transport.reset()
+        else:
+            self.transport.close()
+
+
+async def serve_http1(connection: Http1Connection) -> None:
+    """Serve a connection by HTTP/1.1 until it ends; its transport is closed then.
+
+    Nothing that goes wrong on a connection is raised: it is logged (see `Lane.serve`).
+    """
+    await Lane(connection, connection.clock).serve()

@@ -1,0 +1,200 @@
+"""One request of an HTTP/1.1 connection: its body out of the parser, its answer onto the wire."""
+
+import trio
+
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.http1.head import RequestHead
+from hump_trio.http1.response_head import CONTINUE, LAST_CHUNK, encode_chunk, encode_head
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.request import Request, build_request
+from hump_trio.messages.target import RequestLine
+from hump_trio.server.http1.channel import Channel
+from hump_trio.server.state import DRAIN_BYTES
+
+__all__ = ["JOINED_BYTES", "Http1Stream"]
+
+# Up to here head and body are joined to go out in one call; beyond, copying costs more.
+JOINED_BYTES = 128 * 1024
+
+
+class Http1Stream:
+    """One request and its answer on an HTTP/1.1 connection (see `HttpStream`).
+
+    Args:
+        channel: The connection's bytes.
+        head: Of the request.
+        unsent: What is left to be sent of an answer that was started already.
+
+    Attributes:
+        keep_alive: Whether another request may follow, as the answer's head has said.
+    """
+
+    __slots__ = (
+        "_channel",
+        "_chunked",
+        "_drain_bytes",
+        "_may_follow",
+        "_remaining_bytes",
+        "_unsent",
+        "_wants_continue",
+        "body_ended",
+        "body_failed",
+        "head",
+        "keep_alive",
+    )
+
+    def __init__(self, channel: Channel, head: RequestHead, unsent: bytes = b"") -> None:
+        self.head: RequestHead = head
+        self.body_ended: bool = not head.has_body
+        self.body_failed: bool = False
+        self.keep_alive: bool = head.keep_alive
+        self._channel = channel
+        self._wants_continue = (
+            head.has_body and head.expect == "100-continue" and head.line.version == "1.1"
+        )
+        self._drain_bytes = DRAIN_BYTES
+        self._may_follow = False
+        self._unsent = unsent
+        self._chunked = False
+        self._remaining_bytes: int | None = None
+
+    @property
+    def target(self) -> RequestLine:
+        """What is asked for."""
+        return self.head.line
+
+    @property
+    def content_length(self) -> int:
+        """The announced length of the body; 0 for none and for one in chunks."""
+        return self.head.content_length
+
+    @property
+    def expect(self) -> str:
+        """The ``Expect`` field in lower case; empty if there is none."""
+        return self.head.expect
+
+    @property
+    def trailers(self) -> FieldLines:
+        """The fields behind the body."""
+        return self._channel.parser.trailers
+
+    def build_request(self) -> Request:
+        """Return the request of the head (see `HttpStream.build_request`)."""
+        head, transport = self.head, self._channel.transport
+        request = build_request(head.line, head.host, head.fields, transport.client)
+        if transport.secure:
+            request.scheme, request.client_certificate = "https", transport.client_certificate
+        return request
+
+    async def receive_part(self) -> bytes:
+        """Return the next bytes of the body (see `HttpStream.receive_part`)."""
+        channel = self._channel
+        try:
+            while (part := channel.parser.parse_body()) is None:
+                if self._wants_continue and not channel.clock.answering:
+                    self._wants_continue = False
+                    await channel.write(CONTINUE)
+                byte_count = await channel.receive()
+                if not byte_count:
+                    raise HttpParserError(400, "the body broke off")
+                channel.clock.extend(byte_count)
+        except HttpParserError:
+            self.body_failed = True
+            raise
+        self._wants_continue = False
+        if not part:
+            self.body_ended = True
+        return part
+
+    def abandon_body(self) -> None:
+        """Receive no more of the body (see `HttpStream.abandon_body`)."""
+        self.body_failed = not self.body_ended
+
+    def decline_body(self, *, drained: bool) -> None:
+        """Drop what is here of the body (see `HttpStream.decline_body`).
+
+        Of one in chunks, whose length nobody knows, that may be all.
+        """
+        if not drained:
+            self._drain_bytes = 0
+        parse_body = self._channel.parser.parse_body
+        if self._channel.parser.remaining_bytes is not None:
+            return
+        try:
+            while part := parse_body():
+                pass
+            self.body_ended = part is not None
+        except HttpParserError:
+            self.body_failed = True
+
+    def start_answer(self) -> None:
+        """Decide whether another request can follow the answer's (see `HttpStream.start_answer`).
+
+        What is left of a body must be little enough to be read away, and sure to come: a client
+        that waits for 100 may send its body or not.
+        """
+        remaining = self._channel.parser.remaining_bytes
+        self._may_follow = (
+            not self._channel.clock.closing
+            and not self.body_failed
+            and self.head.keep_alive
+            and (
+                self.body_ended
+                or (
+                    not self._wants_continue
+                    and remaining is not None
+                    and remaining <= self._drain_bytes
+                )
+            )
+        )
+
+    def set_head(self, status: int, fields: FieldLines, body_bytes: int | None) -> bool:
+        """Encode the head (see `HttpStream.set_head`)."""
+        state = self._channel.state
+        head = encode_head(
+            self.head.line,
+            status,
+            fields,
+            body_bytes=body_bytes,
+            keep_alive=self._may_follow,
+            date=state.date_line(),
+            server=state.server_line,
+        )
+        self._unsent = head.data
+        self._chunked = head.chunked and head.body_follows
+        self._remaining_bytes = head.content_length if head.body_follows else None
+        self.keep_alive = head.keep_alive
+        return head.body_follows
+
+    async def send(self, data: bytes) -> None:
+        """Send a part of the body (see `HttpStream.send`)."""
+        if self._remaining_bytes is not None:
+            self._remaining_bytes -= len(data)
+            if self._remaining_bytes < 0:
+                raise ValueError("a streamed body is longer than its Content-Length")
+        framed = encode_chunk(data) if self._chunked and data else data
+        unsent, self._unsent = self._unsent, b""
+        if len(data) <= JOINED_BYTES:
+            await self._write(unsent + framed)
+        else:
+            await self._write(unsent)
+            await self._write(framed)
+
+    async def finish(self) -> None:
+        """Send what is left of the answer, and its end (see `HttpStream.finish`)."""
+        if self._remaining_bytes:
+            raise ValueError("a streamed body is shorter than its Content-Length")
+        unsent, self._unsent = self._unsent, b""
+        await self._write(unsent + (LAST_CHUNK if self._chunked else b""))
+
+    async def _write(self, data: bytes) -> None:
+        channel = self._channel
+        if channel.write_cut:
+            raise trio.BrokenResourceError("an earlier part was cut by a cancel scope")
+        if data:
+            channel.clock.answering = True
+            await channel.write(data)
+
+    def count_sent(self) -> int:
+        """Return how many bytes were sent since this was last asked."""
+        return self._channel.count_sent()

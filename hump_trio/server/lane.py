@@ -1,0 +1,468 @@
+r"""A lane: the requests that one task serves, one after the other, and what each deadline means.
+
+What a lane does is one step after the other:
+
+                       nothing more
+      +--> AWAIT ------------------------> END ----> OVER
+      |      |   \  no request               ^
+      |      |    +----------> REFUSE -----+
+      |      v stream                      | none may follow
+      |   RECEIVE                          |
+      |      v body, or refused            |
+      |   HANDLE -----> SEND -----------> SETTLE
+      |      | cut        | error before     | another may follow
+      |      v            v its first byte   |
+      |     FAIL <--------+                  |
+      |      +--> SEND                       |
+      +--------------------------------------+
+
+AWAIT    [_await]    no exchange; the wire has the connection's time
+RECEIVE  [_receive]  an exchange, counted; its choice is known, its body may not be here
+HANDLE   [_handle]   its body is here, or is read by the handler; its time runs
+FAIL     [_answer_error]  its handler was cut; nothing was sent
+SEND     [_send], FLUSH [_flush]  an answer; from its first byte on it can only be ended or cut
+SETTLE   [_settle]   the answer is out; whatever happens now, the request was answered
+REFUSE   [_refuse]   what came was no request; the wire answers that by itself
+END      [_end]      nothing can follow
+
+A scope that was cancelled is left, and `_judge` decides by the step and by why it was cancelled
+how to go on in a new one.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import Context
+from enum import Enum, auto
+from typing import Protocol
+
+import trio
+
+from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError
+from hump_trio.facts.loggers import logger
+from hump_trio.facts.outcomes import Outcome
+from hump_trio.messages.response import Response, error_response, own_copy, settle
+from hump_trio.server.clock import Clock, Ending
+from hump_trio.server.exchange import Exchange
+from hump_trio.server.phases import RULES, Expiry, Phase
+from hump_trio.server.sending import Sender, close_unsent
+from hump_trio.server.state import ServerState
+from hump_trio.server.stream import HttpStream
+from hump_trio.tasks.failures import is_failure, leaves_of, split_failures
+from hump_trio.tasks.task_tree import place_of_error
+
+__all__ = ["Lane"]
+
+# How the names of fields begin that belong to the answer they came with.
+OF_ANSWER = (
+    "content-",
+    "etag",
+    "last-modified",
+    "accept-ranges",
+    "cache-control",
+    "expires",
+    "location",
+    "set-cookie",
+)
+
+
+class Wire(Protocol):
+    """One connection, as the lane that serves its streams sees it.
+
+    Called by the lane's task alone: `next_stream` and `settle` in turn, `end` and `close` at last.
+    """
+
+    async def next_stream(self, lane: "Lane") -> HttpStream | None:
+        """Return the next request; None if there will be no other, or the lane took one over.
+
+        Raises:
+            HttpParserError: What has come is no request.
+            trio.BrokenResourceError: The peer has gone.
+
+        Cancellation: a checkpoint; nothing is lost if cancelled here.
+        """
+
+    def look_again(self) -> bool:
+        """Tell whether a request has come since the wait for one was ended as too long."""
+
+    async def refuse(self, error: HttpException | HttpParserError, outcome: Outcome) -> None:
+        """Answer what is no request, and count it.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+
+        Cancellation: the answer is incomplete if cancelled here.
+        """
+
+    async def settle(self, stream: HttpStream) -> bool:
+        """Deal with what is left of a request whose answer is out; tell if another may follow.
+
+        Cancellation: a checkpoint if the rest of a body is awaited; none may follow then.
+        """
+
+    async def end(self) -> None:
+        """Let the peer read all that was sent.
+
+        Cancellation: a checkpoint if that takes time; the wire is open if cancelled here.
+        """
+
+    def close(self) -> None:
+        """Close without waiting; what is unfinished must not look whole. Called once."""
+
+
+class Step(Enum):
+    """What a lane does next (see this module)."""
+
+    AWAIT = auto()
+    RECEIVE = auto()
+    HANDLE = auto()
+    FAIL = auto()
+    SEND = auto()
+    FLUSH = auto()
+    SETTLE = auto()
+    REFUSE = auto()
+    END = auto()
+    OVER = auto()
+
+
+class Lane:
+    """Serves the requests of a wire in the task that makes it, within their time.
+
+    Args:
+        wire: Where requests come from.
+        clock: Bounds what is waited for; its scope encloses every step.
+
+    Attributes:
+        context: What each handler starts with.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_cancelled_at",
+        "_dropped",
+        "_error",
+        "_exchange",
+        "_failed",
+        "_refusal",
+        "_state",
+        "_step",
+        "_task",
+        "_wire",
+        "clock",
+        "context",
+    )
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self.clock: Clock = clock
+        self._wire = wire
+        self._state: ServerState = clock.state
+        self._step = Step.AWAIT
+        self._exchange: Exchange | None = None
+        self._answer: Response | None = None  # from the handler's return until it is on the wire
+        self._dropped: Response | None = None  # an answer that another one replaces
+        self._error: BaseException | None = None  # what is answered in place of a response
+        self._refusal: tuple[HttpException | HttpParserError, Outcome] | None = None
+        self._failed = False  # an error is being answered: a second one gets a plain answer
+        self._cancelled_at = ""  # the line of the program that was cancelled last, for the log
+        self._task = clock.task = trio.lowlevel.current_task()
+        self.context: Context = self._task.context.copy()
+
+    async def serve(self) -> None:
+        """Serve until the wire has nothing more; it is closed then.
+
+        Nothing that goes wrong with a request is raised: it is logged.
+
+        Cancellation: a running handler is cancelled, a message under way is cut, never made to
+        look whole.
+        """
+        clock = self.clock
+        try:
+            await self._run()
+        except BaseExceptionGroup as group:
+            failures, rest = split_failures(group)
+            if failures is not None:
+                logger.error("a handler failed while it was cancelled", exc_info=failures)
+            assert rest is not None  # or it would have been dealt with
+            raise rest from None
+        finally:
+            clock.note("server-failed")  # of a request that nothing else has ended
+            try:
+                if self._answer is not None and clock.phase is Phase.HANDLER:
+                    await close_unsent(self._answer, clock)
+            finally:
+                if self._exchange is not None:
+                    self._exchange.release()
+                self._wire.close()
+
+    async def _run(self) -> None:
+        """Go step by step under one scope; a scope that was cancelled is left and replaced."""
+        clock = self.clock
+        while self._step is not Step.OVER:
+            try:
+                with clock.scope:
+                    await self._walk()
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
+                if not clock.scope.cancel_called:
+                    self._break_off(error)
+                elif not clock.peer.gone:
+                    logger.error("a handler failed while it was cancelled", exc_info=error)
+            if clock.scope.cancel_called:
+                self._judge()
+                clock.scope = trio.CancelScope()
+
+    async def _walk(self) -> None:
+        """Take steps until all is over, or the scope is cancelled for what a step can't answer."""
+        clock = self.clock
+        try:
+            while self._step is not Step.OVER:
+                self._step = await STEPS[self._step](self)
+                if clock.scope.cancel_called and (
+                    clock.peer.gone or (clock.ending and clock.ending.reason == "deadline")
+                ):
+                    return  # nothing is written under a scope that was cancelled
+        except (trio.Cancelled, BaseExceptionGroup) as error:
+            if clock.request is not None:
+                self._cancelled_at = place_of_error(error)
+            raise
+
+    def renew_context(self) -> None:
+        """Let the next handler start from a fresh copy, if one has set a context variable.
+
+        Where none was set this compares two pointers. A checkpoint has to follow.
+        """
+        if self._task.context != self.context:
+            self._task.context = self.context.copy()
+
+    def take_over(self, exchange: Exchange, answer: Response | None, *, started: bool) -> None:
+        """Go on with a request that the wire has begun to serve by itself.
+
+        Args:
+            exchange: Its body is here, and its handler was called.
+            answer: What the handler has returned; None if it was cut, or its answer has started.
+            started: Whether the answer has started; the stream has the rest.
+        """
+        self._exchange, self._answer = exchange, answer
+        self._step = Step.FLUSH if started else Step.HANDLE if answer is None else Step.SEND
+
+    async def _await(self) -> Step:
+        """Await a request."""
+        try:
+            stream = await self._wire.next_stream(self)
+        except HttpParserError as error:
+            logger.info("refused a request: %s", error)
+            self._refusal = error, "refused"
+            return Step.REFUSE
+        if self._exchange is not None:
+            return self._step
+        if stream is None:
+            return Step.END
+        self._exchange = Exchange(stream, self.clock)
+        self._exchange.begin()
+        return Step.RECEIVE
+
+    async def _receive(self) -> Step:
+        """Receive the body, or let the handler do so."""
+        exchange = self._current()
+        try:
+            await exchange.receive()
+        except (HttpException, HttpParserError) as error:
+            logger.info("refused a request: %s", error)
+            exchange.refuse(error)
+        return Step.HANDLE
+
+    async def _handle(self) -> Step:
+        """Run the handler."""
+        self._answer = await self._current().respond()
+        return Step.SEND
+
+    async def _answer_error(self) -> Step:
+        """Make the answer for an error that no handler is there to answer."""
+        exchange, error = self._current(), self._error
+        assert error is not None
+        self._error = None
+        if self._failed:
+            if not isinstance(error, HttpException | HttpParserError):
+                logger.error("the answer to an error failed", exc_info=error)
+                error = HttpException(500)
+            response = error_response(error)
+        else:
+            self._failed = True
+            exchange.extend()
+            response = await self._state.application.answer_error(exchange.request, error)
+            if self.clock.enforced:
+                self.clock.lift()
+        settle(response)
+        dropped, self._dropped = self._dropped, None
+        self._answer = response if dropped is None else replacing(dropped, response)
+        return Step.SEND
+
+    async def _send(self) -> Step:
+        """Send the answer."""
+        exchange, answer, clock = self._current(), self._answer, self.clock
+        assert answer is not None
+        if clock.peer.write_cut:
+            self._answer = None
+            self._break_off(trio.BrokenResourceError("a 100 was cut by a cancel scope"))
+            await close_unsent(answer, clock)
+            return Step.OVER
+        exchange.stream.start_answer()
+        exchange.start_answer(answer.status)
+        return await self._finish(Sender(exchange.stream, clock, answer).send())
+
+    async def _flush(self) -> Step:
+        """Send what is left of an answer that the wire has started."""
+        exchange = self._current()
+        exchange.start_answer(exchange.status)
+        self.clock.answering = True
+        return await self._finish(exchange.stream.finish())
+
+    async def _finish(self, sending: Awaitable[None]) -> Step:
+        """Have an answer sent."""
+        clock = self.clock
+        try:
+            await sending
+        except BaseException as error:
+            if clock.peer.gone or clock.scope.cancel_called or not is_failure(error):
+                raise
+            self._dropped, self._answer = self._answer, None
+            if clock.answering:
+                self._break_off(error)
+                return Step.OVER
+            self._error = error
+            return Step.FAIL
+        finally:
+            if clock.enforced:
+                clock.lift()
+        self._answer = None
+        self._failed = False
+        return Step.SETTLE
+
+    async def _settle(self) -> Step:
+        """End the request whose answer is on the wire."""
+        exchange = self._current()
+        self._step = Step.OVER  # if it is cut here: nothing can follow half a body
+        exchange.release()
+        while exchange.being_read:  # by a task that outlives its handler, until it notices
+            await trio.lowlevel.checkpoint()
+        if await self._wire.settle(exchange.stream):
+            self._exchange = None
+            return Step.AWAIT
+        return await self._end()
+
+    async def _refuse(self) -> Step:
+        """Answer what was no request."""
+        assert self._refusal is not None
+        await self._wire.refuse(*self._refusal)
+        return Step.END
+
+    async def _end(self) -> Step:
+        """Let the peer read all that was sent."""
+        self._step = Step.OVER
+        await self._wire.end()
+        return Step.OVER
+
+    def _current(self) -> Exchange:
+        assert self._exchange is not None, "between AWAIT and SETTLE there is an exchange"
+        return self._exchange
+
+    def _break_off(self, error: BaseException) -> None:
+        """End everything for an error that can't be answered any more."""
+        clock = self.clock
+        self._step = Step.OVER
+        text = clock.describe()
+        leaves = list(leaves_of(error))
+        if all(isinstance(leaf, HttpException | HttpParserError) for leaf in leaves):
+            error = leaves[0]  # a nursery of the handler's has put it into a group
+        if clock.peer.gone:
+            clock.note("client-gone")
+            logger.debug("the peer has gone: %s", error)
+        elif isinstance(error, DeadlineError):
+            clock.note("deadline")
+            where = error.place and f", it stood at {error.place}"
+            logger.info("cut after %.1f s: %s, its time has passed%s", clock.age(), text, where)
+        elif isinstance(error, HttpException | HttpParserError):
+            self._set_outcome("refused")
+            logger.info("the answer broke off: %s, %s", text, error)
+        else:
+            self._set_outcome("crash")
+            logger.error("the answer broke off: %s", text, exc_info=error)
+
+    def _set_outcome(self, outcome: Outcome) -> None:
+        if self._exchange is not None:
+            self._exchange.request.outcome = outcome
+
+    def _judge(self) -> None:
+        """Decide how to go on after the scope was cancelled."""
+        clock = self.clock
+        ending, clock.ending = clock.ending, None
+        late, clock.late = clock.late, None
+        where, self._cancelled_at = self._cancelled_at, ""
+        if self._step is Step.OVER or self._step is Step.SETTLE:
+            return
+        # Without a cause that was noted the scope's own deadline has passed.
+        ending = ending or Ending("deadline", clock.phase)
+        expired = ending.phase if ending.reason == "deadline" else None
+        if expired is None or clock.peer.gone or clock.peer.write_cut or clock.answering:
+            self._cut(where, expired=expired is not None)
+        elif RULES[expired].expiry is Expiry.CLOSE:
+            self._step = Step.AWAIT if self._wire.look_again() else Step.OVER
+        elif late is not None and self._exchange is not None and self._answer is not None:
+            self._exchange.extend()
+        elif clock.phase is Phase.SEND or (self._answer is None and expired is not Phase.SEND):
+            # What came true just before it was cancelled goes on: an answer, or the end of one.
+            self._expire(expired, where)
+
+    def _cut(self, where: str, *, expired: bool) -> None:
+        """End everything, since nothing can be answered any more."""
+        clock = self.clock
+        self._step = Step.OVER
+        log, why = logger.debug, "the client has gone"  # no news, and the access log has it
+        if expired:
+            clock.note("deadline")
+            log, why = logger.info, "its time has passed"
+        where = where and f", it stood at {where}"
+        log("cut after %.1f s: %s, %s%s", clock.age(), clock.describe(), why, where)
+
+    def _expire(self, expired: Phase, where: str) -> None:
+        """Answer a request whose time has passed."""
+        clock, exchange = self.clock, self._exchange
+        clock.note("deadline")
+        status, detail = clock.expired_error(expired)
+        error = HttpException(status, detail)
+        self._dropped, self._answer = self._answer, None
+        if exchange is None:
+            self._refusal, self._step = (error, "stalled"), Step.REFUSE
+        elif clock.phase is Phase.BODY:
+            exchange.refuse(error)  # no handler was begun: middleware has seen nothing yet
+            self._step = Step.HANDLE
+        else:
+            self._error, self._step = error, Step.FAIL
+        where = where and f", it stood at {where}"
+        logger.warning("%s: %s%s", detail, clock.describe(), where)
+
+
+def replacing(dropped: Response, response: Response) -> Response:
+    """Return an answer with what else a dropped one has said.
+
+    Middleware has seen a stream, which has then failed before its first part. The answer to that
+    has the fields that middleware gives to any, such as those for pages of other origins.
+    """
+    response = own_copy(response)
+    said = {name for name, _ in response.headers.items()}
+    for name, value in dropped.headers.items():
+        if name not in said and not name.startswith(OF_ANSWER):
+            response.headers.add(name, value)
+    return response
+
+
+STEPS: Mapping[Step, Callable[[Lane], Awaitable[Step]]] = {
+    Step.AWAIT: Lane._await,
+    Step.RECEIVE: Lane._receive,
+    Step.HANDLE: Lane._handle,
+    Step.FAIL: Lane._answer_error,
+    Step.SEND: Lane._send,
+    Step.FLUSH: Lane._flush,
+    Step.SETTLE: Lane._settle,
+    Step.REFUSE: Lane._refuse,
+    Step.END: Lane._end,
+}

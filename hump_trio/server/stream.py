@@ -1,0 +1,112 @@
+"""The seam between exchanges and protocols: one request and its answer on the wire.
+
+Receiving, handling and answering know this contract alone; `wire` has that of the connection which
+brings the requests. A protocol is a folder beside this module that implements both.
+"""
+
+from typing import Protocol
+
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.request import Request
+from hump_trio.messages.target import RequestLine
+
+__all__ = ["HttpStream"]
+
+
+class HttpStream(Protocol):
+    """One request and its answer on the wire.
+
+    Made by a wire, and used by one lane; a body may be read by another task than the one that
+    sends the answer. It moves its clock's deadline for bytes that have come, and says on its clock
+    when bytes of an answer may be out; nothing else of time is its concern.
+
+    Every method that waits may be cancelled. Nothing is lost where a read is cancelled. Where a
+    write is cancelled, the peer of the clock says so (``write_cut``) if nothing may follow it, and
+    no later write succeeds.
+    """
+
+    @property
+    def target(self) -> RequestLine:
+        """What is asked for."""
+
+    @property
+    def content_length(self) -> int:
+        """The length of the body in bytes, as far as the head tells; else 0."""
+
+    @property
+    def expect(self) -> str:
+        """The expectation of the head in lower case; empty if there is none."""
+
+    @property
+    def body_ended(self) -> bool:
+        """Whether the body has been received to its end."""
+
+    @property
+    def body_failed(self) -> bool:
+        """Whether no more of the body can be received, or is wanted."""
+
+    @property
+    def trailers(self) -> FieldLines:
+        """The fields behind the body; known when it has ended."""
+
+    def build_request(self) -> Request:
+        """Return the request of the head; its body, route and app are still to come."""
+
+    async def receive_part(self) -> bytes:
+        """Return the next bytes of the body, none at its end.
+
+        A client that waits for a 100 gets it before the first wait.
+
+        Raises:
+            HttpParserError: 400, the body is malformed or broke off.
+            trio.BrokenResourceError: The peer has gone.
+        """
+
+    def abandon_body(self) -> None:
+        """Receive no more of the body, unless it has ended: it failed, or is too much."""
+
+    def decline_body(self, *, drained: bool) -> None:
+        """Hear that no handler reads the body; what has come of it is dropped.
+
+        Args:
+            drained: Whether the rest may be read away so that the connection can be kept.
+        """
+
+    def start_answer(self) -> None:
+        """Begin an answer, or begin anew: nothing was sent of the one before."""
+
+    def set_head(self, status: int, fields: FieldLines, body_bytes: int | None) -> bool:
+        """Set the head, which goes out with the first part or at the end, whichever is first.
+
+        It may be set again until then.
+
+        Args:
+            status: Of the answer.
+            fields: Checked.
+            body_bytes: The length of the body; None for one that is streamed.
+
+        Returns:
+            Whether the body goes out at all; `send` is called only then.
+
+        Raises:
+            ValueError: The fields give a length that isn't one.
+        """
+
+    async def send(self, data: bytes) -> None:
+        """Send a part of the body; of none, the head alone. Not a checkpoint if it is taken.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone, or an earlier write was cut.
+            ValueError: The body is longer than its Content-Length.
+        """
+
+    async def finish(self) -> None:
+        """Send what is left of the answer, and its end.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone, or an earlier write was cut.
+            ValueError: The body is shorter than its Content-Length.
+        """
+
+    def count_sent(self) -> int:
+        """Return how many bytes were sent since this was last asked, heads and framing included."""
