@@ -9,8 +9,9 @@ from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import DeadlineError, HttpException, StatusError
 from hump_trio.facts.hints import add_hint
 from hump_trio.facts.loggers import logger
+from hump_trio.messages.renderers import to_response
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Response, error_response, own_copy, settle, to_response
+from hump_trio.messages.response import Response, error_response, own_copy, settle
 from hump_trio.routing.layer import CallNext, ExceptionHandler
 from hump_trio.tasks.failures import is_failure, leaves_of
 

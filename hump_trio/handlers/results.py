@@ -16,14 +16,8 @@ from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError, UnresolvedError
 from hump_trio.handlers.shape_maker import UNSHAPED, ShapeMaker, is_protocol
 from hump_trio.handlers.shapes import Misfit, Shape
-from hump_trio.messages.response import (
-    JSON_TYPE,
-    RENDERERS,
-    JsonResponse,
-    Renderer,
-    Response,
-    to_response,
-)
+from hump_trio.messages.renderers import RENDERERS, Renderer, to_response
+from hump_trio.messages.response import JSON_TYPE, JsonResponse, Response
 from hump_trio.routing.route import Route
 from hump_trio.routing.route_hints import parse_returns
 

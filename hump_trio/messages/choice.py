@@ -11,8 +11,9 @@ from types import EllipsisType
 from typing import Any, Protocol, TypeAlias
 
 from hump_trio.facts.exceptions import StatusError
+from hump_trio.messages.renderers import Renderer, to_response
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Renderer, Response, to_response
+from hump_trio.messages.response import Response
 
 __all__ = ["Application", "Call", "Choice"]
 

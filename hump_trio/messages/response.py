@@ -1,4 +1,4 @@
-"""Responses: the ones that handlers return, and those made of plain return values and errors.
+"""Responses: the classes that handlers return, and what an error becomes.
 
 A response doesn't send itself and knows nothing of framing; both belong to the protocol.
 """
@@ -6,14 +6,12 @@ A response doesn't send itself and knows nothing of framing; both belong to the 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from http import HTTPStatus
-from inspect import isasyncgenfunction, isawaitable
+from inspect import isasyncgenfunction
 from typing import Any, ClassVar, TypeAlias, Unpack
 
 from hump_trio.content.charset import check_text_type
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.exceptions import BindingError, HttpException, StatusError, phrase_of
-from hump_trio.facts.grammar import is_integer
 from hump_trio.messages.cookies import CookieAttributes, encode_cookie, needs_secure
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.negotiation import prefers_json
@@ -22,30 +20,23 @@ from hump_trio.messages.request import Request
 __all__ = [
     "BYTES_TYPE",
     "JSON_TYPE",
-    "RENDERERS",
     "TEXT_TYPE",
     "Fields",
     "HtmlResponse",
     "JsonResponse",
     "Producer",
-    "Renderer",
     "Response",
     "Send",
     "StreamResponse",
     "error_response",
     "own_copy",
     "settle",
-    "to_response",
 ]
 
 TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 JSON_TYPE = "application/json"
-STATUSES: frozenset[int] = frozenset(HTTPStatus)
 
-# What a plain value becomes in a response of status 200 without further fields: the content type,
-# and the function that makes the body of it. The type is one of `TEXT_TYPE` and `JSON_TYPE`.
-Renderer: TypeAlias = tuple[str, Callable[[Any], bytes]]
 # Sends a part of a streamed response; waits while the client doesn't read.
 Send: TypeAlias = Callable[[str | bytes], Coroutine[Any, Any, None]]
 
@@ -280,75 +271,6 @@ def own_copy(response: Response) -> Response:
     response = copy(response)
     response.headers = Headers(response.headers)
     return response
-
-
-def to_response(value: Any) -> Response:
-    """Return a handler's return value as a response.
-
-    Raises:
-        TypeError: No response can be made of the value; the message says what to write instead.
-    """
-    if isinstance(value, Response):
-        return value
-    renderer = RENDERERS.get(type(value))
-    if renderer is not None:
-        return rendered(value, renderer)
-    if value is None:
-        return Response(None, HTTPStatus.NO_CONTENT)
-    if isinstance(value, str):
-        return rendered(value, RENDERERS[str])
-    if isinstance(value, bytes):
-        return Response(value)
-    if isinstance(value, dict | list | tuple):
-        if isinstance(value, tuple):
-            check_no_status(value)
-        return JsonResponse(value)
-    if hasattr(type(value), "__dataclass_fields__") or hasattr(type(value), "__struct_fields__"):
-        return JsonResponse(value)  # the latter is a msgspec.Struct
-    if isinstance(value, bytearray | memoryview | AsyncIterable):
-        return Response(value)
-    hint = "return str, bytes, a dict, list or dataclass, an async iterable, None or a Response"
-    if isawaitable(value):
-        hint = "is an await missing?"
-    elif isinstance(value, BaseException):
-        hint = "raise it"
-    raise TypeError(f"no answer can be made of type {type(value).__name__}, {value!r:.80}: {hint}")
-
-
-def check_no_status(value: tuple[Any, ...]) -> None:
-    """Refuse a tuple that is meant to be a body and its status: it would become a JSON array.
-
-    Raises:
-        TypeError: The tuple looks like such a pair; the message says what to write instead.
-    """
-    if len(value) != 2:
-        return
-    body, status = value
-    if not is_integer(status) or status not in STATUSES or isinstance(body, int | float):
-        return
-    kind = "Response" if isinstance(body, str | bytes | None) else "JsonResponse"
-    raise TypeError(
-        f"a {type(body).__name__} and {int(status)} are no body and its status: return"
-        f" {kind}(..., {int(status)}); for a pair, annotate it, as in `-> tuple[...]`"
-    )
-
-
-def rendered(value: Any, renderer: Renderer) -> Response:
-    """Return what ``Response(body)`` is when it is settled, without checks: 0.7 µs less."""
-    content_type, encode = renderer
-    response = Response.__new__(Response)
-    response.body = encode(value)
-    response.status = 200
-    response.headers = Headers.received([("content-type", content_type)])
-    return response
-
-
-# By the very class of a value, wherever no annotation says otherwise.
-RENDERERS: dict[type, Renderer] = {
-    str: (TEXT_TYPE, str.encode),
-    dict: (JSON_TYPE, json_codec.encode_filled),
-    list: (JSON_TYPE, json_codec.encode_filled),
-}
 
 
 def error_response(error: StatusError, accept: str = "") -> Response:

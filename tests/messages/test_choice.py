@@ -11,8 +11,8 @@ from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import layer_of, table_of
 from hump_trio.facts.exceptions import HttpParserError, OverloadError, StatusError
 from hump_trio.messages.choice import Application, Choice
+from hump_trio.messages.renderers import RENDERERS
 from hump_trio.messages.request import build_request
-from hump_trio.messages.response import RENDERERS
 from hump_trio.messages.target import parse_target
 
 
