@@ -1,8 +1,8 @@
-"""From a request to what may happen with it, and to its response: what a server asks of an app.
+"""The dispatcher, which chooses a route for a request and makes the response of its handler.
 
-The onion of middleware around each route is built once, and so is each refusal. Errors that have
-an answer become it inside the onion, so that middleware sees responses; those that have none pass
-through it and end as a 500.
+The onion of middleware around each route is built once, and so is each refusal. An error that has
+an answer becomes that answer inside the onion, so that middleware sees responses. An error that
+has none passes through the onion and ends as a 500.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,18 +42,18 @@ from hump_trio.tasks.failures import is_failure
 
 __all__ = ["Dispatcher"]
 
-# The server's own errors are fewer, with a text for each size that a body may have. More would be
-# answered as well, but not kept.
+# The most refusals that are kept. The server's own errors are fewer, although there is a text for
+# each limit of a body. Further ones are answered as well, but not kept.
 REFUSAL_COUNT = 256
 
 
 class Dispatcher:
-    """Chooses and answers for one app: the `Application` that its server knows.
+    """Chooses and answers for one app, as the `Application` that its server knows.
 
     Args:
-        app: What requests carry as ``request.app``.
-        table: Every route.
-        layer: What the app puts around all that is answered.
+        app: The app, which requests carry as ``request.app``.
+        table: The table of all routes.
+        layer: The app's middleware and exception handlers, around every answer.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class Dispatcher:
             HttpException(501, "this method is not implemented here")
         )
         self._every_method = self._description_of(tuple(sorted(self._methods)))
-        # Of paths without a route for the method, by the methods that they have: the choice for
-        # OPTIONS, and for any other method.
+        # Two choices for paths without a route for the method, by the methods that they have: one
+        # for OPTIONS, and one for any other method.
         self._other_methods: dict[tuple[str, ...], tuple[Choice, Choice]] = {}
         for name in decorated_above([route.handler for route in table.routes]):
             logger.warning("%s is served without the decorator that stands above its verb", name)
@@ -110,9 +110,12 @@ class Dispatcher:
         return described if method == "OPTIONS" else refused, {}
 
     def _keep(self, allowed: tuple[str, ...]) -> tuple[Choice, Choice]:
-        """Make the choices for a path without a route for the method.
+        """Make and keep the choices for a path without a route for the method.
 
-        They are kept: there are as many as sets of methods that paths have.
+        Their number is bounded by the sets of methods that paths have.
+
+        Args:
+            allowed: The methods that the path has.
         """
         allow = ", ".join(allowed)
         error = HttpException(405, f"this path takes {allow}", headers={"allow": allow})
@@ -123,8 +126,8 @@ class Dispatcher:
     def refuse(self, error: StatusError) -> Choice:
         """Return the choice to answer with an error (see `Application.refuse`).
 
-        Middleware and exception handlers have their say, as about any other answer. Handlers are
-        given an error that is made for them: it would hold what they raise with it, and the frames
+        Middleware and exception handlers see it as any other answer. A handler gets a copy of the
+        error that is made for it, since an exception keeps what is raised from it, and the frames
         of that.
         """
         said = type(error), error.args
@@ -187,17 +190,17 @@ class Dispatcher:
     def _onion(self, endpoint: CallNext, layers: tuple[Layer, ...] = ()) -> CallNext:
         """Return the onion around an endpoint.
 
-        What none of its layers has an answer for goes on to `answer_error`.
+        An error for which none of its layers has an answer goes on to `answer_error`.
 
         Args:
-            endpoint: What is in its middle.
-            layers: Of routers, within the app's; the outermost first.
+            endpoint: The function in the middle.
+            layers: The layers of routers, which are within the app's; the outermost first.
         """
         respond = endpoint
         layers = (self._layer, *layers)
         handlers: Handlers = tuple(layer.exception_handlers for layer in reversed(layers))
         for index, layer in enumerate(reversed(layers)):
-            # Without middleware nobody has to see errors become answers: 0.3 µs less a request.
+            # Without middleware no code has to see errors as answers: 0.3 µs less a request.
             if layer.middleware or (layer.exception_handlers and layer is not self._layer):
                 respond = partial(answer_within, respond, handlers[index:])
             for middleware in reversed(layer.middleware):
@@ -232,9 +235,10 @@ class Dispatcher:
 
 
 def prepared(error: StatusError) -> CallNext:
-    """Return what answers an error that neither middleware nor a handler of the app's looks at.
+    """Return a function that answers an error which no middleware and no handler sees.
 
-    There are two answers, of text and of JSON. Since nobody else sees them they serve all requests.
+    Two answers, one of text and one of JSON, are made once and serve all requests: no code of the
+    app's could change them.
     """
     text, problem = error_response(error), error_response(error, "application/json")
     settle(text)
@@ -245,7 +249,7 @@ def prepared(error: StatusError) -> CallNext:
     async def answer(request: Request) -> Response:
         if own is not None or request.outcome == "ok":
             request.outcome = outcome
-        # Nobody has asked for the headers yet, and to make them takes longer than all the rest.
+        # `Request.headers` isn't made yet, and making it would take longer than all the rest.
         accept = [value for name, value in request.received_fields if name == "accept"]
         return problem if accept and prefers_json(", ".join(accept)) else text
 
@@ -253,7 +257,7 @@ def prepared(error: StatusError) -> CallNext:
 
 
 def equal_error(error: StatusError) -> StatusError:
-    """Return an error that says the same, and has been raised nowhere."""
+    """Return a copy of an error that has been raised nowhere."""
     equal = type(error).__new__(type(error), *error.args)
     vars(equal).update(vars(error))
     return equal

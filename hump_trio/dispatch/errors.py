@@ -30,10 +30,10 @@ Handlers: TypeAlias = tuple[Mapping[type[BaseException], ExceptionHandler], ...]
 
 
 async def answer_within(endpoint: CallNext, handlers: Handlers, request: Request) -> Response:
-    """Run one layer, with errors that have an answer of their own become it.
+    """Run one layer of the onion, and answer an error for which a handler is registered.
 
-    So does a cancellation by the request's deadline. Middleware that awaits something after
-    that is cancelled in its turn, and then the next layer outwards makes the answer again.
+    A cancellation by the request's deadline is answered, too. Middleware that awaits something
+    after that is cancelled again, and then the next layer outwards makes the answer again.
     """
     try:
         return await endpoint(request)
@@ -73,10 +73,10 @@ async def answer_late(
 async def convert_error(
     request: Request, error: BaseException, handlers: Handlers
 ) -> Response | None:
-    """Return what the handler for an error answers; None if there is none.
+    """Return the answer of the handler for an error; None if there is no handler.
 
-    What a handler raises is answered likewise, but no handler is called twice; what is left
-    over then is unexpected.
+    An error that a handler raises is converted in the same way, but no handler is called twice. If
+    none is left, the error is answered as an unexpected one.
     """
     used: list[ExceptionHandler] = []
     while True:
@@ -104,9 +104,9 @@ async def convert_error(
 def choose_handler(
     error: BaseException, handlers: Handlers, used: list[ExceptionHandler]
 ) -> tuple[ExceptionHandler | None, BaseException]:
-    """Return the handler for an error, and what it takes.
+    """Return the handler for an error, and the error to call it with.
 
-    A group is answered by its first leaf if all are `HttpException`, or have one handler.
+    For a group this is its first leaf if all leaves are `HttpException`, or have the same handler.
     """
     leaves = list(leaves_of(error))
     found = [handler_for(leaf, handlers, used) for leaf in leaves]
@@ -129,12 +129,12 @@ def handler_for(
 
 
 def returned_by(function: Handler, value: Any) -> Response:
-    """Return a response of what middleware or an exception handler returned.
+    """Return the response for a value that middleware or an exception handler returned.
 
-    A forgotten ``return`` would otherwise be an empty success.
+    None is refused: a forgotten ``return`` would otherwise be an empty success.
 
     Raises:
-        TypeError: It returned None, or something else that no answer can be made of.
+        TypeError: The value is None, or no answer can be made of it.
     """
     if value is None:
         raise TypeError(f"{name_of(function)} must return a response, not None")
@@ -152,12 +152,12 @@ PLAIN_HANDLERS: dict[type[BaseException], ExceptionHandler] = {
 
 
 def answer_unexpected(request: Request, error: BaseException, handler: str = "") -> Response:
-    """Log an error that nobody foresaw, and return a settled 500 that tells nothing of it.
+    """Log an error for which there is no handler; return a settled 500 that tells nothing of it.
 
     Args:
-        request: What is answered.
-        error: What was raised.
-        handler: The name of the route's handler, if it is known.
+        request: The request.
+        error: The error.
+        handler: The name of the route's handler; empty if it isn't known.
     """
     request.outcome = "crash"
     for leaf in leaves_of(error):

@@ -1,4 +1,4 @@
-"""What was said of a route in a router, and how the options of both add up."""
+"""Registrations of routes in a router, and how the options of both are joined."""
 
 from dataclasses import dataclass, replace
 
@@ -15,15 +15,15 @@ __all__ = ["Registration", "check_options", "check_prefix", "join_options"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Registration:
-    """What was said of a route in a router, before others include that.
+    """The registration of a route in a router, which other routers may include.
 
     Args:
-        template: The path, with the prefix.
-        methods: As of `Route`.
-        handler: As of `Route`.
-        options: Of `Route`, as far as they were given.
-        layers: Of the routers that it came through, the outermost first.
-        space: As of `Route`.
+        template: The path, with the router's prefix.
+        methods: The methods, as `Route` takes them.
+        handler: The handler.
+        options: The options of `Route` that were given.
+        layers: The layers of the routers that include it, the outermost first.
+        space: The names before the route's name, as `Route` takes them.
     """
 
     template: str
@@ -34,7 +34,11 @@ class Registration:
     space: str = ""
 
     def build(self) -> Route:
-        """Return the route; raises what that raises."""
+        """Return the route.
+
+        Raises:
+            RouteError: `Route` refuses the path, an option or a method.
+        """
         return Route(
             template=self.template,
             methods=self.methods,
@@ -47,13 +51,13 @@ class Registration:
     def below(
         self, prefix: str, options: RouterOptions, layer: Layer, space: str
     ) -> "Registration":
-        """Return what a router makes of it that includes its own.
+        """Return the registration in a router that includes this one's router.
 
         Args:
-            prefix: Of that router.
-            options: Of that router, for what was left open; see `join_options`.
-            layer: Of the router that is included.
-            space: Goes before its name.
+            prefix: The including router's prefix.
+            options: The including router's options, for those that were not given.
+            layer: The layer of the router that is included.
+            space: The name to put before the route's.
         """
         return replace(
             self,
@@ -65,10 +69,10 @@ class Registration:
 
 
 def check_prefix(prefix: str) -> None:
-    """Refuse what no path of a route begins with.
+    """Refuse a prefix that no path can begin with.
 
     Raises:
-        RouteError: With an example.
+        RouteError: The message has an example.
     """
     if not isinstance(prefix, str) or prefix.endswith("/"):
         raise RouteError(
@@ -80,10 +84,12 @@ def check_prefix(prefix: str) -> None:
 
 
 def join_options(outer: RouterOptions, inner: RouteOptions) -> RouteOptions:
-    """Return the options of a route in a router: its own first, but errors and tags add up.
+    """Return the options of a route in a router.
+
+    The route's own go before the router's; ``raises`` and ``tags`` of both are joined.
 
     Raises:
-        RouteError: These can't be added.
+        RouteError: The ``raises`` or ``tags`` have no valid form.
     """
     joined: RouteOptions = {**outer, **inner}
     if "raises" in joined:
@@ -95,10 +101,10 @@ def join_options(outer: RouterOptions, inner: RouteOptions) -> RouteOptions:
 
 
 def check_options(options: RouterOptions, kind: type[RouterOptions]) -> None:
-    """Refuse options that there aren't.
+    """Refuse unknown options.
 
     Raises:
-        TypeError: With those that there are.
+        TypeError: The message has the known options.
     """
     unknown = options.keys() - kind.__annotations__.keys()
     if unknown:

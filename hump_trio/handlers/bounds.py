@@ -23,27 +23,30 @@ from hump_trio.tasks.task_tree import place_of_error
 __all__ = ["limit", "timeout"]
 
 H = TypeVar("H", bound=Callable[..., Any])
-# Gives what encloses each part of one call: the handler, and the producer that it returns.
+# Returns the context that encloses one part of a call: the handler, or the producer it returns.
 Bound: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 
 def timeout(seconds: float) -> Callable[[H], H]:
     """Return a decorator that cancels a handler after some seconds, counted from its call.
 
-    An exact scope, below a verb decorator and in any order with others, or in a program without a
-    server. `Request.deadline` and `trio.current_effective_deadline` know of it; the soonest
-    deadline wins. A producer that the handler returns has what is left of the time. A generator
-    becomes a function that returns a `StreamResponse`.
+    Write ``@hump_trio.timeout(3)`` below a verb decorator such as ``@app.get``, before or after
+    other decorators. It also works in a program without a server. When the time has passed, the
+    decorated function raises an `HttpException` with status 503. A cancellation by another scope
+    passes through, and so does a `trio.TooSlowError` of the handler's own.
+
+    `Request.deadline` and `trio.current_effective_deadline` include this deadline; the soonest
+    deadline wins. A producer that the handler returns has the rest of the time. A generator becomes
+    a function that returns a `StreamResponse`.
 
     Args:
-        seconds: They run while a body is waited for, too; those of a route's ``timeout=`` don't.
+        seconds: Seconds for the handler. Unlike a route's ``timeout=``, they also run while the
+            handler of a ``stream=True`` route waits for the body.
 
     Raises:
-        TypeError: What is decorated isn't an async function, or a verb below has registered it.
+        TypeError: The decorated object isn't an async function, or a verb decorator below has
+            registered it already.
         ValueError: The seconds aren't a positive number.
-
-    The decorated function raises `HttpException` 503 when its time has passed; a cancellation or
-    a `trio.TooSlowError` of its own passes through.
     """
     if not is_number(seconds) or not seconds > 0:
         raise ValueError(
@@ -66,20 +69,21 @@ def timeout(seconds: float) -> Callable[[H], H]:
 def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:
     """Return a decorator that lets a handler run only so many times at once.
 
-    What comes beyond is answered 503 with ``Retry-After``, at once or when it has waited for its
-    turn in vain; turns are given in the order of arrival. A handler has its turn until it returns,
-    and its producer takes one for itself. A generator becomes a function that returns a
-    `StreamResponse`.
+    Write ``@hump_trio.limit(5)`` below a verb decorator such as ``@app.get``. A further call waits;
+    calls that wait go on in the order of their arrival. If a call has waited for too long, it
+    raises an `HttpException` with status 503 and ``Retry-After``. A call counts until its handler
+    returns; the producer of a streamed response then counts as a call of its own. A generator
+    becomes a function that returns a `StreamResponse`.
 
     Args:
-        count: How many, at least one. Each use of the decorator counts by itself.
-        wait: Seconds that a call may wait for its turn.
+        count: How many calls may run at once, at least one. Each use of the decorator counts by
+            itself.
+        wait: Seconds that a call may wait. 0: a further call fails at once.
 
     Raises:
-        TypeError: What is decorated isn't an async function, or a verb below has registered it.
-        ValueError: The count isn't a positive integer, or the seconds are no number.
-
-    The decorated function raises `HttpException` 503 where there is no room.
+        TypeError: The decorated object isn't an async function, or a verb decorator below has
+            registered it already.
+        ValueError: The count isn't a positive integer, or ``wait`` isn't a number of seconds.
     """
     if not is_integer(count) or count < 1:
         raise ValueError(f"a limit is a positive integer, as in @limit(3), not {count!r:.80}")
@@ -89,22 +93,23 @@ def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:
 
     def decorate(handler: H) -> H:
         check_below("limit", handler, made)
-        bound = partial(turn_of, trio.Semaphore(count), wait)
+        bound = partial(permit_of, trio.Semaphore(count), wait)
         return enclose(handler, lambda arguments: bound)
 
     return decorate
 
 
 def check_below(name: str, handler: Any, made: int) -> None:
-    """Refuse what a decorator can't bound: no async function, or one that is a route's already.
+    """Refuse a handler that isn't async, or that a verb decorator has registered already.
 
     Args:
-        name: The decorator's.
-        handler: What it is called with.
-        made: When it was made: decorators are made from above to below, and called from below.
+        name: The decorator's name.
+        handler: The handler that the decorator is called with.
+        made: The moment at which the decorator was made. Decorators are made from above to below,
+            and called from below.
 
     Raises:
-        TypeError: With what to write instead.
+        TypeError: With the line to write instead.
     """
     check_async(handler, "handler")
     if isroutine(handler) and DECORATED.get(handler, made) > made:
@@ -115,7 +120,7 @@ def check_below(name: str, handler: Any, made: int) -> None:
 
 
 def enclose(handler: H, bound_of: Callable[[tuple[Any, ...]], Bound]) -> H:
-    """Return a handler whose every call is enclosed by a bound of its own."""
+    """Return a handler each of whose calls runs within a bound of its own."""
 
     @wraps(handler)
     async def enclosed(*args: Any, **kwargs: Any) -> Any:
@@ -135,7 +140,7 @@ def enclose(handler: H, bound_of: Callable[[tuple[Any, ...]], Bound]) -> H:
 
 
 async def send_parts(generate: Callable[[], Any], send: Send) -> None:
-    """Send what a generator yields."""
+    """Send the parts that a generator yields."""
     async with aclosing(generate()) as parts:
         async for part in parts:
             await send(part)
@@ -147,7 +152,7 @@ async def produce_within(
     """Run a producer within a bound."""
     async with bound():
         await produce(send)
-        # One that swallows its cancellation has no end that looks whole.
+        # The answer of a producer that swallows its cancellation must not look whole.
         await trio.lowlevel.checkpoint_if_cancelled()
 
 
@@ -155,7 +160,11 @@ async def produce_within(
 async def expiring(
     handler: Handler, deadline: float, request: Request | None
 ) -> AsyncIterator[None]:
-    """Raise `DeadlineError` for what goes on at a deadline, of which the request is told."""
+    """Cancel the block at a deadline, which the request knows meanwhile.
+
+    Raises:
+        DeadlineError: The deadline has cut the block.
+    """
     place = ""
     with trio.CancelScope(deadline=deadline) as scope:
         if request is not None:
@@ -176,20 +185,24 @@ async def expiring(
 
 
 @asynccontextmanager
-async def turn_of(turns: trio.Semaphore, seconds: float) -> AsyncIterator[None]:
-    """Take a turn and give it back.
+async def permit_of(permits: trio.Semaphore, seconds: float) -> AsyncIterator[None]:
+    """Hold a permit of a semaphore.
+
+    Args:
+        permits: The semaphore.
+        seconds: Seconds to wait for a permit.
 
     Raises:
-        OverloadError: There was none in this time.
+        OverloadError: No permit became free in this time.
     """
     try:
-        turns.acquire_nowait()
+        permits.acquire_nowait()
     except trio.WouldBlock:
         with trio.move_on_after(seconds) as scope:
-            await turns.acquire()
+            await permits.acquire()
         if scope.cancelled_caught:
             raise OverloadError("too many at a time") from None
     try:
         yield
     finally:
-        turns.release()
+        permits.release()

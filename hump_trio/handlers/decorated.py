@@ -1,7 +1,8 @@
-"""What a handler takes where decorators stand around it: by name, and through each of them.
+"""The parameters of a handler that decorators stand around.
 
 A decorator that uses `functools.wraps` leaves the function that it decorates as ``__wrapped__``.
-It takes what it names itself, and by ``**kwargs`` all else that this function takes.
+The decorator takes the parameters that it names itself, and passes on by ``**kwargs`` all others
+that this function takes.
 """
 
 import inspect
@@ -27,9 +28,9 @@ __all__ = [
     "wrapped_by",
 ]
 
-# When a verb's decorator, such as `Router.get`, has registered a function. A decorator that was
-# made before that moment, and is called with the function after it, stands above the verb and
-# would change nothing.
+# The moment at which a verb's decorator, such as `Router.get`, has registered a function. A
+# decorator that was made before that moment, and is called with the function after it, stands above
+# the verb and would change nothing.
 MOMENTS = count()
 DECORATED: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
@@ -38,17 +39,17 @@ OWN = (inspect.Parameter.POSITIONAL_ONLY, *NAMED)
 
 
 class Added(inspect.Parameter):
-    """A parameter of a decorator's own, beside those of what it decorates."""
+    """A parameter of a decorator's own, beside those of the function that it decorates."""
 
 
 def wrapped_by(handler: Handler) -> Handler | None:
-    """Return what a decorated function calls; None if it isn't known to call anything."""
+    """Return the function that a decorated one calls; None if it isn't known to call any."""
     wrapped: Handler | None = getattr(handler, "__wrapped__", None)
     return wrapped
 
 
 def layers_of(handler: Handler) -> Iterator[Handler]:
-    """Yield a handler, and what its decorators and partials call, from the outside inwards."""
+    """Yield a handler and the functions that its decorators call, from the outside inwards."""
     layer: Handler | None = handler
     while layer is not None:
         yield layer
@@ -56,7 +57,7 @@ def layers_of(handler: Handler) -> Iterator[Handler]:
 
 
 def names_known(handler: Handler) -> tuple[frozenset[str], dict[str, Any]]:
-    """Return what partials give a handler by name, and what its annotations may mention as text."""
+    """Return the names that partials give values for, and those that text annotations may use."""
     fixed: set[str] = set()
     names: dict[str, Any] = {}
     for layer in layers_of(handler):
@@ -69,13 +70,14 @@ def names_known(handler: Handler) -> tuple[frozenset[str], dict[str, Any]]:
 
 
 def decorated_above(handlers: Collection[Handler]) -> list[str]:
-    """Return the names of handlers that are decorated above their verbs: their routes lack that.
+    """Return the names of handlers with a decorator above their verb, which has no effect.
 
-    The verb has registered what stands below it; the name in the module is of the whole. So this
-    sees functions at the top level of a module.
+    The verb's decorator has registered the function below it, while the name in the module stands
+    for the whole. So only functions at the top level of a module are found.
 
     Args:
-        handlers: Of all routes. What is decorated on purpose for another route is none's lack.
+        handlers: The handlers of all routes. A handler that is decorated for another route on
+            purpose isn't returned.
     """
     routed = {id(handler) for handler in handlers}
     names = []
@@ -94,11 +96,11 @@ def decorated_above(handlers: Collection[Handler]) -> list[str]:
 def parameters_taken(handler: Handler) -> list[inspect.Parameter]:
     """Return the parameters of a handler that can be given values, in order.
 
-    What a decorator passes on by ``**kwargs`` is keyword-only. Where it gives some of it itself,
-    its ``__signature__`` says what is left.
+    Parameters that a decorator passes on by ``**kwargs`` are keyword-only. If a decorator gives
+    values to some of them itself, its ``__signature__`` has those that are left.
 
     Raises:
-        RouteError: A decorator needs what nobody can give it.
+        RouteError: A decorator has a parameter that can't be given a value.
     """
     if not any(map(wrapped_by, layers_of(handler))):
         return list(inspect.signature(handler).parameters.values())
@@ -141,18 +143,18 @@ def own_parameters(handler: Handler, replaced: Any) -> list[inspect.Parameter] |
 def joined(
     handler: Handler, own: list[inspect.Parameter], given: list[inspect.Parameter]
 ) -> list[inspect.Parameter]:
-    """Return what a decorated function takes: what it names, and what it passes on.
+    """Return the parameters of a decorated function: those it names, and those it passes on.
 
-    A name before a ``/`` keeps none from being passed on: there may be one request for it, and one
-    for the handler.
+    A name before a ``/`` keeps no parameter of that name from being passed on: there may be one
+    request for the decorator, and one for the handler.
 
     Args:
         handler: The function.
         own: The parameters in its code.
-        given: Those of what it calls.
+        given: The parameters of the function that it calls.
 
     Raises:
-        RouteError: It can't pass on what has to be.
+        RouteError: A parameter has to be passed on, and can't be.
     """
     kinds = {each.kind for each in own}
     named = {each.name for each in own if each.kind in NAMED}
@@ -184,11 +186,11 @@ def own_one(
 
     Args:
         handler: The function.
-        own: As its code has it.
-        given: The one of that name of what it calls, if there is one.
+        own: The parameter in its code.
+        given: The parameter of that name of the function that it calls, if there is one.
 
     Raises:
-        RouteError: Nobody knows what it is.
+        RouteError: The parameter's annotation is lost.
     """
     if given is not None:
         default = given.default if own.default is EMPTY else own.default

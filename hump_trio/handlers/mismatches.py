@@ -1,7 +1,7 @@
-"""Where a JSON value breaks a type: all places, each with the reason.
+"""The places at which a JSON value doesn't fit a type, each with the reason.
 
-msgspec stops at the first one. After a failure, and only then, the value is walked through
-beside its type, each part checked by msgspec once more.
+msgspec stops at the first place. After a failure, and only then, the value is walked through
+together with its type, and msgspec checks each part once more.
 """
 
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ KEY_LENGTH = 80
 def find_mismatches(
     value: Any, annotation: Any, place: str, error: ValueError
 ) -> list[tuple[str, str]]:
-    """Return where a value breaks a type, and how.
+    """Return the places at which a value doesn't fit a type, and the reasons.
 
     Args:
-        value: As `json.loads` gives it.
-        annotation: Which `MsgspecJson.check_type` has passed.
-        place: Of the value, such as ``body``.
-        error: What msgspec said. It stands alone if the first 2,000 values, to a depth of 32, are
-            as they should be.
+        value: The value, as `json.loads` returns it.
+        annotation: The type, which `MsgspecJson.check_type` has passed.
+        place: The place of the value itself, such as ``body``.
+        error: The error of msgspec. It is the only one returned if no fault is found in the first
+            2,000 values, to a depth of 32.
     """
     search = Search()
     search.walk(value, annotation, place, DEPTH)
@@ -44,8 +44,8 @@ class Search:
     """One walk through a value.
 
     Attributes:
-        places: Found so far.
-        left: Values that may still be looked at.
+        places: The places and reasons found so far.
+        left: The number of values that may still be looked at.
     """
 
     def __init__(self) -> None:
@@ -65,13 +65,13 @@ class Search:
             self.walk(part, kind, where, depth - 1)
         if len(self.places) > found or self.left <= 0:
             return
-        # What is right by itself may be wrong as a whole: too few of it, or a field too many. That
-        # looks at every part again, so it counts again.
+        # Parts that are right may be wrong as a whole: too few items, or a field too many. This
+        # check looks at every part again, so they count again.
         self.left -= before - self.left
         try:
             typed_codec().convert(value, annotation, place)
         except RecursionError:
-            return  # deeper than may be said
+            return  # nested too deeply for msgspec
         except TypeError:
             self.places.append((place, "not valid"))  # a signaling NaN has no hash
         except ValueError as error:
@@ -79,7 +79,7 @@ class Search:
             self.places.append((place + path, reason))
 
     def parts(self, value: Any, annotation: Any, place: str) -> Iterator[tuple[Any, Any, str]]:
-        """Yield what a value holds, each with its type and place; note fields that are missing."""
+        """Yield the parts of a value with their types and places; keep fields that are missing."""
         kinds = kinds_of(annotation)
         kind = kinds[0] if len(kinds) == 1 else None
         arguments, types = get_args(kind), item_types(kind)
@@ -97,7 +97,7 @@ class Search:
             kinds = [types[1]] * len(value) if types[0] is ... else list(types)
             for index, (part, kind) in enumerate(zip(value, kinds, strict=False)):
                 yield part, kind, f"{place}[{index}]"
-        else:  # nothing in it is looked at by itself, but all of it with each value that holds it
+        else:  # its parts are only checked as a whole, with each value that holds it
             self.left -= count_in(value, self.left)
 
     def fields_of(self, record: Any) -> list[Field]:
@@ -108,9 +108,9 @@ class Search:
 
 
 def count_in(value: Any, limit: int) -> int:
-    """Return how many values one holds, however deep; not much more than a limit."""
+    """Return the number of values within a value, however deep; counting stops at a limit."""
     found: list[Any] = [value]
-    for each in found:  # which grows meanwhile
+    for each in found:  # the list grows meanwhile
         if len(found) > limit:
             break
         if isinstance(each, list | dict):

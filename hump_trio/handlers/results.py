@@ -1,4 +1,4 @@
-"""What a return annotation promises, and how a handler's results become answers by it."""
+"""The promise of a return annotation, and how a handler's results become answers by it."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,32 +35,32 @@ VALUES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
-    """What becomes of the results of a handler; the fields of `Choice`.
+    """How the results of a handler become answers; these are fields of `Choice`.
 
     Args:
-        render: Makes a response of any of them; raises TypeError for what isn't annotated.
-        renderers: Those that need no response of their own, by their class.
+        render: Returns a response for any result; raises TypeError for one that isn't annotated.
+        renderers: Renderers for results that need no response object, by the results' class.
     """
 
     render: Callable[[Any], Response]
     renderers: Mapping[type, Renderer]
 
 
-# Where nothing is annotated.
+# For a handler without a return annotation.
 RESULTS = Results(to_response, RENDERERS)
 
 
 def results_of(route: Route, returns: Any) -> Results:
-    """Return what becomes of the results of a route's handler.
+    """Return how the results of a route's handler become answers.
 
-    What its ``returns=`` says of 200 goes before the annotation, as in the document.
+    The type for 200 in its ``returns=`` goes before the annotation, as in the OpenAPI document.
 
     Args:
         route: The route.
         returns: The return annotation, resolved.
 
     Raises:
-        UnresolvedError: A name in the annotations of a class in it is nowhere, or not yet.
+        UnresolvedError: A name in the annotations of a returned class isn't defined, or not yet.
     """
     said = parse_returns(route.returns)
     if 200 in said:
@@ -101,11 +101,11 @@ def results_of(route: Route, returns: Any) -> Results:
 
 
 def fitting(shape: Shape, promise: str) -> Callable[[Any], Any]:
-    """Return what makes values fit a shape, and raises TypeError for what can't.
+    """Return a function that makes values fit a shape; it raises TypeError for others.
 
     Args:
-        shape: Of what was annotated.
-        promise: Words for that, and for whose it is.
+        shape: The shape of the annotation.
+        promise: The handler and its annotation in words, for the message.
     """
 
     def fit(value: Any) -> Any:
@@ -124,7 +124,7 @@ def fitting(shape: Shape, promise: str) -> Callable[[Any], Any]:
 
 
 def hint_about(value: Any) -> str:
-    """Return what is wrong with a value where no answer can be made of it at all."""
+    """Return the reason why no answer can be made of a value; empty if one can."""
     try:
         to_response(value)
     except TypeError as error:
@@ -136,11 +136,11 @@ def check_returns(name: str, returns: Any) -> None:
     """Refuse a return annotation that no answer can be made of.
 
     Args:
-        name: Of the handler.
-        returns: Resolved.
+        name: The handler's name.
+        returns: The annotation, resolved.
 
     Raises:
-        RouteError: With what to return instead.
+        RouteError: The message has types to return instead.
     """
     for member in members(returns):
         kind = class_of(member)
@@ -166,7 +166,7 @@ def check_returns(name: str, returns: Any) -> None:
 
 
 def may_be(member: Any, kinds: tuple[type, ...]) -> bool:
-    """Tell whether a value of a bare annotation may be of one of some classes."""
+    """Tell whether a value of a bare annotation may be an instance of one of some classes."""
     kind = class_of(member)
     if not isinstance(kind, type) or kind in (Any, object):
         return True
@@ -176,7 +176,7 @@ def may_be(member: Any, kinds: tuple[type, ...]) -> bool:
 
 
 def values_in(member: Any) -> Iterator[Any]:
-    """Yield what the items of a bare annotation are, however deep, if it is a collection."""
+    """Yield the types of the items of a bare annotation, however deep, if it is a collection."""
     kind = class_of(member)
     if not isinstance(kind, type) or is_record(member) or not issubclass(kind, Iterable):
         return

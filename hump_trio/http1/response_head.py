@@ -24,7 +24,7 @@ class ResponseHead:
     Args:
         data: The head's bytes.
         body_follows: Whether the body goes out at all; not for HEAD, 204, 205 and 304.
-        content_length: How long the body is said to be; None if nothing is said.
+        content_length: The length that the head announces; None if it announces none.
         chunked: Whether the body goes out in chunks.
         keep_alive: Whether the connection stays open; told to the client.
     """
@@ -49,18 +49,19 @@ def encode_head(
     """Encode the head of an answer.
 
     Args:
-        line: Of the request; None for bytes that weren't one.
+        line: The request line; None for bytes that weren't a request.
         status: A final status.
-        fields: The answer's fields, checked. Its framing fields are replaced, but
-            for a length given for a streamed body or for the empty one of a HEAD;
-            ``Connection: close`` is obeyed.
-        body_bytes: Length of the body; None for a streamed one.
+        fields: The answer's fields, checked. Its framing fields are replaced, except for the
+            length of a streamed body, and of the empty body of an answer to HEAD;
+            ``Connection: close`` ends the connection.
+        body_bytes: The length of the body; None for a streamed one.
         keep_alive: Whether the server would go on with the connection.
-        date: The ``Date`` line, left out if the answer has one of its own.
-        server: The ``Server`` line, likewise; may be empty.
+        date: The ``Date`` line, which is left out if the answer has such a field.
+        server: The ``Server`` line, which is left out if the answer has such a field; it may be
+            empty.
 
     Raises:
-        ValueError: The length given for a streamed body isn't one.
+        ValueError: The ``Content-Length`` of a streamed body isn't a length.
     """
     method = "" if line is None else line.method
     version = "1.1" if line is None else line.version

@@ -7,15 +7,15 @@ from hump_trio.facts.loggers import logger
 
 __all__ = ["parse_deadline"]
 
-# A year has eleven digits; longer ones are no deadline.
+# At most twelve digits: a year has eleven.
 MILLISECONDS = re.compile(r"0*([1-9][0-9]{0,11})")
 
 
 def parse_deadline(values: list[str]) -> float:
-    """Return the seconds that a caller waits; without a limit if it says nothing sensible.
+    """Return the seconds that a caller waits; ``math.inf`` if it names no valid time.
 
     Args:
-        values: Of the field that says how many milliseconds.
+        values: The values of the field, which is to be one number of milliseconds.
     """
     if not values:
         return math.inf
