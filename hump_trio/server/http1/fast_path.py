@@ -1,11 +1,11 @@
 """The fast path: requests that come whole and are answered at once, as nearly all are.
 
-What `serving` does step by step, prepared for everything that can happen, is done here in one go.
-Whatever turns out otherwise is handed over to it, at the point where it stands: nothing is
-refused, cut or closed here. A request takes a third of the instructions that it takes there
-(61,000 for a short GET under callgrind, of which Trio and the socket are 32,000): by few objects,
-by leaving the clock to those who look at it anyway, and by one long function, since a call of
-another costs 400 and a coroutine 2,000.
+A `Lane` serves a request step by step, prepared for everything that can happen; here the same is
+done in one go. Whatever turns out otherwise is handed over to the lane, at the point where it
+stands: nothing is refused, cut or closed here. A request takes a third of the instructions that
+it takes there (61,000 for a short GET under callgrind, of which Trio and the socket are 32,000):
+by few objects, by leaving the clock to those who look at it anyway, and by one long function,
+since a call of another costs 400 and a coroutine 2,000.
 """
 
 import math
