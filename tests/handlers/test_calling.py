@@ -1,25 +1,17 @@
 """How a handler's signature decides what it is called with."""
 
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import BindingError, RouteError
-from hump_trio.handlers.async_functions import check_layer, is_generator
-from hump_trio.handlers.calling import Call
-from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.messages.request import Request
-from hump_trio.routing.route import Route
+from tests.support.typed_handlers import bind
 
 REQUEST = Request("GET", "/7/x", "/7/x", path_params={"a": 7, "b": "x"})
-
-
-def bind(handler: Handler, template: str = "/") -> Call:
-    """Return how a handler is called."""
-    return endpoint_of(Route(template=template, methods=("GET",), handler=handler)).call
 
 
 async def plain() -> Any:
@@ -172,21 +164,17 @@ async def test_a_generator_function_is_a_handler() -> None:
     async def generate(a: int) -> AsyncIterator[bytes]:
         yield b"%d" % a
 
-    assert is_generator(generate)
     assert [part async for part in await bind(generate, "/{a:int}")(REQUEST)] == [b"7"]
-    for other in (plain, CallableObject(), functools.partial(CallableObject())):
-        assert not is_generator(other)
 
 
 async def test_what_generates_may_be_an_object_or_a_partial() -> None:
-    """They are told apart by what a call ends up in."""
+    """Their generators are what a call gives, too."""
 
     class Generating:
         async def __call__(self, a: int) -> AsyncIterator[bytes]:
             yield b"%d" % a
 
     for handler in (Generating(), functools.partial(Generating())):
-        assert is_generator(handler)
         assert [part async for part in await bind(handler, "/{a:int}")(REQUEST)] == [b"7"]
 
 
@@ -225,74 +213,3 @@ def test_a_value_by_position_alone_is_refused() -> None:
 
     with pytest.raises(RouteError, match="'name' that is passed by name: drop the /"):
         bind(greet, "/{name}")
-
-
-def ordinary(request: Request) -> str:
-    """Be no async function."""
-    return "x"
-
-
-class OrdinaryObject:
-    """Be no async callable."""
-
-    def __call__(self) -> None:
-        """Return nothing."""
-
-
-@pytest.mark.parametrize(
-    ("handler", "name"),
-    [
-        (ordinary, "ordinary"),
-        (functools.partial(ordinary), "ordinary"),
-        (lambda: "x", "<lambda>"),
-        (OrdinaryObject(), "OrdinaryObject"),
-        (OrdinaryObject, "OrdinaryObject"),
-        (print, "print"),
-    ],
-)
-def test_an_ordinary_function_is_refused(handler: Callable[..., Any], name: str) -> None:
-    """The message gives the async form and the way to call blocking code."""
-    for check in (
-        lambda: bind(handler),
-        lambda: check_layer(handler, "handler", "request"),
-    ):
-        with pytest.raises(TypeError) as caught:
-            check()
-        assert f"the handler {name} must be async: write `async def {name}(" in str(caught.value)
-        assert "`await trio.to_thread.run_sync(...)`" in str(caught.value)
-
-
-@pytest.mark.parametrize("handler", [None, 7, "index"])
-def test_what_can_not_be_called_is_refused(handler: Any) -> None:
-    """The message shows it."""
-    with pytest.raises(TypeError, match=f"or an object with an async __call__, not {handler!r}"):
-        bind(handler)
-
-
-async def a_layer(request: Request, call_next: Any, level: int = 1) -> Any:
-    """Take what middleware takes."""
-
-
-@pytest.mark.parametrize(
-    "layer", [a_layer, wrapped(a_layer), takes_all, functools.partial(a_layer)]
-)
-def test_a_layer_takes_its_parameters(layer: Handler) -> None:
-    """By position, whatever their names."""
-    check_layer(layer, "middleware", "request", "call_next")
-
-
-@pytest.mark.parametrize("layer", [plain, takes_request, CallableObject().method])
-def test_a_layer_with_other_parameters_is_refused(layer: Handler) -> None:
-    """At registration, not when the first error is to be answered."""
-    with pytest.raises(TypeError, match=r"the middleware \w+ must take \(request, call_next\)"):
-        check_layer(layer, "middleware", "request", "call_next")
-
-
-def test_a_layer_does_not_yield() -> None:
-    """A generator would never be run."""
-
-    async def layer(request: Request, call_next: Any) -> AsyncIterator[bytes]:
-        yield b""
-
-    with pytest.raises(TypeError, match="the middleware layer must return a response, not yield"):
-        check_layer(layer, "middleware", "request", "call_next")

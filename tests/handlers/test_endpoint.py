@@ -14,11 +14,7 @@ from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.handlers.signature import parse_signature
 from hump_trio.openapi.document import document_of
 from hump_trio.routing.route import Route
-
-
-def route_of(handler: Any) -> Route:
-    """Return a route for a handler."""
-    return Route(template="/", methods=("GET",), handler=handler)
+from tests.support.typed_handlers import route_of
 
 
 def test_a_signature_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

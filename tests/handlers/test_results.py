@@ -20,7 +20,7 @@ from hump_trio.handlers.results import results_of
 from hump_trio.handlers.signature import parse_signature
 from hump_trio.routing.route import Route
 from hump_trio.testing import client
-from tests.support.typed_handlers import ask
+from tests.support.typed_handlers import ask, route_of
 
 
 @dataclass
@@ -86,13 +86,13 @@ class Named(Protocol):
     name: str
 
 
-def route_of(annotation: Any) -> Route:
+def annotated(annotation: Any) -> Route:
     """Return a route whose handler has a return annotation."""
 
     async def handler() -> Any: ...
 
     handler.__annotations__["return"] = annotation
-    return Route(template="/", methods=("GET",), handler=handler)
+    return route_of(handler)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_results_that_are_no_answers_are_refused(annotation: Any) -> None:
         r" or a Response"
     )
     with pytest.raises(RouteError, match=message):
-        parse_signature(route_of(annotation))
+        parse_signature(annotated(annotation))
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_results_that_are_no_answers_are_refused(annotation: Any) -> None:
 def test_collections_of_what_has_no_json_form_are_refused(annotation: Any) -> None:
     """Rather than each request answered with 500."""
     with pytest.raises(RouteError, match=r"but JSON has nothing for a Model: make a dict"):
-        parse_signature(route_of(annotation))
+        parse_signature(annotated(annotation))
 
 
 @pytest.mark.parametrize("annotation", [AsyncIterator[Item], AsyncIterator[dict[str, int] | str]])
 def test_streams_of_values_are_refused(annotation: Any) -> None:
     """A body's parts are text or bytes, and what takes values is named."""
     with pytest.raises(RouteError, match=r"returns a stream of .*; JsonLines\(\.\.\.\) and Event"):
-        parse_signature(route_of(annotation))
+        parse_signature(annotated(annotation))
 
 
 def test_an_annotation_that_can_not_be_resolved_is_refused() -> None:
@@ -187,7 +187,7 @@ def test_what_goes_out_without_ado(
     annotation: Any, text: bool, json_kinds: set[type], fitted_kinds: set[type]
 ) -> None:
     """Text, and objects of annotated classes that can hide nothing; others are looked at."""
-    route = route_of(annotation)
+    route = annotated(annotation)
     found = results_of(route, parse_signature(route).returns)
     encoders = {kind: encode for kind, (_, encode) in found.renderers.items()}
     assert (encoders.pop(str, None) is str.encode) == text

@@ -1,11 +1,8 @@
 """What a signature says, and what can't be bound, told at registration."""
 
-import functools
-import sys
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, IntFlag, StrEnum
-from types import ModuleType
 from typing import Annotated, Any, Literal, NewType, TypedDict, cast
 from uuid import UUID
 
@@ -25,15 +22,10 @@ from hump_trio import (
 )
 from hump_trio.content import json_text
 from hump_trio.content.standard_json import StandardJson
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.dispatch.router import table_of
 from hump_trio.facts.callables import Handler
-from hump_trio.handlers.parameter import Parameter, Signature
-from hump_trio.handlers.signature import parse_signature
+from hump_trio.handlers.parameter import Parameter
 from hump_trio.handlers.sources import BODY
-from hump_trio.routing.route import Route
-from hump_trio.testing import client
-from tests.support.typed_handlers import ask, taking
+from tests.support.typed_handlers import ask, parse, taking
 
 
 @dataclass
@@ -99,11 +91,6 @@ class HoldsGuarded:
     inner: dict[str, list[Guarded]]
 
 
-def parse(handler: Handler, template: str = "/", *, method: str = "POST") -> Signature:
-    """Return the signature of a handler."""
-    return parse_signature(Route(template=template, methods=(method,), handler=handler))
-
-
 async def everything(
     number: int,
     request: Request,
@@ -134,162 +121,6 @@ def test_a_signature_tells_all_that_a_handler_takes() -> None:
     assert found.parameters[2] == Parameter("item", BODY, "", Item)
     assert found.returns == list[Item]
     assert parse(taking(None)).returns is Any
-
-
-WRITTEN = """
-from __future__ import annotations
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-import functools
-from hump_trio import timeout
-if TYPE_CHECKING:
-    from hump_trio import Request, Response
-
-@dataclass
-class Item:
-    name: str
-    inner: Item | None = None
-
-async def good(request: Request, item: Item, n: int = 1) -> Item: ...
-async def nested(item: list["Item"]) -> list["Item"]: ...
-async def bad(item: Itme) -> Item: ...
-async def worse(item: "not an annotation") -> Item: ...
-decorated = timeout(5)(good)
-
-class Shop:
-    async def __call__(self, item: Item) -> Item: ...
-
-def local():
-    @dataclass
-    class Inner:
-        name: str
-
-    @dataclass
-    class Outer:
-        inner: Inner
-
-    async def named(outer: Outer): ...
-    async def held(outer): ...
-    held.__annotations__["outer"] = Outer
-    return named, held
-"""
-
-
-def test_annotations_may_be_text() -> None:
-    """As after ``from __future__ import annotations``; the Request is known without an import."""
-    names: dict[str, Any] = {"__name__": __name__}
-    exec(WRITTEN, names)
-    item = names["Item"]
-    for handler in (names["good"], names["decorated"], functools.partial(names["good"])):
-        found = parse(handler)
-        assert [each.annotation for each in found.parameters] == [Request, item, int]
-        assert found.returns is item
-    assert parse(names["nested"]).parameters[0].annotation == list.__class_getitem__(item)
-    assert parse(names["nested"]).returns == list.__class_getitem__(item)
-    assert parse(names["Shop"]()).parameters[0].annotation is item
-    assert parse(names["Shop"]().__call__).parameters[0].annotation is item
-
-
-@pytest.mark.parametrize("name", ["bad", "worse"])
-def test_a_name_that_is_not_found_is_named(name: str) -> None:
-    """With the parameter that it stands at."""
-    names: dict[str, Any] = {"__name__": __name__}
-    exec(WRITTEN, names)
-    message = f"{name} has a parameter 'item' whose annotation .+ can't be resolved"
-    with pytest.raises(RouteError, match=message):
-        parse(names[name])
-
-
-def test_a_class_within_a_function_is_found_by_no_name() -> None:
-    """Neither by the handler's annotations nor by another class's."""
-    names: dict[str, Any] = {"__name__": __name__}
-    exec(WRITTEN, names)
-    named, held = names["local"]()
-    told = ((named, "'Outer' can't be resolved"), (held, "name 'Inner' is not defined"))
-    for handler, what in told:
-        app = Hump()
-        app.post("/")(handler)
-        with pytest.raises(RouteError, match=f"a parameter 'outer' .*{what}"):
-            Dispatcher(app, table_of(app))
-
-
-BELOW = """
-from __future__ import annotations
-from dataclasses import dataclass
-from typing import Annotated
-from hump_trio import Hump, Query, Router
-
-app, shop = Hump(), Router()
-
-@dataclass
-class Outer:
-    inner: Inner
-
-@app.post("/named")
-async def named(item: Item) -> Item: return item
-
-@shop.post("/held")
-async def held(item: Outer) -> str: return repr(item)
-
-@app.get("/read")
-async def read(search: Annotated[Search, Query()]) -> str: return repr(search)
-
-app.include(shop)
-app.openapi(title="Shop", version="1")
-
-@dataclass
-class Inner:
-    name: str
-
-@dataclass
-class Item:
-    name: str
-
-@dataclass
-class Search:
-    inner: str
-"""
-
-
-def app_of(source: str, monkeypatch: pytest.MonkeyPatch) -> Hump:
-    """Return the app of a module that is imported."""
-    module = ModuleType("below")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(source, vars(module))
-    app: Hump = vars(module)["app"]
-    return app
-
-
-async def test_a_class_may_be_defined_below_its_handler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where annotations are text: they are read again when serving begins."""
-    async with client(app_of(BELOW, monkeypatch)) as http:
-        answer = await http.post("/named", json={"name": "tea"})
-        assert (answer.status_code, answer.json()) == (200, {"name": "tea"})
-        answer = await http.post("/named", json={"name": 1})
-        assert answer.json()["errors"][0]["place"] == "body.name"
-        assert (await http.post("/held", json={"inner": {"name": "tea"}})).status_code == 200
-        assert (await http.get("/read", params={"inner": "tea"})).text == "Search(inner='tea')"
-        document = (await http.get("/openapi.json")).json()
-    assert {"Item", "Outer", "Inner"} <= document["components"]["schemas"].keys()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("(item: Item)", "(item: Itme)", "named has a parameter 'item' .*'Itme' is not defined"),
-        ("class Inner", "class Iner", "held has a parameter 'item' .*'Inner' is not defined"),
-        ("class Search", "class Seach", "read has a parameter 'search' .*'Search' is not defined"),
-        ("class Item", "class Itme", "named has a parameter 'item' .*'Item' is not defined"),
-    ],
-)
-async def test_a_name_that_is_nowhere_is_told_when_serving_begins(
-    old: str, new: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the handler, its parameter and the name; nothing is served."""
-    app = app_of(BELOW.replace(old, new), monkeypatch)
-    with pytest.raises(RouteError, match=message):
-        await app.serve(listeners=[])
 
 
 class Model:
@@ -329,14 +160,6 @@ class HasBody:
     it: Annotated[int, Body()]
 
 
-async def two_bodies(a: Item, b: Place) -> None:
-    """Ask for more than there is."""
-
-
-async def two_requests(a: Request, b: Request) -> None:
-    """Ask for one thing twice."""
-
-
 async def by_position(a: int, b: int = 1, /) -> None:
     """Ask for what has no position."""
 
@@ -348,12 +171,8 @@ async def request_behind(a: str = "", b: Request | None = None, /) -> None:
 NO_TEXT = "no text is read as"
 # Handler, template, method, what the message has in it.
 REFUSED: list[tuple[Any, str, str, str]] = [
-    (two_bodies, "/", "POST", "'b' that is a second body beside 'a': make them fields of one"),
-    (two_requests, "/", "GET", "'b' that is neither the request nor in its path"),
     (by_position, "/", "GET", "'a' that is passed by name: drop the /"),
     (request_behind, "/", "GET", "'a' that is passed by name: drop the /"),
-    (taking(Item), "/", "GET", "that is a body, which a GET has none of"),
-    (taking(list[Item]), "/", "HEAD", "that is a body, which a HEAD has none of"),
     (taking(Foreign), "/", "GET", NO_TEXT),
     (taking(bytes), "/", "GET", NO_TEXT),
     (taking(complex), "/", "GET", NO_TEXT),
@@ -389,7 +208,6 @@ REFUSED: list[tuple[Any, str, str, str]] = [
     (taking(Literal["a"], "b"), "/", "GET", "doesn't take its default"),
     (taking(Item, None), "/", "POST", "doesn't take its default, None"),
     (taking(Annotated[int, Body]), "/", "POST", "lacks its parentheses: write Body()"),
-    (taking(Annotated[int, Body()]), "/", "GET", "that is a body, which a GET has none of"),
     (taking(Annotated[int, Body()]), "/{value}", "POST", "is in the path: drop the Body()"),
     (taking(Annotated[bytes, Body()]), "/", "POST", "the body as it came is request.body"),
     (taking(Annotated[Request, Body()]), "/", "POST", "that is the request: drop the Body()"),
@@ -430,12 +248,6 @@ def test_what_can_not_be_bound_is_refused(
         Hump().add_route(template, handler, methods=[method])
     assert str(caught.value).startswith(f"{handler.__name__} has a parameter '")
     assert message in str(caught.value)
-
-
-def test_a_stream_has_no_body_as_a_whole() -> None:
-    """It is read by the handler."""
-    with pytest.raises(RouteError, match="'value' that is the whole body"):
-        Hump().put("/", stream=True)(taking(Item))
 
 
 @pytest.mark.parametrize(

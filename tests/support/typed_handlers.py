@@ -6,6 +6,11 @@ from typing import Annotated, Any
 import httpx
 
 from hump_trio import Body, Hump
+from hump_trio.handlers.calling import Call
+from hump_trio.handlers.endpoint import endpoint_of
+from hump_trio.handlers.parameter import Signature
+from hump_trio.handlers.signature import parse_signature
+from hump_trio.routing.route import Route
 from hump_trio.testing import client
 
 FORM = "application/x-www-form-urlencoded"
@@ -31,6 +36,21 @@ def taking(annotation: Any, default: Any = ..., *, name: str = "value") -> Calla
 def form_of(annotation: Any) -> Any:
     """Return the annotation of a body that may be a urlencoded form."""
     return Annotated[annotation, Body(form=True)]
+
+
+def route_of(handler: Callable[..., Any], template: str = "/", method: str = "GET") -> Route:
+    """Return the route of a handler."""
+    return Route(template=template, methods=(method,), handler=handler)
+
+
+def bind(handler: Callable[..., Any], template: str = "/", method: str = "GET") -> Call:
+    """Return how a handler is called."""
+    return endpoint_of(route_of(handler, template, method)).call
+
+
+def parse(handler: Callable[..., Any], template: str = "/", method: str = "POST") -> Signature:
+    """Return the signature of a handler."""
+    return parse_signature(route_of(handler, template, method))
 
 
 async def ask(

@@ -13,11 +13,9 @@ from msgspec import Meta
 from hump_trio import Cookie, Header, Hump, Query, RouteError
 from hump_trio.content import json_text
 from hump_trio.content.standard_json import StandardJson
-from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.openapi.document import document_of
-from hump_trio.routing.route import Route
 from hump_trio.testing import client
-from tests.support.typed_handlers import ask, places_of, taking
+from tests.support.typed_handlers import ask, bind, places_of, route_of, taking
 
 T = TypeVar("T")
 
@@ -282,9 +280,8 @@ REFUSED: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("annotation", "message"), REFUSED)
 def test_classes_that_can_not_be_bound_are_refused(annotation: Any, message: str) -> None:
     """At registration, with the field."""
-    route = Route(template="/", methods=("GET",), handler=taking(annotation))
     with pytest.raises(RouteError) as caught:
-        endpoint_of(route)
+        bind(taking(annotation))
     assert str(caught.value).startswith("handler has a parameter 'value")
     assert message in str(caught.value)
 
@@ -308,8 +305,7 @@ def test_the_document_lists_the_fields() -> None:
         """Take them."""
         return repr((page, caller, days, limit))
 
-    route = Route(template="/", handler=handler, methods=("GET",))
-    document = document_of([route], {"title": "A", "version": "1"})
+    document = document_of([route_of(handler)], {"title": "A", "version": "1"})
     operation = document["paths"]["/"]["get"]
     listed = {(each["in"], each["name"]): each for each in operation["parameters"]}
     assert [(*key, each["required"]) for key, each in listed.items()] == [

@@ -4,10 +4,8 @@ import contextlib
 import functools
 import gc
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-import msgspec
 import pytest
 import trio
 
@@ -21,27 +19,10 @@ from hump_trio import (
     limit,
     timeout,
 )
-from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.messages.headers import Headers
-from hump_trio.routing.route import Route
 from hump_trio.testing import client
-from tests.support.typed_handlers import JSON, ask, places_of, taking
-
-
-@dataclass
-class Item:
-    """A body with plain fields."""
-
-    name: str
-    price: float = 0.0
-    tags: tuple[str, ...] = ()
-    age: int | None = None
-
-
-class Point(msgspec.Struct, rename="camel"):
-    """A body with a field of another name."""
-
-    at_x: int
+from tests.support.annotated import Item, Point
+from tests.support.typed_handlers import JSON, ask, bind, places_of, taking
 
 
 async def read_all(
@@ -131,7 +112,7 @@ def test_what_does_not_fit_is_forgotten_at_once(body: bytes) -> None:
 
     async def read(number: int, item: Item) -> None: ...
 
-    call = endpoint_of(Route(template="/{number}", methods=("POST",), handler=read)).call
+    call = bind(read, "/{number}", "POST")
     request = Request("POST", "/x", "/x", Headers({"content-type": JSON}), body=body)
     request.path_params = {"number": "x"}
     gc.collect()

@@ -1,0 +1,52 @@
+"""The table of sources: each parameter has one, and each source keeps what the table promises."""
+
+from typing import Annotated, Any
+
+import pytest
+
+from hump_trio import Body, Cookie, Header, Query, Request, UploadFile
+from hump_trio.handlers.sources import REQUEST, SOURCES
+from tests.support.annotated import Item
+from tests.support.typed_handlers import parse, taking
+
+KNOWN: list[tuple[Any, str]] = [
+    (Request, "request"),
+    (Request | None, "request"),
+    (None, "request"),
+    (object, "request"),
+    (UploadFile, "upload"),
+    (list[UploadFile] | None, "upload"),
+    (Item, "body"),
+    (list[Item], "body"),
+    (dict[str, int], "body"),
+    (int, "query"),
+    (list[int], "query"),
+    (Annotated[int, Body()], "body"),
+    (Annotated[int, Query()], "query"),
+    (Annotated[Item, Query()], "query"),
+    (Annotated[int, Header()], "header"),
+    (Annotated[Item, Cookie()], "cookie"),
+]
+
+
+@pytest.mark.parametrize(("annotation", "name"), KNOWN)
+def test_a_marker_or_a_type_says_where_a_value_comes_from(annotation: Any, name: str) -> None:
+    """What the template names is in the path instead; what nothing else takes is in the query."""
+    assert parse(taking(annotation)).parameters[0].source.name == name
+
+
+def test_a_name_in_the_template_is_of_the_path() -> None:
+    """Whatever its type."""
+    assert parse(taking(int), "/{value}").parameters[0].source.name == "path"
+
+
+def test_every_marker_has_a_source() -> None:
+    """And one alone."""
+    markers = [source.marker for source in SOURCES if source.marker]
+    assert sorted(markers, key=str) == sorted([Body, Cookie, Header, Query], key=str)
+
+
+def test_every_source_has_getters() -> None:
+    """But the request, which is passed as it is."""
+    without = [each for each in SOURCES if not each.getter and not each.form_getter]
+    assert without == [REQUEST]
