@@ -88,7 +88,7 @@ async def convert_error(
             request.outcome = cause.outcome
         if isinstance(cause, DeadlineError):
             request.cancelled_for = "deadline"
-            stood = cause.place and f", it stood at {cause.place}"
+            stood = cause.source_line and f", it stood at {cause.source_line}"
             logger.warning("%s: %s %s%s", cause.detail, request.method, request.target, stood)
         try:
             response = own_copy(returned_by(handler, await handler(request, cause)))

@@ -149,13 +149,13 @@ class DeadlineError(HttpException):
     """A deadline that has cancelled a handler, answered with 503.
 
     Args:
-        place: The line of the program at which the handler was cancelled; empty if unknown.
+        source_line: The line of the program at which the handler was cancelled; empty if unknown.
     """
 
     outcome: ClassVar[Outcome | None] = "deadline"
 
-    def __init__(self, place: str = "") -> None:
-        self.place: str = place
+    def __init__(self, source_line: str = "") -> None:
+        self.source_line: str = source_line
         super().__init__(503, "the answer took too long")
 
 

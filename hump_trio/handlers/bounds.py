@@ -18,7 +18,7 @@ from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Producer, Response, Send, StreamResponse
 from hump_trio.tasks.lateness import log_late
-from hump_trio.tasks.task_tree import place_of_error
+from hump_trio.tasks.task_tree import source_line_of_error
 
 __all__ = ["limit", "timeout"]
 
@@ -165,14 +165,14 @@ async def expiring(
     Raises:
         DeadlineError: The deadline has cut the block.
     """
-    place = ""
+    source_line = ""
     with trio.CancelScope(deadline=deadline) as scope:
         if request is not None:
             request.own_deadlines = (*request.own_deadlines, deadline)
         try:
             yield
         except (trio.Cancelled, BaseExceptionGroup) as error:
-            place = place_of_error(error)
+            source_line = source_line_of_error(error)
             raise
         finally:
             if request is not None:
@@ -180,7 +180,7 @@ async def expiring(
                 left.remove(deadline)
                 request.own_deadlines = tuple(left)
     if scope.cancelled_caught:
-        raise DeadlineError(place)
+        raise DeadlineError(source_line)
     log_late(deadline, name_of(handler))
 
 

@@ -20,7 +20,7 @@ from hump_trio.server.phases import ASKED_ERROR, RULES, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.failures import is_failure
 from hump_trio.tasks.lateness import log_late
-from hump_trio.tasks.task_tree import place_of_error
+from hump_trio.tasks.task_tree import source_line_of_error
 from hump_trio.transports.transport import PeerState
 
 __all__ = ["Clock", "Ending"]
@@ -346,7 +346,7 @@ class Clock:
             self.note("deadline")
             status, detail = self.expired_error(Phase.HANDLER if ending is None else ending.phase)
             self.late = HttpException(status, detail), self.state.closing_deadline()
-            line = place_of_error(error)
+            line = source_line_of_error(error)
             where = line and f", it stood at {line}"
             logger.warning("%s: %s%s", detail, self.describe(), where)
         return self.late

@@ -7,7 +7,7 @@ from typing import Self
 import trio
 
 from hump_trio.content.room import Room
-from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError
+from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError, StatusError
 from hump_trio.messages.choice import Choice
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
@@ -190,7 +190,7 @@ class Exchange:
         clock.enter_handler(trio.current_time(), seconds, self.choice.disconnect_grace)
         self.request.server_deadline = clock.deadline
 
-    def refuse(self, error: HttpException | HttpParserError) -> None:
+    def refuse(self, error: StatusError) -> None:
         """Let an error be the answer, through middleware; nothing more is read of the body."""
         self.stream.abandon_body()
         self.choice = self._state.application.refuse(error)

@@ -36,7 +36,7 @@ from typing import Protocol
 
 import trio
 
-from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError
+from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError, StatusError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.messages.response import Response, error_response, own_copy, settle
@@ -47,7 +47,7 @@ from hump_trio.server.sending import Sender, close_unsent
 from hump_trio.server.state import ServerState
 from hump_trio.server.stream import HttpStream
 from hump_trio.tasks.failures import is_failure, leaves_of, split_failures
-from hump_trio.tasks.task_tree import place_of_error
+from hump_trio.tasks.task_tree import source_line_of_error
 
 __all__ = ["Lane"]
 
@@ -83,7 +83,7 @@ class Wire(Protocol):
     def look_again(self) -> bool:
         """Tell whether a request has come since the wait for one was ended as too long."""
 
-    async def refuse(self, error: HttpException | HttpParserError, outcome: Outcome) -> None:
+    async def refuse(self, error: StatusError, outcome: Outcome) -> None:
         """Answer what is no request, and count it.
 
         Raises:
@@ -159,7 +159,7 @@ class Lane:
         self._answer: Response | None = None  # from the handler's return until it is on the wire
         self._dropped: Response | None = None  # an answer that another one replaces
         self._error: BaseException | None = None  # what is answered in place of a response
-        self._refusal: tuple[HttpException | HttpParserError, Outcome] | None = None
+        self._refusal: tuple[StatusError, Outcome] | None = None
         self._failed = False  # an error is being answered: a second one gets a plain answer
         self._cancelled_at = ""  # the line of the program that was cancelled last, for the log
         self._task = clock.task = trio.lowlevel.current_task()
@@ -222,7 +222,7 @@ class Lane:
                     return  # nothing is written under a scope that was cancelled
         except (trio.Cancelled, BaseExceptionGroup) as error:
             if clock.request is not None:
-                self._cancelled_at = place_of_error(error)
+                self._cancelled_at = source_line_of_error(error)
             raise
 
     def renew_context(self) -> None:
@@ -265,7 +265,7 @@ class Lane:
         exchange = self._current()
         try:
             await exchange.receive()
-        except (HttpException, HttpParserError) as error:
+        except StatusError as error:
             logger.info("refused a request: %s", error)
             exchange.refuse(error)
         return Step.HANDLE
@@ -281,7 +281,7 @@ class Lane:
         assert error is not None
         self._error = None
         if self._failed:
-            if not isinstance(error, HttpException | HttpParserError):
+            if not isinstance(error, StatusError):
                 logger.error("the answer to an error failed", exc_info=error)
                 error = HttpException(500)
             response = error_response(error)
@@ -371,16 +371,16 @@ class Lane:
         self._step = Step.OVER
         text = clock.describe()
         leaves = list(leaves_of(error))
-        if all(isinstance(leaf, HttpException | HttpParserError) for leaf in leaves):
+        if all(isinstance(leaf, StatusError) for leaf in leaves):
             error = leaves[0]  # a nursery of the handler's has put it into a group
         if clock.peer.gone:
             clock.note("client-gone")
             logger.debug("the peer has gone: %s", error)
         elif isinstance(error, DeadlineError):
             clock.note("deadline")
-            where = error.place and f", it stood at {error.place}"
+            where = error.source_line and f", it stood at {error.source_line}"
             logger.info("cut after %.1f s: %s, its time has passed%s", clock.age(), text, where)
-        elif isinstance(error, HttpException | HttpParserError):
+        elif isinstance(error, StatusError):
             self._set_outcome("refused")
             logger.info("the answer broke off: %s, %s", text, error)
         else:

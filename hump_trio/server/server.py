@@ -27,7 +27,7 @@ from hump_trio.server.statistics import ServerStatistics, collect_statistics, re
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.background import run_in_background
 from hump_trio.tasks.console import Console
-from hump_trio.tasks.task_tree import place_of_error
+from hump_trio.tasks.task_tree import source_line_of_error
 from hump_trio.transports.system import SYSTEM, System
 from hump_trio.transports.transport import Transport
 
@@ -178,19 +178,19 @@ class Server:
         started: Callable[[], None],
     ) -> Exception | None:
         """Serve within the lifespan and leave it; return the error that has ended that, if any."""
-        place = ""
+        source_line = ""
         try:
             with self._leaving:
                 try:
                     await self._serve_within(open_listeners, lifespan, started)
                 except (trio.Cancelled, BaseExceptionGroup) as error:
-                    place = place_of_error(error)
+                    source_line = source_line_of_error(error)
                     raise
         except Exception as error:
             self._failure = error
         else:
             if self._leaving.cancelled_caught and trio.current_time() >= self._leaving.deadline:
-                logger.error(EXIT_CUT, place and f"; it stood at {place}")
+                logger.error(EXIT_CUT, source_line and f"; it stood at {source_line}")
         failure, self._failure = self._failure, None  # or its traceback would hold itself
         return failure
 

@@ -9,7 +9,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
-from hump_trio.tasks.task_tree import innermost_tasks, place_of
+from hump_trio.tasks.task_tree import innermost_tasks, source_line_of
 
 __all__ = ["shut_down"]
 
@@ -64,8 +64,8 @@ def cut_connections(watchdog: Watchdog) -> None:
 
 def log_cut(text: str, task: trio.lowlevel.Task | None) -> None:
     """Log what a shutdown has cut, and the line of the program that its task stands at."""
-    place = "" if task is None else place_of(task)
-    logger.warning("cut at shutdown: %s%s", text, place and f", it stands at {place}")
+    source_line = "" if task is None else source_line_of(task)
+    logger.warning("cut at shutdown: %s%s", text, source_line and f", it stands at {source_line}")
 
 
 def log_stuck(tasks: Iterable[trio.lowlevel.Task]) -> None:

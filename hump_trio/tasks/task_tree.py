@@ -7,7 +7,13 @@ from types import FrameType
 
 import trio
 
-__all__ = ["MACHINERY", "describe_tree", "innermost_tasks", "place_of", "place_of_error"]
+__all__ = [
+    "MACHINERY",
+    "describe_tree",
+    "innermost_tasks",
+    "source_line_of",
+    "source_line_of_error",
+]
 
 # What a line of these says tells nothing of the program that waits in it.
 MACHINERY = frozenset({"trio", "hump_trio", "contextlib", "outcome"})
@@ -24,26 +30,26 @@ def innermost_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
 
 
 def describe_tree(task: trio.lowlevel.Task, indent: str = "") -> Iterator[str]:
-    """Yield a line for a task and for each one below it, with the place where it stands."""
-    yield f"{indent}{task.name} at {place_of(task) or 'a line of the server'}"
+    """Yield a line for a task and for each one below it, with the line that it waits in."""
+    yield f"{indent}{task.name} at {source_line_of(task) or 'a line of the server'}"
     for nursery in task.child_nurseries:
         for child in nursery.child_tasks:
             yield from describe_tree(child, indent + "  ")
 
 
-def place_of(task: trio.lowlevel.Task) -> str:
+def source_line_of(task: trio.lowlevel.Task) -> str:
     """Return the innermost line of the program that a task waits in; empty if there is none."""
-    return innermost_place(task.iter_await_frames())
+    return innermost_source_line(task.iter_await_frames())
 
 
-def place_of_error(error: BaseException) -> str:
+def source_line_of_error(error: BaseException) -> str:
     """Return the line of the program that an error was raised in, its first leaf if a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return innermost_place(traceback.walk_tb(error.__traceback__))
+    return innermost_source_line(traceback.walk_tb(error.__traceback__))
 
 
-def innermost_place(frames: Iterable[tuple[FrameType, int]]) -> str:
+def innermost_source_line(frames: Iterable[tuple[FrameType, int]]) -> str:
     """Return the last of some frames that is the program's own, and where it has led to.
 
     A line of a library alone tells nobody what to change, and the line that calls it not what it

@@ -10,7 +10,12 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from hump_trio import limit, timeout
-from hump_trio.tasks.task_tree import describe_tree, innermost_tasks, place_of, place_of_error
+from hump_trio.tasks.task_tree import (
+    describe_tree,
+    innermost_tasks,
+    source_line_of,
+    source_line_of_error,
+)
 
 
 async def wait() -> None:
@@ -109,7 +114,7 @@ async def test_a_task_stands_in_the_innermost_line_of_the_program(
         nursery.start_soon(function)
         await wait_all_tasks_blocked()
         [task] = nursery.child_tasks
-        assert place_of(task) == expected
+        assert source_line_of(task) == expected
         nursery.cancel_scope.cancel()
 
 
@@ -144,7 +149,7 @@ async def test_a_line_of_a_library_stands_behind_the_programs_own(path: str) -> 
         nursery.start_soon(relay, wait)
         nursery.start_soon(relay, trio.sleep_forever)
         await wait_all_tasks_blocked()
-        places = {place_of(task) for task in nursery.child_tasks}
+        places = {source_line_of(task) for task in nursery.child_tasks}
         assert places == {f"{own}, which led to {path}:3 in relay", WAIT, f"{path}:3 in relay"}
         nursery.cancel_scope.cancel()
 
@@ -154,7 +159,7 @@ async def test_a_task_that_has_not_begun_stands_before_its_first_line() -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wait)
         [task] = nursery.child_tasks
-        assert place_of(task) == place(wait, -1)
+        assert source_line_of(task) == place(wait, -1)
         nursery.cancel_scope.cancel()
 
 
@@ -212,7 +217,7 @@ async def test_an_error_was_raised_in_the_innermost_line_of_the_program(
     """In the first leaf of a group, however deep it is."""
     with pytest.raises((LookupError, ValueError, ExceptionGroup)) as caught:
         await function()
-    assert place_of_error(caught.value) == expected
+    assert source_line_of_error(caught.value) == expected
 
 
 async def test_a_cancellation_is_known_by_where_it_came() -> None:
@@ -223,20 +228,20 @@ async def test_a_cancellation_is_known_by_where_it_came() -> None:
         try:
             await wait_for_children()
         except BaseExceptionGroup as error:
-            places.append(place_of_error(error))
+            places.append(source_line_of_error(error))
             raise
     assert places == [WAIT]
 
 
 async def test_an_error_of_nobody_has_no_place() -> None:
     """One that was never raised, or in lines of libraries alone."""
-    assert place_of_error(LookupError()) == ""
-    assert place_of_error(ExceptionGroup("", [LookupError()])) == ""
+    assert source_line_of_error(LookupError()) == ""
+    assert source_line_of_error(ExceptionGroup("", [LookupError()])) == ""
     with pytest.raises(ValueError, match=r"must be non-negative") as caught:
         await trio.sleep(-1)
     traceback = caught.value.__traceback__
     assert traceback is not None
-    assert place_of_error(caught.value.with_traceback(traceback.tb_next)) == ""
+    assert source_line_of_error(caught.value.with_traceback(traceback.tb_next)) == ""
 
 
 async def test_innermost_tasks_wait_for_no_other() -> None:

@@ -2,7 +2,7 @@
 
 import trio
 
-from hump_trio.facts.exceptions import HttpException, HttpParserError
+from hump_trio.facts.exceptions import HttpParserError, StatusError
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.http1.response_head import encode_head
 from hump_trio.messages.response import error_response, settle
@@ -63,7 +63,7 @@ class Http1Connection(Channel):
         # A carriage return alone is no request, and empty lines before one were dropped.
         return self.parser.buffered_bytes >= 2 or self.parser.started
 
-    async def refuse(self, error: HttpException | HttpParserError, outcome: Outcome) -> None:
+    async def refuse(self, error: StatusError, outcome: Outcome) -> None:
         """Answer what is no request (see `Wire.refuse`); the connection ends then."""
         state, clock = self.state, self.clock
         state.outcomes[outcome] += 1
