@@ -142,9 +142,10 @@ async def test_errors_of_the_server(error: StatusError, outcome: str, *, middlew
     assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_what_has_happened_to_a_request_stays() -> None:
+@pytest.mark.parametrize("middleware", [False, True])
+async def test_what_has_happened_to_a_request_stays(*, middleware: bool) -> None:
     """A request whose time has passed is refused, and doesn't count as refused."""
-    application = application_of(app_with())
+    application = application_of(app_with(middleware=middleware))
     choice = application.refuse(HttpException(408, "the body took too long"))
     request = request_for(application, "GET", "/")
     request.outcome = "deadline"
