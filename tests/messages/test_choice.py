@@ -42,7 +42,7 @@ def app_with(*, middleware: bool = False) -> Hump:
         @app.middleware
         async def see(request: Request, call_next: CallNext) -> Response:
             response = await call_next(request)
-            response.headers["x-seen"] = "yes"
+            response.headers.add("x-seen", "yes")
             return response
 
     return app
@@ -90,6 +90,19 @@ async def test_answers(
     application = application_of(app_with(middleware=middleware))
     for _ in range(2):
         assert await answer(application, method, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/nothing"), ("GET", "/items/7"), ("OPTIONS", "/"), ("OPTIONS", "*")],
+)
+async def test_middleware_changes_one_answer_alone(method: str, path: str) -> None:
+    """What it adds to a refusal isn't in the next one, though both are made of the same choice."""
+    application = application_of(app_with(middleware=True))
+    for _ in range(2):
+        choice, _values = application.choose(method, path)
+        response = await application.respond(choice, request_for(application, method, path))
+        assert response.headers.get_all("x-seen") == ["yes"]
 
 
 def test_the_same_question_has_the_same_answer() -> None:
