@@ -59,7 +59,7 @@ class Server:
         self._asked = trio.Event()
         self._system = system
         self._readiness = system.make_readiness()
-        self._notifies = False  # whether the service manager hears of this process from here
+        self._notifies = False  # whether systemd is told of this process's start and end
         self._descriptor_count = raise_descriptor_limit()
         self._accepting = trio.CancelScope()
         self._leaving = trio.CancelScope()  # the lifespan; its deadline is that of its exit
