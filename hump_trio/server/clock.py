@@ -35,7 +35,8 @@ class Peer(Protocol):
     """The other end, as far as time keeping asks for it: of a connection, or of one stream.
 
     Attributes:
-        gone: Whether it was found gone. Whoever finds that out sets it; it is never taken back.
+        gone: Whether the peer was found gone. It is set where that is found out, and never taken
+            back.
         write_cut: Whether a write was cut in the middle, so that nothing may follow it.
     """
 

@@ -29,7 +29,7 @@ async def shut_down(
     task leaves the lifespan. Only what can't be cancelled is still there at the end of this.
 
     Args:
-        state: Of the server, whose life goes from `Life.SERVING` to `Life.CLEANUP`.
+        state: The state of the server, whose life goes from `Life.SERVING` to `Life.CLEANUP`.
         watchdog: Knows the connections.
         accepting: Encloses accepting.
         connections: The tasks of connections. None: the server has failed before there were any.

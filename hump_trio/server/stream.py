@@ -81,7 +81,7 @@ class HttpStream(Protocol):
         It may be set again until then.
 
         Args:
-            status: Of the answer.
+            status: The status of the answer.
             fields: Checked.
             body_bytes: The length of the body; None for one that is streamed.
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hump_trio.listening.bind import Bind, check_binds, join_bind, parse_bind
+from hump_trio.listening.bind import (
+    Bind,
+    check_binds,
+    check_host,
+    check_port,
+    join_bind,
+    parse_bind,
+)
 
 GOOD: dict[str, dict[str, Any]] = {
     "127.0.0.1:8000": {"host": "127.0.0.1", "port": 8000},
@@ -97,3 +104,35 @@ def test_binds_are_a_list_of_texts(binds: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         check_binds(binds)
     assert check_binds([":80", "unix:a"]) == (":80", "unix:a")
+
+
+@pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "::1", "fe80::1%eth0"])
+def test_what_is_a_host(host: str) -> None:
+    """A name or an address alone."""
+    check_host(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        (8342, "a host is a str and comes first"),
+        ("__main__", "an app needs no name"),
+        ("localhost:80", "its port comes second"),
+        ("[::1]", "its port comes second"),
+        ("http://localhost", "its port comes second"),
+        ("unix:/run/app.sock", "takes other forms"),
+    ],
+)
+def test_what_is_no_host(host: Any, message: str) -> None:
+    """The error says where what was written belongs."""
+    with pytest.raises(ValueError, match=message):
+        check_host(host)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, True, "80", 80.0, None])
+def test_what_is_no_port(port: Any) -> None:
+    """Whole numbers from 0 to 65535 are."""
+    check_port(0)
+    check_port(65535)
+    with pytest.raises(ValueError, match="a port is a number from 0 to 65535"):
+        check_port(port)

@@ -147,7 +147,7 @@ class Channel:
         If the peer has said that it asks for nothing more, has sent nothing more, and has the
         whole answer, closing at once does no harm.
 
-        Cancellation: as of `linger`.
+        Cancellation: the same as that of `linger`.
         """
         if self.ended:
             return

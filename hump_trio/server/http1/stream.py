@@ -22,7 +22,7 @@ class Http1Stream:
 
     Args:
         channel: The connection's bytes.
-        head: Of the request.
+        head: The request's head.
         unsent: What is left to be sent of an answer that was started already.
 
     Attributes:
