@@ -15,10 +15,10 @@ from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter
 from hump_trio.handlers.reading import default_or_absent, reader_of
 from hump_trio.handlers.steps import Get, Read
 from hump_trio.messages.request import Request
+from hump_trio.messages.response import JSON_TYPE
 
-__all__ = ["FORM_TYPE", "JSON_TYPE", "body_getter", "fields_getter"]
+__all__ = ["FORM_TYPE", "body_getter", "fields_getter"]
 
-JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 

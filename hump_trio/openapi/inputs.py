@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from hump_trio.content.annotations import item_types, kinds_of
-from hump_trio.handlers.body_getters import FORM_TYPE, JSON_TYPE
+from hump_trio.handlers.body_getters import FORM_TYPE
 from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Signature
 from hump_trio.handlers.reading import is_switch
-from hump_trio.messages.response import BYTES_TYPE
+from hump_trio.messages.response import BYTES_TYPE, JSON_TYPE
 from hump_trio.openapi.schemas import BINARY, Schemas
 from hump_trio.routing.route import Route
 from hump_trio.routing.template import parse_template

@@ -6,10 +6,9 @@ from typing import Any, Literal, get_args, get_origin
 
 from hump_trio.answers.redirect import RedirectResponse
 from hump_trio.content.annotations import class_of, kinds_of, members
-from hump_trio.handlers.body_getters import JSON_TYPE
 from hump_trio.handlers.parameter import Signature
 from hump_trio.handlers.text_getters import takes_as_it_is
-from hump_trio.messages.response import BYTES_TYPE, HtmlResponse, Response
+from hump_trio.messages.response import BYTES_TYPE, JSON_TYPE, HtmlResponse, Response
 from hump_trio.openapi.schemas import BINARY, Schemas
 from hump_trio.routing.route import Route
 from hump_trio.routing.route_hints import describe, parse_raises, parse_returns
