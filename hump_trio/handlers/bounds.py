@@ -132,7 +132,7 @@ def enclose(handler: H, bound_of: Callable[[tuple[Any, ...]], Bound]) -> H:
             result = await handler(*args, **kwargs)
         if isinstance(result, Response) and isinstance(result.body, Producer):
             body = result.body
-            result = copy(result)  # it may be returned again
+            result = copy(result)  # the handler may return this one again
             result.body = replace(body, produce=partial(produce_within, bound, body.produce))
         return result
 

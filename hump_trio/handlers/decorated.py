@@ -124,7 +124,7 @@ def own_parameters(handler: Handler, replaced: Any) -> list[inspect.Parameter] |
 
     Args:
         handler: The function, or an object of a class that has one.
-        replaced: The annotations that `functools.wraps` has put in the place of a function's own.
+        replaced: The annotations that `functools.wraps` has put over a function's own.
     """
     function = handler if inspect.isroutine(handler) else type(handler).__call__
     if not isinstance(function, FunctionType):
@@ -168,7 +168,7 @@ def joined(
         elif each.VAR_KEYWORD in kinds and each.kind is not each.POSITIONAL_ONLY:
             found.append(each.replace(kind=each.KEYWORD_ONLY))
         elif each.VAR_POSITIONAL in kinds:
-            # What stands before it goes by position, too: `Rules` refuse all but requests there.
+            # Those before it go by position, too, and `Rules` refuses all but requests there.
             found = [before_it(other) for other in found]
             found.append(each.replace(kind=each.POSITIONAL_ONLY))
         elif each.VAR_KEYWORD in kinds:
@@ -209,7 +209,7 @@ def own_one(
 
 
 def is_apart(parameter: inspect.Parameter) -> bool:
-    """Tell whether a decorator has a parameter for itself, whatever others are called."""
+    """Tell whether a parameter is a decorator's alone, whatever the names of others are."""
     return isinstance(parameter, Added) and parameter.kind is parameter.POSITIONAL_ONLY
 
 

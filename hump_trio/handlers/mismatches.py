@@ -5,16 +5,17 @@ together with its type, and msgspec checks each part once more.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, get_args
 
-from hump_trio.content.annotations import Field, fields_of, is_body, is_record, item_types, kinds_of
+from hump_trio.content.annotations import fields_of, is_body, is_record, item_types, kinds_of
 from hump_trio.content.json_text import explain_mismatch, typed_codec
 from hump_trio.facts.exceptions import PLACE_COUNT
 from hump_trio.handlers.reading import ABSENT
 
 __all__ = ["find_mismatches"]
 
-# A failure costs no more than a few milliseconds, however large a body is; most have less.
+# With these a failure costs a few milliseconds at most, however large the body is.
 VALUE_COUNT = 2000
 DEPTH = 32
 KEY_LENGTH = 80
@@ -51,7 +52,7 @@ class Search:
     def __init__(self) -> None:
         self.places: list[tuple[str, str]] = []
         self.left: int = VALUE_COUNT
-        self._fields: dict[Any, list[Field]] = {}
+        self._fields_of = cache(fields_of)
 
     def walk(self, value: Any, annotation: Any, place: str, depth: int) -> None:
         """Look at a value and at all that it holds."""
@@ -84,7 +85,7 @@ class Search:
         kind = kinds[0] if len(kinds) == 1 else None
         arguments, types = get_args(kind), item_types(kind)
         if isinstance(value, dict) and is_record(kind):
-            for field in self.fields_of(kind):
+            for field in self._fields_of(kind):
                 where = f"{place}.{field.name}"
                 if field.name in value:
                     yield value[field.name], field.annotation, where
@@ -99,12 +100,6 @@ class Search:
                 yield part, kind, f"{place}[{index}]"
         else:  # its parts are only checked as a whole, with each value that holds it
             self.left -= count_in(value, self.left)
-
-    def fields_of(self, record: Any) -> list[Field]:
-        """Return the fields of a record, found once."""
-        if record not in self._fields:
-            self._fields[record] = fields_of(record)
-        return self._fields[record]
 
 
 def count_in(value: Any, limit: int) -> int:

@@ -1,6 +1,6 @@
 """From what came under a name to a value of a type: one text, several, or none.
 
-What is absent is said to be missing, and what comes twice to do so, here alone.
+This module alone says that a value is missing, or that it comes twice.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from hump_trio.handlers.steps import Parse, Read
 
 __all__ = ["ABSENT", "collection_reader", "default_or_absent", "is_switch", "only_one", "reader_of"]
 
-# Why a value doesn't fit that didn't come.
+# The reason for a client where a value has to come and didn't.
 ABSENT = "missing"
 T = TypeVar("T")
 
@@ -32,8 +32,8 @@ def reader_of(annotation: Any, default: Any, *, many: bool = True, of_form: bool
         many: Whether the name may come more than once, for a collection.
         of_form: Whether the texts are those of a form. There the last of several counts where one
             value is asked for, as of a hidden field and the checkbox behind it. Elsewhere they are
-            refused, since nobody knows which one is meant, and so is an empty text for a ``bool``:
-            ``?dry`` may well mean ``?dry=true``.
+            refused, since either may be meant, and so is an empty text for a ``bool``: ``?dry`` may
+            well mean ``?dry=true``.
 
     Raises:
         TypeError: No text is of the type.
@@ -133,7 +133,7 @@ def only_one(found: Sequence[T], place: str) -> T:
     """Return the only one of the texts, or the files, that came under a name.
 
     Raises:
-        BindingError: There are several, and nobody knows which one is meant.
+        BindingError: There are several, of which any may be meant.
     """
     if len(found) > 1:
         raise BindingError([(place, "comes twice")])

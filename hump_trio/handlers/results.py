@@ -26,7 +26,7 @@ __all__ = ["RESULTS", "Results", "check_returns", "results_of"]
 JSON_CONTAINERS = (dict, list, tuple)
 PARTS = (str, bytes, bytearray, memoryview)
 ANSWERS = (*PARTS, *JSON_CONTAINERS, NoneType, AsyncIterable, Response)
-# What has a JSON form within an answer. Classes of other libraries have none here.
+# Values that have a JSON form within an answer. Classes of other libraries have none here.
 VALUES = (
     *(str, bytes, *JSON_CONTAINERS, set, frozenset, NoneType),
     *(int, float, date, time, timedelta, UUID, Decimal, Enum),
@@ -66,14 +66,7 @@ def results_of(route: Route, returns: Any) -> Results:
     if 200 in said:
         # Not by `|`, which a type given as None doesn't have.
         returns = Union[said[200], None] if 204 in said else said[200]  # noqa: UP007
-    try:
-        shape = ShapeMaker().make(returns, strict=True)
-    except NameError as error:
-        raise UnresolvedError(
-            f"{name_of(route.handler)} returns {formatannotation(returns)}, whose annotations can't"
-            f" be resolved ({error}): what they name has to be defined or imported at the top"
-            " level of its module, and at run time"
-        ) from error
+    shape = shape_of(route, returns)
     if shape is None:
         return RESULTS
     kinds = [dict if is_typeddict(kind) else kind for kind in map(class_of, members(returns))]
@@ -98,6 +91,22 @@ def results_of(route: Route, returns: Any) -> Results:
     if any(issubclass(kind, str) for kind in shape.plain):
         renderers[str] = RENDERERS[str]
     return Results(render, renderers)
+
+
+def shape_of(route: Route, returns: Any) -> Shape | None:
+    """Return the shape of what a handler returns; None: every result goes out as it is.
+
+    Raises:
+        UnresolvedError: A name in the annotations of a class in it is nowhere, or not yet.
+    """
+    try:
+        return ShapeMaker().make(returns, strict=True)
+    except NameError as error:
+        raise UnresolvedError(
+            f"{name_of(route.handler)} returns {formatannotation(returns)}, whose annotations can't"
+            f" be resolved ({error}): what they name has to be defined or imported at the top"
+            " level of its module, and at run time"
+        ) from error
 
 
 def fitting(shape: Shape, promise: str) -> Callable[[Any], Any]:

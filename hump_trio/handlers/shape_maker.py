@@ -121,5 +121,5 @@ class ShapeMaker:
 
 
 def is_protocol(kind: type) -> bool:
-    """Tell whether a class is a protocol: nobody knows all classes that count as one."""
+    """Tell whether a class is a protocol, of which any object may turn out to be."""
     return bool(getattr(kind, "_is_protocol", False))

@@ -12,7 +12,7 @@ Holder = TypeVar("Holder", contravariant=True)
 
 
 class Parse(Protocol):
-    """The first step: from a text to a value.
+    """The last step: from a text to a value.
 
     A `Parse` is made for one type (see `parser_of`), and knows nothing of requests. It is a pure
     function: it keeps nothing and waits for nothing.
@@ -29,11 +29,11 @@ class Parse(Protocol):
 
 
 class Read(Protocol):
-    """The second step: from all texts of one name, and from where they stand, to a value.
+    """The middle step: from all texts of one name, and from where they stand, to a value.
 
     A `Read` is made for one type and one default (see `reader_of`). It knows what an absent, an
-    empty and a repeated text mean, and it doesn't know who found the texts. It keeps nothing,
-    waits for nothing and leaves the texts as they are.
+    empty and a repeated text mean, and it must not know where the texts were found. It keeps
+    nothing, waits for nothing and leaves the texts as they are.
     """
 
     def __call__(self, texts: list[str], place: str, /) -> Any:
@@ -50,7 +50,7 @@ class Read(Protocol):
 
 
 class Get(Protocol[Holder]):
-    """The third step: from a request to the value of one parameter.
+    """The first step: from a request to the value of one parameter, by the other two.
 
     The holder of the values is a `Request`, with its body where the parameter is taken from that;
     or, where the handler takes files, the `Form` that was received. A `Get` waits for nothing. The

@@ -111,7 +111,7 @@ def find_in_header(parameter: Parameter) -> Find:
     is_list = collection_reader(parameter.annotation) is not None
 
     def find(request: Request) -> list[str]:
-        # RFC 9110 section 5.3: repeated fields are one list, whoever has joined them.
+        # RFC 9110 section 5.3: repeated fields are one list, which a proxy may have joined.
         value = request.headers.get(name)
         if value is None:
             return []
