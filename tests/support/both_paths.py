@@ -18,7 +18,10 @@ from trio.testing import MockClock
 
 from hump_trio import Hump
 from hump_trio.messages.request import build_request
-from hump_trio.server.state import ServerState
+from hump_trio.server.http1 import connection
+from hump_trio.server.http1.channel import Channel
+from hump_trio.server.http1.fast_path import Next
+from hump_trio.server.lane import Lane
 from hump_trio.testing.memory_listener import MemoryListener, running
 from hump_trio.transports.memory import MemoryTransport
 
@@ -119,6 +122,11 @@ def logging_to(stage: Stage, *, access: bool) -> Iterator[None]:
         lines.setLevel(levels[1])
 
 
+async def serve_nothing(channel: Channel, lane: Lane) -> Next:
+    """Leave every request, and the wait for it, to the plain path."""
+    return Next.OTHER
+
+
 def play(build: Build, scene: Scene, *, fast: bool, access: bool) -> Stage:
     """Run a scene, with the fast path or without it."""
     stage = Stage(build)
@@ -130,7 +138,7 @@ def play(build: Build, scene: Scene, *, fast: bool, access: bool) -> Stage:
     with pytest.MonkeyPatch.context() as patch, logging_to(stage, access=access):
         patch.setattr("hump_trio.server.http1.fast_path.build_request", count)
         if not fast:
-            patch.setattr(ServerState, "choose_whole", lambda *_: None)
+            patch.setattr(connection, "serve_whole", serve_nothing)
         trio.run(stage.run, scene, clock=MockClock(autojump_threshold=0))
     return stage
 

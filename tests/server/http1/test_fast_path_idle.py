@@ -13,12 +13,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, Request, Response, Timeouts
 from hump_trio.routing.route import Route
+from hump_trio.server.http1 import connection
 from hump_trio.server.http1.connection import Http1Connection
 from hump_trio.server.phases import Phase
 from hump_trio.server.protocols import serve_connection
-from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
+from tests.support.both_paths import serve_nothing
 from tests.support.served import served
 from tests.support.wire import request
 
@@ -208,8 +209,8 @@ async def test_nothing_of_a_request_is_kept(
 ) -> None:
     """While the next one is waited for: thousands of connections may wait at a time."""
     if not fast:
-        room.state.whole_lines.clear()
-        monkeypatch.setattr(ServerState, "choose_whole", lambda *_: None)
+        monkeypatch.setattr(connection, "serve_whole", serve_nothing)
+        await room.ask(0, data=request("GET", "/", "Connection: keep-alive", version="1.0"))
     gc.disable()
     try:
         await room.ask(0, data=data)
