@@ -2,7 +2,7 @@
 
 import math
 from types import EllipsisType
-from typing import Self
+from typing import Protocol, Self
 
 import trio
 
@@ -18,10 +18,18 @@ from hump_trio.server.deadline_header import parse_deadline
 from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
 
-__all__ = ["Exchange"]
+__all__ = ["Exchange", "log_answer"]
 
 # How many parts of a body are taken before other connections have their turn.
 TURN_PARTS = 64
+
+
+class Counted(Protocol):
+    """What sends answers and counts their bytes: a stream, or what streams are made of."""
+
+    def count_sent(self) -> int:
+        """Return how many bytes were sent since this was last asked."""
+        ...
 
 
 class Exchange:
@@ -97,7 +105,7 @@ class Exchange:
         if state.request_count >= state.request_limit:
             return state.application.refuse(OverloadError("too many requests"))
         self._counted = True
-        state.request_count += 1
+        state.count_in()
         target = stream.target
         choice, self.request.path_params = state.application.choose(target.method, target.raw_path)
         self.request.route = choice.route
@@ -291,20 +299,34 @@ class Exchange:
             self._reading.cancel()
         if self._body_stream is not None:
             self._body_stream.exchange = None  # or request and exchange would hold each other
-        state.request_count -= self._counted
-        state.buffered_bytes -= self._held_bytes
         status = self.status if clock.answering else 0
         if self.stream.body_failed and request.outcome == "ok" and status >= 400:
             request.outcome = "refused"  # by a handler that was reading the body
-        state.outcomes[request.outcome] += 1
+        state.buffered_bytes -= self._held_bytes
+        if self._counted:
+            state.count_out(request.outcome)
+        else:
+            state.outcomes[request.outcome] += 1
         if state.access_log:
-            log_request(
-                request,
-                status,
-                outcome=request.outcome,
-                byte_count=self.stream.count_sent(),
-                seconds=clock.age(),
-            )
+            log_answer(clock, self.stream, request, status)
+
+
+def log_answer(clock: Clock, sender: Counted, request: Request, status: int) -> None:
+    """Write the line of a request that is over into the access log.
+
+    Args:
+        clock: Has bounded the request.
+        sender: Knows how many bytes were sent for it.
+        request: Its outcome is known.
+        status: The answer's; 0 if none was started.
+    """
+    log_request(
+        request,
+        status,
+        outcome=request.outcome,
+        byte_count=sender.count_sent(),
+        seconds=clock.age(),
+    )
 
 
 class BodyStream:

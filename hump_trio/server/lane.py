@@ -132,6 +132,7 @@ class Lane:
 
     Attributes:
         context: What each handler starts with.
+        task: Itself, whose context a handler sees.
     """
 
     __slots__ = (
@@ -144,10 +145,10 @@ class Lane:
         "_refusal",
         "_state",
         "_step",
-        "_task",
         "_wire",
         "clock",
         "context",
+        "task",
     )
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
@@ -162,8 +163,9 @@ class Lane:
         self._refusal: tuple[StatusError, Outcome] | None = None
         self._failed = False  # an error is being answered: a second one gets a plain answer
         self._cancelled_at = ""  # the line of the program that was cancelled last, for the log
-        self._task = clock.task = trio.lowlevel.current_task()
-        self.context: Context = self._task.context.copy()
+        self.task: trio.lowlevel.Task = trio.lowlevel.current_task()
+        clock.task = self.task
+        self.context: Context = self.task.context.copy()
 
     async def serve(self) -> None:
         """Serve until the wire has nothing more; it is closed then.
@@ -230,8 +232,8 @@ class Lane:
 
         Where none was set this compares two pointers. A checkpoint has to follow.
         """
-        if self._task.context != self.context:
-            self._task.context = self.context.copy()
+        if self.task.context != self.context:
+            self.task.context = self.context.copy()
 
     def take_over(self, exchange: Exchange, answer: Response | None, *, started: bool) -> None:
         """Go on with a request that the wire has begun to serve by itself.

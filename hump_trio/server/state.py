@@ -108,6 +108,15 @@ class ServerState:
         fits = limit is None or len(body) <= limit
         return fits and self.buffered_bytes + len(body) <= self.limits.buffered_bytes
 
+    def count_in(self) -> None:
+        """Count a request that is in flight from now on."""
+        self.request_count += 1
+
+    def count_out(self, outcome: Outcome) -> None:
+        """Count a request that is over."""
+        self.request_count -= 1
+        self.outcomes[outcome] += 1
+
     def advance(self, life: Life) -> None:
         """Go forward to a state of the server's life; nothing happens if it has come further.
 

@@ -5,8 +5,6 @@ from contextlib import suppress
 import trio
 
 from hump_trio.http1.parser import RequestParser
-from hump_trio.messages.request import Request
-from hump_trio.server.access_log import log_request
 from hump_trio.server.clock import Clock
 from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
@@ -76,15 +74,10 @@ class Channel:
         counted_bytes, self.counted_bytes = self.counted_bytes, sent_bytes
         return sent_bytes - counted_bytes
 
-    def log_answer(self, request: Request, status: int) -> None:
-        """Write the line of a request that is over into the access log."""
-        log_request(
-            request,
-            status,
-            outcome=request.outcome,
-            byte_count=self.count_sent(),
-            seconds=self.clock.age(),
-        )
+    def lose_peer(self) -> None:
+        """Note that the peer has gone while it was written to."""
+        self.gone = True
+        self.clock.note("client-gone")
 
     async def shake_hands(self) -> None:
         """Do what comes before the first request, whose time begins then.
@@ -136,8 +129,7 @@ class Channel:
             if sent_bytes < len(data):
                 await self.transport.send_all(memoryview(data)[sent_bytes:])
         except trio.BrokenResourceError:
-            self.gone = True
-            self.clock.note("client-gone")
+            self.lose_peer()
             raise
         self.write_cut = False
 

@@ -1,11 +1,15 @@
 """The fast path: requests that come whole and are answered at once, as nearly all are.
 
-A `Lane` serves a request step by step, prepared for everything that can happen; here the same is
-done in one go. Whatever turns out otherwise is handed over to the lane, at the point where it
-stands: nothing is refused, cut or closed here. A request takes a third of the instructions that
-it takes there (61,000 for a short GET under callgrind, of which Trio and the socket are 32,000):
-by few objects, by leaving the clock to those who look at it anyway, and by one long function,
-since a call of another costs 400 and a coroutine 2,000.
+What a `Lane` does step by step, prepared for everything that can happen, is done here in one go. A
+request that turns out otherwise is handed over to the lane, at the step where it stands: nothing
+is refused, cut or closed here. A request takes a third of the instructions that it takes there
+(61,000 for a short GET under callgrind, of which Trio and the socket are 32,000): by few objects,
+by leaving the time to sweeps that look at it anyway, and by one long function, since a call of
+another costs 400 and a coroutine 2,000.
+
+A rule that stands elsewhere and is too dear to be called has a copy here, between two comments of
+which the first one names it. A test holds each copy to its rule, as code; another one plays scenes
+on both paths.
 """
 
 import math
@@ -21,7 +25,7 @@ from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.messages.target import RequestLine
-from hump_trio.server.exchange import Exchange
+from hump_trio.server.exchange import Exchange, log_answer
 from hump_trio.server.http1.channel import Channel
 from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream
 from hump_trio.server.lane import Lane
@@ -69,10 +73,10 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
     value: Any
     response: Response | None
     while True:
+        # copy of Lane.renew_context()
         if task.context != context:
-            # A handler has set a context variable. The next one, after a checkpoint, starts from
-            # a fresh copy; where none was set this compares two pointers.
             task.context = context.copy()
+        # end of the copy
         try:
             if arrivals is not None and not arrivals.ready:
                 # As `Arrivals` says, instead of by way of three coroutines.
@@ -120,15 +124,17 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
             else:
                 request.body = body
                 state.buffered_bytes += len(body)
+        # copy of ServerState.count_in()
         state.request_count += 1
+        # end of the copy
         clock.since = now
-        # copy: Clock.enter_handler(now, handler_seconds, choice.disconnect_grace)
+        # copy of Clock.enter_handler(now, handler_seconds, choice.disconnect_grace)
         clock.phase = HANDLER
         clock.leave_deadline = math.inf
         clock.disconnect_grace = choice.disconnect_grace
         clock.half_closed = False
         clock.deadline = now + handler_seconds
-        # copy: end
+        # end of the copy
         request.server_deadline = clock.deadline
         value = response = None
         del data
@@ -189,8 +195,7 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
             exchange.status = 200 if response is None else response.status
             lane.take_over(exchange, None, started=True)
             clock.answering = True
-            channel.gone = True
-            clock.note("client-gone")
+            channel.lose_peer()
             raise
         if sent_bytes < len(answer):
             exchange = adopt(channel, lane, whole, chosen, request, answer[sent_bytes:])
@@ -200,16 +205,18 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
 
         if body:
             state.buffered_bytes -= len(body)
+        # copy of ServerState.count_out(request.outcome)
         state.request_count -= 1
         state.outcomes[request.outcome] += 1
+        # end of the copy
         request.server_deadline = math.inf
         if state.access_log:
-            channel.log_answer(request, 200 if response is None else response.status)
+            log_answer(clock, channel, request, 200 if response is None else response.status)
         clock.request = None
-        # copy: Clock.enter_answered()
+        # copy of Clock.enter_answered()
         clock.phase = ANSWERED
         clock.deadline = -math.inf
-        # copy: end
+        # end of the copy
         # While the next one is awaited nothing of this one is held.
         del whole, text, host, fields, body, chosen, line, path_params, request
         del value, content, response, answer
