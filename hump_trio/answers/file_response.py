@@ -174,6 +174,7 @@ async def respond_with_file(
 
     Cancellation: a checkpoint only if a disk has to be waited for; the file is closed then.
     """
+    assert file.is_regular
     try:
         etag, last_modified = describe(file.status, fields, mark)
         response = Response(None, status)

@@ -27,6 +27,7 @@ class FileCount:
         """Count off a file that was closed."""
         with self._lock:
             self.count -= 1
+            assert self.count >= 0
 
 
 # The count of the whole process, whose files share one limit of descriptors.

@@ -49,6 +49,7 @@ class DiskRoom:
         """Give back room that was taken."""
         with self._lock:
             self.taken_bytes -= byte_count
+            assert self.taken_bytes >= 0
 
     def refuse(self, error: OSError) -> OverloadError:
         """Return the error that answers an upload which can't be written.

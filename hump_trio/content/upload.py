@@ -88,6 +88,7 @@ class UnnamedFile:
         """Give up one hold; the last one closes the file. Its maker calls this once."""
         with self._lock:
             self._holders -= 1
+            assert self._holders >= 0
             is_last = not self._holders
         if is_last:
             if self._file is not None:

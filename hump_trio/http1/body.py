@@ -11,7 +11,7 @@ from hump_trio.messages.headers import FieldLines
 
 __all__ = ["ChunkedBody", "LengthBody"]
 
-# A size with a few extensions; nobody sends longer ones but to attack.
+# The longest line of a chunk: a size with a few extensions. Only attackers send longer ones.
 CHUNK_LINE_BYTES = 256
 # RFC 9112 section 7.1: chunk-size [ chunk-ext ]; 16 hex digits hold any 64-bit size.
 QUOTED = r"\"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*\""
@@ -38,7 +38,10 @@ class LengthBody:
     """A body of a known number of bytes.
 
     Args:
-        content_length: The bytes still to come.
+        content_length: The bytes of the body.
+
+    Attributes:
+        remaining_bytes: The bytes that are still to come.
     """
 
     __slots__ = ("remaining_bytes",)
@@ -47,7 +50,7 @@ class LengthBody:
         self.remaining_bytes: int = content_length
 
     def parse(self, buffer: bytearray) -> bytes | None:
-        """Take what is there off the buffer; empty at the end, None where more is needed."""
+        """Take bytes of the body off the buffer; empty at its end; None: more are needed."""
         if not self.remaining_bytes:
             return b""
         if not buffer:
@@ -61,7 +64,10 @@ class ChunkedBody:
     """A chunked body (RFC 9112 section 7.1).
 
     Args:
-        limits: The trailers are bound by the head's limits.
+        limits: The caps for heads, which apply to trailers too.
+
+    Attributes:
+        trailers: The trailer fields; empty until the body's end was parsed.
     """
 
     __slots__ = (
@@ -84,10 +90,10 @@ class ChunkedBody:
         self._state = ChunkedBody._parse_line
 
     def parse(self, buffer: bytearray) -> bytes | None:
-        """Take data off the buffer; empty at the end, None where more is needed.
+        """Take bytes of the body off the buffer; empty at its end; None: more are needed.
 
         Raises:
-            HttpParserError: 400, the chunks or trailers are malformed or too large.
+            HttpParserError: 400, a chunk or the trailers are malformed or too large.
         """
         while True:
             state = self._state
@@ -97,7 +103,7 @@ class ChunkedBody:
 
     @property
     def remaining_bytes(self) -> int | None:
-        """Zero after the last chunk; before it that can't be known."""
+        """The bytes still to come: 0 at the body's end, None before it, as that can't be known."""
         return 0 if self._state is ChunkedBody._parse_end else None
 
     def _parse_line(self, buffer: bytearray) -> bytes | None:
@@ -158,7 +164,8 @@ class ChunkedBody:
 
 
 def take(buffer: bytearray, most_bytes: int) -> bytes:
-    """Take what is there off a buffer, up to a number of bytes; copied once."""
+    """Take bytes off a buffer, up to a number of them, by copying them once."""
+    assert most_bytes > 0
     with memoryview(buffer) as view:
         part = bytes(view[:most_bytes])
     del buffer[: len(part)]
@@ -169,7 +176,7 @@ def parse_trailers(section: bytes, header_count: int) -> FieldLines:
     """Parse a trailer section without its empty line.
 
     Raises:
-        HttpParserError: 400 for a malformed one, or a field that must not come so late.
+        HttpParserError: 400 for a malformed section, or a field that must not be a trailer.
     """
     if holds_bad_byte(section):
         raise HttpParserError(400, "a byte that doesn't belong in trailers")

@@ -1,4 +1,4 @@
-"""The head of a request: what is asked for, and how its body is framed."""
+"""The head of a request: its request line, its fields, and the framing of its body."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = [
     "parse_request_line",
 ]
 
-# What most requests start with; a look-up is cheaper than a match.
+# The methods of most requests: a look-up is cheaper than a match.
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 VERSION = re.compile(r"HTTP/[0-9]\.[0-9]")
 # RFC 9112 section 7 and the IANA registry it refers to.
@@ -29,16 +29,16 @@ LENGTH_DIGITS = 19
 
 @dataclass(slots=True, eq=False)
 class RequestHead:
-    """Everything known of a request before its body.
+    """All that is known of a request before its body.
 
     Args:
         line: The request line.
         fields: The field lines, names in lower case.
-        host: The authority asked for; empty if an HTTP/1.0 client named none.
-        content_length: Bytes of the body; 0 also for a chunked one.
+        host: The authority that was asked for; empty if an HTTP/1.0 client named none.
+        content_length: The bytes of the body; 0 for a chunked body too.
         chunked: Whether the body is chunked.
         keep_alive: Whether the client allows another request after this one.
-        expect: The ``Expect`` field in lower case, empty if there is none.
+        expect: The ``Expect`` field in lower case; empty if there is none.
     """
 
     line: RequestLine
@@ -56,15 +56,17 @@ class RequestHead:
 
 
 def parse_head(section: bytes, limits: Limits, line: RequestLine | None = None) -> RequestHead:
-    """Parse a head and work out how its body is framed.
+    """Parse a head, and find the framing of its body.
 
     Args:
-        section: The whole head, request line and all, without its empty line.
+        section: The whole head with its request line, without its empty line.
         limits: The caps for the target and the number of fields.
-        line: The request line, if it was parsed before the rest was here.
+        line: The request line, if it was parsed before the rest of the head arrived.
 
     Raises:
-        HttpParserError: 400, 413, 431 or 501.
+        HttpParserError: 400 for a malformed head, 413 for a length past any limit, 414 for a
+            target that is too long, 431 for too many fields, 501 for an unknown transfer coding,
+            505 for another version of HTTP.
 
     Source: RFC 9112 sections 3.2, 5, 6 and 9.3.
     """
@@ -102,10 +104,10 @@ def parse_head(section: bytes, limits: Limits, line: RequestLine | None = None) 
 
 
 def join_framing(fields: FieldLines) -> dict[str, str]:
-    """Return the fields that frame a message, where some names come twice.
+    """Return the fields that frame a message, joining repeated ones.
 
     Raises:
-        HttpParserError: 400 for a name that must not.
+        HttpParserError: 400 for a repeated field that may come only once.
     """
     framing: dict[str, str] = {}
     for name, value in fields:

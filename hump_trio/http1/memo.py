@@ -1,4 +1,4 @@
-"""What names and lines of fields were read as before: a look-up takes the place of most work."""
+"""Field names and field lines that were read before: a look-up takes the place of most work."""
 
 from typing import TypeVar
 
@@ -14,11 +14,11 @@ Value = TypeVar("Value")
 
 
 class Memo:
-    """Readings by what was read.
+    """Results of reading, by the text or bytes that were read.
 
-    A memo changes what a reading costs, and never its outcome: a reader that finds nothing here
-    does the work itself. It holds no secret: of fields that may tell who somebody is, only the
-    names are kept.
+    A memo changes the cost of a reading, and never its outcome: a reader that finds nothing here
+    does the work itself. A memo holds no secret: of fields that may tell who somebody is, it keeps
+    only the names.
 
     Attributes:
         names: Names of fields in lower case, by their spelling.
@@ -35,7 +35,7 @@ class Memo:
 
 
 def remember(readings: dict[Key, Value], key: Key, value: Value) -> None:
-    """Keep a reading, unless what was read is too long."""
+    """Keep the result of a reading, unless the text or bytes that were read are too long."""
     if len(readings) >= ENTRY_COUNT:
         readings.clear()
     if len(key) <= KEY_LENGTH:

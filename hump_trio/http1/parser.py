@@ -1,4 +1,4 @@
-"""One connection's requests, pulled from the bytes fed so far."""
+"""The requests of one connection, pulled from the bytes that were fed so far."""
 
 import string
 
@@ -12,27 +12,29 @@ from hump_trio.messages.target import RequestLine
 
 __all__ = ["RequestParser"]
 
-# RFC 9112 section 2.2 wants an empty line before a request ignored; clients send one or two.
+# RFC 9112 section 2.2 wants servers to ignore an empty line before a request; clients send one or
+# two.
 BLANK_BYTES = 16
-# Method, version and their spaces; a longer method makes the target look longer.
+# Bytes of a request line besides its target: method, version and their spaces. A longer method
+# makes the target look longer than it is.
 LINE_SLACK_BYTES = 64
 CR = 0x0D
-# What a method begins with, or an empty line before it.
+# Bytes that a method begins with, or an empty line before it.
 LINE_STARTS = frozenset(b"!#$%&'*+.^_`|~-\r" + string.ascii_letters.encode() + b"0123456789")
 LETTERS = frozenset(string.ascii_letters.encode())
 NO_BODY = LengthBody(0)
 
 
 class RequestParser:
-    """Parses one request after the other: feed it, then pull heads and bodies.
+    """Parses one request after the other: feed it bytes, then pull heads and bodies.
 
     Call `parse_head` until it returns a head, then `parse_body` until it returns empty bytes,
-    then `parse_head` again. None means that more bytes must be fed. However a byte arrives, it is
-    looked at twice at most, and the buffer never holds more than a head and one feed. After an
-    `HttpParserError` the parser must not be used again.
+    then `parse_head` again. None means that more bytes must be fed. In whatever pieces the bytes
+    arrive, each is looked at twice at most, and the buffer never holds more than a head and one
+    feed. After an `HttpParserError` the parser must not be used again.
 
     Args:
-        limits: Caps for heads and trailers. Bodies are capped by whoever pulls them.
+        limits: The caps for heads and trailers. The caller of `parse_body` caps bodies.
     """
 
     __slots__ = (
@@ -60,14 +62,14 @@ class RequestParser:
 
     @property
     def buffered_bytes(self) -> int:
-        """How many bytes were fed and not yet parsed."""
+        """The number of bytes that were fed and not yet parsed."""
         return len(self._buffer)
 
     @property
     def started(self) -> bool:
-        """Whether bytes of the next request are here; empty lines before it don't count.
+        """Whether bytes of the next request have been fed; empty lines before it don't count.
 
-        Meaningful after `parse_head` has returned None.
+        The value is meaningful after `parse_head` has returned None.
         """
         return bool(self._buffer) and self._buffer[0] != CR
 
@@ -78,14 +80,15 @@ class RequestParser:
 
     @property
     def remaining_bytes(self) -> int | None:
-        """How much of the body is still to be parsed; None: that can't be known."""
+        """The bytes of the body that are still to be parsed; None: that can't be known yet."""
         return self._body.remaining_bytes
 
     def parse_head(self) -> RequestHead | None:
         """Return the next request's head; None: more bytes are needed.
 
         Raises:
-            HttpParserError: 400, 413, 414, 431, 501 or 505; what was wrong.
+            HttpParserError: 400, 413, 414, 431, 501 or 505, as `hump_trio.http1.head.parse_head`
+                and `parse_request_line` raise.
         """
         line = None
         section = self._take_at_once()
@@ -104,17 +107,18 @@ class RequestParser:
         return head
 
     def parse_body(self) -> bytes | None:
-        """Return the body's next bytes; empty at its end, None where more must be fed.
+        """Return the body's next bytes; empty at its end; None: more bytes are needed.
 
         Raises:
-            HttpParserError: 400, the framing is malformed.
+            HttpParserError: 400, the framing of the body is malformed.
         """
         return self._body.parse(self._buffer)
 
     def _take_at_once(self) -> bytes | None:
-        """Take a section that is here as a whole, as nearly all are: 0.6 µs less for a request.
+        """Take a head that is in the buffer as a whole, as nearly all are, and return it.
 
-        What begins otherwise, or is too long, is left to be judged step by step.
+        This saves 0.6 µs for a request. A head that is incomplete, too long or begins with another
+        byte than a letter is left to be parsed step by step.
         """
         buffer = self._buffer
         if self._section.scanned or not buffer or buffer[0] not in LETTERS:
@@ -129,7 +133,7 @@ class RequestParser:
         return section
 
     def _parse_line(self) -> RequestLine | None:
-        """Judge the request line as soon as it is here; it stays in the buffer."""
+        """Parse the request line as soon as it is complete; its bytes stay in the buffer."""
         buffer, scanned = self._buffer, self._section.scanned
         if not scanned:
             if buffer.startswith(b"\r"):

@@ -12,21 +12,22 @@ __all__ = ["CONTINUE", "LAST_CHUNK", "ResponseHead", "begin_head", "encode_chunk
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-# RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; the second one says that its length is zero.
+# Statuses without a body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). A 205 announces a length of
+# zero, the others announce none.
 BODYLESS = frozenset({204, 205, 304})
 SERVER_FIELDS = frozenset({"connection", "content-length", "transfer-encoding"})
 
 
 @dataclass(slots=True, eq=False)
 class ResponseHead:
-    """An encoded head, and what it promises of the bytes that follow.
+    """An encoded head, and the framing that it announces.
 
     Args:
-        data: The head's bytes.
-        body_follows: Whether the body goes out at all; not for HEAD, 204, 205 and 304.
-        content_length: The length that the head announces; None if it announces none.
-        chunked: Whether the body goes out in chunks.
-        keep_alive: Whether the connection stays open; told to the client.
+        data: The bytes of the head.
+        body_follows: Whether the body is sent at all; not for HEAD, 204, 205 and 304.
+        content_length: The length in bytes that is announced; None if none is.
+        chunked: Whether the body is sent in chunks.
+        keep_alive: Whether the head tells the client that the connection stays open.
     """
 
     data: bytes
@@ -46,22 +47,21 @@ def encode_head(
     date: str,
     server: str,
 ) -> ResponseHead:
-    """Encode the head of an answer.
+    """Encode the head of a response, with exactly one framing.
 
     Args:
         line: The request line; None for bytes that weren't a request.
         status: A final status.
-        fields: The answer's fields, checked. Its framing fields are replaced, except for the
-            length of a streamed body, and of the empty body of an answer to HEAD;
-            ``Connection: close`` ends the connection.
-        body_bytes: The length of the body; None for a streamed one.
-        keep_alive: Whether the server would go on with the connection.
-        date: The ``Date`` line, which is left out if the answer has such a field.
-        server: The ``Server`` line, which is left out if the answer has such a field; it may be
-            empty.
+        fields: The fields of the response, checked. Framing fields among them are replaced, with
+            two exceptions: ``Connection: close`` is obeyed, and a ``Content-Length`` is sent if
+            the body is streamed, or is the empty body of an answer to HEAD.
+        body_bytes: The length of the body; None for a streamed body.
+        keep_alive: Whether the server is willing to keep the connection open.
+        date: The ``Date`` line, left out if ``fields`` has a date.
+        server: The ``Server`` line, left out if ``fields`` has such a field; may be empty.
 
     Raises:
-        ValueError: The ``Content-Length`` of a streamed body isn't a length.
+        ValueError: The ``Content-Length`` in ``fields`` isn't a number.
     """
     method = "" if line is None else line.method
     version = "1.1" if line is None else line.version
@@ -108,12 +108,12 @@ def encode_head(
 
 
 def begin_head(status: int, content_type: str) -> bytes:
-    """Return how the head of an answer with this field alone begins."""
+    """Return the first lines of a head: the status line and the content type."""
     return f"{STATUS_LINES[status]}content-type: {content_type}\r\n".encode("latin-1")
 
 
 def status_line(status: int) -> str:
-    """Return a status line; one without a standard phrase keeps its space (section 4)."""
+    """Return a status line; without a standard phrase it ends in a space (RFC 9112 section 4)."""
     return f"HTTP/1.1 {status:d} {phrase_of(status)}\r\n"
 
 
@@ -121,10 +121,10 @@ STATUS_LINES = {int(status): status_line(status) for status in HTTPStatus}
 
 
 def parse_length(value: str) -> int:
-    """Parse the length that a handler gives.
+    """Parse the ``Content-Length`` that a handler gives.
 
     Raises:
-        ValueError: It isn't ``1*DIGIT``.
+        ValueError: The value isn't ``1*DIGIT``.
     """
     if not (value.isascii() and value.isdigit()):
         raise ValueError(f"a Content-Length that is none: {value!r}")
@@ -132,5 +132,6 @@ def parse_length(value: str) -> int:
 
 
 def encode_chunk(data: bytes) -> bytes:
-    """Encode a chunk of a body; it must not be empty, which would end the body."""
+    """Encode a chunk of a body; the data must not be empty, as an empty chunk ends the body."""
+    assert data
     return b"%x\r\n%b\r\n" % (len(data), data)

@@ -1,6 +1,6 @@
 """Sections of field lines: a head, or the trailers of a chunked body.
 
-What two parsers could read differently is refused, never repaired (RFC 9112 section 11).
+Bytes that two parsers could read differently are refused, never repaired (RFC 9112 section 11).
 """
 
 import re
@@ -18,8 +18,8 @@ __all__ = [
     "parse_fields",
 ]
 
-# Controls but tab; a CR or LF that isn't part of a CRLF (RFC 9112 section 2.2). A CR at the very
-# end may still become one.
+# A control character except tab, or a CR or LF that isn't part of a CRLF (RFC 9112 section 2.2). A
+# CR at the very end may still become part of a CRLF.
 BAD_BYTE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[^\r]\n|\r[^\n]")
 CLEAN_BYTES = bytes({*range(0x20, 0x100), 0x09} - {0x7F})
 
@@ -28,8 +28,11 @@ class SectionFinder:
     """Finds the empty line that ends a section, looking at each byte once.
 
     Args:
-        limit_bytes: The most that a section with its empty line may take.
-        status: What a longer one is answered with.
+        limit_bytes: The most bytes of a section with its empty line.
+        status: The status that a longer section is answered with.
+
+    Attributes:
+        scanned: The bytes at the start of the buffer that were looked at already.
     """
 
     __slots__ = ("limit_bytes", "scanned", "status")
@@ -40,11 +43,13 @@ class SectionFinder:
         self.scanned: int = 0
 
     def take(self, buffer: bytearray) -> bytes | None:
-        """Take a whole section without its empty line off the buffer; None: more is needed.
+        """Take a whole section off the buffer, and return it without its empty line.
+
+        None means that more bytes are needed.
 
         Raises:
-            HttpParserError: 400 for a byte that no section may hold, or the status for a
-                section that is too long.
+            HttpParserError: 400 for a byte that no section may hold, or ``status`` for a section
+                that is too long.
         """
         end = buffer.find(b"\r\n\r\n", max(self.scanned - 3, 0), self.limit_bytes)
         if end < 0:
@@ -56,7 +61,7 @@ class SectionFinder:
         return section
 
     def check_incomplete(self, buffer: bytearray) -> None:
-        """Refuse what no further byte can mend."""
+        """Refuse an incomplete section that no further byte can make valid."""
         if BAD_BYTE.search(buffer, max(self.scanned - 1, 0), self.limit_bytes):
             raise HttpParserError(400, "a byte that doesn't belong in a head")
         if len(buffer) >= self.limit_bytes:
@@ -67,8 +72,8 @@ class SectionFinder:
 def holds_bad_byte(section: bytes) -> bool:
     """Tell whether a section holds a control byte, or a CR or LF on its own.
 
-    Deleting the clean bytes must leave as many bytes as its CRLFs have: `bytes.translate` and
-    `bytes.count` take half the time of `BAD_BYTE` for a plain head, an eighth for a browser's.
+    If it doesn't, deleting the clean bytes leaves exactly the bytes of its CRLFs. Counting them
+    takes half the time of searching `BAD_BYTE` for a plain head, an eighth for a browser's.
     """
     return len(section.translate(None, CLEAN_BYTES)) != 2 * section.count(b"\r\n")
 
@@ -77,14 +82,15 @@ def parse_fields(lines: list[str], header_count: int, status: int, memo: Memo = 
     """Parse field lines into lower-cased names and stripped values (RFC 9112 section 5).
 
     Args:
-        lines: Lines without their CRLF, of clean bytes.
-        header_count: The most lines taken.
+        lines: The lines without their CRLF, decoded as ISO 8859-1; none holds a bad byte (see
+            `holds_bad_byte`).
+        header_count: The most lines.
         status: The status that more lines are answered with.
         memo: Names that were read before.
 
     Raises:
         HttpParserError: 400 for a line without a colon, with a name that isn't a token (space
-            before the colon, obs-fold), or the status for too many lines.
+            before the colon, obs-fold), or ``status`` for too many lines.
     """
     if len(lines) > header_count:
         raise HttpParserError(status, "too many header fields")
@@ -100,7 +106,7 @@ def parse_fields(lines: list[str], header_count: int, status: int, memo: Memo = 
 
 
 def learn_name(name: str, memo: Memo) -> str | None:
-    """Return a field's name in lower case, and remember it; None: it isn't a token."""
+    """Return the name of a field in lower case, and remember it; None: the name isn't a token."""
     if not TOKEN.fullmatch(name):
         return None
     lowered = name.lower()

@@ -27,9 +27,9 @@ STEADY = frozenset(
     | {"sec-ch-ua-platform", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site"}
     | {"sec-fetch-user", "sec-gpc", "upgrade-insecure-requests", "user-agent"}
 )
-# What is looked at here, beside its being kept.
+# Fields for which `read_whole` does more than keep them.
 SPECIAL = STEADY | FRAMING
-KEEP_ALIVE = ("connection", "keep-alive")  # which says nothing in HTTP/1.1
+KEEP_ALIVE = ("connection", "keep-alive")  # the default of HTTP/1.1
 CLOSE = ("connection", "close")
 LF = 0x0A
 NO_LINES: list[bytes] = []
@@ -52,7 +52,7 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
     if not data:
         return None
     body, lines = b"", NO_LINES
-    if data[-1] == LF and len(data) <= limits.head_bytes:  # no body, most likely
+    if data[-1] == LF and len(data) <= limits.head_bytes:  # probably a head without a body
         lines = data.split(b"\r\n")
         if lines.pop() or lines.pop():
             lines = NO_LINES

@@ -1,4 +1,4 @@
-"""A streamed body whose parts are converted on their way."""
+"""Streamed bodies whose parts are converted to bytes when they are sent."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from typing import Generic, Self, TypeVar
@@ -12,16 +12,17 @@ T = TypeVar("T")
 
 
 class ConvertedBody(Generic[T]):
-    """What an async iterable yields, part by part, each converted to bytes.
+    """An async iterable that converts each part of another one to bytes.
 
-    It is no generator: closed before it was begun, it still closes what it is made of.
+    This isn't a generator: if it is closed before its first step, it still closes its source.
 
     Args:
-        source: Iterated, and closed, in the task that does so with this.
-        convert: Makes bytes of a part.
-        finish: Makes what follows the last part, if anything does.
-        take_headers: Is given the header fields that go out with the first part, before that is
-            asked for; ``convert`` may change them until it has returned.
+        source: The other async iterable. It is iterated and closed in the task that iterates and
+            closes this one.
+        convert: Converts a part to bytes.
+        finish: Makes the bytes that follow the last part; empty bytes if none do.
+        take_headers: Takes the header fields that are sent with the first part, before that part
+            is asked for. ``convert`` may change the fields until it first returns.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ def part_bytes(part: bytes | str) -> bytes:
     """Return a part of a streamed body as bytes.
 
     Raises:
-        TypeError: It is neither text nor bytes.
+        TypeError: The part is neither text nor bytes.
     """
     if isinstance(part, str):
         return part.encode()

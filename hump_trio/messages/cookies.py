@@ -1,4 +1,4 @@
-"""The ``Cookie`` field, parsed as RFC 6265 section 4.2 writes it, and what ``Set-Cookie`` says."""
+"""Cookies: the ``Cookie`` field of requests and ``Set-Cookie`` of responses (RFC 6265)."""
 
 import re
 from collections.abc import Iterable
@@ -17,27 +17,31 @@ SameSite: TypeAlias = Literal["lax", "strict", "none"]
 VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
 PATH = re.compile(r"/[\x20-:<-~]*")
 DOMAIN = re.compile(r"\.?[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*")
-# What user agents take of a name and its value together, and of an attribute; they drop the rest
-# without a word (RFC 6265bis section 5.7).
+# The most bytes of a name and its value together, and of an attribute's value: user agents silently
+# ignore longer ones (RFC 6265bis section 5.7).
 PAIR_BYTES = 4096
 ATTRIBUTE_BYTES = 1024
 
 
 class CookieAttributes(TypedDict, total=False):
-    """What a cookie may be set with.
+    """The attributes of a cookie, arguments of `Response.set_cookie`.
 
     Args:
-        max_age: Seconds that it is kept; without it and ``expires``, until the browser closes.
-        expires: When it ends, with a time zone; ``max_age`` counts if both are given.
-        path: It goes to this path and those below it; ``"/"`` by default.
-        domain: It goes to this domain and those below it; by default to this host alone.
-        secure: Whether it goes over HTTPS alone, as it should wherever there is HTTPS.
-        http_only: Whether it is kept from scripts; it is by default.
-        same_site: Whether it comes along from other sites: by links alone (``"lax"``, the
-            default), never (``"strict"``), always (``"none"``, which needs ``secure``), or as the
-            browser likes (None).
-        partitioned: Whether each site that embeds this one has a cookie of its own; it needs
-            ``secure``.
+        max_age: Seconds, or a timedelta, for which the browser keeps the cookie. Without
+            ``max_age`` and ``expires`` the cookie ends when the browser is closed.
+        expires: The moment at which the cookie ends, with a time zone. If ``max_age`` is given
+            too, it takes precedence.
+        path: The cookie is sent for this path and all paths below it; ``"/"`` by default.
+        domain: The cookie is sent to this domain and its subdomains; by default only to the host
+            that has set it.
+        secure: Whether the cookie is sent only over HTTPS; False by default. Set it wherever the
+            site is served over HTTPS.
+        http_only: Whether scripts can't read the cookie; True by default.
+        same_site: Which requests that come from other sites carry the cookie: those of links
+            (``"lax"``, the default), none (``"strict"``), all (``"none"``, which needs
+            ``secure``); None leaves it to the browser.
+        partitioned: Whether the cookie is kept apart for each site that embeds this one; it
+            needs ``secure``.
     """
 
     max_age: int | timedelta | None
@@ -51,17 +55,21 @@ class CookieAttributes(TypedDict, total=False):
 
 
 class Cookies(dict[str, str]):
-    """Cookies by name: one that is asked for and isn't there is the client's fault."""
+    """Cookies by name: a KeyError for a cookie that wasn't sent is answered with 400."""
 
     def __missing__(self, name: str) -> str:
         raise MissingFieldError(name, "cookie")
 
 
 def parse_cookies(values: Iterable[str]) -> dict[str, str]:
-    """Return names and values of every cookie sent, read as UTF-8; what isn't a pair is skipped.
+    """Return the names and values of all cookies, decoded as UTF-8.
 
-    Of two cookies with one name the first counts: user agents put the one with the more
-    specific path first (RFC 6265 section 5.4).
+    A piece without a name or an equals sign is skipped. Of two cookies with the same name the
+    first one counts: user agents put the one with the more specific path first (RFC 6265 section
+    5.4).
+
+    Args:
+        values: The values of the ``Cookie`` fields.
     """
     cookies = Cookies()
     for value in values:
@@ -79,9 +87,9 @@ def parse_cookies(values: Iterable[str]) -> dict[str, str]:
 
 
 def from_utf8(text: str) -> str:
-    """Return the text that some bytes of a field are, which were read as ISO 8859-1.
+    """Decode a text as UTF-8 that was decoded as ISO 8859-1, as all field values are.
 
-    Scripts set cookies in UTF-8. What isn't UTF-8 stays as it is.
+    Scripts set cookies in UTF-8. A text that isn't UTF-8 stays as it is.
     """
     try:
         return text.encode("latin-1").decode()
@@ -102,13 +110,14 @@ def encode_cookie(
     same_site: SameSite | None = "lax",
     partitioned: bool = False,
 ) -> str:
-    """Return the value of a ``Set-Cookie`` field; see `CookieAttributes`.
+    """Return the value of a ``Set-Cookie`` field (see `CookieAttributes`).
 
-    What user agents would drop or change is refused instead, and nothing is quoted: no two of
-    them undo that alike.
+    A cookie that user agents would drop or change is refused. Values are never quoted: user
+    agents don't agree on how to remove quotes.
 
     Raises:
-        ValueError: With what to write instead.
+        ValueError: User agents wouldn't keep the cookie as it is; the message says what to write
+            instead.
 
     Source: RFC 6265 section 4.1; RFC 6265bis sections 4.1.3 (prefixes) and 5.7.
     """
@@ -142,7 +151,7 @@ def encode_cookie(
 
 
 def check_pair(name: str, value: str) -> None:
-    """Refuse a name or a value that can't be sent as it is."""
+    """Refuse a name or a value that user agents would drop or change."""
     if not isinstance(name, str) or not TOKEN.fullmatch(name):
         raise ValueError(f"a cookie's name has letters, digits, - and _, not {name!r:.80}")
     if not isinstance(value, str) or not VALUE.fullmatch(value):
@@ -158,7 +167,7 @@ def check_pair(name: str, value: str) -> None:
 
 
 def check_scope(path: str, domain: str | None) -> None:
-    """Refuse a path or a domain that would end its attribute, or that user agents ignore."""
+    """Refuse a path or a domain with characters that end the attribute, or that is too long."""
     if not isinstance(path, str) or not PATH.fullmatch(path) or len(path) > ATTRIBUTE_BYTES:
         raise ValueError(f"a cookie's path is ASCII, begins with / and has no ;, not {path!r:.80}")
     if domain is not None and (
@@ -179,7 +188,7 @@ def whole_seconds(max_age: int | timedelta) -> int:
 
 
 def needs_secure(name: str, same_site: SameSite | None, *, partitioned: bool) -> str:
-    """Return what user agents take in a cookie for HTTPS alone; empty if it has nothing of it."""
+    """Return which part of a cookie user agents accept only with Secure; empty if none is."""
     for prefix in ("__Host-", "__Secure-"):
         if name.lower().startswith(prefix.lower()):
             return f"a name with {prefix}"

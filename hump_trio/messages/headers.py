@@ -1,4 +1,4 @@
-"""Header fields: case-insensitive, in order, repeats kept, nothing that breaks a message."""
+"""Header fields: in order, repeats kept, names case-insensitive, and safe to send."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,10 +9,11 @@ from hump_trio.facts.grammar import TOKEN
 
 __all__ = ["FieldLines", "Headers", "RequestHeaders", "check_field"]
 
-# As they came: names in lower case, values stripped, repeats kept.
+# Field lines in order of arrival: names in lower case, values stripped, repeats kept.
 FieldLines: TypeAlias = list[tuple[str, str]]
 
-# RFC 9110 section 5.5: visible characters, space, tab and obs-text; bytes above 0xFF have no octet.
+# RFC 9110 section 5.5: visible characters, space, tab and obs-text. No octet stands for a character
+# above 0xFF.
 FIELD_VALUE = re.compile("[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -21,8 +22,8 @@ def check_field(name: str, value: str) -> None:
 
     Raises:
         TypeError: The name or the value isn't text.
-        ValueError: The name isn't a token, or the value holds a control character (CR, LF and
-            NUL among them) or one that has no octet in ISO 8859-1.
+        ValueError: The name isn't a token, or the value holds a control character (such as CR,
+            LF or NUL) or a character that ISO 8859-1 lacks.
     """
     try:
         name_fits, value_fits = TOKEN.fullmatch(name), FIELD_VALUE.fullmatch(value)
@@ -35,17 +36,19 @@ def check_field(name: str, value: str) -> None:
 
 
 class Headers:
-    """The fields of one message, an ordered multi-map with case-insensitive names.
+    """The header fields of one message: an ordered multi-map with case-insensitive names.
 
-    Names are kept in lower case. ``headers[name]`` joins repeats with ``", "`` as RFC 9110
-    section 5.2 allows; `get_all` keeps them apart, which ``Set-Cookie`` needs.
+    Names are stored in lower case. ``headers[name]`` joins the values of repeated fields with
+    ``", "``, as RFC 9110 section 5.2 allows; `get_all` keeps them apart, which ``Set-Cookie``
+    needs. ``headers[name] = value`` replaces all fields of that name; `add` keeps them.
 
     Args:
-        fields: A mapping, pairs, or other headers.
+        fields: A mapping, pairs of names and values, or other headers.
 
     Raises:
-        TypeError: A name or value isn't text, here and in every setter.
-        ValueError: A name or value can't be sent (see `check_field`), here and in every setter.
+        TypeError: A name or value isn't text. Every method that sets a field raises this too.
+        ValueError: A name isn't a token, or a value can't be sent (see `check_field`). Every
+            method that sets a field raises this too.
     """
 
     __slots__ = ("_fields",)
@@ -125,12 +128,12 @@ class Headers:
         return [value for present, value in self._fields if present == name]
 
     def add(self, name: str, value: str) -> None:
-        """Append a field, beside those that have the same name."""
+        """Append a field, and keep all others of that name."""
         check_field(name, value)
         self._fields.append((name.lower(), value))
 
     def setdefault(self, name: str, value: str) -> None:
-        """Append a field unless one of that name is there."""
+        """Append a field if there is none of that name."""
         lowered = name.lower()
         for present, _ in self._fields:
             if present == lowered:
@@ -138,16 +141,16 @@ class Headers:
         self.add(name, value)
 
     def keys(self) -> list[str]:
-        """Return each name once, in lower case, so that ``dict(headers)`` works."""
+        """Return each name once, in lower case; ``dict(headers)`` needs this."""
         return list(self)
 
     def items(self) -> list[tuple[str, str]]:
-        """Return a copy of all fields, repeats included, names in lower case."""
+        """Return a list of all fields, repeats included, names in lower case."""
         return list(self._fields)
 
 
 class RequestHeaders(Headers):
-    """The fields of a request: one that is asked for and isn't there is the client's fault."""
+    """The header fields of a request; a KeyError for a missing one is answered with 400."""
 
     __slots__ = ()
 

@@ -1,6 +1,6 @@
-"""What a request asks for: its target, in whichever form (RFC 9110 section 7.1).
+"""Request targets, in each of their forms (RFC 9110 section 7.1).
 
-How it comes over the wire is not known here.
+How a target comes over the wire is not known here.
 """
 
 import re
@@ -21,30 +21,32 @@ __all__ = [
     "path_segments",
 ]
 
-# RFC 3986 allows fewer, but browsers send the rest as it is; a fragment is never sent.
+# RFC 3986 allows fewer characters, but browsers send the others as they are. No client sends a
+# fragment.
 TARGET = re.compile(r"[!-\"$-~]+")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# uri-host [":" port] of RFC 3986 section 3.2.2; an IPv6 address is looked at separately.
+# uri-host [":" port] of RFC 3986 section 3.2.2; an IPv6 address is checked separately.
 AUTHORITY = re.compile(
     r"((?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})*+|\[[0-9A-Fa-f:.]+\]"
     r"|\[[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::([0-9]*))?"
 )
 ABSOLUTE = re.compile(r"https?://([^/?]*)([^?]*)(?:\?(.*))?", re.IGNORECASE)
-# More digits than a 64-bit count has.
+# A port of more digits is refused before it is converted, which takes long for very many digits.
 PORT_DIGITS = 19
 SCHEME_AND_HOST = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 @dataclass(slots=True, eq=False)
 class RequestLine:
-    """What a request asks for, taken apart; not every protocol has it in one line.
+    """The method and the target of a request, taken apart; some protocols have no such line.
 
     Args:
-        method: Any token.
-        target: As received.
-        path: Decoded once; ``"*"`` for the server as a whole, empty for CONNECT.
+        method: The method, any token.
+        target: The request target as it was received.
+        path: The path of the target, its escapes decoded once; ``"*"`` for the server as a whole,
+            empty for CONNECT.
         raw_path: The path with its escapes.
-        query_string: What follows the first ``?``.
+        query_string: The part of the target behind the first ``?``.
         authority: The host and port in a target of absolute or authority form; else None.
         version: The version of HTTP, as in `Request.http_version`.
 
