@@ -16,6 +16,8 @@ __all__ = ["SharedSockets"]
 class SharedSockets:
     """The sockets, and the shared memory by which workers accept in turns.
 
+    The memory is opened at once, and the sockets by `open`; `close` closes both.
+
     Args:
         workers: The number of workers that serve at a time.
 

@@ -67,7 +67,7 @@ class Supervisor:
         self._renewal = trio.Event()
         self._was_ready = False  # whether any worker has been ready
         self._announced = False  # whether all have been, and that was reported
-        self._shared = SharedSockets(workers)
+        self._shared: SharedSockets  # opened by `run`, which closes it
         self._status = 0
         self._failure: Exception | None = None
 
@@ -87,6 +87,7 @@ class Supervisor:
 
         Cancellation: the workers are killed and waited for, the sockets closed.
         """
+        self._shared = SharedSockets(len(self._slots))
         try:
             async with trio.open_nursery() as attendants:
                 async with trio.open_nursery() as self._nursery:
