@@ -10,6 +10,7 @@ from tests.support.sources import MODULES, PATHS, ROOT, SOURCES, TESTS
 # Modules whose tests have another name, with the reason.
 ELSEWHERE = {
     "handlers.parameter": "values that `test_signature` compares",
+    "handlers.shapes": "what `test_shape_maker` makes of annotations",
     "handlers.signature_checks": "rows of the table of refusals in `test_signature`",
     "server.connection": "tested through its requests, in `test_serving` and `tests/promises`",
     "server.exchange": "tested through its requests, in `test_serving` and `tests/promises`",
