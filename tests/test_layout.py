@@ -12,8 +12,11 @@ ELSEWHERE = {
     "handlers.parameter": "values that `test_signature` compares",
     "handlers.shapes": "what `test_shape_maker` makes of annotations",
     "handlers.signature_checks": "rows of the table of refusals in `test_signature`",
-    "server.connection": "tested through its requests, in `test_serving` and `tests/promises`",
-    "server.exchange": "tested through its requests, in `test_serving` and `tests/promises`",
+    "server.clock": "moved and looked at by requests, in `test_lane` and `tests/promises`",
+    "server.exchange": "received and answered by requests, in `test_lane` and `tests/promises`",
+    "server.http1.channel": "written to by requests, in `test_fast_path` and `tests/promises`",
+    "server.http1.connection": "brings the requests of `test_lane` and `tests/promises`",
+    "server.http1.stream": "carries the requests of `test_lane` and `tests/promises`",
 }
 FOLDERS = {path.relative_to(ROOT) for path in ROOT.rglob("*") if (path / "__init__.py").exists()}
 
