@@ -74,6 +74,16 @@ def test_an_ordinary_function_is_refused(handler: Callable[..., Any], name: str)
         assert "`await trio.to_thread.run_sync(...)`" in str(caught.value)
 
 
+def test_a_class_is_refused_although_its_objects_would_do() -> None:
+    """The message says to write an object of it."""
+
+    class Shop:
+        async def __call__(self) -> None: ...
+
+    with pytest.raises(TypeError, match=r"handler Shop is a class: .* as in Shop\(\.\.\.\)"):
+        bind(Shop)
+
+
 @pytest.mark.parametrize("handler", [None, 7, "index"])
 def test_what_can_not_be_called_is_refused(handler: Any) -> None:
     """The message shows it."""

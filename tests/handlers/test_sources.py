@@ -5,9 +5,12 @@ from typing import Annotated, Any
 import pytest
 
 from hump_trio import Body, Cookie, Header, Query, Request, UploadFile
+from hump_trio.handlers import signature
+from hump_trio.handlers.parameter import Source
 from hump_trio.handlers.sources import REQUEST, SOURCES
-from tests.support.annotated import Item
-from tests.support.typed_handlers import parse, taking
+from hump_trio.openapi.document import document_of
+from tests.support.annotated import INT, Item
+from tests.support.typed_handlers import ask, parse, places_of, route_of, taking
 
 KNOWN: list[tuple[Any, str]] = [
     (Request, "request"),
@@ -50,3 +53,31 @@ def test_every_source_has_getters() -> None:
     """But the request, which is passed as it is."""
     without = [each for each in SOURCES if not each.getter and not each.form_getter]
     assert without == [REQUEST]
+
+
+class Clock:
+    """What no client can send."""
+
+    def __init__(self, path: str) -> None:
+        self.path: str = path
+
+
+async def test_a_source_is_one_row_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but the table has to know it: not binding, nor the document, nor the answers."""
+    row = Source(
+        name="clock",
+        takes=lambda annotation: annotation is Clock,
+        getter=lambda parameter: lambda request: Clock(request.path),
+        statuses=frozenset(),
+    )
+    monkeypatch.setattr(signature, "SOURCES", (row, *SOURCES))
+
+    async def show(clock: Clock, page: int) -> str:
+        """Take one of each."""
+        return f"{clock.path} {page}"
+
+    assert (await ask(show, "/?page=3")).text == "/ 3"
+    assert places_of(await ask(show, "/?page=x")) == {"query.page": INT}
+    document = document_of([route_of(show)], {"title": "A", "version": "1"})
+    listed = document["paths"]["/"]["get"]["parameters"]
+    assert [each["name"] for each in listed] == ["page"]
