@@ -80,6 +80,7 @@ def test_segments_of_a_path(target: str, segments: list[str]) -> None:
         ("u@a", False),
         ("[::1", False),
         ("[::g]", False),
+        ("[1::2::3]", False),
         (":80", False),
         ("a:65536", False),
         ("a:80x", False),
