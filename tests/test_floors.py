@@ -9,6 +9,7 @@ import pytest
 from hump_trio import LOADED_LATER
 from tests.support.sources import (
     MODULES,
+    PATHS,
     ROOT,
     SOURCES,
     TESTS,
@@ -27,14 +28,22 @@ ROWS = [
         r"^\| `([^`]+)` \| (\w*) ?\| (.+) \| (.+) \|$", MAP, re.MULTILINE
     )
 ]
-# A folder imports from those before it, and within itself without a circle. The empty name is the
-# front door.
-FLOORS = [name.removesuffix(".py").removesuffix("__init__") for name, *_ in ROWS]
+# A folder imports from those before it, and within itself without a circle. A folder within another
+# is on its floor. The empty name is the front door.
+FLOORS = [name.removesuffix(".py").removesuffix("__init__") for name, *_ in ROWS if "/" not in name]
 # Two towers stand on the lower floors side by side, and meet in the app alone.
 WEB_TOWER = {name for name, tower, *_ in ROWS if tower == "web"}
 WIRE_TOWER = {name for name, tower, *_ in ROWS if tower == "wire"}
 # What knows neither Trio, nor sockets, nor clocks.
 VALUES = {name for name, _, _, unknown in ROWS if unknown.startswith("Trio, sockets, clocks")}
+# The protocols, each a folder of that name in the server; and arrows to them that have yet to go.
+PROTOCOLS = {name.partition("/")[2] for name, *_ in ROWS if name.startswith("server/")}
+LEFT_OVER = {
+    ("server.compartment", "server.http1.connection"),
+    ("server.server", "server.http1.connection"),
+    ("server.state", "http1.head"),
+    ("server.state", "http1.response_head"),
+}
 RIM_NAMES = {"trio", "socket", "ssl", "select", "selectors", "time", "threading", "asyncio", "os"}
 # Imported where they are used, since a machine may not have them, or few programs need them.
 OPTIONAL = {
@@ -78,6 +87,8 @@ def floor_of(module: str) -> str:
 def test_every_folder_has_its_floor() -> None:
     """A new folder is given its place in the map, once."""
     assert sorted(FLOORS) == sorted({floor_of(module) for module in SOURCES})
+    folders = {path.parent.relative_to(ROOT) for path in PATHS.values() if path.parent != ROOT}
+    assert {name for name, *_ in ROWS if not name.endswith(".py")} == set(map(str, folders))
 
 
 def test_the_map_is_a_page() -> None:
@@ -92,7 +103,7 @@ def test_the_map_names_what_there_is() -> None:
     assert not [path for path in named if not any((top / path).exists() for top in (ROOT, TOP))]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=FLOORS)
+@pytest.mark.parametrize("row", ROWS, ids=[name for name, *_ in ROWS])
 def test_a_folder_says_its_contract(row: tuple[str, str, str, str]) -> None:
     """Its docstring begins with what the map says that it holds, and says what it must not know.
 
@@ -101,7 +112,9 @@ def test_a_folder_says_its_contract(row: tuple[str, str, str, str]) -> None:
     folder, _, holds, unknown = row
     if folder.endswith(".py"):
         return
-    text = " ".join((ast.get_docstring(SOURCES[folder]) or "").replace("``", "`").split())
+    text = " ".join(
+        (ast.get_docstring(SOURCES[folder.replace("/", ".")]) or "").replace("``", "`").split()
+    )
     assert text.startswith(f"{holds}. ")
     assert f"must not know {unknown}." in text or folder == "testing"
 
@@ -117,6 +130,14 @@ def test_imports_point_down(module: str) -> None:
         below -= WIRE_TOWER
     upward = {each for each in inner_imports(module) if floor_of(each) not in below}
     assert not upward
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("server.")])
+def test_one_module_knows_the_protocols(module: str) -> None:
+    """A protocol is a folder and a row: what serves all of them imports none."""
+    if module.split(".")[1] not in {"protocols", *PROTOCOLS}:
+        found = {each for each in inner_imports(module) if PROTOCOLS & set(each.split("."))}
+        assert {(module, each) for each in found} <= LEFT_OVER
 
 
 def test_no_circle() -> None:
