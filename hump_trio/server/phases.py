@@ -1,14 +1,16 @@
 """What is being waited for, and what follows when that has lasted too long: one row a phase.
 
 The table is the one place where a phase's limit, its name for people and its consequence stand.
-The clock, the statistics, the log and the README's table of timeouts go by it.
+Clocks, lanes, statistics and logs go by a row's word and consequence. What a row says of its limit
+is for readers: clocks set each limit by themselves, and `tests/server/test_phases.py` holds them,
+and the README's table of timeouts, to the rows.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-__all__ = ["ASKED_ERROR", "RULES", "Expiry", "Phase"]
+__all__ = ["ASKED_ERROR", "RULES", "Expiry", "Phase", "Progress"]
 
 
 class Phase(Enum):
