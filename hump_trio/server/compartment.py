@@ -8,7 +8,7 @@ nursery with the ruined one.
 import trio
 
 from hump_trio.facts.loggers import logger
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.failures import is_failure, leaves_of
@@ -34,7 +34,7 @@ class Compartment:
     def __init__(self, watchdog: Watchdog) -> None:
         self.sealed: bool = False
         self._watchdog = watchdog
-        self._early: list[Http1Connection] = []
+        self._early: list[Connection] = []
         self._nursery: trio.Nursery | None = None
         self._holder: trio.lowlevel.Task | None = None
         self._sound_count = 0  # tasks that aren't ruined
@@ -50,8 +50,8 @@ class Compartment:
         def abort(_: object) -> trio.lowlevel.Abort:
             self._holder = None
             self.sealed = True
-            for connection in self._watchdog.connections:
-                connection.clock.note("server-failed")
+            for clock in self._watchdog.clocks:
+                clock.note("server-failed")
             return trio.lowlevel.Abort.SUCCEEDED
 
         try:
@@ -64,7 +64,7 @@ class Compartment:
         except* Exception as group:
             logger.error("a handler left a scope or a nursery open", exc_info=group)
 
-    def start_soon(self, connection: Http1Connection) -> None:
+    def start_soon(self, connection: Connection) -> None:
         """Serve a connection; the watchdog forgets it when it has ended."""
         self._sound_count += 1
         if self._nursery is None:
@@ -72,7 +72,7 @@ class Compartment:
         else:
             self._nursery.start_soon(self._serve, connection, name=serve_connection)
 
-    async def _serve(self, connection: Http1Connection) -> None:
+    async def _serve(self, connection: Connection) -> None:
         try:
             await serve_connection(connection)
         except BaseException as error:

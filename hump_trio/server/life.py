@@ -36,7 +36,7 @@ class Life(IntEnum):
         DRAINING: Everything is as in SERVING, but those who choose a server by its readiness are
             told to choose another one: connections are accepted, and none is asked to end.
         CLOSING: No connection is accepted, but for those that were waiting when the listeners
-            closed. Every connection has been told to end (`Watched.drain`), one that is
+            closed. Every connection has been told to end (`Connection.drain`), one that is
             accepted now learns it at its start, and no request follows one that is answered now.
             Requests that have begun, and background work, go on.
         CLEANUP: ``ServerState.cleanup_deadline`` is known. All that served or was served has ended

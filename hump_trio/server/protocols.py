@@ -16,7 +16,8 @@ from typing import Any
 import trio
 
 from hump_trio.facts.loggers import logger
-from hump_trio.server.http1.connection import Http1Connection, serve_http1
+from hump_trio.server.connection import Connection
+from hump_trio.server.http1.wire import serve_http1
 from hump_trio.transports.transport import HTTP_1_1
 
 __all__ = ["PROTOCOL_NAMES", "serve_connection"]
@@ -28,13 +29,13 @@ class WireProtocol:
 
     Args:
         name: In ALPN (RFC 7301).
-        serve: Serves a connection, whose handshake is over, until it ends, and closes its
+        serve: Serves a connection whose handshake is over until it ends, and closes its
             transport. Nothing that goes wrong on a connection is raised: it is logged. Cancelled,
             it leaves no message that looks whole and isn't.
     """
 
     name: str
-    serve: Callable[[Http1Connection], Coroutine[Any, Any, None]]
+    serve: Callable[[Connection], Coroutine[Any, Any, None]]
 
 
 PROTOCOLS = (WireProtocol(HTTP_1_1, serve_http1),)
@@ -46,7 +47,7 @@ FALLBACK = PROTOCOLS[-1]
 BY_NAME = {protocol.name: protocol for protocol in PROTOCOLS}
 
 
-def serve_connection(connection: Http1Connection) -> Coroutine[Any, Any, None]:
+def serve_connection(connection: Connection) -> Coroutine[Any, Any, None]:
     """Serve a connection until it ends, by the protocol that its handshake agrees on.
 
     Its transport is closed then. Only a connection with a handshake pays for a coroutine that
@@ -60,7 +61,7 @@ def serve_connection(connection: Http1Connection) -> Coroutine[Any, Any, None]:
     return protocol_of(connection).serve(connection)
 
 
-async def serve_after_handshake(connection: Http1Connection) -> None:
+async def serve_after_handshake(connection: Connection) -> None:
     """Serve a connection that begins with a handshake; one that comes to no end is closed."""
     established = False
     try:
@@ -77,6 +78,6 @@ async def serve_after_handshake(connection: Http1Connection) -> None:
         await protocol_of(connection).serve(connection)
 
 
-def protocol_of(connection: Http1Connection) -> WireProtocol:
+def protocol_of(connection: Connection) -> WireProtocol:
     """Return the protocol that a connection is served by."""
     return BY_NAME.get(connection.transport.protocol, FALLBACK)

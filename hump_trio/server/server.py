@@ -16,9 +16,8 @@ from hump_trio.listening.accept_turns import Turns
 from hump_trio.listening.bound_socket import BoundSocket
 from hump_trio.listening.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.listening.service_manager import notify, reloading
-from hump_trio.server.clock import Clock
 from hump_trio.server.compartment import Compartment
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
 from hump_trio.server.shutdown import shut_down
 from hump_trio.server.signals import obey_signals
@@ -251,18 +250,14 @@ class Server:
         if self._compartment is None or self._compartment.sealed:
             self._compartment = Compartment(self._watchdog)
             self._connections.start_soon(self._compartment.hold)
-        connection = Http1Connection(transport, self.state)
+        connection = Connection(transport, self.state)
         self.state.connection_count += 1
         self._watchdog.add(connection)
         self._compartment.start_soon(connection)
 
-    def _clocks(self) -> list[Clock]:
-        """Return the clocks of all connections."""
-        return [each.clock for each in self._watchdog.connections]
-
     def statistics(self) -> ServerStatistics:
         """Return what is going on."""
-        return collect_statistics(self.state, self._clocks())
+        return collect_statistics(self.state, self._watchdog.clocks)
 
     async def _shut_down(self) -> None:
         """Wait until a shutdown is asked for, and do it; the lifespan's start is cut for that."""
@@ -287,7 +282,7 @@ class Server:
 
     def _report(self) -> None:
         """Write a report of what is going on."""
-        self.console.report(report(self._clocks(), self._background))
+        self.console.report(report(self._watchdog.clocks, self._background))
 
     def _reload(self, reload: Callable[[], None]) -> None:
         """Reload, or log why nothing has changed."""

@@ -57,9 +57,9 @@ async def shut_down(
 
 def cut_connections(watchdog: Watchdog) -> None:
     """Cancel what goes on on every connection; the handler learns why."""
-    for connection in watchdog.connections:
-        log_cut(connection.clock.describe(), connection.clock.task)
-        connection.clock.cancel("shutdown")
+    for clock in watchdog.clocks:
+        log_cut(clock.describe(), clock.task)
+        clock.cancel("shutdown")
 
 
 def log_cut(text: str, task: trio.lowlevel.Task | None) -> None:

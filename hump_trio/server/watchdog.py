@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Protocol
 
 import trio
 
 from hump_trio.server.clock import Clock
+from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
 
 __all__ = ["SWEEP_SECONDS", "Watchdog"]
@@ -15,17 +15,6 @@ __all__ = ["SWEEP_SECONDS", "Watchdog"]
 # How late a coarse deadline may be noticed: unnoticed by people, and 40,000 idle connections cost
 # less than 1 % of a core.
 SWEEP_SECONDS = 0.25
-
-
-class Watched(Protocol):
-    """A connection, as far as the watchdog knows it: by its clock."""
-
-    @property
-    def clock(self) -> Clock:
-        """Bounds what is waited for on it."""
-
-    def drain(self) -> None:
-        """Take no further request, since the server closes; those that have begun go on."""
 
 
 class Watchdog:
@@ -42,6 +31,11 @@ class Watchdog:
         disconnect_poll: Seconds between two looks for clients that have gone. Deadlines are
             looked at in every sweep, however rarely that is.
         limit: Tells how many connections there may be, which is less where files are open.
+
+    Attributes:
+        connections: Those that are open.
+        clocks: What is swept: the clock of each connection, which bounds its exchanges too as long
+            as it has one at a time.
     """
 
     def __init__(
@@ -49,23 +43,26 @@ class Watchdog:
     ) -> None:
         self._disconnect_poll = disconnect_poll
         self._limit = limit
-        self.connections: set[Watched] = set()
+        self.connections: set[Connection] = set()
+        self.clocks: set[Clock] = set()
         # Since when connections have been silent, the longest first, as they were when room was
         # first needed after a sweep: to look at ten thousand takes milliseconds.
-        self._silent: deque[tuple[float, Watched]] | None = None
-        self._evicted: list[Watched] = []  # since that sweep
+        self._silent: deque[tuple[float, Connection]] | None = None
+        self._evicted: list[Connection] = []  # since that sweep
         self._late_seconds = 0.0  # of sweeps, as far as nobody was given them back
         self._changed = trio.lowlevel.ParkingLot()
 
-    def add(self, connection: Watched) -> None:
+    def add(self, connection: Connection) -> None:
         """Take a connection in."""
         self.connections.add(connection)
+        self.clocks.add(connection.clock)
         if self._changed:
             self._changed.unpark_all()
 
-    def discard(self, connection: Watched) -> None:
+    def discard(self, connection: Connection) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
+        self.clocks.discard(connection.clock)
         if self._changed:
             self._changed.unpark_all()
 
@@ -81,8 +78,8 @@ class Watchdog:
             now = trio.current_time()
             self._late_seconds += now - due
             if self._late_seconds >= SWEEP_SECONDS:  # less is no matter, and costs less so
-                for connection in self.connections:
-                    connection.clock.give_back(now, self._late_seconds)
+                for clock in self.clocks:
+                    clock.give_back(now, self._late_seconds)
                 self._late_seconds = 0.0
             looking = now + seconds > last_look + self._disconnect_poll  # the next is too late
             if looking:
@@ -94,9 +91,8 @@ class Watchdog:
             self._changed.unpark_all()
 
     def _look(self, now: float, *, looking: bool) -> None:
-        """Look at each connection once; none is remembered while the watchdog sleeps."""
-        for connection in list(self.connections):
-            clock = connection.clock
+        """Look at each clock once; none is remembered while the watchdog sleeps."""
+        for clock in list(self.clocks):
             phase = clock.phase
             if phase is Phase.HANDLER or clock.deadline <= now:
                 clock.expire(now)
@@ -156,6 +152,6 @@ class Watchdog:
             await self._changed.park()
 
     def drain(self) -> None:
-        """Tell every connection that the server closes (see `Watched.drain`)."""
+        """Tell every connection that the server closes (see `Connection.drain`)."""
         for connection in self.connections:
             connection.drain()

@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request
 from hump_trio.server import compartment
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.testing import connect
 from tests.support.loopback import PATIENCE_SECONDS, address_of, connect_to
 from tests.support.wire import ask, read_to_end, read_until, request
@@ -119,7 +119,7 @@ async def test_a_connection_that_fails_ends_alone(
 ) -> None:
     """Even by an error of the server's own, which is logged."""
 
-    async def fail(connection: Http1Connection) -> None:
+    async def fail(connection: Connection) -> None:
         connection.transport.close()
         raise ValueError("the server's own")
 

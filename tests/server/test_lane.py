@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Response, Timeouts
 from hump_trio.routing.route import Route
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.server.protocols import serve_connection
@@ -91,10 +91,10 @@ def state_of(handler: Handler, timeouts: Timeouts | None = None) -> ServerState:
     return served(route, timeouts=timeouts)
 
 
-def connection_to(state: ServerState) -> tuple[MemoryTransport, Http1Connection]:
+def connection_to(state: ServerState) -> tuple[MemoryTransport, Connection]:
     """Return the client's end of a connection, and the server's."""
     client, theirs = make_pair()
-    return client, Http1Connection(theirs, state)
+    return client, Connection(theirs, state)
 
 
 def received(client: MemoryTransport) -> bytes | None:
@@ -191,19 +191,19 @@ async def answer() -> str:
     return "answer"
 
 
-def send_before(client: MemoryTransport, connection: Http1Connection, data: bytes) -> None:
+def send_before(client: MemoryTransport, connection: Connection, data: bytes) -> None:
     """Send just before the deadline passes."""
     client.send_nowait(data)
     connection.clock.expire(trio.current_time())
 
 
-def send_behind(client: MemoryTransport, connection: Http1Connection, data: bytes) -> None:
+def send_behind(client: MemoryTransport, connection: Connection, data: bytes) -> None:
     """Send just when the deadline has passed."""
     connection.clock.expire(trio.current_time())
     client.send_nowait(data)
 
 
-Meet: TypeAlias = Callable[[MemoryTransport, Http1Connection, bytes], None]
+Meet: TypeAlias = Callable[[MemoryTransport, Connection, bytes], None]
 
 
 @pytest.mark.parametrize("meet", [send_before, send_behind])

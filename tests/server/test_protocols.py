@@ -11,7 +11,7 @@ from hump_trio import TLS, Hump, Limits, Timeouts
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.routing.table import RouteTable
 from hump_trio.server import protocols
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.protocols import PROTOCOL_NAMES, WireProtocol, serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import MemoryTransport, Pipe
@@ -49,10 +49,10 @@ async def test_a_connection_is_served_by_what_was_agreed_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In its handshake; by HTTP/1.1 where nothing was, or what nobody here speaks."""
-    served: list[tuple[str, Http1Connection]] = []
+    served: list[tuple[str, Connection]] = []
 
     def row(name: str) -> WireProtocol:
-        async def serve(connection: Http1Connection) -> None:
+        async def serve(connection: Connection) -> None:
             served.append((name, connection))
 
         return WireProtocol(name, serve)
@@ -61,7 +61,7 @@ async def test_a_connection_is_served_by_what_was_agreed_on(
     monkeypatch.setattr(protocols, "BY_NAME", {each.name: each for each in rows})
     monkeypatch.setattr(protocols, "FALLBACK", rows[-1])
     state = ServerState(Dispatcher(Hump(), RouteTable()), Limits(), Timeouts(), None)
-    connection = Http1Connection(AgreedTransport(agreed), state)
+    connection = Connection(AgreedTransport(agreed), state)
     await serve_connection(connection)
     assert served == [(served_by, connection)]
 

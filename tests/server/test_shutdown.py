@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from hump_trio import Hump, Limits, Timeouts
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.routing.table import RouteTable
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
 from hump_trio.server.shutdown import shut_down
 from hump_trio.server.state import ServerState
@@ -35,7 +35,7 @@ class Served:
         self.state = ServerState(Dispatcher(Hump(), RouteTable()), Limits(), TIMEOUTS, None)
         self.state.advance(Life.SERVING)
         self.watchdog = Watchdog()
-        self.connection = Http1Connection(memory_transport_pair()[1], self.state)
+        self.connection = Connection(memory_transport_pair()[1], self.state)
         self.watchdog.add(self.connection)
         self.accepting = trio.CancelScope()
         self.done = False

@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hump_trio import Hump, Limits, Timeouts
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.routing.table import RouteTable
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import memory_transport_pair
@@ -81,5 +81,5 @@ async def test_a_connection_learns_at_its_start_that_the_server_closes(
     if life is Life.CLEANUP:
         state.enter_cleanup()
     state.advance(life)
-    connection = Http1Connection(memory_transport_pair()[1], state)
+    connection = Connection(memory_transport_pair()[1], state)
     assert connection.clock.closing is (Life.CLOSING if life >= Life.CLOSING else None)

@@ -17,7 +17,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request
 from hump_trio.routing.route import Route
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.statistics import report
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
@@ -54,7 +54,7 @@ HANDLERS = {"/waits": wait_here, "/two/{name}": in_two_tasks, "/sends": half_an_
 
 
 @asynccontextmanager
-async def serving(*requests: bytes) -> AsyncIterator[list[Http1Connection]]:
+async def serving(*requests: bytes) -> AsyncIterator[list[Connection]]:
     """Give the connections on which requests are being served."""
     routes = [
         Route(template=path, methods=("GET",), handler=handler)
@@ -63,13 +63,13 @@ async def serving(*requests: bytes) -> AsyncIterator[list[Http1Connection]]:
     routes.append(Route(template="/body", methods=("POST",), handler=wait_here, timeout=7))
     state = served(*routes)
     async with trio.open_nursery() as nursery:
-        connections: list[Http1Connection] = []
+        connections: list[Connection] = []
         clients: list[MemoryTransport] = []  # kept, for their ends to stay open
         for data in requests:
             ours, theirs = memory_transport_pair()
             await ours.send_all(data)
             clients.append(ours)
-            connections.append(Http1Connection(theirs, state))
+            connections.append(Connection(theirs, state))
             nursery.start_soon(serve_connection, connections[-1])
         await wait_all_tasks_blocked()
         yield connections
@@ -149,7 +149,7 @@ async def test_background_work(autojump_clock: MockClock) -> None:
 async def test_a_connection_that_no_task_serves_yet(autojump_clock: MockClock) -> None:
     """And a request that no route takes, while middleware has it: what is known is said."""
     state = served()
-    connection = Http1Connection(memory_transport_pair()[1], state)
+    connection = Connection(memory_transport_pair()[1], state)
     connection.clock.request = Request("GET", "/x", "/x", client=("192.0.2.1", 80))
     text = report([connection.clock], None)
     line = r"GET /x by no route from 192\.0\.2\.1:80: opened, 0\.0 s old, inf s left"

@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio.server.clock import Clock
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
@@ -16,16 +16,16 @@ from hump_trio.transports.memory import memory_transport_pair
 from tests.support.served import served
 
 
-def new_connections(count: int, watchdog: Watchdog) -> list[Http1Connection]:
+def new_connections(count: int, watchdog: Watchdog) -> list[Connection]:
     """Return connections that a watchdog knows; nobody serves them."""
     state = served()
-    connections = [Http1Connection(memory_transport_pair()[1], state) for _ in range(count)]
+    connections = [Connection(memory_transport_pair()[1], state) for _ in range(count)]
     for connection in connections:
         watchdog.add(connection)
     return connections
 
 
-def ended_in(connection: Http1Connection) -> Phase | None:
+def ended_in(connection: Connection) -> Phase | None:
     """Return the phase that a connection was ended in; None if it wasn't."""
     ending = connection.clock.ending
     return None if ending is None else ending.phase
@@ -78,7 +78,7 @@ async def test_it_remembers_nobody_who_has_gone(autojump_clock: MockClock) -> No
         assert not [
             each
             for each in gc.get_objects()
-            if isinstance(each, Http1Connection) and each.state is state
+            if isinstance(each, Connection) and each.state is state
         ]
         nursery.cancel_scope.cancel()
 

@@ -17,9 +17,10 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import Hump
+from hump_trio.http1.parser import RequestParser
 from hump_trio.messages.request import build_request
-from hump_trio.server.http1 import connection
-from hump_trio.server.http1.channel import Channel
+from hump_trio.server.connection import Connection
+from hump_trio.server.http1 import wire
 from hump_trio.server.http1.fast_path import Next
 from hump_trio.server.lane import Lane
 from hump_trio.testing.memory_listener import MemoryListener, running
@@ -122,7 +123,7 @@ def logging_to(stage: Stage, *, access: bool) -> Iterator[None]:
         lines.setLevel(levels[1])
 
 
-async def serve_nothing(channel: Channel, lane: Lane) -> Next:
+async def serve_nothing(connection: Connection, parser: RequestParser, lane: Lane) -> Next:
     """Leave every request, and the wait for it, to the plain path."""
     return Next.OTHER
 
@@ -138,7 +139,7 @@ def play(build: Build, scene: Scene, *, fast: bool, access: bool) -> Stage:
     with pytest.MonkeyPatch.context() as patch, logging_to(stage, access=access):
         patch.setattr("hump_trio.server.http1.fast_path.build_request", count)
         if not fast:
-            patch.setattr(connection, "serve_whole", serve_nothing)
+            patch.setattr(wire, "serve_whole", serve_nothing)
         trio.run(stage.run, scene, clock=MockClock(autojump_threshold=0))
     return stage
 

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import trio
 
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import Watchdog
@@ -16,7 +16,7 @@ from tests.support.transports import make_pair, watching
 from tests.support.wire import parse_answers
 
 Moment: TypeAlias = Literal["before", "after", "step"]
-Strike: TypeAlias = Callable[[trio.CancelScope, Http1Connection, MemoryTransport], None]
+Strike: TypeAlias = Callable[[trio.CancelScope, Connection, MemoryTransport], None]
 
 
 class Countdown:
@@ -157,20 +157,18 @@ class TappedTransport(Transport):
         self.inner.reset()
 
 
-def cancel(scope: trio.CancelScope, connection: Http1Connection, client: MemoryTransport) -> None:
+def cancel(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """Cancel the task that serves the connection, as a shutdown does."""
     scope.cancel()
 
 
-def expire(scope: trio.CancelScope, connection: Http1Connection, client: MemoryTransport) -> None:
+def expire(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """Let the phase's deadline pass, as the watchdog sees it."""
     connection.clock.deadline = -math.inf
     connection.clock.expire(trio.current_time())
 
 
-def break_off(
-    scope: trio.CancelScope, connection: Http1Connection, client: MemoryTransport
-) -> None:
+def break_off(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """Let the peer be gone."""
     client.reset()
 
@@ -201,7 +199,7 @@ async def serve_struck(
         async with watching() as readiness, trio.open_nursery() as attendants:
             client, theirs = make_pair(readiness)
             tapped = TappedTransport(theirs, moment, countdown, receive_bytes)
-            connection = Http1Connection(tapped, state)
+            connection = Connection(tapped, state)
             watchdog = Watchdog()
             watchdog.add(connection)
             instrument = StepTap(trio.lowlevel.current_task(), countdown)

@@ -20,13 +20,14 @@ import trio
 from trio.lowlevel import wait_task_rescheduled
 
 from hump_trio.http1.head import RequestHead
+from hump_trio.http1.parser import RequestParser
 from hump_trio.http1.response_head import encode_head
 from hump_trio.http1.whole_head import WholeRequest, read_whole
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.messages.target import RequestLine
+from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange, log_answer
-from hump_trio.server.http1.channel import Channel
 from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream
 from hump_trio.server.lane import Lane
 from hump_trio.server.phases import Phase
@@ -49,13 +50,14 @@ class Next(Enum):
     NOTHING = auto()  # nothing: the peer has ended its half
 
 
-async def serve_whole(channel: Channel, lane: Lane) -> Next:
+async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane) -> Next:
     """Serve requests that come whole, one after the other, until one is different.
 
     By then either the lane has taken it over, or the parser was fed what has come.
 
     Args:
-        channel: Nothing is under way on it.
+        connection: Nothing is under way on it.
+        parser: Is fed what is different; it holds nothing.
         lane: Takes over what is begun here, before an error that a handler is cut by is raised.
 
     Raises:
@@ -63,7 +65,7 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
 
     Cancellation: a checkpoint before each request.
     """
-    state, transport, clock = channel.state, channel.transport, lane.clock
+    state, transport, clock = connection.state, connection.transport, lane.clock
     lines, limits, client = state.whole_lines, state.limits, transport.client
     secure = transport.secure
     application, handler_seconds = state.application, state.timeouts.handler
@@ -93,7 +95,7 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
                 data = await transport.receive_some()
                 arrivals, now = transport.arrivals, trio.current_time()
         except trio.BrokenResourceError:
-            channel.gone = True
+            connection.gone = True
             raise
 
         whole = read_whole(data, limits)
@@ -105,7 +107,7 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
             or (chosen := lines.get(whole[0]) or state.choose_whole(whole[0])) is None
             or (whole[3] and not state.has_room(whole[3], chosen[1], keep_alive=whole[4]))
         ):
-            channel.parser.feed(data)
+            parser.feed(data)
             return Next.OTHER if data else Next.NOTHING
 
         text, host, fields, body, keep_alive = whole
@@ -158,7 +160,9 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
                     raise
                 response = await application.answer_error(request, error)
         except BaseException:
-            lane.take_over(adopt(channel, lane, whole, chosen, request), None, started=False)
+            lane.take_over(
+                adopt(connection, parser, lane, whole, chosen, request), None, started=False
+            )
             raise
 
         if now >= state.stamp_until:
@@ -186,19 +190,21 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
             if clock.enforced:
                 clock.end_handler()
             response = response or Response(content, headers={"content-type": kind})
-            lane.take_over(adopt(channel, lane, whole, chosen, request), response, started=False)
+            lane.take_over(
+                adopt(connection, parser, lane, whole, chosen, request), response, started=False
+            )
             return Next.HANDED_OVER
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            exchange = adopt(channel, lane, whole, chosen, request)
+            exchange = adopt(connection, parser, lane, whole, chosen, request)
             exchange.status = 200 if response is None else response.status
             lane.take_over(exchange, None, started=True)
             clock.answering = True
-            channel.lose_peer()
+            connection.lose_peer()
             raise
         if sent_bytes < len(answer):
-            exchange = adopt(channel, lane, whole, chosen, request, answer[sent_bytes:])
+            exchange = adopt(connection, parser, lane, whole, chosen, request, answer[sent_bytes:])
             exchange.status = 200 if response is None else response.status
             lane.take_over(exchange, response, started=True)
             return Next.HANDED_OVER
@@ -211,7 +217,7 @@ async def serve_whole(channel: Channel, lane: Lane) -> Next:
         # end of the copy
         request.server_deadline = math.inf
         if state.access_log:
-            log_answer(clock, channel, request, 200 if response is None else response.status)
+            log_answer(clock, connection, request, 200 if response is None else response.status)
         clock.request = None
         # copy of Clock.enter_answered()
         clock.phase = ANSWERED
@@ -245,7 +251,8 @@ def encode_whole(
 
 
 def adopt(
-    channel: Channel,
+    connection: Connection,
+    parser: RequestParser,
     lane: Lane,
     whole: WholeRequest,
     chosen: ChosenRoute,
@@ -255,5 +262,5 @@ def adopt(
     """Return the exchange of a request whose body has been received."""
     _, host, fields, body, keep_alive = whole
     head = RequestHead(chosen[0], fields, host, 0, False, keep_alive, "")
-    stream = Http1Stream(channel, head, unsent)
+    stream = Http1Stream(connection, parser, head, unsent)
     return Exchange(stream, lane.clock, request, chosen[1], len(body))

@@ -4,11 +4,12 @@ import trio
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.http1.head import RequestHead
+from hump_trio.http1.parser import RequestParser
 from hump_trio.http1.response_head import CONTINUE, LAST_CHUNK, encode_chunk, encode_head
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine
-from hump_trio.server.http1.channel import Channel
+from hump_trio.server.connection import Connection
 from hump_trio.server.state import DRAIN_BYTES
 
 __all__ = ["JOINED_BYTES", "Http1Stream"]
@@ -21,7 +22,8 @@ class Http1Stream:
     """One request and its answer on an HTTP/1.1 connection (see `HttpStream`).
 
     Args:
-        channel: The connection's bytes.
+        connection: Where its bytes come from and go to.
+        parser: Takes the body apart.
         head: The request's head.
         unsent: What is left to be sent of an answer that was started already.
 
@@ -30,10 +32,11 @@ class Http1Stream:
     """
 
     __slots__ = (
-        "_channel",
         "_chunked",
+        "_connection",
         "_drain_bytes",
         "_may_follow",
+        "_parser",
         "_remaining_bytes",
         "_unsent",
         "_wants_continue",
@@ -43,12 +46,19 @@ class Http1Stream:
         "keep_alive",
     )
 
-    def __init__(self, channel: Channel, head: RequestHead, unsent: bytes = b"") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        parser: RequestParser,
+        head: RequestHead,
+        unsent: bytes = b"",
+    ) -> None:
         self.head: RequestHead = head
         self.body_ended: bool = not head.has_body
         self.body_failed: bool = False
         self.keep_alive: bool = head.keep_alive
-        self._channel = channel
+        self._connection = connection
+        self._parser = parser
         self._wants_continue = (
             head.has_body and head.expect == "100-continue" and head.line.version == "1.1"
         )
@@ -76,11 +86,11 @@ class Http1Stream:
     @property
     def trailers(self) -> FieldLines:
         """The fields behind the body."""
-        return self._channel.parser.trailers
+        return self._parser.trailers
 
     def build_request(self) -> Request:
         """Return the request of the head (see `HttpStream.build_request`)."""
-        head, transport = self.head, self._channel.transport
+        head, transport = self.head, self._connection.transport
         request = build_request(head.line, head.host, head.fields, transport.client)
         if transport.secure:
             request.scheme, request.client_certificate = "https", transport.client_certificate
@@ -88,16 +98,16 @@ class Http1Stream:
 
     async def receive_part(self) -> bytes:
         """Return the next bytes of the body (see `HttpStream.receive_part`)."""
-        channel = self._channel
+        connection = self._connection
         try:
-            while (part := channel.parser.parse_body()) is None:
-                if self._wants_continue and not channel.clock.answering:
+            while (part := self._parser.parse_body()) is None:
+                if self._wants_continue and not connection.clock.answering:
                     self._wants_continue = False
-                    await channel.write(CONTINUE)
-                byte_count = await channel.receive()
+                    await connection.write(CONTINUE)
+                byte_count = await connection.receive(self._parser.feed)
                 if not byte_count:
                     raise HttpParserError(400, "the body broke off")
-                channel.clock.extend(byte_count)
+                connection.clock.extend(byte_count)
         except HttpParserError:
             self.body_failed = True
             raise
@@ -117,8 +127,8 @@ class Http1Stream:
         """
         if not drained:
             self._drain_bytes = 0
-        parse_body = self._channel.parser.parse_body
-        if self._channel.parser.remaining_bytes is not None:
+        parse_body = self._parser.parse_body
+        if self._parser.remaining_bytes is not None:
             return
         try:
             while part := parse_body():
@@ -133,9 +143,9 @@ class Http1Stream:
         What is left of a body must be little enough to be read away, and sure to come: a client
         that waits for 100 may send its body or not.
         """
-        remaining = self._channel.parser.remaining_bytes
+        remaining = self._parser.remaining_bytes
         self._may_follow = (
-            not self._channel.clock.closing
+            not self._connection.clock.closing
             and not self.body_failed
             and self.head.keep_alive
             and (
@@ -150,7 +160,7 @@ class Http1Stream:
 
     def set_head(self, status: int, fields: FieldLines, body_bytes: int | None) -> bool:
         """Encode the head (see `HttpStream.set_head`)."""
-        state = self._channel.state
+        state = self._connection.state
         head = encode_head(
             self.head.line,
             status,
@@ -188,13 +198,13 @@ class Http1Stream:
         await self._write(unsent + (LAST_CHUNK if self._chunked else b""))
 
     async def _write(self, data: bytes) -> None:
-        channel = self._channel
-        if channel.write_cut:
+        connection = self._connection
+        if connection.write_cut:
             raise trio.BrokenResourceError("an earlier part was cut by a cancel scope")
         if data:
-            channel.clock.answering = True
-            await channel.write(data)
+            connection.clock.answering = True
+            await connection.write(data)
 
     def count_sent(self) -> int:
         """Return how many bytes were sent since this was last asked."""
-        return self._channel.count_sent()
+        return self._connection.count_sent()

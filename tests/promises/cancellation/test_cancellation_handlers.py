@@ -26,7 +26,7 @@ from hump_trio import (
 from hump_trio.messages.headers import Headers
 from hump_trio.routing.layer import CallNext
 from hump_trio.routing.route import Route
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
 from hump_trio.transports.memory import MemoryTransport
 from tests.promises.cancellation.test_cancellation import (
@@ -141,9 +141,7 @@ class Tidy:
             await self.clean_up()
 
 
-def pass_deadline(
-    scope: trio.CancelScope, connection: Http1Connection, client: MemoryTransport
-) -> None:
+def pass_deadline(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """Let an exact deadline pass, where there may be one."""
     if connection.clock.request is not None and connection.clock.phase in (
         Phase.HANDLER,
@@ -152,16 +150,14 @@ def pass_deadline(
         connection.clock.enforce(-math.inf)
 
 
-def leave(scope: trio.CancelScope, connection: Http1Connection, client: MemoryTransport) -> None:
+def leave(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """Let the client go, and be looked for at once."""
     client.reset()
     if connection.clock.phase in (Phase.HANDLER, Phase.SEND):
         connection.clock.look_for_peer(trio.current_time())
 
 
-def shut_down(
-    scope: trio.CancelScope, connection: Http1Connection, client: MemoryTransport
-) -> None:
+def shut_down(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """End the time that a shutdown gives."""
     connection.drain()
     connection.state.enter_cleanup()

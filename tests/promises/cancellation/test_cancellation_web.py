@@ -31,7 +31,7 @@ from hump_trio.content.open_files import OPEN_FILES
 from hump_trio.middleware.compression import Compression
 from hump_trio.routing.layer import CallNext
 from hump_trio.routing.route import Route
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.transports.memory import MemoryTransport
 from tests.promises.cancellation.test_cancellation_handlers import STRIKES
 from tests.support.forms import TYPE, encode_form, open_files
@@ -153,7 +153,7 @@ class Web:
         return f"{size} {len(await file.read())}"
 
 
-def drain(scope: trio.CancelScope, connection: Http1Connection, client: MemoryTransport) -> None:
+def drain(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """Begin a shutdown, as an event stream hears of it."""
     connection.state.application.app.drain.set()
 

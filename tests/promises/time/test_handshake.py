@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import Hump, Request, Timeouts
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
 from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport, Pipe
 from hump_trio.transports.transport import Transport
@@ -153,7 +153,7 @@ async def test_who_has_not_finished_makes_room(autojump_clock: MockClock) -> Non
     """At the limit of connections, one that is still at its handshake is as good as idle."""
     state = served()
     transport = GuardedTransport(Pipe(1), Pipe(1), trio.sleep_forever)
-    connection = Http1Connection(transport, state)
+    connection = Connection(transport, state)
     assert connection.clock.silent_since(trio.current_time()) is None
     await trio.sleep(state.timeouts.drain_idle)
     assert connection.clock.silent_since(trio.current_time()) is not None

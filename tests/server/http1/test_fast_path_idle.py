@@ -13,8 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, Request, Response, Timeouts
 from hump_trio.routing.route import Route
-from hump_trio.server.http1 import connection
-from hump_trio.server.http1.connection import Http1Connection
+from hump_trio.server.connection import Connection
+from hump_trio.server.http1 import wire
 from hump_trio.server.phases import Phase
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
@@ -62,7 +62,7 @@ class Room:
         self.state = served(route, timeouts=TIMEOUTS)
         self.limit = 3
         self.watchdog = Watchdog(limit=lambda: self.limit)
-        self.connections: list[Http1Connection] = []
+        self.connections: list[Connection] = []
         self.clients: list[MemoryTransport] = []
 
     async def open(self) -> None:
@@ -76,10 +76,10 @@ class Room:
         """Make a connection."""
         client, theirs = memory_transport_pair()
         self.clients.append(client)
-        self.connections.append(Http1Connection(theirs, self.state))
+        self.connections.append(Connection(theirs, self.state))
         self.watchdog.add(self.connections[-1])
 
-    async def _serve(self, connection: Http1Connection) -> None:
+    async def _serve(self, connection: Connection) -> None:
         try:
             await serve_connection(connection)
         finally:
@@ -209,7 +209,7 @@ async def test_nothing_of_a_request_is_kept(
 ) -> None:
     """While the next one is waited for: thousands of connections may wait at a time."""
     if not fast:
-        monkeypatch.setattr(connection, "serve_whole", serve_nothing)
+        monkeypatch.setattr(wire, "serve_whole", serve_nothing)
         await room.ask(0, data=request("GET", "/", "Connection: keep-alive", version="1.0"))
     gc.disable()
     try:

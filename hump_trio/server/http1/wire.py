@@ -1,26 +1,44 @@
-"""An HTTP/1.1 connection: which request is next, and what becomes of the connection after it."""
+"""The wire of HTTP/1.1: which request is next, and what becomes of the connection after it."""
+
+from contextlib import suppress
 
 import trio
 
 from hump_trio.facts.exceptions import HttpParserError, StatusError
 from hump_trio.facts.outcomes import Outcome
+from hump_trio.http1.parser import RequestParser
 from hump_trio.http1.response_head import encode_head
 from hump_trio.messages.response import error_response, settle
 from hump_trio.server.access_log import log_request
-from hump_trio.server.http1.channel import Channel
+from hump_trio.server.connection import Connection
 from hump_trio.server.http1.fast_path import Next, serve_whole
 from hump_trio.server.http1.stream import Http1Stream
 from hump_trio.server.lane import Lane
-from hump_trio.server.phases import RULES, Phase
+from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
 
-__all__ = ["Http1Connection", "serve_http1"]
+__all__ = ["serve_http1"]
 
 
-class Http1Connection(Channel):
-    """The wire of an HTTP/1.1 connection (see `Wire`): one request after the other."""
+class Http1Wire:
+    """Brings the requests of a connection, one after the other (see `Wire`).
 
-    __slots__ = ()
+    Args:
+        connection: Nothing but its handshake has happened on it.
+
+    Attributes:
+        ended: Whether the peer has ended its half where another request could have come.
+        expects_end: Whether the peer has said that it asks for nothing more.
+        parser: Holds what was received and isn't parsed yet.
+    """
+
+    __slots__ = ("_connection", "ended", "expects_end", "parser")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.parser: RequestParser = RequestParser(connection.state.limits)
+        self.ended: bool = False
+        self.expects_end: bool = False
 
     async def next_stream(self, lane: Lane) -> Http1Stream | None:
         """Return the next request (see `Wire.next_stream`).
@@ -32,7 +50,7 @@ class Http1Connection(Channel):
             # A client that sends many requests at once waits its turn before each.
             await trio.lowlevel.checkpoint()
         else:
-            following = await serve_whole(self, lane)
+            following = await serve_whole(self._connection, self.parser, lane)
             if following is not Next.OTHER:
                 self.ended = following is Next.NOTHING
                 self.expects_end = following is Next.END
@@ -42,21 +60,21 @@ class Http1Connection(Channel):
 
     async def _receive_stream(self) -> Http1Stream | None:
         """Receive a head; None: the peer ended the connection before it was whole."""
-        clock, parser = self.clock, self.parser
+        clock, parser = self._connection.clock, self.parser
         if clock.phase is Phase.ANSWERED:
             clock.enter_idle()
         while (head := parser.parse_head()) is None:
             if parser.started:
                 clock.enter_head()
-            if not await self.receive():
+            if not await self._connection.receive(parser.feed):
                 self.ended = True
                 return None
-        return Http1Stream(self, head)
+        return Http1Stream(self._connection, parser, head)
 
     def look_again(self) -> bool:
         """Tell whether a request has come at the last moment (see `Wire.look_again`)."""
         try:
-            data = self.transport.receive_nowait()
+            data = self._connection.transport.receive_nowait()
         except trio.BrokenResourceError:
             data = None
         self.parser.feed(data or b"")
@@ -65,7 +83,8 @@ class Http1Connection(Channel):
 
     async def refuse(self, error: StatusError, outcome: Outcome) -> None:
         """Answer what is no request (see `Wire.refuse`); the connection ends then."""
-        state, clock = self.state, self.clock
+        connection = self._connection
+        state, clock = connection.state, connection.clock
         state.outcomes[outcome] += 1
         response = error_response(error)
         settle(response)
@@ -82,23 +101,23 @@ class Http1Connection(Channel):
         clock.enter_send()
         clock.answering = True
         try:
-            await self.write(head.data + response.body)
+            await connection.write(head.data + response.body)
         finally:
             if state.access_log:
                 log_request(
                     None,
                     response.status,
                     outcome=outcome,
-                    byte_count=self.count_sent(),
+                    byte_count=connection.count_sent(),
                     seconds=clock.age(),
-                    client=self.transport.client,
+                    client=connection.transport.client,
                 )
 
     async def settle(self, stream: HttpStream) -> bool:
         """Read away what is left of a body (see `Wire.settle`)."""
         assert isinstance(stream, Http1Stream)
         if stream.keep_alive and await self._drained(stream):
-            self.clock.enter_idle()
+            self._connection.clock.enter_idle()
             return True
         # A client that sent `Connection: close` sends nothing after this request (RFC 9112
         # section 9.6).
@@ -108,7 +127,8 @@ class Http1Connection(Channel):
     async def _drained(self, stream: Http1Stream) -> bool:
         """Read away what is left of a body; False if it turns out to be malformed."""
         if not stream.body_ended:
-            self.clock.enter(Phase.DRAIN, self.clock.silence_seconds)
+            clock = self._connection.clock
+            clock.enter(Phase.DRAIN, clock.silence_seconds)
             try:
                 while not stream.body_ended:
                     await stream.receive_part()
@@ -116,21 +136,35 @@ class Http1Connection(Channel):
                 return False
         return True
 
-    def drain(self) -> None:
-        """Take no further request, since the server closes (see `Watched.drain`)."""
-        self.clock.drain()
+    async def end(self) -> None:
+        """Let the peer read the answer before the connection is closed, if that needs anything.
+
+        If the peer has said that it asks for nothing more, has sent nothing more, and has the
+        whole answer, closing at once does no harm.
+
+        Cancellation: the same as that of `Connection.linger`.
+        """
+        if self.ended:
+            return
+        transport = self._connection.transport
+        self._connection.clock.phase = Phase.LINGER
+        with suppress(trio.BrokenResourceError):
+            if (
+                not self.expects_end
+                or self.parser.buffered_bytes
+                or transport.receive_nowait()
+                or not (transport.tells_acked and transport.fully_acked())
+            ):
+                await self._connection.linger()
 
     def close(self) -> None:
         """Close without waiting (see `Wire.close`)."""
-        if RULES[self.clock.phase].resets:
-            self.transport.reset()
-        else:
-            self.transport.close()
+        self._connection.close()
 
 
-async def serve_http1(connection: Http1Connection) -> None:
+async def serve_http1(connection: Connection) -> None:
     """Serve a connection by HTTP/1.1 until it ends; its transport is closed then.
 
     Nothing that goes wrong on a connection is raised: it is logged (see `Lane.serve`).
     """
-    await Lane(connection, connection.clock).serve()
+    await Lane(Http1Wire(connection), connection.clock).serve()

@@ -1,43 +1,41 @@
-"""The bytes of one HTTP/1.1 connection: into the parser, and out to the peer."""
+"""One connection, whatever is spoken on it: its bytes, its peer, and the time that bounds both."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import trio
 
-from hump_trio.http1.parser import RequestParser
 from hump_trio.server.clock import Clock
 from hump_trio.server.life import Life
-from hump_trio.server.phases import Phase
+from hump_trio.server.phases import RULES, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.transports.transport import PeerState, Transport
 
-__all__ = ["Channel"]
+__all__ = ["Connection"]
 
 
-class Channel:
-    """A transport with its parser, and the clock that bounds it.
+class Connection:
+    """A transport, and the clock that bounds what is waited for on it.
+
+    It is made when the transport is accepted, and served by the protocol that the handshake agrees
+    on. The wire of that protocol closes the transport, once.
 
     Args:
-        transport: Closed by the connection that this belongs to.
+        transport: Owned by the connection.
         state: What the connections of a server share.
 
     Attributes:
-        clock: Bounds the wait for each request, and each exchange.
-        parser: Holds what was received and isn't parsed yet.
+        clock: Bounds the handshake and the waits between requests. A protocol with one request at
+            a time bounds its exchanges by it too.
         gone: Whether the peer was found gone (see `Peer`).
         write_cut: Whether a write was cut in the middle (see `Peer`).
-        ended: Whether the peer has ended its half where another request could have come.
-        expects_end: Whether the peer has said that it asks for nothing more.
         counted_bytes: What was sent up to the last line of the access log.
     """
 
     __slots__ = (
         "clock",
         "counted_bytes",
-        "ended",
-        "expects_end",
         "gone",
-        "parser",
         "state",
         "transport",
         "write_cut",
@@ -46,11 +44,8 @@ class Channel:
     def __init__(self, transport: Transport, state: ServerState) -> None:
         self.transport: Transport = transport
         self.state: ServerState = state
-        self.parser: RequestParser = RequestParser(state.limits)
         self.gone: bool = False
         self.write_cut: bool = False
-        self.ended: bool = False
-        self.expects_end: bool = False
         self.counted_bytes: int = 0
         self.clock: Clock = Clock(state, self)
         if transport.needs_handshake:
@@ -94,8 +89,11 @@ class Channel:
             raise
         self.clock.enter_opened()
 
-    async def receive(self) -> int:
-        """Feed the parser with what the peer sends; returns its length, zero at the end.
+    async def receive(self, feed: Callable[[bytes], None]) -> int:
+        """Receive what the peer sends, and return its length in bytes, zero at the end.
+
+        Args:
+            feed: Is given the bytes before anything else can happen.
 
         Raises:
             trio.BrokenResourceError: The peer has gone.
@@ -107,7 +105,7 @@ class Channel:
         except trio.BrokenResourceError:
             self.gone = True
             raise
-        self.parser.feed(data)
+        feed(data)
         if self.clock.ending is not None or self.clock.closing is Life.CLEANUP:
             # The deadline passed just as the bytes came; too late is too late.
             await trio.lowlevel.checkpoint()
@@ -133,27 +131,6 @@ class Channel:
             raise
         self.write_cut = False
 
-    async def end(self) -> None:
-        """Let the peer read the answer before the connection is closed, if that needs anything.
-
-        If the peer has said that it asks for nothing more, has sent nothing more, and has the
-        whole answer, closing at once does no harm.
-
-        Cancellation: the same as that of `linger`.
-        """
-        if self.ended:
-            return
-        transport = self.transport
-        self.clock.phase = Phase.LINGER
-        with suppress(trio.BrokenResourceError):
-            if (
-                not self.expects_end
-                or self.parser.buffered_bytes
-                or transport.receive_nowait()
-                or not (transport.tells_acked and transport.fully_acked())
-            ):
-                await self.linger()
-
     async def linger(self) -> None:
         """End the sending half, then read until the peer closes, so that it can read the answer.
 
@@ -172,3 +149,14 @@ class Channel:
             while data := await self.transport.receive_some():
                 clock.extend(len(data))
                 clock.hasten(latest)
+
+    def drain(self) -> None:
+        """Take no further request, since the server closes; those that have begun go on."""
+        self.clock.drain()
+
+    def close(self) -> None:
+        """Close without waiting; what is unfinished must not look whole."""
+        if RULES[self.clock.phase].resets:
+            self.transport.reset()
+        else:
+            self.transport.close()
