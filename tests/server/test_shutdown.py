@@ -8,15 +8,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Limits, Timeouts
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.routing.table import RouteTable
+from hump_trio import Timeouts
 from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
 from hump_trio.server.shutdown import shut_down
-from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
 from hump_trio.transports.memory import memory_transport_pair
+from tests.support.served import served
 
 TIMEOUTS = Timeouts(shutdown_delay=1, shutdown=2, cleanup=4)
 TOTAL_SECONDS = TIMEOUTS.shutdown_delay + TIMEOUTS.shutdown + TIMEOUTS.cleanup
@@ -32,7 +30,7 @@ class Served:
     """
 
     def __init__(self) -> None:
-        self.state = ServerState(Dispatcher(Hump(), RouteTable()), Limits(), TIMEOUTS, None)
+        self.state = served(timeouts=TIMEOUTS)
         self.state.advance(Life.SERVING)
         self.watchdog = Watchdog()
         self.connection = Connection(memory_transport_pair()[1], self.state)

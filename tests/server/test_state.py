@@ -6,19 +6,17 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Limits, Timeouts
-from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.routing.table import RouteTable
+from hump_trio import Limits, Timeouts
 from hump_trio.server.connection import Connection
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import memory_transport_pair
+from tests.support.served import served
 
 
 def new_state(limits: Limits | None = None, timeouts: Timeouts | None = None) -> ServerState:
     """Return the state of a server that has just been made."""
-    dispatcher = Dispatcher(Hump(), RouteTable())
-    return ServerState(dispatcher, limits or Limits(), timeouts or Timeouts(), None)
+    return served(limits=limits, timeouts=timeouts)
 
 
 def test_a_life_goes_forward_only() -> None:

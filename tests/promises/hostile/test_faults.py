@@ -14,7 +14,7 @@ from random import Random
 import pytest
 import trio
 
-from hump_trio import Hump
+from hump_trio import HttpException, HttpParserError, Hump
 from hump_trio.server.state import ServerState
 from tests.support.faults import (
     ANSWERS,
@@ -40,6 +40,11 @@ NON_READERS = 100
 # How many of the others may come and leave during one answer: two rounds of those that are there.
 # A client that is starved sees nearly all of a half pass.
 MOST_PASSED = 2 * ABORTS_TOGETHER
+# What some of them are refused for. A refusal is made once, and kept for all clients to come.
+REFUSED_FOR = (
+    HttpParserError(400, "the body broke off"),
+    HttpException(408, "the body took too long to arrive"),
+)
 # What the second half may add to what the first one left: Trio keeps up to a thousand deadlines
 # that are no more, of five blocks each, and a heap has gaps.
 GROWTH_BLOCKS = 15_000
@@ -127,6 +132,9 @@ async def test_faulty_clients_leave_nothing_behind_and_disturb_nobody(
         async with served(target.app), await connect_to(target.app) as stream:
             good = GoodClient(target, stream, random)
             await good.ask()
+            state = state_of(target.app)
+            for error in REFUSED_FOR:
+                state.application.refuse(error)
             at_rest = held() + Counter(SocketTransport=1)  # the loop that accepts keeps the last
             for _ in range(2):
                 under_fire += await misbehave(target, random, good)
@@ -136,7 +144,6 @@ async def test_faulty_clients_leave_nothing_behind_and_disturb_nobody(
                 blocks.append(sys.getallocatedblocks())
                 resident.append(resident_bytes())
             await good.ask()
-            state = state_of(target.app)
             assert (state.request_count, state.buffered_bytes) == (0, 0)
     print(f"{at_rest['tasks']} tasks, {at_rest['descriptors']} descriptors, {blocks}, {resident}")
     check_fairness(under_fire, good)
