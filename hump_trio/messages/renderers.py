@@ -13,8 +13,8 @@ from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, JsonResponse, Resp
 __all__ = ["RENDERERS", "Renderer", "to_response"]
 
 STATUSES: frozenset[int] = frozenset(HTTPStatus)
-# What a plain value becomes in a response of status 200 without further fields: the content type,
-# and the function that makes the body of it. The type is one of `TEXT_TYPE` and `JSON_TYPE`.
+# The content type, and the function that makes the body, of a response with a plain value, of status
+# 200 and without further fields. The type is `TEXT_TYPE` or `JSON_TYPE`.
 Renderer: TypeAlias = tuple[str, Callable[[Any], bytes]]
 # The renderers of values by their exact class, used unless an annotation says otherwise.
 RENDERERS: dict[type, Renderer] = {
@@ -76,7 +76,7 @@ def check_no_status(value: tuple[Any, ...]) -> None:
 
 
 def rendered(value: Any, renderer: Renderer) -> Response:
-    """Return what ``Response(body)`` is when it is settled, without checks: 0.7 µs less."""
+    """Return the response with a plain value, settled, without checks: 0.7 µs less."""
     content_type, encode = renderer
     response = Response.__new__(Response)
     response.body = encode(value)
