@@ -13,8 +13,8 @@ from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, JsonResponse, Resp
 __all__ = ["RENDERERS", "Renderer", "to_response"]
 
 STATUSES: frozenset[int] = frozenset(HTTPStatus)
-# The content type, and the function that makes the body, of a response with a plain value, of status
-# 200 and without further fields. The type is `TEXT_TYPE` or `JSON_TYPE`.
+# How a response of status 200 without further fields is made of a plain value: its content type,
+# `TEXT_TYPE` or `JSON_TYPE`, and the function that encodes its body.
 Renderer: TypeAlias = tuple[str, Callable[[Any], bytes]]
 # The renderers of values by their exact class, used unless an annotation says otherwise.
 RENDERERS: dict[type, Renderer] = {
