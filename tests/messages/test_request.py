@@ -69,6 +69,14 @@ def test_a_peek_makes_nothing() -> None:
     assert peek(request, "state") == {"a": 1}
 
 
+def test_a_header_that_was_sent() -> None:
+    """A received field is found by its name in any case; one that wasn't sent is a KeyError."""
+    request = build_request(parse_target("GET", "/", "1.1"), "c", [("x", "1"), ("x", "2")], None)
+    assert request.headers["X"] == "1, 2"
+    with pytest.raises(KeyError):
+        _ = request.headers["y"]
+
+
 def test_a_request_takes_no_stray_attributes() -> None:
     """A typing slip raises; what middleware leaves for handlers goes to ``state``."""
     with pytest.raises(AttributeError):
