@@ -124,7 +124,7 @@ class Step(Enum):
 
 
 class Lane:
-    """Serves the requests of a wire in the task that makes it, within their time.
+    """Serves the requests of a wire in one task, within their time.
 
     Args:
         wire: Where requests come from.
@@ -132,7 +132,7 @@ class Lane:
 
     Attributes:
         context: What each handler starts with.
-        task: Itself, whose context a handler sees.
+        task: The one that serves, whose context a handler sees.
     """
 
     __slots__ = (
@@ -151,6 +151,9 @@ class Lane:
         "task",
     )
 
+    context: Context
+    task: trio.lowlevel.Task
+
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self.clock: Clock = clock
         self._wire = wire
@@ -163,9 +166,6 @@ class Lane:
         self._refusal: tuple[StatusError, Outcome] | None = None
         self._failed = False  # an error is being answered: a second one gets a plain answer
         self._cancelled_at = ""  # the line of the program that was cancelled last, for the log
-        self.task: trio.lowlevel.Task = trio.lowlevel.current_task()
-        clock.task = self.task
-        self.context: Context = self.task.context.copy()
 
     async def serve(self) -> None:
         """Serve until the wire has nothing more; it is closed then.
@@ -176,6 +176,8 @@ class Lane:
         look whole.
         """
         clock = self.clock
+        self.task = clock.task = trio.lowlevel.current_task()
+        self.context = self.task.context.copy()
         try:
             await self._run()
         except BaseExceptionGroup as group:
@@ -200,7 +202,15 @@ class Lane:
         while self._step is not Step.OVER:
             try:
                 with clock.scope:
-                    await self._walk()
+                    try:
+                        while self._step is not Step.OVER:
+                            self._step = await STEPS[self._step](self)
+                            if self._may_not_go_on():
+                                break
+                    except (trio.Cancelled, BaseExceptionGroup) as error:
+                        if clock.request is not None:
+                            self._cancelled_at = source_line_of_error(error)
+                        raise
             except BaseException as error:
                 if not is_failure(error):
                     raise
@@ -212,20 +222,16 @@ class Lane:
                 self._judge()
                 clock.scope = trio.CancelScope()
 
-    async def _walk(self) -> None:
-        """Take steps until all is over, or the scope is cancelled for what a step can't answer."""
+    def _may_not_go_on(self) -> bool:
+        """Tell whether the scope was cancelled: nothing is written under one that was.
+
+        What a shutdown cancels may still bring its answer out, if that takes no time.
+        """
         clock = self.clock
-        try:
-            while self._step is not Step.OVER:
-                self._step = await STEPS[self._step](self)
-                if clock.scope.cancel_called and (
-                    clock.peer.gone or (clock.ending and clock.ending.reason == "deadline")
-                ):
-                    return  # nothing is written under a scope that was cancelled
-        except (trio.Cancelled, BaseExceptionGroup) as error:
-            if clock.request is not None:
-                self._cancelled_at = source_line_of_error(error)
-            raise
+        ending = clock.ending
+        if not clock.peer.gone and (ending is None or ending.reason != "deadline"):
+            return False
+        return clock.scope.cancel_called
 
     def renew_context(self) -> None:
         """Let the next handler start from a fresh copy, if one has set a context variable.

@@ -50,9 +50,7 @@ class Sender:
         if isinstance(body, Producer):
             await self._send_produced(body)
         elif isinstance(body, bytes):
-            if self.set_head(len(body)):
-                await self._stream.send(body)
-            await self._stream.finish()
+            await self._stream.finish(body if self.set_head(len(body)) else b"")
         else:
             await self._send_stream(cast("AsyncIterable[bytes | str]", body))
 

@@ -100,8 +100,11 @@ class HttpStream(Protocol):
             ValueError: The body is longer than its Content-Length.
         """
 
-    async def finish(self) -> None:
-        """Send what is left of the answer, and its end.
+    async def finish(self, data: bytes = b"") -> None:
+        """Send the last part, what else is left of the answer, and its end.
+
+        Args:
+            data: The last part of the body; of a body that goes out.
 
         Raises:
             trio.BrokenResourceError: The peer has gone, or an earlier write was cut.

@@ -1,5 +1,7 @@
 """One request of an HTTP/1.1 connection: its body out of the parser, its answer onto the wire."""
 
+from collections.abc import Awaitable
+
 import trio
 
 from hump_trio.facts.exceptions import HttpParserError
@@ -178,32 +180,39 @@ class Http1Stream:
 
     async def send(self, data: bytes) -> None:
         """Send a part of the body (see `HttpStream.send`)."""
+        framed = self._frame(data)
+        unsent, self._unsent = self._unsent, b""
+        await self._write(unsent, framed)
+
+    async def finish(self, data: bytes = b"") -> None:
+        """Send what is left of the answer, and its end (see `HttpStream.finish`)."""
+        framed = self._frame(data)
+        if self._remaining_bytes:
+            raise ValueError("a streamed body is shorter than its Content-Length")
+        unsent, self._unsent = self._unsent, b""
+        await self._write(unsent, framed + LAST_CHUNK if self._chunked else framed)
+
+    def _frame(self, data: bytes) -> bytes:
+        """Count a part of the body, and return it as it goes onto the wire."""
         if self._remaining_bytes is not None:
             self._remaining_bytes -= len(data)
             if self._remaining_bytes < 0:
                 raise ValueError("a streamed body is longer than its Content-Length")
-        framed = encode_chunk(data) if self._chunked and data else data
-        unsent, self._unsent = self._unsent, b""
-        if len(data) <= JOINED_BYTES:
-            await self._write(unsent + framed)
-        else:
-            await self._write(unsent)
-            await self._write(framed)
+        return encode_chunk(data) if self._chunked and data else data
 
-    async def finish(self) -> None:
-        """Send what is left of the answer, and its end (see `HttpStream.finish`)."""
-        if self._remaining_bytes:
-            raise ValueError("a streamed body is shorter than its Content-Length")
-        unsent, self._unsent = self._unsent, b""
-        await self._write(unsent + (LAST_CHUNK if self._chunked else b""))
-
-    async def _write(self, data: bytes) -> None:
+    def _write(self, head: bytes, data: bytes) -> Awaitable[None]:
+        """Return what writes a head and what follows it, in one call if that isn't long."""
         connection = self._connection
         if connection.write_cut:
             raise trio.BrokenResourceError("an earlier part was cut by a cancel scope")
-        if data:
-            connection.clock.answering = True
-            await connection.write(data)
+        if len(data) <= JOINED_BYTES:
+            data, head = head + data, b""
+        connection.clock.answering = True
+        return connection.write(data) if not head else self._write_both(head, data)
+
+    async def _write_both(self, head: bytes, data: bytes) -> None:
+        await self._connection.write(head)
+        await self._connection.write(data)
 
     def count_sent(self) -> int:
         """Return how many bytes were sent since this was last asked."""

@@ -1,6 +1,8 @@
 """The wire of HTTP/1.1: which request is next, and what becomes of the connection after it."""
 
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import trio
 
@@ -162,9 +164,10 @@ class Http1Wire:
         self._connection.close()
 
 
-async def serve_http1(connection: Connection) -> None:
+def serve_http1(connection: Connection) -> Coroutine[Any, Any, None]:
     """Serve a connection by HTTP/1.1 until it ends; its transport is closed then.
 
-    Nothing that goes wrong on a connection is raised: it is logged (see `Lane.serve`).
+    Nothing that goes wrong on a connection is raised: it is logged (see `Lane.serve`). It is no
+    coroutine function, since each coroutine around the wait for bytes costs every request.
     """
-    await Lane(Http1Wire(connection), connection.clock).serve()
+    return Lane(Http1Wire(connection), connection.clock).serve()
