@@ -42,10 +42,11 @@ from hump_trio.facts.outcomes import Outcome
 from hump_trio.messages.response import Response, error_response, own_copy, settle
 from hump_trio.server.clock import Clock, Ending
 from hump_trio.server.exchange import Exchange
-from hump_trio.server.phases import RULES, Expiry, Phase
+from hump_trio.server.phases import Phase
 from hump_trio.server.sending import Sender, close_unsent
 from hump_trio.server.state import ServerState
 from hump_trio.server.stream import HttpStream
+from hump_trio.server.verdict import Verdict, judge
 from hump_trio.tasks.failures import is_failure, leaves_of, split_failures
 from hump_trio.tasks.task_tree import source_line_of_error
 
@@ -410,14 +411,21 @@ class Lane:
         # Without a cause that was noted the scope's own deadline has passed.
         ending = ending or Ending("deadline", clock.phase)
         expired = ending.phase if ending.reason == "deadline" else None
-        if expired is None or clock.peer.gone or clock.peer.write_cut or clock.answering:
+        verdict = judge(
+            expired=expired,
+            phase=clock.phase,
+            spoiled=clock.peer.gone or clock.peer.write_cut or clock.answering,
+            late=late is not None,
+            answered=self._answer is not None,
+        )
+        if verdict is Verdict.CUT:
             self._cut(where, expired=expired is not None)
-        elif RULES[expired].expiry is Expiry.CLOSE:
+        elif verdict is Verdict.LOOK_AGAIN:
             self._step = Step.AWAIT if self._wire.look_again() else Step.OVER
-        elif late is not None and self._exchange is not None and self._answer is not None:
-            self._exchange.extend()
-        elif clock.phase is Phase.SEND or (self._answer is None and expired is not Phase.SEND):
-            # What came true just before it was cancelled goes on: an answer, or the end of one.
+        elif verdict is Verdict.SEND_LATE:
+            self._current().extend()
+        elif verdict is Verdict.ANSWER:
+            assert expired is not None
             self._expire(expired, where)
 
     def _cut(self, where: str, *, expired: bool) -> None:
