@@ -24,9 +24,8 @@ from hump_trio.content.form import receive_form
 from hump_trio.content.room import Room
 from hump_trio.routing.route import Route
 from hump_trio.testing import client, connect
-from tests.promises.cancellation.test_cancellation import each_arrival
-from tests.promises.cancellation.test_cancellation_handlers import leave, pass_deadline, shut_down
 from tests.support.forms import CLIENTS, TYPE, SentPart, encode_form, files_in, open_files
+from tests.support.scenarios import each_arrival
 from tests.support.served import served
 from tests.support.struck import (
     Countdown,
@@ -36,7 +35,10 @@ from tests.support.struck import (
     cancel,
     check,
     expire,
+    leave,
+    pass_deadline,
     serve_struck,
+    shut_down,
 )
 from tests.support.wire import Answer, ask, parse_answers, read_to_end, request
 

@@ -6,7 +6,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
@@ -15,6 +14,7 @@ from hump_trio import BindError, Hump, Sockets
 from hump_trio.listening.bind import Bind, parse_bind
 from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from tests.support.loopback import PATIENCE_SECONDS, address_of, ask, served
+from tests.support.resolver import Resolver
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_a_system_that_shares_no_ports(monkeypatch: pytest.MonkeyPatch) ->
         await open_one("127.0.0.1:0", Sockets(reuse_port=True))
 
 
-class Families(trio.abc.HostnameResolver):
+class Families(Resolver):
     """Finds an address of each of some families.
 
     Args:
@@ -145,24 +145,9 @@ class Families(trio.abc.HostnameResolver):
     def __init__(self, *families: int) -> None:
         self.families = families
 
-    async def getaddrinfo(
-        self,
-        host: bytes | None,
-        port: bytes | str | int | None,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[Any]:
-        """Return the addresses."""
-        assert isinstance(port, int)
-        return [(each, type, proto, "", ("127.0.0.1", port)) for each in self.families]
-
-    async def getnameinfo(
-        self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
-    ) -> tuple[str, str]:
-        """Return nothing: nobody asks."""
-        raise AssertionError("not asked for")
+    async def find(self, host: bytes | None, port: int) -> list[tuple[int, str]]:
+        """Return an address of each."""
+        return [(each, "127.0.0.1") for each in self.families]
 
 
 async def test_a_family_that_the_system_has_not_is_left_out() -> None:

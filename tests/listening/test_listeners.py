@@ -25,6 +25,7 @@ from tests.support.loopback import (
     receive_rest,
     served,
 )
+from tests.support.resolver import Resolver
 
 
 async def no_wait() -> int:
@@ -88,7 +89,7 @@ def without_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
-class Resolver(trio.abc.HostnameResolver):
+class TwoAddresses(Resolver):
     """Knows one name, ``both.test``, with two addresses; their port may be taken.
 
     Args:
@@ -101,39 +102,21 @@ class Resolver(trio.abc.HostnameResolver):
         self.attempts = 0
         self.obstacles: list[socket.socket] = []
 
-    async def getaddrinfo(
-        self,
-        host: bytes | None,
-        port: bytes | str | int | None,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[Any]:
+    async def find(self, host: bytes | None, port: int) -> list[tuple[int, str]]:
         """Return the addresses of the one name."""
         if host != b"both.test":
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        assert isinstance(port, int)
         self.attempts += port == 0
         if port and self.taken:
             self.taken -= 1
             self.obstacles.append(socket.create_server(("127.0.0.2", port)))
-        return [
-            (socket.AF_INET, type, proto, "", (address, port))
-            for address in ("127.0.0.1", "127.0.0.2")
-        ]
-
-    async def getnameinfo(
-        self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
-    ) -> tuple[str, str]:
-        """Return nothing: nobody asks."""
-        raise AssertionError("not asked for")
+        return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2")]
 
 
 @pytest.fixture
-async def resolver() -> AsyncIterator[Resolver]:
+async def resolver() -> AsyncIterator[TwoAddresses]:
     """Stand in for the system's name resolution in this Trio run."""
-    resolver = Resolver()
+    resolver = TwoAddresses()
     trio.socket.set_custom_hostname_resolver(resolver)
     yield resolver
     for obstacle in resolver.obstacles:
@@ -150,7 +133,7 @@ async def test_a_port_in_use_is_named() -> None:
     assert str(caught.value) == f"cannot listen on 127.0.0.1:{port}: {caught.value.reason}"
 
 
-async def test_a_taken_port_is_tried_once(resolver: Resolver) -> None:
+async def test_a_taken_port_is_tried_once(resolver: TwoAddresses) -> None:
     """A port that the user chose isn't tried again."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -159,7 +142,7 @@ async def test_a_taken_port_is_tried_once(resolver: Resolver) -> None:
     assert resolver.attempts == 0
 
 
-async def test_an_unknown_host_is_named(resolver: Resolver) -> None:
+async def test_an_unknown_host_is_named(resolver: TwoAddresses) -> None:
     """A name that nobody knows is an error that names it."""
     with pytest.raises(BindError, match=r"nowhere\.test:80: Name or service not known"):
         await open_all("nowhere.test", 80)
@@ -202,7 +185,7 @@ async def test_every_interface_shares_one_port() -> None:
             await listener.aclose()
 
 
-async def test_a_port_that_is_half_taken_is_given_up(resolver: Resolver) -> None:
+async def test_a_port_that_is_half_taken_is_given_up(resolver: TwoAddresses) -> None:
     """If an ephemeral port is free for one address only, another one is found."""
     resolver.taken = 2
     first, second = await open_all("both.test", 0)
@@ -212,7 +195,7 @@ async def test_a_port_that_is_half_taken_is_given_up(resolver: Resolver) -> None
         assert address_of(first.url)[1] == address_of(second.url)[1]
 
 
-async def test_the_search_for_a_port_ends(resolver: Resolver) -> None:
+async def test_the_search_for_a_port_ends(resolver: TwoAddresses) -> None:
     """Where no port is free for every address, that is an error after some attempts."""
     resolver.taken = PORT_ATTEMPTS + 1
     with pytest.raises(BindError, match=r"both\.test:0: .*in use"):

@@ -15,6 +15,7 @@ import trio.testing
 from hump_trio import BindError, Hump, Sockets
 from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from tests.support.loopback import served
+from tests.support.resolver import Resolver
 
 
 @pytest.fixture
@@ -254,26 +255,12 @@ async def test_a_start_that_fails_leaves_no_file(path: Path) -> None:
     assert app.addresses == ()
 
 
-class Stuck(trio.abc.HostnameResolver):
+class Stuck(Resolver):
     """Never finds a name."""
 
-    async def getaddrinfo(
-        self,
-        host: bytes | None,
-        port: bytes | str | int | None,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[Any]:
+    async def find(self, host: bytes | None, port: int) -> list[tuple[int, str]]:
         """Wait."""
         await trio.sleep_forever()
-
-    async def getnameinfo(
-        self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
-    ) -> tuple[str, str]:
-        """Return nothing: nobody asks."""
-        raise AssertionError("not asked for")
 
 
 async def test_a_start_that_is_cancelled_leaves_no_file(path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import trio
 
 from hump_trio.server.connection import Connection
+from hump_trio.server.phases import Phase
 from hump_trio.server.protocols import serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import Watchdog
@@ -171,6 +172,33 @@ def expire(scope: trio.CancelScope, connection: Connection, client: MemoryTransp
 def break_off(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
     """Let the peer be gone."""
     client.reset()
+
+
+def pass_deadline(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
+    """Let an exact deadline pass, where there may be one."""
+    if connection.clock.request is not None and connection.clock.phase in (
+        Phase.HANDLER,
+        Phase.SEND,
+    ):
+        connection.clock.enforce(-math.inf)
+
+
+def leave(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
+    """Let the client go, and be looked for at once."""
+    client.reset()
+    if connection.clock.phase in (Phase.HANDLER, Phase.SEND):
+        connection.clock.look_for_peer(trio.current_time())
+
+
+def shut_down(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
+    """End the time that a shutdown gives."""
+    connection.drain()
+    connection.state.enter_cleanup()
+    connection.clock.cancel("shutdown")
+    scope.cancel()
+
+
+STRIKES = [cancel, expire, break_off, pass_deadline, leave, shut_down]
 
 
 async def talk(client: MemoryTransport, parts: list[bytes]) -> None:

@@ -4,20 +4,12 @@ Whatever is cut where: the transport is closed once, no request has two answers,
 half an answer, what was counted is given back, and the next connection is served.
 """
 
-import math
-from collections.abc import AsyncIterator
 from itertools import count
-from typing import TypeAlias
 
 import pytest
-import trio
 from trio.testing import MockClock
 
-from hump_trio import HttpException, Request
-from hump_trio.routing.route import Route
-from hump_trio.server.life import Life
-from hump_trio.server.state import ServerState
-from tests.support.served import served
+from tests.support.scenarios import SCENARIOS, check_following, each_arrival, new_state
 from tests.support.struck import (
     Countdown,
     Moment,
@@ -28,110 +20,6 @@ from tests.support.struck import (
     expire,
     serve_struck,
 )
-from tests.support.wire import Answer, chunked, parse_answers, request
-
-# What is sent, with a pause behind each part, and the methods of the requests that it is.
-Scenario: TypeAlias = tuple[list[bytes], tuple[str, ...]]
-
-GET = request("GET", "/", "Connection: close")
-SCENARIOS: dict[str, Scenario] = {
-    "get": ([GET], ("GET",)),
-    "post": ([request("POST", "/", "Connection: close", body=b"x" * 1000)], ("POST",)),
-    "chunked": ([chunked(b"abc", b"d" * 500, path="/")], ("POST",)),
-    "expect": ([request("POST", "/", "Expect: 100-continue", "Content-Length: 5")], ("POST",)),
-    "upload": ([chunked(b"abc", b"d" * 500, path="/upload")], ("POST",)),
-    "stream": ([request("GET", "/stream")], ("GET",)),
-    "both-ways": ([chunked(b"abc", b"d" * 500, path="/echo")], ("POST",)),
-    "large": ([request("GET", "/large")], ("GET",)),
-    "error": ([request("GET", "/error")], ("GET",)),
-    "unread": ([request("POST", "/nowhere", body=b"x" * 500)], ("POST",)),
-    "malformed": ([request("GET", "/") + b"GET\r\n\r\n"], ("GET", "GET")),
-    "three": (
-        [request() + request("POST", body=b"abc") + request("HEAD")],
-        ("GET", "POST", "HEAD"),
-    ),
-    "apart": ([request(), request("POST", body=b"abc"), GET], ("GET", "POST", "GET")),
-    "waiting": ([request("GET", "/wait"), request("GET", "/wait")], ("GET", "GET")),
-    "lingering": ([request("GET", "/nap", "Connection: close"), b"more"], ("GET",)),
-    "filling": ([request("GET", "/much")] * 3, ("GET", "GET", "GET")),
-}
-# As the fast path wants it, and as it doesn't.
-each_arrival = pytest.mark.parametrize("receive_bytes", [None, 150], ids=["whole", "little"])
-
-
-async def whole(request: Request) -> bytes:
-    """Answer with the body."""
-    return request.body
-
-
-async def wait() -> list[int]:
-    """Answer when a task of its own has ended."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.lowlevel.checkpoint)
-    return [1, 2]
-
-
-async def nap() -> None:
-    """Answer when more has come."""
-    await trio.sleep(0.02)
-
-
-async def much() -> str:
-    """Answer with nearly as much as the wire holds."""
-    return "x" * 60_000
-
-
-async def large() -> bytes:
-    """Answer with more than the wire holds."""
-    return bytes(300_000)
-
-
-async def stream() -> AsyncIterator[bytes]:
-    """Answer in parts."""
-    for _ in range(3):
-        await trio.lowlevel.checkpoint()
-        yield b"part"
-
-
-async def upload(request: Request) -> str:
-    """Read in parts."""
-    return str(sum([len(part) async for part in request.stream]))
-
-
-async def echo(request: Request) -> AsyncIterator[bytes]:
-    """Answer each part as it comes."""
-    async for part in request.stream:
-        yield part
-
-
-async def error() -> None:
-    """Raise what has an answer."""
-    raise HttpException(418)
-
-
-def new_state() -> ServerState:
-    """Return the state of a server with these handlers."""
-    get, post = ("GET",), ("POST",)
-    return served(
-        Route(template="/", methods=get + post, handler=whole),
-        Route(template="/wait", methods=get, handler=wait),
-        Route(template="/nap", methods=get, handler=nap),
-        Route(template="/much", methods=get, handler=much),
-        Route(template="/large", methods=get, handler=large),
-        Route(template="/stream", methods=get, handler=stream, timeout=20),
-        Route(template="/upload", methods=post, handler=upload, stream=True),
-        Route(template="/echo", methods=post, handler=echo, stream=True),
-        Route(template="/error", methods=get, handler=error),
-        server="test",
-    )
-
-
-async def check_following(state: ServerState, data: bytes = GET) -> list[Answer]:
-    """Return the answers to a request on the next connection; nothing is left of earlier ones."""
-    assert (state.request_count, state.buffered_bytes) == (0, 0)
-    state.life = Life.SERVING
-    tapped = await serve_struck(state, [data], "before", Countdown(math.inf), cancel, None)
-    return parse_answers(bytes(tapped.sent))
 
 
 @each_arrival

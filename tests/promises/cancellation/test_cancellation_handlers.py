@@ -5,7 +5,6 @@ client's leaving, a shutdown. Whatever is cut where: a clean-up that was begun c
 turn of a limit is given back, and each request is counted once.
 """
 
-import math
 from collections.abc import AsyncIterator
 from copy import copy
 from itertools import count
@@ -26,10 +25,7 @@ from hump_trio import (
 from hump_trio.messages.headers import Headers
 from hump_trio.routing.layer import CallNext
 from hump_trio.routing.route import Route
-from hump_trio.server.connection import Connection
-from hump_trio.server.phases import Phase
-from hump_trio.transports.memory import MemoryTransport
-from tests.promises.cancellation.test_cancellation import (
+from tests.support.scenarios import (
     SCENARIOS,
     Scenario,
     check_following,
@@ -38,14 +34,15 @@ from tests.promises.cancellation.test_cancellation import (
 )
 from tests.support.served import served
 from tests.support.struck import (
+    STRIKES,
     Countdown,
     Moment,
     Strike,
-    break_off,
-    cancel,
     check,
-    expire,
+    leave,
+    pass_deadline,
     serve_struck,
+    shut_down,
 )
 from tests.support.wire import chunked, request
 
@@ -139,33 +136,6 @@ class Tidy:
             return str(sum([len(part) async for part in request.stream]))
         finally:
             await self.clean_up()
-
-
-def pass_deadline(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
-    """Let an exact deadline pass, where there may be one."""
-    if connection.clock.request is not None and connection.clock.phase in (
-        Phase.HANDLER,
-        Phase.SEND,
-    ):
-        connection.clock.enforce(-math.inf)
-
-
-def leave(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
-    """Let the client go, and be looked for at once."""
-    client.reset()
-    if connection.clock.phase in (Phase.HANDLER, Phase.SEND):
-        connection.clock.look_for_peer(trio.current_time())
-
-
-def shut_down(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
-    """End the time that a shutdown gives."""
-    connection.drain()
-    connection.state.enter_cleanup()
-    connection.clock.cancel("shutdown")
-    scope.cancel()
-
-
-STRIKES = [cancel, expire, break_off, pass_deadline, leave, shut_down]
 
 
 @each_arrival

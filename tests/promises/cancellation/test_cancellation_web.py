@@ -33,11 +33,10 @@ from hump_trio.routing.layer import CallNext
 from hump_trio.routing.route import Route
 from hump_trio.server.connection import Connection
 from hump_trio.transports.memory import MemoryTransport
-from tests.promises.cancellation.test_cancellation_handlers import STRIKES
 from tests.support.forms import TYPE, encode_form, open_files
 from tests.support.loopback import wait_until
 from tests.support.served import served
-from tests.support.struck import Countdown, Strike, check, serve_struck
+from tests.support.struck import STRIKES, Countdown, Strike, check, serve_struck
 from tests.support.wire import parse_answers, request
 
 FORM = encode_form([("text", None, "", b"words"), ("file", "name", "", b"x" * 150_000)])

@@ -15,10 +15,10 @@ from hump_trio.answers import file_response as file_response_module
 from hump_trio.answers import opened_file as opened_file_module
 from hump_trio.answers.file_response import PART_BYTES
 from hump_trio.testing import RawConnection, client, connect
-from tests.promises.cancellation.test_cancellation import check_following, each_arrival
 from tests.support import wire
 from tests.support.descriptors import open_below
 from tests.support.loopback import PATIENCE_SECONDS, wait_until
+from tests.support.scenarios import check_following, each_arrival
 from tests.support.served import served
 from tests.support.struck import (
     Countdown,

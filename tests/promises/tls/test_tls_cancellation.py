@@ -9,8 +9,8 @@ from trio.testing import MockClock
 
 from hump_trio.transports.memory import memory_transport_pair
 from hump_trio.transports.tls_transport import TlsTransport
-from tests.promises.cancellation.test_cancellation import SCENARIOS, new_state
 from tests.support import transports
+from tests.support.scenarios import SCENARIOS, new_state
 from tests.support.secured import End, client_context, server_context
 from tests.support.struck import (
     Countdown,
