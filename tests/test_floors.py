@@ -39,8 +39,6 @@ VALUES = {name for name, _, _, unknown in ROWS if unknown.startswith("Trio, sock
 # The protocols, each a folder of that name in the server; and arrows to them that have yet to go.
 PROTOCOLS = {name.partition("/")[2] for name, *_ in ROWS if name.startswith("server/")}
 LEFT_OVER = {
-    ("server.compartment", "server.http1.connection"),
-    ("server.server", "server.http1.connection"),
     ("server.state", "http1.head"),
     ("server.state", "http1.response_head"),
 }

@@ -13,10 +13,10 @@ ELSEWHERE = {
     "handlers.shapes": "what `test_shape_maker` makes of annotations",
     "handlers.signature_checks": "rows of the table of refusals in `test_signature`",
     "server.clock": "moved and looked at by requests, in `test_lane` and `tests/promises`",
+    "server.connection": "used by requests, in `test_lane` and `tests/promises`",
     "server.exchange": "received and answered by requests, in `test_lane` and `tests/promises`",
-    "server.http1.channel": "written to by requests, in `test_fast_path` and `tests/promises`",
-    "server.http1.connection": "brings the requests of `test_lane` and `tests/promises`",
     "server.http1.stream": "carries the requests of `test_lane` and `tests/promises`",
+    "server.http1.wire": "brings the requests of `test_lane` and `tests/promises`",
 }
 FOLDERS = {path.relative_to(ROOT) for path in ROOT.rglob("*") if (path / "__init__.py").exists()}
 
