@@ -23,7 +23,7 @@ from hump_trio.tasks.lateness import log_late
 from hump_trio.tasks.task_tree import source_line_of_error
 from hump_trio.transports.transport import PeerState
 
-__all__ = ["Clock", "Ending"]
+__all__ = ["Clock", "Ending", "extended"]
 
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, IDLE, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.IDLE, Phase.HANDLER
@@ -337,9 +337,11 @@ class Clock:
         ):
             return None
         rest = None if isinstance(error, trio.Cancelled) else error
+        was_cancelled = rest is None
         if isinstance(error, BaseExceptionGroup):
-            rest = error.split(trio.Cancelled)[1]
-        if rest is error or (rest is not None and not is_failure(rest)):
+            cancelled, rest = error.split(trio.Cancelled)
+            was_cancelled = cancelled is not None
+        if not was_cancelled or (rest is not None and not is_failure(rest)):
             return None
         if rest is not None:
             logger.error("a handler failed while it was cancelled", exc_info=rest)
