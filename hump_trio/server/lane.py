@@ -36,7 +36,7 @@ from typing import Protocol
 
 import trio
 
-from hump_trio.facts.exceptions import DeadlineError, HttpException, HttpParserError, StatusError
+from hump_trio.facts.exceptions import DeadlineError, HttpException, StatusError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.messages.response import Response, error_response, own_copy, settle
@@ -44,13 +44,12 @@ from hump_trio.server.clock import Clock, Ending
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.phases import Phase
 from hump_trio.server.sending import Sender, close_unsent
-from hump_trio.server.state import ServerState
 from hump_trio.server.stream import HttpStream
 from hump_trio.server.verdict import Verdict, judge
 from hump_trio.tasks.failures import is_failure, leaves_of, split_failures
 from hump_trio.tasks.task_tree import source_line_of_error
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "Step"]
 
 # How the names of fields begin that belong to the answer they came with.
 OF_ANSWER = (
@@ -65,17 +64,34 @@ OF_ANSWER = (
 )
 
 
+class Step(Enum):
+    """What a lane does next (see this module)."""
+
+    AWAIT = auto()
+    RECEIVE = auto()
+    HANDLE = auto()
+    FAIL = auto()
+    SEND = auto()
+    FLUSH = auto()
+    SETTLE = auto()
+    REFUSE = auto()
+    END = auto()
+    OVER = auto()
+
+
 class Wire(Protocol):
     """One connection, as the lane that serves its streams sees it.
 
     Called by the lane's task alone: `next_stream` and `settle` in turn, `end` and `close` at last.
     """
 
-    async def next_stream(self, lane: "Lane") -> HttpStream | None:
-        """Return the next request; None if there will be no other, or the lane took one over.
+    async def next_stream(self, lane: "Lane") -> Step:
+        """Await a request, give it to the lane, and return what the lane does next.
+
+        That is what `Lane.begin`, `Lane.take_over` or `Lane.refuse` has returned, or `Step.END` if
+        there will be no other request.
 
         Raises:
-            HttpParserError: What has come is no request.
             trio.BrokenResourceError: The peer has gone.
 
         Cancellation: a checkpoint; nothing is lost if cancelled here.
@@ -109,21 +125,6 @@ class Wire(Protocol):
         """Close without waiting; what is unfinished must not look whole. Called once."""
 
 
-class Step(Enum):
-    """What a lane does next (see this module)."""
-
-    AWAIT = auto()
-    RECEIVE = auto()
-    HANDLE = auto()
-    FAIL = auto()
-    SEND = auto()
-    FLUSH = auto()
-    SETTLE = auto()
-    REFUSE = auto()
-    END = auto()
-    OVER = auto()
-
-
 class Lane:
     """Serves the requests of a wire in one task, within their time.
 
@@ -133,7 +134,6 @@ class Lane:
 
     Attributes:
         context: What each handler starts with.
-        task: The one that serves, whose context a handler sees.
     """
 
     __slots__ = (
@@ -144,21 +144,17 @@ class Lane:
         "_exchange",
         "_failed",
         "_refusal",
-        "_state",
         "_step",
         "_wire",
         "clock",
         "context",
-        "task",
     )
 
     context: Context
-    task: trio.lowlevel.Task
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self.clock: Clock = clock
         self._wire = wire
-        self._state: ServerState = clock.state
         self._step = Step.AWAIT
         self._exchange: Exchange | None = None
         self._answer: Response | None = None  # from the handler's return until it is on the wire
@@ -177,8 +173,8 @@ class Lane:
         look whole.
         """
         clock = self.clock
-        self.task = clock.task = trio.lowlevel.current_task()
-        self.context = self.task.context.copy()
+        task = clock.task = trio.lowlevel.current_task()
+        self.context = task.context.copy()
         try:
             await self._run()
         except BaseExceptionGroup as group:
@@ -234,16 +230,25 @@ class Lane:
             return False
         return clock.scope.cancel_called
 
-    def renew_context(self) -> None:
+    def renew_context(self, task: trio.lowlevel.Task) -> None:
         """Let the next handler start from a fresh copy, if one has set a context variable.
 
         Where none was set this compares two pointers. A checkpoint has to follow.
-        """
-        if self.task.context != self.context:
-            self.task.context = self.context.copy()
 
-    def take_over(self, exchange: Exchange, answer: Response | None, *, started: bool) -> None:
-        """Go on with a request that the wire has begun to serve by itself.
+        Args:
+            task: The one that serves.
+        """
+        if task.context != self.context:
+            task.context = self.context.copy()
+
+    def begin(self, stream: HttpStream) -> Step:
+        """Take a request whose head is complete, and return what comes next."""
+        self._exchange = Exchange(stream, self.clock)
+        self._exchange.begin()
+        return Step.RECEIVE
+
+    def take_over(self, exchange: Exchange, answer: Response | None, *, started: bool) -> Step:
+        """Take a request that the wire has begun to serve by itself, and return what comes next.
 
         Args:
             exchange: Its body is here, and its handler was called.
@@ -252,22 +257,17 @@ class Lane:
         """
         self._exchange, self._answer = exchange, answer
         self._step = Step.FLUSH if started else Step.HANDLE if answer is None else Step.SEND
+        return self._step
 
-    async def _await(self) -> Step:
+    def refuse(self, error: StatusError) -> Step:
+        """Hear that what came is no request, and return what comes next."""
+        logger.info("refused a request: %s", error)
+        self._refusal = error, "refused"
+        return Step.REFUSE
+
+    def _await(self) -> Awaitable[Step]:
         """Await a request."""
-        try:
-            stream = await self._wire.next_stream(self)
-        except HttpParserError as error:
-            logger.info("refused a request: %s", error)
-            self._refusal = error, "refused"
-            return Step.REFUSE
-        if self._exchange is not None:
-            return self._step
-        if stream is None:
-            return Step.END
-        self._exchange = Exchange(stream, self.clock)
-        self._exchange.begin()
-        return Step.RECEIVE
+        return self._wire.next_stream(self)
 
     async def _receive(self) -> Step:
         """Receive the body, or let the handler do so."""
@@ -297,7 +297,7 @@ class Lane:
         else:
             self._failed = True
             exchange.extend()
-            response = await self._state.application.answer_error(exchange.request, error)
+            response = await self.clock.state.application.answer_error(exchange.request, error)
             if self.clock.enforced:
                 self.clock.lift()
         settle(response)

@@ -34,8 +34,6 @@ class Watchdog:
 
     Attributes:
         connections: Those that are open.
-        clocks: What is swept: the clock of each connection, which bounds its exchanges too as long
-            as it has one at a time.
     """
 
     def __init__(
@@ -44,7 +42,6 @@ class Watchdog:
         self._disconnect_poll = disconnect_poll
         self._limit = limit
         self.connections: set[Connection] = set()
-        self.clocks: set[Clock] = set()
         # Since when connections have been silent, the longest first, as they were when room was
         # first needed after a sweep: to look at ten thousand takes milliseconds.
         self._silent: deque[tuple[float, Connection]] | None = None
@@ -52,17 +49,20 @@ class Watchdog:
         self._late_seconds = 0.0  # of sweeps, as far as nobody was given them back
         self._changed = trio.lowlevel.ParkingLot()
 
+    @property
+    def clocks(self) -> list[Clock]:
+        """What is swept: a connection's clock bounds its exchanges too, one at a time."""
+        return [each.clock for each in self.connections]
+
     def add(self, connection: Connection) -> None:
         """Take a connection in."""
         self.connections.add(connection)
-        self.clocks.add(connection.clock)
         if self._changed:
             self._changed.unpark_all()
 
     def discard(self, connection: Connection) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
-        self.clocks.discard(connection.clock)
         if self._changed:
             self._changed.unpark_all()
 
@@ -92,7 +92,7 @@ class Watchdog:
 
     def _look(self, now: float, *, looking: bool) -> None:
         """Look at each clock once; none is remembered while the watchdog sleeps."""
-        for clock in list(self.clocks):
+        for clock in self.clocks:
             phase = clock.phase
             if phase is Phase.HANDLER or clock.deadline <= now:
                 clock.expire(now)

@@ -13,7 +13,6 @@ on both paths.
 """
 
 import math
-from enum import Enum, auto
 from typing import Any
 
 import trio
@@ -29,31 +28,24 @@ from hump_trio.messages.target import RequestLine
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange, log_answer
 from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream
-from hump_trio.server.lane import Lane
+from hump_trio.server.lane import Lane, Step
 from hump_trio.server.phases import Phase
 from hump_trio.server.state import ChosenRoute, ServerState
 from hump_trio.tasks.failures import is_failure
 
-__all__ = ["Next", "serve_whole"]
+__all__ = ["serve_whole"]
 
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.HANDLER
 CLOSE_LINE = b"connection: close\r\n"
 
 
-class Next(Enum):
-    """What comes after the requests that the fast path has served."""
-
-    OTHER = auto()  # what the parser was fed: something that is not for the fast path
-    HANDED_OVER = auto()  # the rest of a request that the lane has taken over
-    END = auto()  # nothing: the last request said so, and was answered
-    NOTHING = auto()  # nothing: the peer has ended its half
-
-
-async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane) -> Next:
+async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane) -> Step | None:
     """Serve requests that come whole, one after the other, until one is different.
 
-    By then either the lane has taken it over, or the parser was fed what has come.
+    Returns what the lane does next: `Step.AWAIT` if the parser was fed something that is not for
+    the fast path, `Step.END` if the last request said that it was the last one, and else what the
+    lane does with a request that it has taken over. None: the peer has ended its half.
 
     Args:
         connection: Nothing is under way on it.
@@ -75,7 +67,7 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
     value: Any
     response: Response | None
     while True:
-        # copy of Lane.renew_context()
+        # copy of Lane.renew_context(task)
         if task.context != context:
             task.context = context.copy()
         # end of the copy
@@ -108,7 +100,7 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
             or (whole[3] and not state.has_room(whole[3], chosen[1], keep_alive=whole[4]))
         ):
             parser.feed(data)
-            return Next.OTHER if data else Next.NOTHING
+            return Step.AWAIT if data else None
 
         text, host, fields, body, keep_alive = whole
         line, choice, path_params = chosen
@@ -190,10 +182,9 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
             if clock.enforced:
                 clock.end_handler()
             response = response or Response(content, headers={"content-type": kind})
-            lane.take_over(
+            return lane.take_over(
                 adopt(connection, parser, lane, whole, chosen, request), response, started=False
             )
-            return Next.HANDED_OVER
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
@@ -206,8 +197,7 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
         if sent_bytes < len(answer):
             exchange = adopt(connection, parser, lane, whole, chosen, request, answer[sent_bytes:])
             exchange.status = 200 if response is None else response.status
-            lane.take_over(exchange, response, started=True)
-            return Next.HANDED_OVER
+            return lane.take_over(exchange, response, started=True)
 
         if body:
             state.buffered_bytes -= len(body)
@@ -227,7 +217,7 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
         del whole, text, host, fields, body, chosen, line, path_params, request
         del value, content, response, answer
         if not keep_alive:
-            return Next.END
+            return Step.END
 
 
 def encode_whole(

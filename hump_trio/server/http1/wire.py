@@ -8,14 +8,15 @@ import trio
 
 from hump_trio.facts.exceptions import HttpParserError, StatusError
 from hump_trio.facts.outcomes import Outcome
+from hump_trio.http1.head import RequestHead
 from hump_trio.http1.parser import RequestParser
 from hump_trio.http1.response_head import encode_head
 from hump_trio.messages.response import error_response, settle
 from hump_trio.server.access_log import log_request
 from hump_trio.server.connection import Connection
-from hump_trio.server.http1.fast_path import Next, serve_whole
+from hump_trio.server.http1.fast_path import serve_whole
 from hump_trio.server.http1.stream import Http1Stream
-from hump_trio.server.lane import Lane
+from hump_trio.server.lane import Lane, Step
 from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
 
@@ -42,36 +43,44 @@ class Http1Wire:
         self.ended: bool = False
         self.expects_end: bool = False
 
-    async def next_stream(self, lane: Lane) -> Http1Stream | None:
-        """Return the next request (see `Wire.next_stream`).
+    async def next_stream(self, lane: Lane) -> Step:
+        """Await a request, and give it to the lane (see `Wire.next_stream`).
 
         Requests that come whole are answered here by the fast path, until one is different.
         """
-        lane.renew_context()
+        lane.renew_context(trio.lowlevel.current_task())
         if self.parser.buffered_bytes:
             # A client that sends many requests at once waits its turn before each.
             await trio.lowlevel.checkpoint()
         else:
-            following = await serve_whole(self._connection, self.parser, lane)
-            if following is not Next.OTHER:
-                self.ended = following is Next.NOTHING
-                self.expects_end = following is Next.END
-                return None
+            step = await serve_whole(self._connection, self.parser, lane)
+            if step is None:
+                self.ended = True
+                return Step.END
+            if step is not Step.AWAIT:
+                self.expects_end = step is Step.END
+                return step
             await trio.lowlevel.checkpoint_if_cancelled()
-        return await self._receive_stream()
+        try:
+            head = await self._receive_head()
+        except HttpParserError as error:
+            return lane.refuse(error)
+        if head is None:
+            self.ended = True
+            return Step.END
+        return lane.begin(Http1Stream(self._connection, self.parser, head))
 
-    async def _receive_stream(self) -> Http1Stream | None:
+    async def _receive_head(self) -> RequestHead | None:
         """Receive a head; None: the peer ended the connection before it was whole."""
-        clock, parser = self._connection.clock, self.parser
-        if clock.phase is Phase.ANSWERED:
-            clock.enter_idle()
+        connection, parser = self._connection, self.parser
+        if connection.clock.phase is Phase.ANSWERED:
+            connection.clock.enter_idle()
         while (head := parser.parse_head()) is None:
             if parser.started:
-                clock.enter_head()
-            if not await self._connection.receive(parser.feed):
-                self.ended = True
+                connection.clock.enter_head()
+            if not await connection.receive(parser.feed):
                 return None
-        return Http1Stream(self._connection, parser, head)
+        return head
 
     def look_again(self) -> bool:
         """Tell whether a request has come at the last moment (see `Wire.look_again`)."""

@@ -26,7 +26,7 @@ RULES = {"Clock": Clock, "Lane": Lane, "ServerState": ServerState}
 # What the fast path calls the objects of these classes, and what they hold.
 NAMES = {
     "Clock": {"self": "clock"},
-    "Lane": {"self": "lane", "lane.task": "task", "lane.context": "context"},
+    "Lane": {"self": "lane", "lane.context": "context"},
     "ServerState": {"self": "state"},
 }
 
