@@ -45,13 +45,15 @@ class HumpError(Exception):
 class StatusError(HumpError):
     """An error that is answered with a status of its own.
 
-    Attributes:
+    Args:
         status: The status to answer with.
         detail: A sentence for the client.
     """
 
-    status: int
-    detail: str
+    def __init__(self, status: int, detail: str) -> None:
+        self.status: int = int(status)  # the number alone of an HTTPStatus, whatever it prints as
+        self.detail: str = detail
+        super().__init__(self.status, detail)
 
     def __str__(self) -> str:
         return f"{self.status} {self.detail}"
@@ -96,11 +98,9 @@ class HttpException(StatusError):
                 f"a detail is a sentence, not {detail!r:.80}; for a body of another kind return a"
                 " JsonResponse, or register an exception handler"
             )
-        self.status = int(status)
-        self.detail = phrase_of(status) if detail is None else detail
+        super().__init__(status, phrase_of(status) if detail is None else detail)
         pairs = headers.items() if isinstance(headers, SupportsItems) else headers
         self.headers: tuple[tuple[str, str], ...] = tuple(pairs)
-        super().__init__(self.status, self.detail)
 
 
 class MissingFieldError(HttpException, KeyError):
@@ -180,11 +180,6 @@ class HttpParserError(StatusError):
         status: The status to answer with.
         detail: The fault, in words that repeat nothing of the input.
     """
-
-    def __init__(self, status: int, detail: str) -> None:
-        self.status = int(status)
-        self.detail = detail
-        super().__init__(self.status, detail)
 
 
 class RouteError(HumpError):

@@ -60,7 +60,7 @@ class ServerState:
         self.limits = limits
         self.timeouts = timeouts
         self.server_line: str = "" if server is None else f"server: {server}\r\n"
-        self.request_count = 0
+        self.request_count: int = 0
         self.request_limit: float = math.inf if limits.requests is None else limits.requests
         self.buffered_bytes = 0
         self.disk: DiskRoom = DiskRoom(limits.spooled_bytes)
