@@ -12,6 +12,7 @@ from hump_trio.messages.target import TARGET, RequestLine, check_authority, pars
 
 __all__ = [
     "FRAMING",
+    "LINE_SLACK_BYTES",
     "RequestHead",
     "keeps_alive",
     "parse_head",
@@ -21,6 +22,9 @@ __all__ = [
 # The methods of most requests: a look-up is cheaper than a match.
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 VERSION = re.compile(r"HTTP/[0-9]\.[0-9]")
+# Bytes of a request line besides its target: method, version, their spaces and the line's end. A
+# longer method makes the target look longer than it is.
+LINE_SLACK_BYTES = 64
 # RFC 9112 section 7 and the IANA registry it refers to.
 CODINGS = frozenset({"chunked", "compress", "deflate", "gzip", "x-compress", "x-gzip"})
 # More digits than a 64-bit count has.
@@ -129,7 +133,7 @@ def parse_request_line(text: str, target_bytes: int) -> RequestLine:
 
     Raises:
         HttpParserError: 400 for a malformed line, 505 for another version, 414 for a target
-            that is too long.
+            that is too long, or a method that makes the line as long as such a target would.
     """
     method, _, rest = text.partition(" ")
     target, _, protocol = rest.partition(" ")
@@ -143,7 +147,7 @@ def parse_request_line(text: str, target_bytes: int) -> RequestLine:
             raise HttpParserError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
         if protocol[7] == "0":
             version = "1.0"
-    if len(target) > target_bytes:
+    if len(target) > target_bytes or len(text) + 2 > target_bytes + LINE_SLACK_BYTES:
         raise HttpParserError(414, "the request target is too long")
     return parse_target(method, target, version)
 

@@ -5,7 +5,12 @@ import string
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.body import ChunkedBody, LengthBody
-from hump_trio.http1.head import RequestHead, parse_head, parse_request_line
+from hump_trio.http1.head import (
+    LINE_SLACK_BYTES,
+    RequestHead,
+    parse_head,
+    parse_request_line,
+)
 from hump_trio.http1.section import BAD_BYTE, SectionFinder
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.target import RequestLine
@@ -15,9 +20,6 @@ __all__ = ["RequestParser"]
 # RFC 9112 section 2.2 wants servers to ignore an empty line before a request; clients send one or
 # two.
 BLANK_BYTES = 16
-# Bytes of a request line besides its target: method, version and their spaces. A longer method
-# makes the target look longer than it is.
-LINE_SLACK_BYTES = 64
 CR = 0x0D
 # Bytes that a method begins with, or an empty line before it.
 LINE_STARTS = frozenset(b"!#$%&'*+.^_`|~-\r" + string.ascii_letters.encode() + b"0123456789")

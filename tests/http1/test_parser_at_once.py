@@ -8,7 +8,8 @@ import pytest
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.parser import LINE_SLACK_BYTES, RequestParser
+from hump_trio.http1.head import LINE_SLACK_BYTES
+from hump_trio.http1.parser import RequestParser
 from tests.http1.drive import Outcome, bytewise, drain, pull
 
 FIELDS = b"Host: a\r\nX: y\r\n\r\n"

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from hump_trio import CallNext, HttpException, Hump, Limits, Request, Response, Timeouts
+from hump_trio.http1.head import LINE_SLACK_BYTES
 from hump_trio.server.state import DRAIN_BYTES
 from tests.support.both_paths import Stage, both_alike, play_both
 from tests.support.wire import request
@@ -142,6 +143,24 @@ def test_refusals(make: Build, data: bytes) -> None:
         stage.look(client)
 
     assert play_both(make, scene).fast_count
+
+
+@pytest.mark.parametrize("make", BUILDS)
+@pytest.mark.parametrize("further", [-1, 0, 1, 300])
+def test_methods_that_are_far_too_long(make: Build, further: int) -> None:
+    """A method without end is 414, and one that just fits into the line is 501."""
+    rest = len("  HTTP/1.1\r\n") + 1
+    room = Limits().target_bytes + LINE_SLACK_BYTES - rest
+    data = request("B" * (room + further), "/")
+
+    async def scene(stage: Stage) -> None:
+        client = stage.connect()
+        await stage.send(client, request(), data)
+        stage.look(client)
+        client.close()
+
+    seen = str(play_both(make, scene).seen)
+    assert ("the request target is too long" in seen) == (further > 0)
 
 
 @pytest.mark.parametrize("make", BUILDS)
