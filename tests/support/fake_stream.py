@@ -1,8 +1,21 @@
 """The other end of an exchange without a transport: its peer, and its stream over a list."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.request import Request, build_request
+from hump_trio.messages.target import RequestLine, parse_target
+from hump_trio.server.clock import Clock
 from hump_trio.transports.transport import PeerState
 
-__all__ = ["FakePeer"]
+__all__ = ["END", "FakePeer", "FakeStream"]
+
+# What is sent last.
+END = "end"
 
 
 class FakePeer:
@@ -32,3 +45,143 @@ class FakePeer:
     def fully_acked(self) -> bool:
         """Tell whether that is all."""
         return self.acked == self.sent_bytes
+
+
+async def take_at_once() -> None:
+    """Take what is written, without a checkpoint."""
+
+
+class FakeStream:
+    """A request from a list, and its answer to a list (see `HttpStream`).
+
+    Args:
+        clock: Bounds it.
+        parts: What comes of the body, one after the other: bytes, seconds that are waited for the
+            next, or an error that is raised.
+        method: Of the request, for ``/``.
+        fields: Its fields.
+        content_length: What its head says of its body.
+        expect: Its expectation.
+
+    Attributes:
+        sent: What was sent: the status and the fields of the head, the parts, and `END`.
+        calls: What else was called, in order.
+        trailers: What comes behind the body.
+        writing: Awaited by each write; returns when the peer has taken it.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *parts: bytes | float | BaseException,
+        method: str = "POST",
+        fields: FieldLines | None = None,
+        content_length: int = 0,
+        expect: str = "",
+    ) -> None:
+        self.target: RequestLine = parse_target(method, "/", "1.1")
+        self.content_length: int = content_length
+        self.expect: str = expect
+        self.body_ended: bool = not parts
+        self.body_failed: bool = False
+        self.trailers: FieldLines = []
+        self.sent: list[Any] = []
+        self.calls: list[str] = []
+        self.writing: Callable[[], Awaitable[None]] = take_at_once
+        self._clock = clock
+        self._parts = list(parts)
+        self._fields = [] if fields is None else fields
+        self._head: list[tuple[int, dict[str, str]]] = []
+        self._remaining_bytes: int | None = None
+        self._sent_bytes = 0
+
+    def build_request(self) -> Request:
+        """Return a request of the method and the fields."""
+        return build_request(self.target, "a", self._fields, None)
+
+    async def receive_part(self) -> bytes:
+        """Return what is next."""
+        waited = False
+        while self._parts and isinstance(self._parts[0], int | float):
+            await trio.sleep(self._parts[0])
+            del self._parts[0]
+            waited = True
+        if not self._parts:
+            self.body_ended = True
+            return b""
+        part = self._parts.pop(0)
+        if isinstance(part, BaseException):
+            self.body_failed = isinstance(part, HttpParserError)
+            if isinstance(part, trio.BrokenResourceError):
+                self._clock.peer.gone = True
+            raise part
+        assert isinstance(part, bytes)
+        if waited:
+            self._clock.extend(len(part))
+        return part
+
+    def abandon_body(self) -> None:
+        """Receive no more of the body."""
+        self.calls.append("abandon_body")
+        self.body_failed = not self.body_ended
+
+    def decline_body(self, *, drained: bool) -> None:
+        """Hear that nobody reads the body."""
+        self.calls.append(f"decline_body(drained={drained})")
+
+    def start_answer(self) -> None:
+        """Begin an answer."""
+        self.calls.append("start_answer")
+        assert not self.sent, "nothing was sent of the one before"
+
+    def set_head(self, status: int, fields: FieldLines, body_bytes: int | None) -> bool:
+        """Set the head; the body of an answer to HEAD doesn't go out."""
+        headers = dict(fields)
+        if body_bytes is not None:
+            headers["content-length"] = str(body_bytes)
+        length = headers.get("content-length")
+        follows = self.target.method != "HEAD"
+        self._remaining_bytes = int(length) if length is not None and follows else None
+        self._head = [(status, headers)]
+        return follows
+
+    async def send(self, data: bytes) -> None:
+        """Send a part."""
+        self._count(data)
+        await self._write(*([data] if data else []))
+
+    async def finish(self, data: bytes = b"") -> None:
+        """Send the last part, and the end."""
+        self._count(data)
+        if self._remaining_bytes:
+            raise ValueError("a streamed body is shorter than its Content-Length")
+        await self._write(*([data] if data else []), END)
+
+    def count_sent(self) -> int:
+        """Return the bytes of the body sent since this was last asked."""
+        sent_bytes, self._sent_bytes = self._sent_bytes, 0
+        return sent_bytes
+
+    def _count(self, data: bytes) -> None:
+        if self._remaining_bytes is not None:
+            self._remaining_bytes -= len(data)
+            if self._remaining_bytes < 0:
+                raise ValueError("a streamed body is longer than its Content-Length")
+
+    async def _write(self, *what: bytes | str) -> None:
+        clock, head = self._clock, self._head
+        if clock.peer.write_cut:
+            raise trio.BrokenResourceError("an earlier part was cut")
+        self._head = []
+        clock.answering = True
+        clock.peer.write_cut = True
+        clock.half_closed = False
+        try:
+            await self.writing()
+        except trio.BrokenResourceError:
+            clock.peer.gone = True
+            clock.note("client-gone")
+            raise
+        clock.peer.write_cut = False
+        self.sent += [*head, *what]
+        self._sent_bytes += sum(len(each) for each in what if isinstance(each, bytes))
