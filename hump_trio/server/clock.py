@@ -88,7 +88,7 @@ class Clock:
 
     Args:
         state: What the connections of a server share.
-        peer: The other end.
+        peer: The other end, until nobody looks at the clock any more.
 
     Attributes:
         task: The task whose time this is; set by the task itself.

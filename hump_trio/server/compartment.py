@@ -87,6 +87,7 @@ class Compartment:
             logger.error("a connection failed", exc_info=error)
         finally:
             self._watchdog.discard(connection)
+            connection.forget()
             await self._leave(trio.lowlevel.current_task().child_nurseries)
 
     async def _leave(self, left_open: list[trio.Nursery]) -> None:

@@ -160,3 +160,10 @@ class Connection:
             self.transport.reset()
         else:
             self.transport.close()
+
+    def forget(self) -> None:
+        """Let the clock know of no peer any more: it and the connection would hold each other.
+
+        Called once, when the connection is closed and nobody looks at its clock.
+        """
+        del self.clock.peer

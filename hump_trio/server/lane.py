@@ -360,8 +360,9 @@ class Lane:
 
     async def _refuse(self) -> Step:
         """Answer what was no request."""
-        assert self._refusal is not None
-        await self._wire.refuse(*self._refusal)
+        refusal, self._refusal = self._refusal, None  # its traceback would hold this lane
+        assert refusal is not None
+        await self._wire.refuse(*refusal)
         return Step.END
 
     async def _end(self) -> Step:

@@ -259,11 +259,11 @@ async def test_a_limit_keeps_what_the_response_says(app: Hump, autojump_clock: M
     assert (answer.status, answer.headers["x-created"], answer.text) == (201, "yes", "part")
 
 
-@pytest.mark.parametrize("case", ["upload", "gone"])
+@pytest.mark.parametrize("case", ["upload", "gone", "malformed"])
 async def test_nothing_is_left_to_the_garbage_collector(
     case: str, app: Hump, autojump_clock: MockClock
 ) -> None:
-    """A streamed body's request goes at once, and so does an answer's whose client has gone."""
+    """A connection goes at once with all it held, also one that has brought no request."""
 
     @app.post("/upload", stream=True)
     async def upload(request: Request) -> str:
@@ -279,6 +279,9 @@ async def test_nothing_is_left_to_the_garbage_collector(
             if case == "upload":
                 await raw.send(request("POST", "/upload", "Connection: close", body=b"x" * 9))
                 assert (await read_to_end(raw)).endswith(b"9")
+            elif case == "malformed":
+                await raw.send(b"GET\r\n\r\n")
+                assert (await read_to_end(raw)).startswith(b"HTTP/1.1 400 ")
             else:
                 await raw.send(request("GET", "/gone"))
                 await read_until(raw, b"part\r\n")
@@ -298,7 +301,7 @@ async def test_nothing_is_left_to_the_garbage_collector(
             gc.set_debug(0)
             gc.garbage.clear()
             gc.enable()
-    assert not left.keys() & {"Request", "Exchange", "Connection", "Sender", "frame"}
+    assert not left.keys() & {"Request", "Exchange", "Connection", "Lane", "Sender", "frame"}
 
 
 async def test_reading_on_after_the_answer_is_refused(app: Hump, autojump_clock: MockClock) -> None:
