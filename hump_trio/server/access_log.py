@@ -25,7 +25,8 @@ class AccessRecord(NamedTuple):
         route: The template of the route; empty if there is none.
         status: The status of the answer; 0 if no answer was begun.
         byte_count: Bytes of the answer, its head included, that were given to the system.
-        seconds: From the request's head to the answer's end.
+        seconds: From the request's head to the answer's end. Of bytes that were no request: since
+            the last answer on the connection, or since it was accepted.
         outcome: How the request has ended.
         request_id: The name that `RequestId` has given to the request; else empty.
         user_agent: The request's field ``User-Agent``; empty without one.
@@ -79,7 +80,8 @@ def log_request(
         status: The status of the answer; 0 if no answer was begun.
         outcome: How the request has ended.
         byte_count: Bytes of the answer.
-        seconds: From the request's head to the answer's end.
+        seconds: From the request's head to the answer's end. Of bytes that were no request: since
+            the last answer on the connection, or since it was accepted.
         client: The client's address and port, where there is no request that knows it.
     """
     if request is None:

@@ -267,11 +267,15 @@ class Clock:
         if self.phase in WAITING:
             self.deadline = min(self.deadline, latest)
 
-    def describe(self) -> str:
-        """Return what is being served and what is waited for, for a log."""
+    def describe(self, phase: Phase | None = None) -> str:
+        """Return what is being served, and a phase in a word, for a log.
+
+        Args:
+            phase: What was waited for; None: what is.
+        """
         request = self.request
         text = "no request" if request is None else f"{request.method} {request.target}"
-        return f"{text} ({RULES[self.phase].word})"
+        return f"{text} ({RULES[phase or self.phase].word})"
 
     def age(self) -> float:
         """Return the seconds since the request's head was complete, or since the last answer."""

@@ -80,9 +80,12 @@ class Step(Enum):
 
 
 class Wire(Protocol):
-    """One connection, as the lane that serves its streams sees it.
+    """What brings the requests of one lane, and is closed with it.
 
-    Called by the lane's task alone: `next_stream` and `settle` in turn, `end` and `close` at last.
+    In HTTP/1.1 that is the whole connection; where requests share a connection, it is the part of
+    it that one lane serves. It is called by the lane's task alone: `next_stream` and `settle` in
+    turn, `end` and `close` at last. A task that serves several requests calls
+    `Lane.renew_context` before each.
     """
 
     async def next_stream(self, lane: "Lane") -> Step:
@@ -420,7 +423,7 @@ class Lane:
             answered=self._answer is not None,
         )
         if verdict is Verdict.CUT:
-            self._cut(where, expired=expired is not None)
+            self._cut(expired, where)
         elif verdict is Verdict.LOOK_AGAIN:
             self._step = Step.AWAIT if self._wire.look_again() else Step.OVER
         elif verdict is Verdict.SEND_LATE:
@@ -429,16 +432,16 @@ class Lane:
             assert expired is not None
             self._expire(expired, where)
 
-    def _cut(self, where: str, *, expired: bool) -> None:
+    def _cut(self, expired: Phase | None, where: str) -> None:
         """End everything, since nothing can be answered any more."""
         clock = self.clock
         self._step = Step.OVER
         log, why = logger.debug, "the client has gone"  # no news, and the access log has it
-        if expired:
+        if expired is not None:
             clock.note("deadline")
             log, why = logger.info, "its time has passed"
         where = where and f", it stood at {where}"
-        log("cut after %.1f s: %s, %s%s", clock.age(), clock.describe(), why, where)
+        log("cut after %.1f s: %s, %s%s", clock.age(), clock.describe(expired), why, where)
 
     def _expire(self, expired: Phase, where: str) -> None:
         """Answer a request whose time has passed."""
@@ -455,7 +458,7 @@ class Lane:
         else:
             self._error, self._step = error, Step.FAIL
         where = where and f", it stood at {where}"
-        logger.warning("%s: %s%s", detail, clock.describe(), where)
+        logger.warning("%s: %s%s", detail, clock.describe(expired), where)
 
 
 def replacing(dropped: Response, response: Response) -> Response:

@@ -59,7 +59,8 @@ class Rule:
         progress: What moves its deadline, by ``Timeouts.min_rate``.
         expiry: What follows when the deadline has passed.
         error: Status and detail of the answer, where an answer follows.
-        resets: Whether a connection that ends here must not look whole to its peer.
+        resets: Whether a connection that is closed here is reset, since what is under way must not
+            look whole to its peer.
     """
 
     word: str

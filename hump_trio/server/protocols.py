@@ -4,9 +4,10 @@ A protocol is a row of `PROTOCOLS`, and a folder of what speaks it. What is need
 
 - its row above that of HTTP/1.1: the server prefers what stands higher, and offers all names in
   ALPN (RFC 7301) where TLS is spoken;
-- where clients speak it without ALPN, a preface that no request of HTTP/1.1 begins with. Nothing
-  has been read when `serve_connection` chooses. HTTP/1.1 has no preface of its own: it takes every
-  connection that no other protocol does.
+- where clients speak it without ALPN, a choice by the first bytes, which nothing here needs so far:
+  nothing has been read when `serve_connection` chooses, and a transport takes no bytes back, so
+  what was read would have to be given to ``serve``. HTTP/1.1 takes every connection that no other
+  protocol does.
 """
 
 from collections.abc import Callable, Coroutine

@@ -257,7 +257,7 @@ class Server:
 
     def statistics(self) -> ServerStatistics:
         """Return what is going on."""
-        return collect_statistics(self.state, self._watchdog.clocks)
+        return collect_statistics(self.state, self._watchdog.connections, self._watchdog.clocks)
 
     async def _shut_down(self) -> None:
         """Wait until a shutdown is asked for, and do it; the lifespan's start is cut for that."""

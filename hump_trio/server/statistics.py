@@ -8,6 +8,7 @@ import trio
 
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.server.clock import Clock
+from hump_trio.server.connection import Connection
 from hump_trio.server.phases import RULES
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.task_tree import describe_tree
@@ -59,17 +60,19 @@ class ServerStatistics:
     outcomes: Mapping[Outcome, int]
 
 
-def collect_statistics(state: ServerState, clocks: Iterable[Clock]) -> ServerStatistics:
+def collect_statistics(
+    state: ServerState, connections: Iterable[Connection], clocks: Iterable[Clock]
+) -> ServerStatistics:
     """Return the statistics of a server.
 
     Args:
         state: What its connections share.
-        clocks: Those of its connections.
+        connections: Those that are open.
+        clocks: What bounds their requests.
     """
-    clocks = list(clocks)
     requests = list(requests_of(clocks))
     return ServerStatistics(
-        connections=Counter(RULES[each.phase].word for each in clocks),
+        connections=Counter(RULES[each.clock.phase].word for each in connections),
         requests=tuple(sorted(requests, key=lambda each: -each.age_seconds)),
         buffered_bytes=state.buffered_bytes,
         connection_count=state.connection_count,

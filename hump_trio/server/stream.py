@@ -1,7 +1,7 @@
 """The seam between exchanges and protocols: one request and its answer on the wire.
 
-Receiving, handling and answering know this contract alone; `wire` has that of the connection which
-brings the requests. A protocol is a folder beside this module that implements both.
+Receiving, handling and answering know this contract alone; `Wire` in `lane` is that of what brings
+the requests. A protocol is a folder within this one that implements both.
 """
 
 from typing import Protocol
@@ -17,8 +17,10 @@ class HttpStream(Protocol):
     """One request and its answer on the wire.
 
     Made by a wire, and used by one lane; a body may be read by another task than the one that
-    sends the answer. It moves its clock's deadline for bytes that have come, and says on its clock
-    when bytes of an answer may be out; nothing else of time is its concern.
+    sends the answer. It moves its clock's deadline for bytes that have come, within `receive_part`
+    alone, and says on its clock when bytes of an answer may be out; nothing else of time is its
+    concern. Where it raises that the peer has gone, or has reset this request, the peer of its
+    clock is ``gone`` by then, or the lane would take it for a crash.
 
     Every method that waits may be cancelled. Nothing is lost where a read is cancelled. Where a
     write is cancelled, the peer of the clock says so (``write_cut``) if nothing may follow it, and

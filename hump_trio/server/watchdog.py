@@ -51,7 +51,10 @@ class Watchdog:
 
     @property
     def clocks(self) -> list[Clock]:
-        """What is swept: a connection's clock bounds its exchanges too, one at a time."""
+        """What is swept: the clock of a connection, which bounds its exchanges too.
+
+        That holds as long as every connection has one exchange at a time.
+        """
         return [each.clock for each in self.connections]
 
     def add(self, connection: Connection) -> None:

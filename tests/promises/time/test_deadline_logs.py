@@ -195,6 +195,37 @@ class Paged:
         return response.text, now
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/count", "the body took too long to arrive: POST /count (body)"),
+        ("/echo", "cut after 5.0 s: POST /echo (body), its time has passed"),
+    ],
+)
+async def test_the_phase_that_was_too_long_is_named(
+    path: str, said: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A body that stalls is told as such, whatever its handler was doing meanwhile."""
+    caplog.set_level(logging.INFO, logger="hump_trio")
+    app = Hump("127.0.0.1", 0)
+
+    @app.post("/count", stream=True)
+    async def count(request: Request) -> str:
+        return str(sum([len(part) async for part in request.stream]))
+
+    @app.post("/echo", stream=True)
+    async def echo(request: Request) -> AsyncIterator[bytes]:
+        async for part in request.stream:
+            yield part
+
+    async with connect(app) as raw:
+        await raw.send(request("POST", path, "Content-Length: 9") + b"some")
+        await trio.sleep(6)
+    records = [record for record in caplog.records if record.name == "hump_trio"]
+    lines = [record.getMessage() for record in records if "POST" in record.getMessage()]
+    assert [line.partition(", it stood at")[0] for line in lines] == [said]
+
+
 @pytest.mark.parametrize("options", [{}, {"timeout": 2}, {"timeout": 8}], ids=str)
 async def test_a_page_has_a_handlers_time_of_its_own(
     options: dict[str, Any], autojump_clock: MockClock
