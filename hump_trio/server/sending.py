@@ -128,6 +128,8 @@ class Sender:
             try:
                 if cause is not None and trio.current_effective_deadline() == -math.inf:
                     raise cause  # it was the server's
+                # The scope has taken that too, if closing the body took too long.
+                await trio.lowlevel.checkpoint_if_cancelled()
                 raise RuntimeError(
                     "a scope of a streamed body's own cancelled its sending"
                 ) from cause
