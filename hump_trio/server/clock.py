@@ -282,11 +282,14 @@ class Clock:
         return trio.current_time() - self.since
 
     def silent_since(self, now: float) -> float | None:
-        """Return since when nothing has been asked; None if something is, or may be on its way."""
+        """Return since when nothing has been asked; None if something is, or may be on its way.
+
+        It is infinite if the last answer went out after the last sweep: nobody has noted when.
+        """
         if self.phase is OPENED or self.phase is Phase.HANDSHAKE:
             return self.since if now - self.since >= self.state.timeouts.drain_idle else None
         if self.phase is ANSWERED:
-            return now  # since some moment after the last sweep
+            return math.inf
         return self.since if self.phase is IDLE else None
 
     def enforce(self, deadline: float) -> None:

@@ -120,9 +120,8 @@ class ServerState:
     def advance(self, life: Life) -> None:
         """Go forward to a state of the server's life; nothing happens if it has come further.
 
-        `enter_cleanup` goes to the last one, which has a deadline.
+        Only `enter_cleanup` goes to the last one, since that has a deadline.
         """
-        assert life < Life.CLEANUP or self.cleanup_deadline < math.inf
         self.life = max(life, self.life)
         for each in Life:
             if each <= life:

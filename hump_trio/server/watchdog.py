@@ -79,11 +79,7 @@ class Watchdog:
             due = trio.current_time() + seconds
             await trio.sleep_until(due)
             now = trio.current_time()
-            self._late_seconds += now - due
-            if self._late_seconds >= SWEEP_SECONDS:  # less is no matter, and costs less so
-                for clock in self.clocks:
-                    clock.give_back(now, self._late_seconds)
-                self._late_seconds = 0.0
+            self._give_back(now, now - due)
             looking = now + seconds > last_look + self._disconnect_poll  # the next is too late
             if looking:
                 last_look = now
@@ -92,6 +88,14 @@ class Watchdog:
             self._evicted.clear()
             self._evict(len(self.connections) - self._limit())  # files have taken their place
             self._changed.unpark_all()
+
+    def _give_back(self, now: float, late_seconds: float) -> None:
+        """Charge nobody for the seconds that a sweep was late, once they are as many as matter."""
+        self._late_seconds += late_seconds
+        if self._late_seconds >= SWEEP_SECONDS:  # less costs less so
+            for clock in self.clocks:
+                clock.give_back(now, self._late_seconds)
+            self._late_seconds = 0.0
 
     def _look(self, now: float, *, looking: bool) -> None:
         """Look at each clock once; none is remembered while the watchdog sleeps."""

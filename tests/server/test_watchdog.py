@@ -64,12 +64,16 @@ async def test_a_sweep_expires_what_is_due_and_nothing_else(autojump_clock: Mock
         nursery.cancel_scope.cancel()
 
 
-async def test_it_remembers_nobody_who_has_gone(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("late", [False, True])
+async def test_it_remembers_nobody_who_has_gone(late: bool, autojump_clock: MockClock) -> None:
     """A connection ends with its request and all it held, also if it was the last one looked at."""
     watchdog = Watchdog()
     [connection] = new_connections(1, watchdog)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.sweep)
+        if late:
+            await wait_all_tasks_blocked()
+            autojump_clock.jump(3 * SWEEP_SECONDS)  # the server has stood still
         await trio.sleep(1.5 * SWEEP_SECONDS)
         watchdog.discard(connection)
         state = connection.state
@@ -220,6 +224,31 @@ async def test_who_was_served_meanwhile_stays(autojump_clock: MockClock) -> None
         await wait_all_tasks_blocked()
         assert [ended_in(each) for each in (second, third, fourth)] == [None, None, Phase.IDLE]
         watchdog.discard(fourth)
+
+
+async def test_each_newcomer_finds_room_among_those_just_answered(
+    autojump_clock: MockClock,
+) -> None:
+    """However many come between two sweeps; those that were silent before make room first."""
+    watchdog = Watchdog(limit=lambda: 4)
+    connections = new_connections(4, watchdog)
+    idle, *answered = connections
+    idle.clock.enter_idle()
+    await trio.sleep(1)
+    for connection in answered:
+        connection.clock.enter_answered()
+    leaving: list[Connection] = []
+    for _ in connections:
+        await trio.sleep(0.01)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watchdog.wait_room)
+            await wait_all_tasks_blocked()
+            [gone] = [each for each in connections if each not in leaving and ended_in(each)]
+            leaving.append(gone)
+            watchdog.discard(gone)
+        new_connections(1, watchdog)
+    assert leaving[0] is idle
+    assert {ended_in(each) for each in answered} == {Phase.ANSWERED}
 
 
 async def test_one_is_closed_for_one_that_comes(autojump_clock: MockClock) -> None:

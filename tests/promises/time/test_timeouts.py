@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import AsyncIterator
+from dataclasses import fields
+from typing import Any
 
 import pytest
 import trio
@@ -12,6 +14,8 @@ from hump_trio.testing import RawConnection, connect
 from tests.support.wire import parse_answers, read_to_end, read_until, request
 
 SWEEP_SECONDS = 0.25
+# The times that may have no limit, so that a server still ends.
+ENDING = {each.name for each in fields(Timeouts)} - {"deadline_header", "shutdown_delay"}
 HEAD_15 = request("POST", "/", "Content-Length: 15")
 
 
@@ -282,3 +286,17 @@ async def test_a_client_that_broke_off_is_not_waited_for(autojump_clock: MockClo
         await read_until(raw, b"0")
         raw.reset()
     assert trio.current_time() == 0
+
+
+@pytest.mark.parametrize("name", sorted(ENDING))
+async def test_any_time_may_have_no_limit(name: str, autojump_clock: MockClock) -> None:
+    """A server without it serves, and ends when nothing is left to be served."""
+    seconds: dict[str, Any] = {name: math.inf}
+    data = request() + request("POST", body=b"body")
+    with trio.fail_after(1000):
+        async with connect(timed_app(Timeouts(**seconds))) as raw:
+            await raw.send(data[:-1])
+            await trio.sleep(1)
+            await raw.send(data[-1:])
+            answers = parse_answers(await read_until(raw, b"4"), "GET", "POST", ended=False)
+    assert [each.text for each in answers] == ["0", "4"]
