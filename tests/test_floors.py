@@ -36,12 +36,8 @@ WEB_TOWER = {name for name, tower, *_ in ROWS if tower == "web"}
 WIRE_TOWER = {name for name, tower, *_ in ROWS if tower == "wire"}
 # What knows neither Trio, nor sockets, nor clocks.
 VALUES = {name for name, _, _, unknown in ROWS if unknown.startswith("Trio, sockets, clocks")}
-# The protocols, each a folder of that name in the server; and arrows to them that have yet to go.
+# The protocols, each a folder of that name in the server.
 PROTOCOLS = {name.partition("/")[2] for name, *_ in ROWS if name.startswith("server/")}
-LEFT_OVER = {
-    ("server.state", "http1.head"),
-    ("server.state", "http1.response_head"),
-}
 RIM_NAMES = {"trio", "socket", "ssl", "select", "selectors", "time", "threading", "asyncio", "os"}
 # Imported where they are used, since a machine may not have them, or few programs need them.
 OPTIONAL = {
@@ -135,7 +131,7 @@ def test_one_module_knows_the_protocols(module: str) -> None:
     """A protocol is a folder and a row: what serves all of them imports none."""
     if module.split(".")[1] not in {"protocols", *PROTOCOLS}:
         found = {each for each in inner_imports(module) if PROTOCOLS & set(each.split("."))}
-        assert {(module, each) for each in found} <= LEFT_OVER
+        assert not found
 
 
 def test_no_circle() -> None:

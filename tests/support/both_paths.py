@@ -21,6 +21,7 @@ from hump_trio.http1.parser import RequestParser
 from hump_trio.messages.request import build_request
 from hump_trio.server.connection import Connection
 from hump_trio.server.http1 import wire
+from hump_trio.server.http1.prepared import Prepared
 from hump_trio.server.lane import Lane, Step
 from hump_trio.testing.memory_listener import MemoryListener, running
 from hump_trio.transports.memory import MemoryTransport
@@ -122,7 +123,9 @@ def logging_to(stage: Stage, *, access: bool) -> Iterator[None]:
         lines.setLevel(levels[1])
 
 
-async def serve_nothing(connection: Connection, parser: RequestParser, lane: Lane) -> Step | None:
+async def serve_nothing(
+    connection: Connection, parser: RequestParser, prepared: Prepared, lane: Lane
+) -> Step | None:
     """Leave every request, and the wait for it, to the plain path."""
     return Step.AWAIT
 

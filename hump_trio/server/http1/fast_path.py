@@ -27,10 +27,10 @@ from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange, log_answer
+from hump_trio.server.http1.prepared import ChosenRoute, Prepared
 from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream
 from hump_trio.server.lane import Lane, Step
 from hump_trio.server.phases import Phase
-from hump_trio.server.state import ChosenRoute, ServerState
 from hump_trio.tasks.failures import is_failure
 
 __all__ = ["serve_whole"]
@@ -40,7 +40,9 @@ OPENED, ANSWERED, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.HANDLER
 CLOSE_LINE = b"connection: close\r\n"
 
 
-async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane) -> Step | None:
+async def serve_whole(
+    connection: Connection, parser: RequestParser, prepared: Prepared, lane: Lane
+) -> Step | None:
     """Serve requests that come whole, one after the other, until one is different.
 
     Returns what the lane does next: `Step.AWAIT` if the parser was fed something that is not for
@@ -50,6 +52,7 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
     Args:
         connection: Nothing is under way on it.
         parser: Is fed what is different; it holds nothing.
+        prepared: What the connections of the server share.
         lane: Takes over what is begun here, before an error that a handler is cut by is raised.
 
     Raises:
@@ -58,7 +61,7 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
     Cancellation: a checkpoint before each request.
     """
     state, transport, clock = connection.state, connection.transport, lane.clock
-    lines, limits, client = state.whole_lines, state.limits, transport.client
+    lines, limits, client = prepared.lines, state.limits, transport.client
     secure = transport.secure
     application, handler_seconds = state.application, state.timeouts.handler
     app = application.app
@@ -96,8 +99,8 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
             or clock.closing
             or clock.ending is not None
             or state.request_count >= state.request_limit
-            or (chosen := lines.get(whole[0]) or state.choose_whole(whole[0])) is None
-            or (whole[3] and not state.has_room(whole[3], chosen[1], keep_alive=whole[4]))
+            or (chosen := lines.get(whole[0]) or prepared.choose(whole[0])) is None
+            or (whole[3] and not prepared.has_room(whole[3], chosen[1], keep_alive=whole[4]))
         ):
             parser.feed(data)
             return Step.AWAIT if data else None
@@ -153,26 +156,28 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
                 response = await application.answer_error(request, error)
         except BaseException:
             lane.take_over(
-                adopt(connection, parser, lane, whole, chosen, request), None, started=False
+                adopt(connection, parser, prepared, lane, whole, chosen, request),
+                None,
+                started=False,
             )
             raise
 
-        if now >= state.stamp_until:
-            state.stamp_anew(now)
+        if now >= prepared.stamp_until:
+            prepared.stamp_anew(now)
         if response is None:
             answer = b"%b%d\r\n%b\r\n%b" % (
-                state.stamps[kind],
+                prepared.stamps[kind],
                 len(content),
                 b"" if keep_alive else CLOSE_LINE,
                 content,
             )
         else:
             kept = choice.fixed and keep_alive
-            answer = state.fixed_answers.get(response, b"") if kept else b""
+            answer = prepared.fixed_answers.get(response, b"") if kept else b""
             if not answer:
-                answer = encode_whole(line, response, state, keep_alive=keep_alive)
+                answer = encode_whole(line, response, prepared, keep_alive=keep_alive)
                 if kept:
-                    state.fixed_answers[response] = answer
+                    prepared.fixed_answers[response] = answer
         if (
             clock.enforced
             or clock.ending is not None
@@ -183,19 +188,23 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
                 clock.end_handler()
             response = response or Response(content, headers={"content-type": kind})
             return lane.take_over(
-                adopt(connection, parser, lane, whole, chosen, request), response, started=False
+                adopt(connection, parser, prepared, lane, whole, chosen, request),
+                response,
+                started=False,
             )
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            exchange = adopt(connection, parser, lane, whole, chosen, request)
+            exchange = adopt(connection, parser, prepared, lane, whole, chosen, request)
             exchange.status = 200 if response is None else response.status
             lane.take_over(exchange, None, started=True)
             clock.answering = True
             connection.lose_peer()
             raise
         if sent_bytes < len(answer):
-            exchange = adopt(connection, parser, lane, whole, chosen, request, answer[sent_bytes:])
+            exchange = adopt(
+                connection, parser, prepared, lane, whole, chosen, request, answer[sent_bytes:]
+            )
             exchange.status = 200 if response is None else response.status
             return lane.take_over(exchange, response, started=True)
 
@@ -221,7 +230,7 @@ async def serve_whole(connection: Connection, parser: RequestParser, lane: Lane)
 
 
 def encode_whole(
-    line: RequestLine, response: Response, state: ServerState, *, keep_alive: bool
+    line: RequestLine, response: Response, prepared: Prepared, *, keep_alive: bool
 ) -> bytes:
     """Return an answer that goes out in one call; empty if it is streamed, large, or ends more."""
     if not isinstance(response.body, bytes) or len(response.body) > JOINED_BYTES:
@@ -232,8 +241,8 @@ def encode_whole(
         response.headers.items(),
         body_bytes=len(response.body),
         keep_alive=keep_alive,
-        date=state.date_line(),
-        server=state.server_line,
+        date=prepared.date_line(),
+        server=prepared.server_line,
     )
     if head.keep_alive != keep_alive:
         return b""
@@ -243,6 +252,7 @@ def encode_whole(
 def adopt(
     connection: Connection,
     parser: RequestParser,
+    prepared: Prepared,
     lane: Lane,
     whole: WholeRequest,
     chosen: ChosenRoute,
@@ -252,5 +262,5 @@ def adopt(
     """Return the exchange of a request whose body has been received."""
     _, host, fields, body, keep_alive = whole
     head = RequestHead(chosen[0], fields, host, 0, False, keep_alive, "")
-    stream = Http1Stream(connection, parser, head, unsent)
+    stream = Http1Stream(connection, parser, prepared, head, unsent)
     return Exchange(stream, lane.clock, request, chosen[1], len(body))

@@ -12,7 +12,7 @@ from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.connection import Connection
-from hump_trio.server.state import DRAIN_BYTES
+from hump_trio.server.http1.prepared import DRAIN_BYTES, Prepared
 
 __all__ = ["JOINED_BYTES", "Http1Stream"]
 
@@ -26,6 +26,7 @@ class Http1Stream:
     Args:
         connection: Where its bytes come from and go to.
         parser: Takes the body apart.
+        prepared: What the connections of the server share.
         head: The request's head.
         unsent: What is left to be sent of an answer that was started already.
 
@@ -39,6 +40,7 @@ class Http1Stream:
         "_drain_bytes",
         "_may_follow",
         "_parser",
+        "_prepared",
         "_remaining_bytes",
         "_unsent",
         "_wants_continue",
@@ -52,6 +54,7 @@ class Http1Stream:
         self,
         connection: Connection,
         parser: RequestParser,
+        prepared: Prepared,
         head: RequestHead,
         unsent: bytes = b"",
     ) -> None:
@@ -61,6 +64,7 @@ class Http1Stream:
         self.keep_alive: bool = head.keep_alive
         self._connection = connection
         self._parser = parser
+        self._prepared = prepared
         self._wants_continue = (
             head.has_body and head.expect == "100-continue" and head.line.version == "1.1"
         )
@@ -162,15 +166,15 @@ class Http1Stream:
 
     def set_head(self, status: int, fields: FieldLines, body_bytes: int | None) -> bool:
         """Encode the head (see `HttpStream.set_head`)."""
-        state = self._connection.state
+        prepared = self._prepared
         head = encode_head(
             self.head.line,
             status,
             fields,
             body_bytes=body_bytes,
             keep_alive=self._may_follow,
-            date=state.date_line(),
-            server=state.server_line,
+            date=prepared.date_line(),
+            server=prepared.server_line,
         )
         self._unsent = head.data
         self._chunked = head.chunked and head.body_follows

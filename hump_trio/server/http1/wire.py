@@ -15,6 +15,7 @@ from hump_trio.messages.response import error_response, settle
 from hump_trio.server.access_log import log_request
 from hump_trio.server.connection import Connection
 from hump_trio.server.http1.fast_path import serve_whole
+from hump_trio.server.http1.prepared import Prepared
 from hump_trio.server.http1.stream import Http1Stream
 from hump_trio.server.lane import Lane, Step
 from hump_trio.server.phases import Phase
@@ -35,10 +36,11 @@ class Http1Wire:
         parser: Holds what was received and isn't parsed yet.
     """
 
-    __slots__ = ("_connection", "ended", "expects_end", "parser")
+    __slots__ = ("_connection", "_prepared", "ended", "expects_end", "parser")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._prepared = connection.state.shared(Prepared)
         self.parser: RequestParser = RequestParser(connection.state.limits)
         self.ended: bool = False
         self.expects_end: bool = False
@@ -53,7 +55,7 @@ class Http1Wire:
             # A client that sends many requests at once waits its turn before each.
             await trio.lowlevel.checkpoint()
         else:
-            step = await serve_whole(self._connection, self.parser, lane)
+            step = await serve_whole(self._connection, self.parser, self._prepared, lane)
             if step is None:
                 self.ended = True
                 return Step.END
@@ -68,7 +70,7 @@ class Http1Wire:
         if head is None:
             self.ended = True
             return Step.END
-        return lane.begin(Http1Stream(self._connection, self.parser, head))
+        return lane.begin(Http1Stream(self._connection, self.parser, self._prepared, head))
 
     async def _receive_head(self) -> RequestHead | None:
         """Receive a head; None: the peer ended the connection before it was whole."""
@@ -106,8 +108,8 @@ class Http1Wire:
             response.headers.items(),
             body_bytes=len(response.body),
             keep_alive=False,
-            date=state.date_line(),
-            server=state.server_line,
+            date=self._prepared.date_line(),
+            server=self._prepared.server_line,
         )
         clock.enter_send()
         clock.answering = True

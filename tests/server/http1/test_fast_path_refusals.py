@@ -9,7 +9,7 @@ import trio
 
 from hump_trio import CallNext, HttpException, Hump, Limits, Request, Response, Timeouts
 from hump_trio.http1.head import LINE_SLACK_BYTES
-from hump_trio.server.state import DRAIN_BYTES
+from hump_trio.server.http1.prepared import DRAIN_BYTES
 from tests.support.both_paths import Stage, both_alike, play_both
 from tests.support.wire import request
 

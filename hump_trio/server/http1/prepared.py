@@ -1,0 +1,96 @@
+"""What the HTTP/1.1 connections of a server share: known request lines, and heads half made."""
+
+import math
+import time
+from types import EllipsisType
+from typing import Any, TypeAlias
+
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.http1.head import parse_request_line
+from hump_trio.http1.response_head import begin_head
+from hump_trio.messages.choice import Choice
+from hump_trio.messages.http_date import encode_http_date
+from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, Response
+from hump_trio.messages.target import RequestLine
+from hump_trio.server.state import ServerState
+
+__all__ = ["DRAIN_BYTES", "ChosenRoute", "Prepared"]
+
+# What is read of a body that nobody wants to keep a connection; more costs more than a new one.
+DRAIN_BYTES = 64 * 1024
+# What is asked for, what may happen with it, and the values of the path template.
+ChosenRoute: TypeAlias = tuple[RequestLine, Choice, dict[str, Any]]
+
+
+class Prepared:
+    """Shared by the HTTP/1.1 connections of one run of a server (see `ServerState.shared`).
+
+    Args:
+        state: That of the server.
+
+    Attributes:
+        server_line: The ``Server`` line of an answer; empty for none.
+        lines: What `choose` has found for the request lines of static routes.
+        stamps: The encoded start of a 200 answer, up to ``content-length: ``, by content type;
+            valid until `stamp_until`.
+        stamp_until: The time of Trio's clock until which the stamps tell the right second.
+        fixed_answers: The encoded answers of fixed choices on connections that go on, until then.
+    """
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self.server_line: str = "" if state.server is None else f"server: {state.server}\r\n"
+        self.stamps: dict[str, bytes] = {}
+        self.fixed_answers: dict[Response, bytes] = {}
+        self.stamp_until: float = -math.inf
+        self._date_second = 0
+        self._date_line = ""
+        self.lines: dict[bytes, ChosenRoute] = {}
+        for method, path in state.application.static_paths:
+            text = f"{method} {path} HTTP/1.1".encode()
+            chosen = self.choose(text)
+            if chosen is not None:
+                self.lines[text] = chosen
+
+    def choose(self, text: bytes) -> ChosenRoute | None:
+        """Return what a request line asks for, if that is something for the fast path."""
+        state = self._state
+        try:
+            line = parse_request_line(text.decode("latin-1"), state.limits.target_bytes)
+        except HttpParserError:
+            return None
+        if line.version != "1.1" or line.authority is not None or line.method == "HEAD":
+            return None
+        choice, path_params = state.application.choose(line.method, line.raw_path)
+        if not choice.plain or state.timeouts.deadline_header is not None:
+            return None
+        return line, choice, path_params
+
+    def has_room(self, body: bytes, choice: Choice, *, keep_alive: bool) -> bool:
+        """Tell whether the fast path may hold a body for a handler, or drop one that nobody wants.
+
+        Where the connection ends with the answer, a body that nobody wants isn't dropped here.
+        """
+        state = self._state
+        if choice.refused:
+            return keep_alive and len(body) <= DRAIN_BYTES
+        limit = choice.body_limit_bytes
+        if isinstance(limit, EllipsisType):
+            limit = state.limits.body_bytes
+        fits = limit is None or len(body) <= limit
+        return fits and state.buffered_bytes + len(body) <= state.limits.buffered_bytes
+
+    def stamp_anew(self, now: float) -> None:
+        """Make the stamps that are right for the rest of this second."""
+        lines = f"{self.date_line()}{self.server_line}content-length: ".encode("latin-1")
+        self.stamps = {kind: begin_head(200, kind) + lines for kind in (TEXT_TYPE, JSON_TYPE)}
+        self.fixed_answers = {}
+        self.stamp_until = now + 1 - time.time() % 1
+
+    def date_line(self) -> str:
+        """Return the ``Date`` line, made anew once a second (RFC 9110 section 6.6.1)."""
+        second = int(time.time())
+        if second != self._date_second:
+            self._date_second = second
+            self._date_line = f"date: {encode_http_date(second)}\r\n"
+        return self._date_line
