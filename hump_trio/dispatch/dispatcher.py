@@ -126,14 +126,14 @@ class Dispatcher:
     def refuse(self, error: StatusError) -> Choice:
         """Return the choice to answer with an error (see `Application.refuse`).
 
-        Middleware and exception handlers see it as any other answer. A handler gets a copy of the
-        error that is made for it, since an exception keeps what is raised from it, and the frames
-        of that.
+        Middleware and exception handlers see it as any other answer. A copy of the error is kept,
+        and a handler gets a copy that is made for it: an error that was raised holds the frames
+        that it went through, and so the request that it was raised for.
         """
         said = type(error), error.args
         choice = self._refusals.get(said)
         if choice is None:
-            choice = self._refusal_of(error)
+            choice = self._refusal_of(equal_error(error))
             if len(self._refusals) < REFUSAL_COUNT:
                 self._refusals[said] = choice
         return choice

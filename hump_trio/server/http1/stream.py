@@ -37,7 +37,7 @@ class Http1Stream:
     __slots__ = (
         "_chunked",
         "_connection",
-        "_drain_bytes",
+        "_drainable",
         "_may_follow",
         "_parser",
         "_prepared",
@@ -68,7 +68,7 @@ class Http1Stream:
         self._wants_continue = (
             head.has_body and head.expect == "100-continue" and head.line.version == "1.1"
         )
-        self._drain_bytes = DRAIN_BYTES
+        self._drainable = True
         self._may_follow = False
         self._unsent = unsent
         self._chunked = False
@@ -129,10 +129,10 @@ class Http1Stream:
     def decline_body(self, *, drained: bool) -> None:
         """Drop what is here of the body (see `HttpStream.decline_body`).
 
-        Of one in chunks, whose length nobody knows, that may be all.
+        Of one in chunks, whose length nobody knows, that may be all. If it isn't, its end isn't
+        awaited.
         """
-        if not drained:
-            self._drain_bytes = 0
+        self._drainable = drained
         parse_body = self._parser.parse_body
         if self._parser.remaining_bytes is not None:
             return
@@ -140,6 +140,7 @@ class Http1Stream:
             while part := parse_body():
                 pass
             self.body_ended = part is not None
+            self._drainable = False
         except HttpParserError:
             self.body_failed = True
 
@@ -157,9 +158,10 @@ class Http1Stream:
             and (
                 self.body_ended
                 or (
-                    not self._wants_continue
+                    self._drainable
+                    and not self._wants_continue
                     and remaining is not None
-                    and remaining <= self._drain_bytes
+                    and remaining <= DRAIN_BYTES
                 )
             )
         )

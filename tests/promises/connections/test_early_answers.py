@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Limits, Request
+from hump_trio import HttpException, HttpParserError, Hump, Limits, Request, Response
 from hump_trio.server.exchange import Exchange
 from hump_trio.testing import connect
 from hump_trio.transports.memory import WINDOW_BYTES
@@ -99,6 +99,18 @@ async def test_a_body_that_is_large_or_of_unknown_size_is_not_drained(
     [answer] = await ask(small_app(), data + request("GET", "/wait"), method, "GET")
     assert answer.closes
     assert answer.whole
+
+
+@pytest.mark.parametrize("rest", ["0", "0\r\n", "0\r\nX: y", "0\r\nX: y\r\n"])
+@pytest.mark.parametrize("path", ["/nowhere", "/small"])
+async def test_an_end_in_chunks_that_is_not_here_yet_is_not_awaited(
+    path: str, rest: str, autojump_clock: MockClock
+) -> None:
+    """The answer says close, although there is nothing more to come but trailers."""
+    async with connect(small_app()) as raw:
+        await raw.send(chunked(b"abc", path=path, end=False) + rest.encode())
+        [answer] = parse_answers(await read_to_end(raw), "POST")
+    assert answer.closes
 
 
 async def test_a_body_that_stalls_while_it_is_drained_ends_the_connection(
@@ -315,16 +327,31 @@ def exchanges() -> list[Exchange]:
     return [each for each in gc.get_objects() if isinstance(each, Exchange)]
 
 
+async def answer_as_text(request: Request, error: HttpParserError | HttpException) -> Response:
+    """Handle an exception."""
+    return Response(error.detail, error.status)
+
+
+@pytest.mark.parametrize("handled", [False, True], ids=["plainly", "by-a-handler"])
 @pytest.mark.parametrize("end", [b"", b"zz\r\n"], ids=["too-large", "malformed"])
-async def test_a_refused_body_is_let_go_at_once(end: bytes, autojump_clock: MockClock) -> None:
-    """Nothing of it waits for the garbage collector: the limits count what is really held."""
+async def test_a_refused_body_is_let_go_at_once(
+    end: bytes, handled: bool, autojump_clock: MockClock
+) -> None:
+    """Nothing of it waits for the garbage collector: the limits count what is really held.
+
+    The answer to such a body, which may be kept for the next one, holds nothing of this one.
+    """
+    app = small_app()
+    if handled:
+        app.exception_handler(HttpException)(answer_as_text)
+        app.exception_handler(HttpParserError)(answer_as_text)
     gc.collect()
     before = exchanges()
     gc.disable()
     try:
         body = [bytes(900_000)] + ([] if end else [bytes(900_000)])
         data = chunked(*body, end=False) + end
-        [answer] = await ask(small_app(), data, "POST")
+        [answer] = await ask(app, data, "POST")
         assert answer.status == (400 if end else 413)
         assert exchanges() == before
     finally:
