@@ -37,7 +37,7 @@ class Http1Stream:
     __slots__ = (
         "_chunked",
         "_connection",
-        "_drainable",
+        "_drain_bytes",
         "_may_follow",
         "_parser",
         "_prepared",
@@ -68,7 +68,7 @@ class Http1Stream:
         self._wants_continue = (
             head.has_body and head.expect == "100-continue" and head.line.version == "1.1"
         )
-        self._drainable = True
+        self._drain_bytes = DRAIN_BYTES
         self._may_follow = False
         self._unsent = unsent
         self._chunked = False
@@ -129,10 +129,10 @@ class Http1Stream:
     def decline_body(self, *, drained: bool) -> None:
         """Drop what is here of the body (see `HttpStream.decline_body`).
 
-        Of one in chunks, whose length nobody knows, that may be all. If it isn't, its end isn't
-        awaited.
+        Of one in chunks, whose length nobody knows, that may be all.
         """
-        self._drainable = drained
+        if not drained:
+            self._drain_bytes = 0
         parse_body = self._parser.parse_body
         if self._parser.remaining_bytes is not None:
             return
@@ -140,7 +140,6 @@ class Http1Stream:
             while part := parse_body():
                 pass
             self.body_ended = part is not None
-            self._drainable = False
         except HttpParserError:
             self.body_failed = True
 
@@ -158,10 +157,9 @@ class Http1Stream:
             and (
                 self.body_ended
                 or (
-                    self._drainable
-                    and not self._wants_continue
+                    not self._wants_continue
                     and remaining is not None
-                    and remaining <= DRAIN_BYTES
+                    and remaining <= self._drain_bytes
                 )
             )
         )
