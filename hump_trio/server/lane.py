@@ -436,10 +436,13 @@ class Lane:
         """End everything, since nothing can be answered any more."""
         clock = self.clock
         self._step = Step.OVER
-        log, why = logger.debug, "the client has gone"  # no news, and the access log has it
         if expired is not None:
             clock.note("deadline")
             log, why = logger.info, "its time has passed"
+        elif clock.peer.gone:
+            log, why = logger.debug, "the client has gone"  # no news, and the access log has it
+        else:
+            return  # at a shutdown, which has logged it
         where = where and f", it stood at {where}"
         log("cut after %.1f s: %s, %s%s", clock.age(), clock.describe(expired), why, where)
 

@@ -355,3 +355,30 @@ def test_other_words_are_refused(value: OnDisconnect) -> None:
     """At registration, with those that there are."""
     with pytest.raises(RouteError, match="on_disconnect is 'cancel', 'finish' or seconds, not "):
         Watched(on_disconnect=value)
+
+
+async def test_a_stream_that_fails_at_shutdown_is_not_blamed_on_the_client(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The failure is logged, and so is the cut; nothing is said of a client that is still there."""
+    caplog.set_level(logging.DEBUG)
+    app = Hump(timeouts=Timeouts(shutdown=1))
+
+    @app.get("/")
+    async def stream() -> AsyncIterator[str]:
+        yield "part"
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled:
+            raise ValueError("badly cut") from None
+
+    async with connect(app) as raw:
+        await raw.send(request())
+        await raw.receive()
+        app.shutdown()
+        with pytest.raises(trio.BrokenResourceError):
+            await raw.receive()
+    cut, failed = (each.message for each in caplog.records if each.levelno >= logging.WARNING)
+    assert cut.startswith("cut at shutdown: GET / (send), it stands at ")
+    assert failed == "a handler failed while it was cancelled"
+    assert "the client has gone" not in caplog.text
