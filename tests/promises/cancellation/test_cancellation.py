@@ -4,11 +4,15 @@ Whatever is cut where: the transport is closed once, no request has two answers,
 half an answer, what was counted is given back, and the next connection is served.
 """
 
-from itertools import count
+import logging
+from itertools import count, permutations
 
 import pytest
+import trio
 from trio.testing import MockClock
 
+from hump_trio.server.connection import Connection
+from hump_trio.transports.memory import MemoryTransport
 from tests.support.scenarios import SCENARIOS, check_following, each_arrival, new_state
 from tests.support.struck import (
     Countdown,
@@ -18,7 +22,10 @@ from tests.support.struck import (
     cancel,
     check,
     expire,
+    leave,
+    pass_deadline,
     serve_struck,
+    shut_down,
 )
 
 
@@ -44,3 +51,26 @@ async def test_a_connection_cut_anywhere_ends_well(
         if countdown.left > 0:
             assert nth > 1  # over TCP a single request is read without a wait
             break
+
+
+@pytest.mark.parametrize(
+    "strikes", list(permutations([expire, pass_deadline, leave, shut_down], 2))
+)
+async def test_a_connection_cut_for_two_causes_ends_well(
+    strikes: tuple[Strike, Strike], autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As for one, although both come before the task that serves it can run; nothing crashes."""
+
+    def strike(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
+        for each in strikes:
+            each(scope, connection, client)
+
+    for parts, methods in SCENARIOS.values():
+        for nth in count(1):
+            state, countdown = new_state(), Countdown(nth)
+            tapped = await serve_struck(state, parts, "step", countdown, strike, None)
+            check(tapped, methods)
+            assert (state.request_count, state.buffered_bytes) == (0, 0)
+            if countdown.left > 0:
+                break
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
