@@ -12,9 +12,6 @@ ELSEWHERE = {
     "handlers.parameter": "values that `test_signature` compares",
     "handlers.shapes": "what `test_shape_maker` makes of annotations",
     "handlers.signature_checks": "rows of the table of refusals in `test_signature`",
-    "server.connection": "used by requests, in `test_lane_cancelled` and `tests/promises`",
-    "server.http1.stream": "carries the requests of `test_lane_cancelled` and `tests/promises`",
-    "server.http1.wire": "brings the requests of `test_lane_cancelled` and `tests/promises`",
 }
 FOLDERS = {path.relative_to(ROOT) for path in ROOT.rglob("*") if (path / "__init__.py").exists()}
 

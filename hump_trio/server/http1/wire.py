@@ -21,7 +21,7 @@ from hump_trio.server.lane import Lane, Step
 from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
 
-__all__ = ["serve_http1"]
+__all__ = ["Http1Wire", "serve_http1"]
 
 
 class Http1Wire:
