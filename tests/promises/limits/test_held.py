@@ -145,7 +145,10 @@ async def test_a_connection_holds_no_more(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     keeper = Keeper(tmp_path)
     most = held_at_most(name)
-    await keeper.hold(SENT[name][0])  # what is made once and kept
+    for _ in range(
+        2
+    ):  # what is made once and kept, also by a tool that notes each line's first run
+        await keeper.hold(SENT[name][0])
     held = [await keeper.hold(data) for data in SENT[name]]
     assert max(held) <= most, held
     assert max(held) > most / 3, held
