@@ -16,7 +16,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import CANCELLED_OUTCOMES, CancelReason
 from hump_trio.messages.request import Request
 from hump_trio.server.life import Life
-from hump_trio.server.phases import ASKED_ERROR, RULES, Phase
+from hump_trio.server.phases import ASKED_ERROR, LATE_ANSWER, RULES, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.failures import is_failure
 from hump_trio.tasks.lateness import log_late
@@ -365,7 +365,7 @@ class Clock:
         """Return status and detail of the answer to a request whose time has passed in a phase."""
         error = RULES[phase].error
         assert error is not None, "such a phase is ended without an answer"
-        return ASKED_ERROR if self.asked and error[0] == 503 else error
+        return ASKED_ERROR if self.asked and error is LATE_ANSWER else error
 
     def expire(self, now: float) -> None:
         """End what has lasted too long; called by the watchdog.

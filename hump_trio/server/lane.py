@@ -456,7 +456,8 @@ class Lane:
         if exchange is None:
             self._refusal, self._step = (error, "stalled"), Step.REFUSE
         elif clock.phase is Phase.BODY:
-            exchange.refuse(error)  # no handler was begun: middleware has seen nothing yet
+            # No handler was begun: middleware has seen nothing yet. The outcome stays ``stalled``.
+            exchange.refuse(error)
             self._step = Step.HANDLE
         else:
             self._error, self._step = error, Step.FAIL

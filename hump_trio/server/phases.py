@@ -3,14 +3,14 @@
 The table is the one place where a phase's limit, its name for people and its consequence stand.
 Clocks, lanes, statistics and logs go by a row's word and consequence. What a row says of its limit
 is for readers: clocks set each limit by themselves, and `tests/server/test_phases.py` holds them,
-and the README's table of timeouts, to the rows.
+and the README's table of timeouts, to the rows. The docstring of `Timeouts` tells them again.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-__all__ = ["ASKED_ERROR", "RULES", "Expiry", "Phase", "Progress"]
+__all__ = ["ASKED_ERROR", "LATE_ANSWER", "RULES", "Expiry", "Phase", "Progress"]
 
 
 class Phase(Enum):
@@ -58,7 +58,8 @@ class Rule:
         setting: The field of `Timeouts` that limits it; empty if nothing does.
         progress: What moves its deadline, by ``Timeouts.min_rate``.
         expiry: What follows when the deadline has passed.
-        error: Status and detail of the answer, where an answer follows.
+        error: Status and detail, where an answer follows, or may still follow before its first
+            byte is out.
         resets: Whether a connection that is closed here is reset, since what is under way must not
             look whole to its peer.
     """
