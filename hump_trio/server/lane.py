@@ -358,7 +358,7 @@ class Lane:
             await trio.lowlevel.checkpoint()
         if await self._wire.settle(exchange.stream):
             self._exchange = None
-            return Step.AWAIT
+            return Step.OVER if self.clock.peer.gone else Step.AWAIT
         return await self._end()
 
     async def _refuse(self) -> Step:

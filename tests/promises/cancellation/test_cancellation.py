@@ -12,12 +12,14 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio.server.connection import Connection
+from hump_trio.server.phases import Phase
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.scenarios import SCENARIOS, check_following, each_arrival, new_state
 from tests.support.struck import (
     Countdown,
     Moment,
     Strike,
+    TappedTransport,
     break_off,
     cancel,
     check,
@@ -74,3 +76,26 @@ async def test_a_connection_cut_for_two_causes_ends_well(
             if countdown.left > 0:
                 break
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+async def test_nobody_who_was_found_gone_is_served_again(autojump_clock: MockClock) -> None:
+    """The requests behind the one whose answer has just gone out are left alone."""
+    sent: list[bytes] = []
+
+    def find_gone(scope: trio.CancelScope, connection: Connection, client: MemoryTransport) -> None:
+        if connection.clock.phase is Phase.SEND:
+            assert isinstance(connection.transport, TappedTransport)
+            sent.append(bytes(connection.transport.sent))
+            connection.gone = True
+            connection.clock.cancel("client-gone")
+
+    parts, methods = SCENARIOS["three"]
+    for nth in range(1, 6):
+        countdown = Countdown(nth)
+        tapped = await serve_struck(new_state(), parts, "after", countdown, find_gone, None)
+        if sent:
+            assert bytes(tapped.sent) == sent.pop()
+            assert tapped.closings == ["close"]
+            check(tapped, methods)
+            return
+    raise AssertionError("no answer was sent")
