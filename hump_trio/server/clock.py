@@ -203,6 +203,7 @@ class Clock:
 
     def begin_exchange(self, request: Request) -> None:
         """Count the time of a request, whose head is complete."""
+        assert self.request is None, "one request at a time"
         self.request = request
         self.since = trio.current_time()
         self.silence_seconds = self.state.timeouts.stall_grace
@@ -215,6 +216,7 @@ class Clock:
             deadline: Its deadline, which moves by the time of the wait.
             started: When the wait began.
         """
+        assert self.phase is Phase.BODY, "what was entered is left"
         now = trio.current_time()
         self.silence_seconds = self.deadline - now
         self.phase = phase

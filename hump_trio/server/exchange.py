@@ -269,6 +269,7 @@ class Exchange:
 
     def start_answer(self, status: int) -> None:
         """Go on to the answer; only a timeout of the route's own bounds that too."""
+        assert not self.over, "an answer belongs to a request"
         self.status = status
         clock = self.clock
         clock.enter_send()
@@ -307,6 +308,8 @@ class Exchange:
             state.count_out(request.outcome)
         else:
             state.outcomes[request.outcome] += 1
+        assert state.buffered_bytes >= 0, "nothing is given back twice"
+        assert state.request_count >= 0, "nothing is given back twice"
         if state.access_log:
             log_answer(clock, self.stream, request, status)
 

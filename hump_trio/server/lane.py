@@ -84,15 +84,20 @@ class Wire(Protocol):
 
     In HTTP/1.1 that is the whole connection; where requests share a connection, it is the part of
     it that one lane serves. It is called by the lane's task alone: `next_stream` and `settle` in
-    turn, `end` and `close` at last. A task that serves several requests calls
+    turn, `end` at most once, and `close` once at last. A task that serves several requests calls
     `Lane.renew_context` before each.
+
+    It moves the lane's clock wherever no exchange does: while it awaits a request, while it
+    refuses, settles and ends. The phase says what a deadline means then (see `phases`). Where it
+    raises that the peer has gone, the peer of the clock is ``gone`` by then, as with a stream.
     """
 
     async def next_stream(self, lane: "Lane") -> Step:
         """Await a request, give it to the lane, and return what the lane does next.
 
         That is what `Lane.begin`, `Lane.take_over` or `Lane.refuse` has returned, or `Step.END` if
-        there will be no other request.
+        there will be no other request. The lane owns the stream from then on, until it gives it to
+        `settle` or calls `close`.
 
         Raises:
             trio.BrokenResourceError: The peer has gone.
@@ -101,10 +106,16 @@ class Wire(Protocol):
         """
 
     def look_again(self) -> bool:
-        """Tell whether a request has come since the wait for one was ended as too long."""
+        """Tell whether a request has come since the wait for one was ended as too long.
+
+        `next_stream` is called again if one has, and finds it; else `close` is, and nothing else.
+        """
 
     async def refuse(self, error: StatusError, outcome: Outcome) -> None:
         """Answer what is no request, and count it.
+
+        Its clock is in the phase of an answer, of which bytes may be out, before anything waits:
+        a refusal that takes too long is cut, and not refused again. `end` follows.
 
         Raises:
             trio.BrokenResourceError: The peer has gone.
@@ -114,6 +125,12 @@ class Wire(Protocol):
 
     async def settle(self, stream: HttpStream) -> bool:
         """Deal with what is left of a request whose answer is out; tell if another may follow.
+
+        If one may, the clock waits for the next request when this returns; if none may, `end`
+        follows.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
 
         Cancellation: a checkpoint if the rest of a body is awaited; none may follow then.
         """
@@ -125,7 +142,11 @@ class Wire(Protocol):
         """
 
     def close(self) -> None:
-        """Close without waiting; what is unfinished must not look whole. Called once."""
+        """Close without waiting; what is unfinished must not look whole.
+
+        Called once, cancelled or not, whatever has happened before. What is unfinished is told by
+        the phase of the clock (see `Rule.resets`).
+        """
 
 
 class Lane:
@@ -246,6 +267,7 @@ class Lane:
 
     def begin(self, stream: HttpStream) -> Step:
         """Take a request whose head is complete, and return what comes next."""
+        assert self._exchange is None, "one request after the other"
         self._exchange = Exchange(stream, self.clock)
         self._exchange.begin()
         return Step.RECEIVE
@@ -258,6 +280,7 @@ class Lane:
             answer: What the handler has returned; None if it was cut, or its answer has started.
             started: Whether the answer has started; the stream has the rest.
         """
+        assert self._exchange is None, "one request after the other"
         self._exchange, self._answer = exchange, answer
         self._step = Step.FLUSH if started else Step.HANDLE if answer is None else Step.SEND
         return self._step

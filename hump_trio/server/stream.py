@@ -22,9 +22,13 @@ class HttpStream(Protocol):
     concern. Where it raises that the peer has gone, or has reset this request, the peer of its
     clock is ``gone`` by then, or the lane would take it for a crash.
 
-    Every method that waits may be cancelled. Nothing is lost where a read is cancelled. Where a
-    write is cancelled, the peer of the clock says so (``write_cut``) if nothing may follow it, and
-    no later write succeeds.
+    Nobody closes it. `Wire.settle` deals with what is left of it once its answer is out; in every
+    other case `Wire.close` cuts it.
+
+    One task reads at a time, and one task writes; those may be two. The exchange and the sender
+    see to that. Every method that waits may be cancelled. Nothing is lost where a read is
+    cancelled. Where a write is cancelled, the peer of the clock says so (``write_cut``) if nothing
+    may follow it, and no later write succeeds.
     """
 
     @property
@@ -57,10 +61,11 @@ class HttpStream(Protocol):
     async def receive_part(self) -> bytes:
         """Return the next bytes of the body, none at its end.
 
-        A client that waits for a 100 gets it before the first wait.
+        A client that waits for a 100 gets it before the first wait, unless bytes of an answer may
+        be out already. That is a write: cancelled in its middle, nothing may follow it.
 
         Raises:
-            HttpParserError: 400, the body is malformed or broke off.
+            HttpParserError: 400, the body is malformed or broke off; it has failed then.
             trio.BrokenResourceError: The peer has gone.
         """
 

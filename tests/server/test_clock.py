@@ -209,6 +209,7 @@ async def test_the_silence_of_a_body_is_one_budget(autojump_clock: MockClock) ->
     assert clock.leave_body(Phase.HANDLER, deadline, 1) == 3
     assert (clock.phase, clock.deadline) == (Phase.HANDLER, deadline + 3)
     assert clock.silence_seconds == 2
+    clock.request = None
     clock.begin_exchange(request)
     assert (clock.silence_seconds, clock.since) == (5, 4)
 
