@@ -79,6 +79,10 @@ class Step(Enum):
     OVER = auto()
 
 
+# What was asked is answered in these steps: a cancellation changes nothing of that.
+ANSWERED_STEPS = frozenset({Step.SETTLE, Step.END, Step.OVER})
+
+
 class Wire(Protocol):
     """What brings the requests of one lane, and is closed with it.
 
@@ -433,7 +437,7 @@ class Lane:
         ending, clock.ending = clock.ending, None
         late, clock.late = clock.late, None
         where, self._cancelled_at = self._cancelled_at, ""
-        if self._step is Step.OVER or self._step is Step.SETTLE:
+        if self._step in ANSWERED_STEPS:
             return
         # Without a cause that was noted the scope's own deadline has passed.
         ending = ending or Ending("deadline", clock.phase)

@@ -2,6 +2,17 @@
 
 Receiving, handling and answering know this contract alone; `Wire` in `lane` is that of what brings
 the requests. A protocol is a folder within this one that implements both.
+
+What is yet to come asks for more, and each has its place:
+
+- HTTP/2: sending waits for windows as it waits for a socket now, and the last part goes out in the
+  frame that ends the stream, by ``finish(data)``. A stream has a peer of its own, which is gone
+  when it is reset. A lane is over with what it cuts; where a wire has other streams it has to go on
+  with the next one, whose peer is a new one.
+- An upgraded connection (WebSocket), and an app of another kind that begins its answer while it
+  runs: one kind of body beside the producer, which starts its own answer. The status is set then,
+  and the handler's time runs until then; today the lane sets both before a body runs.
+- Trailers of an answer, and early hints: one more argument of ``finish``, and one more method.
 """
 
 from typing import Protocol
