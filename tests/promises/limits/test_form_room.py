@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import trio
 
-from hump_trio import Form, Hump, Limits, Request, UploadFile
+from hump_trio import Form, Hump, Limits, Request, Timeouts, UploadFile
 from hump_trio.content import upload
 from hump_trio.content.form import receive_form
 from hump_trio.content.room import Room
 from hump_trio.testing import connect
 from tests.support.forms import TYPE, SentPart, encode_form, open_files
+from tests.support.loopback import PATIENCE_SECONDS
 from tests.support.wire import Answer, ask, parse_answers, read_to_end, read_until, request
 
 CONTENT_TYPE = f"Content-Type: {TYPE}"
@@ -30,8 +31,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def waiting_app(**limits: int) -> Hump:
-    """Return an app that holds a form until it is told to let go of it at ``/go``."""
-    app = Hump(limits=Limits(**limits))
+    """Return an app that holds a form until it is told to let go of it at ``/go``.
+
+    A client that ends its half isn't taken for gone while a busy machine reads its form.
+    """
+    app = Hump(limits=Limits(**limits), timeouts=Timeouts(half_closed=PATIENCE_SECONDS))
     told = trio.Event()
 
     @app.post("/", stream=True, body_limit=None)
