@@ -145,10 +145,9 @@ async def test_a_connection_holds_no_more(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     keeper = Keeper(tmp_path)
     most = held_at_most(name)
-    # What is made once and kept isn't counted. Coverage notes lines that only a second time runs.
-    for _ in range(2):
-        await keeper.hold(SENT[name][0])
-    held = [await keeper.hold(data) for data in SENT[name]]
+    await keeper.hold(SENT[name][0])  # what is made once and kept isn't counted
+    # Nor is what coverage notes of lines that run for the first time: the least of three rounds.
+    held = [min([await keeper.hold(data) for _ in range(3)]) for data in SENT[name]]
     assert max(held) <= most, held
     assert max(held) > most / 3, held
 
