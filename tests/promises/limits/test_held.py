@@ -21,6 +21,8 @@ from tests.support.wire import request
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 WIDE = "\U0001f600"  # makes each character of a text four bytes
+# What coverage holds of frames that are running and of lines that it has seen.
+TRACER_BYTES = 4096
 
 
 def held_at_most(name: str) -> int:
@@ -145,10 +147,11 @@ async def test_a_connection_holds_no_more(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     keeper = Keeper(tmp_path)
     most = held_at_most(name)
-    await keeper.hold(SENT[name][0])  # what is made once and kept isn't counted
-    # Nor is what coverage notes of lines that run for the first time: the least of three rounds.
-    held = [min([await keeper.hold(data) for _ in range(3)]) for data in SENT[name]]
-    assert max(held) <= most, held
+    # What is made once and kept isn't counted. Coverage notes lines that only a second time runs.
+    for _ in range(2):
+        await keeper.hold(SENT[name][0])
+    held = [await keeper.hold(data) for data in SENT[name]]
+    assert max(held) <= most + (TRACER_BYTES if "coverage" in sys.modules else 0), held
     assert max(held) > most / 3, held
 
 
