@@ -4,17 +4,18 @@ What a lane does is one step after the other:
 
                        nothing more
       +--> AWAIT ------------------------> END ----> OVER
-      |      |   \  no request               ^
-      |      |    +----------> REFUSE -----+
-      |      v stream                      | none may follow
-      |   RECEIVE                          |
-      |      v body, or refused            |
-      |   HANDLE -----> SEND -----------> SETTLE
-      |      | cut        | error before     | another may follow
-      |      v            v its first byte   |
-      |     FAIL <--------+                  |
-      |      +--> SEND                       |
-      +--------------------------------------+
+      |      |  \                           ^
+      |      |   \ no request               |
+      |      |    +----------> REFUSE ------+
+      |      v stream                       | none may follow
+      |   RECEIVE                           |
+      |      v body, or refused             |
+      |   HANDLE -----> SEND ----------> SETTLE
+      |      | cut        | error before    | another may follow
+      |      v            v its first byte  |
+      |     FAIL <--------+                 |
+      |      +--> SEND                      |
+      +-------------------------------------+
 
 AWAIT    [_await]    no exchange; the wire has the connection's time
 RECEIVE  [_receive]  an exchange, counted; its choice is known, its body may not be here
