@@ -12,6 +12,7 @@ ELSEWHERE = {
     "handlers.parameter": "values that `test_signature` compares",
     "handlers.shapes": "what `test_shape_maker` makes of annotations",
     "handlers.signature_checks": "rows of the table of refusals in `test_signature`",
+    "http2.failures": "codes, and errors that hold them",
 }
 FOLDERS = {path.relative_to(ROOT) for path in ROOT.rglob("*") if (path / "__init__.py").exists()}
 

@@ -1,0 +1,60 @@
+"""Frames as bytes, judged by hyperframe."""
+
+from typing import Any
+
+import pytest
+from hyperframe.frame import Frame
+
+from hump_trio.http2.failures import ErrorCode
+from hump_trio.http2.frames import (
+    FRAME_BYTES,
+    encode_goaway,
+    encode_headers,
+    encode_reset,
+    encode_settings,
+    encode_window_update,
+    unpack_header,
+)
+
+
+def read_frames(data: bytes) -> list[Any]:
+    """Read some bytes as frames, by hyperframe."""
+    frames: list[Any] = []
+    while data:
+        frame, length = Frame.parse_frame_header(memoryview(data[:9]))
+        frame.parse_body(memoryview(data[9 : 9 + length]))
+        frames.append(frame)
+        data = data[9 + length :]
+    return frames
+
+
+def test_control_frames() -> None:
+    """A stranger reads in each frame what was written."""
+    reset, settings, goaway, update = read_frames(
+        encode_reset(3, ErrorCode.CANCEL)
+        + encode_settings([(3, 100), (9, 1)])
+        + encode_goaway(2**31 - 1, ErrorCode.NO_ERROR)
+        + encode_window_update(0, 2**20)
+    )
+    assert (reset.stream_id, reset.error_code) == (3, 8)
+    assert settings.settings == {3: 100, 9: 1}
+    assert (goaway.last_stream_id, goaway.error_code) == (2**31 - 1, 0)
+    assert (update.stream_id, update.window_increment) == (0, 2**20)
+
+
+@pytest.mark.parametrize("size", [0, 1, FRAME_BYTES, FRAME_BYTES + 1, 2 * FRAME_BYTES, 40_000])
+@pytest.mark.parametrize("ends", [True, False])
+def test_header_blocks(size: int, ends: bool) -> None:
+    """A long block goes on in CONTINUATIONs, of which the last one ends it."""
+    block = bytes(each % 251 for each in range(size))
+    first, *rest = frames = read_frames(encode_headers(5, block, ends=ends))
+    assert b"".join(each.data for each in frames) == block
+    assert ("END_STREAM" in first.flags) == ends
+    assert ["END_HEADERS" in each.flags for each in frames] == [False] * len(rest) + [True]
+    assert all(len(each.data) <= FRAME_BYTES and each.stream_id == 5 for each in frames)
+
+
+def test_a_header_is_three_numbers() -> None:
+    """The length and the type, the flags, the stream."""
+    first, flags, stream_id = unpack_header(encode_headers(7, b"abc", ends=True))
+    assert (first >> 8, first & 0xFF, flags, stream_id) == (3, 1, 5, 7)
