@@ -20,6 +20,13 @@ from tests.support.transports import (
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+# What Debian has in a package of another name.
+PACKAGES = {
+    "h2load": "nghttp2-client",
+    "javac": "default-jdk-headless",
+    "nghttp": "nghttp2-client",
+    "node": "nodejs",
+}
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
@@ -85,7 +92,7 @@ def pytest_terminal_summary(
     left_out = config.stash.get(LEFT_OUT, None)
     if left_out:
         counts = ", ".join(f"{count} of {name}" for name, count in sorted(left_out.items()))
-        names = " ".join(sorted(left_out))
+        names = " ".join(sorted({PACKAGES.get(name, name) for name in left_out}))
         terminalreporter.write_line(
             f"left out for want of a program: {counts}; to run them: apt-get install {names}"
         )

@@ -17,7 +17,7 @@ import hump_trio.testing
 def test_of_a_program():
     raise AssertionError("run without its program")
 
-@pytest.mark.program("another-one")
+@pytest.mark.program("h2load")
 @pytest.mark.parametrize("number", [1, 2])
 def test_of_another(number):
     raise AssertionError("run without its program")
@@ -30,8 +30,8 @@ def test_in_memory():
     pass
 """
 LEFT_OUT = (
-    "left out for want of a program: 1 of a-program-nobody-has, 2 of another-one; "
-    "to run them: apt-get install a-program-nobody-has another-one"
+    "left out for want of a program: 1 of a-program-nobody-has, 2 of h2load; "
+    "to run them: apt-get install a-program-nobody-has nghttp2-client"
 )
 
 
@@ -58,8 +58,8 @@ def run_sample(folder: Path, ci: dict[str, str], *options: str, sample: str = SA
 
 
 def test_missing_programs_are_named_in_one_line(tmp_path: Path) -> None:
-    """A plain run leaves such tests out, passes, and says what and how to get it."""
-    lines = run_sample(tmp_path, {})
+    """A plain run leaves such tests out, passes, and says what and how to get it: the package."""
+    lines = run_sample(tmp_path, {"PATH": "/nowhere"})
     assert [line for line in lines if "left out" in line] == [LEFT_OUT]
     assert "2 passed, 3 deselected" in lines[-1]
 
