@@ -7,6 +7,7 @@ from hump_trio.facts.grammar import TOKEN
 from hump_trio.facts.overhead import excuse_overhead
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.section import BAD_BYTE, SectionFinder, holds_bad_byte, parse_fields
+from hump_trio.messages.framing import FORBIDDEN_TRAILERS
 from hump_trio.messages.headers import FieldLines
 
 __all__ = ["ChunkedBody", "LengthBody"]
@@ -21,17 +22,6 @@ CHUNK_LINE = re.compile(rf"([0-9A-Fa-f]{{1,16}})(?:{EXTENSION})*".encode())
 # twice its size: a body sent a byte a chunk passes, one that is mostly extensions doesn't.
 OVERHEAD_BYTES = 16 * 1024
 EXCUSED_BYTES = 16
-# RFC 9110 section 6.5.1: fields that frame, route, authenticate or describe the content.
-FRAMING_TRAILERS = {"connection", "content-length", "keep-alive", "te", "trailer"}
-FRAMING_TRAILERS |= {"proxy-connection", "transfer-encoding", "upgrade"}
-ROUTING_TRAILERS = {"expect", "host", "max-forwards"}
-IDENTITY_TRAILERS = {"authorization", "cookie", "proxy-authorization"}
-CONDITION_TRAILERS = {"cache-control", "if-match", "if-modified-since", "if-none-match"}
-CONDITION_TRAILERS |= {"if-range", "if-unmodified-since", "range"}
-CONTENT_TRAILERS = {"content-encoding", "content-range", "content-type"}
-FORBIDDEN_TRAILERS = frozenset(FRAMING_TRAILERS).union(
-    ROUTING_TRAILERS, IDENTITY_TRAILERS, CONDITION_TRAILERS, CONTENT_TRAILERS
-)
 
 
 class LengthBody:

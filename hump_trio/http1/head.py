@@ -7,6 +7,7 @@ from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.grammar import TOKEN
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.section import holds_bad_byte, parse_fields
+from hump_trio.messages.framing import LENGTH_DIGITS
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.target import TARGET, RequestLine, check_authority, parse_target
 
@@ -27,8 +28,6 @@ VERSION = re.compile(r"HTTP/[0-9]\.[0-9]")
 LINE_SLACK_BYTES = 64
 # RFC 9112 section 7 and the IANA registry it refers to.
 CODINGS = frozenset({"chunked", "compress", "deflate", "gzip", "x-compress", "x-gzip"})
-# More digits than a 64-bit count has.
-LENGTH_DIGITS = 19
 
 
 @dataclass(slots=True, eq=False)

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from hump_trio.facts.exceptions import phrase_of
 from hump_trio.http1.head import keeps_alive
+from hump_trio.messages.framing import BODYLESS, announce_length
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.target import RequestLine
 
@@ -12,9 +13,6 @@ __all__ = ["CONTINUE", "LAST_CHUNK", "ResponseHead", "begin_head", "encode_chunk
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-# Statuses without a body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). A 205 announces a length of
-# zero, the others announce none.
-BODYLESS = frozenset({204, 205, 304})
 SERVER_FIELDS = frozenset({"connection", "content-length", "transfer-encoding"})
 
 
@@ -82,10 +80,8 @@ def encode_head(
 
     bodyless = status in BODYLESS
     length, chunked = body_bytes, False
-    if given_length is not None and (length is None or (method == "HEAD" and not length)):
-        length = parse_length(given_length)
-    if bodyless:
-        length = 0 if status == 205 else None
+    if given_length is not None or bodyless:
+        length = announce_length(method, status, given_length, body_bytes)
     if length is not None:
         lines.append(f"content-length: {length}\r\n")
     elif not bodyless and version == "1.1":
@@ -118,17 +114,6 @@ def status_line(status: int) -> str:
 
 
 STATUS_LINES = {int(status): status_line(status) for status in HTTPStatus}
-
-
-def parse_length(value: str) -> int:
-    """Parse the ``Content-Length`` that a handler gives.
-
-    Raises:
-        ValueError: The value isn't ``1*DIGIT``.
-    """
-    if not (value.isascii() and value.isdigit()):
-        raise ValueError(f"a Content-Length that is none: {value!r}")
-    return int(value)
 
 
 def encode_chunk(data: bytes) -> bytes:

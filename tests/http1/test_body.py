@@ -6,11 +6,11 @@ from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
 from hump_trio.http1.body import (
     CHUNK_LINE_BYTES,
-    FORBIDDEN_TRAILERS,
     OVERHEAD_BYTES,
     ChunkedBody,
     LengthBody,
 )
+from hump_trio.messages.framing import FORBIDDEN_TRAILERS
 
 
 def chunks_of(data: bytes) -> bytes | None:

@@ -1,0 +1,48 @@
+"""What frames a message, whatever the protocol: its length, and what may not follow its body."""
+
+__all__ = ["BODYLESS", "FORBIDDEN_TRAILERS", "LENGTH_DIGITS", "announce_length"]
+
+# Statuses without a body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). A 205 announces a length of
+# zero, the others announce none.
+BODYLESS = frozenset({204, 205, 304})
+# More digits than a 64-bit count has.
+LENGTH_DIGITS = 19
+# RFC 9110 section 6.5.1: fields that frame, route, authenticate or describe the content.
+FRAMING_TRAILERS = {"connection", "content-length", "keep-alive", "te", "trailer"}
+FRAMING_TRAILERS |= {"proxy-connection", "transfer-encoding", "upgrade"}
+ROUTING_TRAILERS = {"expect", "host", "max-forwards"}
+IDENTITY_TRAILERS = {"authorization", "cookie", "proxy-authorization"}
+CONDITION_TRAILERS = {"cache-control", "if-match", "if-modified-since", "if-none-match"}
+CONDITION_TRAILERS |= {"if-range", "if-unmodified-since", "range"}
+CONTENT_TRAILERS = {"content-encoding", "content-range", "content-type"}
+FORBIDDEN_TRAILERS = frozenset(FRAMING_TRAILERS).union(
+    ROUTING_TRAILERS, IDENTITY_TRAILERS, CONDITION_TRAILERS, CONTENT_TRAILERS
+)
+
+
+def announce_length(
+    method: str, status: int, given: str | None, body_bytes: int | None
+) -> int | None:
+    """Return the length that the head of a response announces; None if it announces none.
+
+    A length that a handler gives counts where only the handler can know it: for a streamed body,
+    and for the empty body of an answer to HEAD.
+
+    Args:
+        method: The method of the request.
+        status: The status of the response.
+        given: The ``Content-Length`` among the fields of the response, if there is one.
+        body_bytes: The length of the body; None for a streamed body.
+
+    Raises:
+        ValueError: The length that counts is ``given``, and isn't ``1*DIGIT``.
+
+    Source: RFC 9110 section 8.6.
+    """
+    if given is not None and (body_bytes is None or (method == "HEAD" and not body_bytes)):
+        if not (given.isascii() and given.isdigit()):
+            raise ValueError(f"a Content-Length that is none: {given!r}")
+        body_bytes = int(given)
+    if status in BODYLESS:
+        return 0 if status == 205 else None
+    return body_bytes

@@ -1,0 +1,40 @@
+"""The length that a response announces, and the fields that no trailer may have."""
+
+import pytest
+
+from hump_trio.messages.framing import FORBIDDEN_TRAILERS, announce_length
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "given", "body_bytes", "expected"),
+    [
+        ("GET", 200, None, 5, 5),
+        ("GET", 200, None, None, None),
+        ("GET", 200, "7", 5, 5),
+        ("GET", 200, "7", None, 7),
+        ("HEAD", 200, "7", 0, 7),
+        ("HEAD", 200, "7", 5, 5),
+        ("GET", 204, "7", None, None),
+        ("GET", 304, "7", 5, None),
+        ("GET", 205, "7", None, 0),
+    ],
+)
+def test_which_length_is_announced(
+    method: str, status: int, given: str | None, body_bytes: int | None, expected: int | None
+) -> None:
+    """What is sent counts, then what a handler gives; a status without a body has its own."""
+    assert announce_length(method, status, given, body_bytes) == expected
+
+
+@pytest.mark.parametrize("given", ["", "-1", "1, 1", "\xb2"])
+def test_a_length_that_is_none(given: str) -> None:
+    """A handler hears of a length that counts and isn't one, and of no other."""
+    with pytest.raises(ValueError, match="Content-Length"):
+        announce_length("GET", 200, given, None)
+    assert announce_length("GET", 200, given, 3) == 3
+
+
+def test_what_no_trailer_may_be() -> None:
+    """Fields that frame, route or authenticate come before the body, or not at all."""
+    assert {"content-length", "host", "authorization", "content-type"} <= FORBIDDEN_TRAILERS
+    assert not FORBIDDEN_TRAILERS & {"etag", "grpc-status", "server-timing", "digest"}
