@@ -9,12 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.transports import (
-    TRANSPORTS,
-    close_loopback,
-    serves_in_memory,
-    use_transport,
-)
+from tests.support.protocols import PROTOCOLS, use_protocol
+from tests.support.transports import TRANSPORTS, close_loopback, use_transport, uses
 
 # A property holds or doesn't, however busy the machine is that tries it.
 settings.register_profile("patient", deadline=None)
@@ -31,25 +27,35 @@ LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the transports."""
-    words = "; ".join(f"{name}: {meaning}" for name, meaning in TRANSPORTS.items())
-    parser.addoption("--transport", choices=TRANSPORTS, default="memory", help=words)
+    """Offer the transports and the protocols."""
+    for option, choices in [("--transport", TRANSPORTS), ("--protocol", PROTOCOLS)]:
+        words = "; ".join(f"{name}: {meaning}" for name, meaning in choices.items())
+        parser.addoption(option, choices=choices, default=next(iter(choices)), help=words)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Use the transport that was asked for, and let tests start programs of administrators.
+    """Use what was asked for, and let tests start programs of administrators.
 
     An ordinary user's PATH doesn't lead to HAProxy and nginx, where Debian has them.
     """
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
     use_transport(config.getoption("transport"))
+    use_protocol(config.getoption("protocol"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Run over another transport what is served in memory else, or what is named itself."""
-    if config.getoption("transport") == "memory" or collection_path.suffix != ".py":
+    """Run otherwise what can be: over a transport what is served, by a protocol what has a client.
+
+    A file that is named itself is run in any case.
+    """
+    needed = []
+    if config.getoption("transport") != "memory":
+        needed.append("hump_trio.testing")
+    if config.getoption("protocol") != "http1":
+        needed.append("hump_trio.testing.client")
+    if collection_path.suffix != ".py" or all(uses(collection_path, name) for name in needed):
         return None
-    return None if serves_in_memory(collection_path) else True
+    return True
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +72,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         leave_out(config, items, [item for item in items if item.get_closest_marker("memory_only")])
     if config.getoption("transport") == "tls":
         leave_out(config, items, [item for item in items if item.get_closest_marker("plain_only")])
+    if config.getoption("protocol") != "http1":
+        leave_out(config, items, [item for item in items if item.get_closest_marker("http1_only")])
     if "CI" in os.environ:
         return
     missing = {item: missing_program(item) for item in items}

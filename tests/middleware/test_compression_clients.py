@@ -78,8 +78,10 @@ async def test_httpx_reads_every_kind(path: str, text: str, coding: str) -> None
         head = await http.head(path, headers={"accept-encoding": coding})
     assert (answer.text, answer.headers["content-encoding"]) == (text, coding)
     assert answer.num_bytes_downloaded < len(text) / 2
-    fields = dict(answer.headers.items()) | {"transfer-encoding": "chunked"}
+    fields = dict(answer.headers.items())
     fields.pop("content-length", None)
+    if answer.http_version == "HTTP/1.1":
+        fields["transfer-encoding"] = "chunked"
     assert dict(head.headers.items()) | {"date": ""} == fields | {"date": ""}
 
 

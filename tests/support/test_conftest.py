@@ -35,7 +35,13 @@ LEFT_OUT = (
 )
 
 
-MARKERS = "program(name): needs a program\n    memory_only(reason): needs memory"
+MARKERS = "\n    ".join(
+    (
+        "program(name): needs a program",
+        "memory_only(reason): needs memory",
+        "http1_only(reason): needs HTTP/1.1",
+    )
+)
 
 
 def run_sample(folder: Path, ci: dict[str, str], *options: str, sample: str = SAMPLE) -> list[str]:
@@ -95,3 +101,22 @@ def test_what_serves_nothing_in_memory_is_left_out_elsewhere(tmp_path: Path) -> 
     assert "2 passed" in run_sample(tmp_path, {}, sample=sample)[-1]
     lines = run_sample(tmp_path, {}, "--transport", "socket", sample=sample)
     assert "1 passed" in lines[-1]
+
+
+def test_over_another_protocol_only_what_has_a_client_is_run(tmp_path: Path) -> None:
+    """By itself or by a helper, unless it says that it is about HTTP/1.1."""
+    (tmp_path / "test_of_bytes.py").write_text(SAMPLE)
+    sample = """
+import pytest
+import tests.support.typed_handlers
+
+def test_answer():
+    pass
+
+@pytest.mark.http1_only("a reason")
+def test_bytes():
+    pass
+"""
+    assert "4 passed" in run_sample(tmp_path, {}, sample=sample)[-1]
+    lines = run_sample(tmp_path, {}, "--protocol", "h2", sample=sample)
+    assert "1 passed, 1 deselected" in lines[-1]

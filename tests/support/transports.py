@@ -41,8 +41,8 @@ __all__ = [
     "TRANSPORTS",
     "close_loopback",
     "make_pair",
-    "serves_in_memory",
     "use_transport",
+    "uses",
     "watching",
 ]
 
@@ -257,8 +257,8 @@ def use_transport(name: str) -> None:
 
 
 @cache
-def serves_in_memory(path: Path) -> bool:
-    """Tell whether a file has the listener in memory, by itself or by a helper of the tests."""
+def uses(path: Path, name: str) -> bool:
+    """Tell whether a file imports a module or what is in it, itself or by a helper of the tests."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
@@ -268,8 +268,8 @@ def serves_in_memory(path: Path) -> bool:
             continue
         for module in modules:
             helper = TOP / f"{module.replace('.', '/')}.py"
-            if module.startswith("hump_trio.testing") or (
-                module.startswith("tests.") and helper.exists() and serves_in_memory(helper)
+            if module.startswith(name) or (
+                module.startswith("tests.") and helper.exists() and uses(helper, name)
             ):
                 return True
     return False

@@ -101,6 +101,7 @@ async def test_the_client_asks_over_https(autojump_clock: MockClock) -> None:
         assert (login.text, str(login.url)) == ("https", "https://testserver/login")
 
 
+@pytest.mark.http1_only("another transport, of the tests, says otherwise")
 async def test_other_schemes_are_none(autojump_clock: MockClock) -> None:
     """As httpx says."""
     async with client(new_app()) as http:
