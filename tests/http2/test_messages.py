@@ -1,0 +1,345 @@
+"""Fields as requests: what is malformed, what is past a limit, and what a handler sees."""
+
+from typing import TypeAlias
+
+import pytest
+
+from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.settings import Limits
+from hump_trio.http2.failures import ErrorCode, StreamFailure
+from hump_trio.http2.messages import RequestHead, parse_request, parse_trailers, with_target
+from hump_trio.messages.framing import FORBIDDEN_TRAILERS
+
+Fields: TypeAlias = list[tuple[str, str] | None]
+
+LIMITS = Limits()
+METHOD, SCHEME, PATH, AUTHORITY = [
+    (":method", "GET"),
+    (":scheme", "https"),
+    (":path", "/"),
+    (":authority", "a"),
+]
+LEAD: Fields = [METHOD, SCHEME, PATH, AUTHORITY]
+TUNNEL: Fields = [(":method", "CONNECT"), (":authority", "a:443")]
+# WebSockets over a stream (RFC 8441 section 5.1).
+EXTENDED: Fields = [(":method", "CONNECT"), (":protocol", "websocket"), SCHEME, PATH, AUTHORITY]
+
+
+def lead(method: str = "GET", path: str = "/", authority: str = "a") -> Fields:
+    """Return the pseudo-fields of a request."""
+    return [(":method", method), (":path", path), SCHEME, (":authority", authority)]
+
+
+def without(fields: Fields, each: tuple[str, str] | None) -> Fields:
+    """Return fields but for one of them."""
+    return [field for field in fields if field is not each]
+
+
+def values_of(head: RequestHead) -> tuple[object, ...]:
+    """Return all that a head says, for comparing."""
+    line = head.line
+    target = (line.method, line.target, line.path, line.raw_path, line.query_string)
+    rest = (head.fields, head.host, head.content_length, head.expect, head.head_bytes)
+    return (*target, line.authority, line.version, *rest)
+
+
+def outcome_of(fields: Fields, limits: Limits = LIMITS) -> object:
+    """Return the status that a request is answered with, the code of its reset, or its values."""
+    try:
+        return values_of(parse_request(fields, limits))
+    except HttpParserError as error:
+        return error.status
+    except StreamFailure as failure:
+        return failure.code
+
+
+def test_a_whole_request() -> None:
+    """Every value of a head; the host stands where HTTP/1.1 has it, and cookies are one field."""
+    head = parse_request(
+        [
+            (":method", "PUT"),
+            (":scheme", "https"),
+            (":authority", "A.example:80"),
+            (":path", "/caf%C3%A9/x?q=%20"),
+            ("x-y", "1"),
+            ("cookie", "a=1"),
+            ("content-length", "0012"),
+            ("cookie", "b=2"),
+            ("expect", "100-Continue"),
+            ("x-y", "2"),
+            ("cookie", "c=3; d=4"),
+        ],
+        LIMITS,
+    )
+    line = head.line
+    assert (line.method, line.target, line.version) == ("PUT", "/caf%C3%A9/x?q=%20", "2")
+    assert (line.path, line.raw_path, line.query_string) == ("/café/x", "/caf%C3%A9/x", "q=%20")
+    assert line.authority is None
+    assert (head.host, head.content_length, head.expect) == ("A.example:80", 12, "100-continue")
+    assert head.fields == [
+        ("host", "A.example:80"),
+        ("x-y", "1"),
+        ("cookie", "a=1; b=2; c=3; d=4"),
+        ("content-length", "0012"),
+        ("expect", "100-Continue"),
+        ("x-y", "2"),
+    ]
+    lines = "".join(f"{name}: {value}\r\n" for name, value in head.fields)
+    assert head.head_bytes == len(f"PUT /caf%C3%A9/x?q=%20 HTTP/2.0\r\n{lines}\r\n")
+
+
+def test_no_length_is_not_a_length_of_zero() -> None:
+    """The end of the stream tells the length that no field announces (RFC 9113 section 8.1.1)."""
+    assert parse_request(LEAD, LIMITS).content_length is None
+    assert parse_request([*LEAD, ("content-length", "0")], LIMITS).content_length == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "host"),
+    [
+        (LEAD, "a"),
+        ([METHOD, SCHEME, PATH, ("x", "y"), ("host", "a")], "a"),
+        ([*LEAD, ("host", "a")], "a"),
+        ([*LEAD, ("x", "y"), ("host", "A")], "a"),
+        ([*LEAD[:3], (":authority", "[::1]:8"), ("host", "[::1]:8")], "[::1]:8"),
+    ],
+)
+def test_the_host(fields: Fields, host: str) -> None:
+    """That of ``:authority``, or of ``host`` alone; two that differ in case are the same."""
+    head = parse_request(fields, LIMITS)
+    assert head.host == host
+    assert [field for field in head.fields if field[0] == "host"] == [("host", host)]
+    assert head.fields[0] == ("host", host)
+
+
+@pytest.mark.parametrize(
+    "pseudo", [LEAD, LEAD[::-1], [PATH, METHOD, AUTHORITY, (":scheme", "HTTP")]], ids=str
+)
+def test_pseudo_fields_in_any_order(pseudo: Fields) -> None:
+    """Their order means nothing, and upper case is no other scheme (RFC 3986 section 3.1)."""
+    assert parse_request([*pseudo, ("x", "y")], LIMITS).fields == [("host", "a"), ("x", "y")]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "decoded", "query"),
+    [
+        ("GET", "/a?b?c", "/a", "b?c"),
+        ("GET", "//b/c", "//b/c", ""),
+        ("GET", "/a/../b", "/a/../b", ""),
+        ("GET", "/%2525", "/%25", ""),
+        ("OPTIONS", "*", "*", ""),
+        ("OPTIONS", "/*", "/*", ""),
+        ("M-SEARCH", "/", "/", ""),
+    ],
+)
+def test_targets(method: str, path: str, decoded: str, query: str) -> None:
+    """A path is taken apart as that of HTTP/1.1 is."""
+    line = parse_request(lead(method, path), LIMITS).line
+    assert (line.method, line.target, line.path, line.query_string) == (
+        (method, path, decoded, query)
+    )
+
+
+# Malformed requests, by the section of RFC 9113 that says so.
+MALFORMED: list[tuple[str, Fields]] = [
+    ("8.1.1", []),
+    ("8.1.1", [*LEAD, None]),
+    ("8.1.1", [None, *LEAD[1:]]),
+    ("8.1.1", [*LEAD, ("content-length", "1"), ("content-length", "1")]),
+    ("8.1.1", [*LEAD, ("content-length", "1"), ("content-length", "2")]),
+    *[
+        ("8.1.1", [*LEAD, ("content-length", value)])
+        for value in ("", "-1", "+1", "1.0", "0x1", "1, 1", "1 ", "\xb2", "x")
+    ],
+    ("8.3", [*LEAD, ("x", "y"), AUTHORITY]),
+    ("8.3", [METHOD, SCHEME, PATH, ("x", "y"), AUTHORITY]),
+    ("8.3", [("x", "y"), *LEAD]),
+    ("8.3", [*LEAD, (":status", "200")]),
+    ("8.3", [*LEAD, (":unheard-of", "1")]),
+    ("8.3", [METHOD, SCHEME, PATH, (":unheard-of", "1"), ("host", "a")]),
+    ("8.3", [*LEAD, ("x", "y"), (":unheard-of", "1")]),
+    *[("8.3.1", without(LEAD, each)) for each in LEAD],
+    *[("8.3.1", [*LEAD, each]) for each in LEAD],
+    *[("8.3.1", lead(method=value)) for value in ("", "G T", "GET,", "G\xe9T", "(", "GET\t")],
+    *[
+        ("8.3.1", [*without(LEAD, SCHEME), (":scheme", value)])
+        for value in ("", "ftp", "ws", "https:", "http ", "http\xe9")
+    ],
+    *[
+        ("8.3.1", lead(path=value))
+        for value in ("", "*", "a", "?a", "http://a/", "a/b", "/a b", "/a#b", "/\x01", "/\x7f")
+    ],
+    *[("8.3.1", lead(path=value)) for value in ("/\xe9", "/a\t", "#", " /", "/ ", "\\a", "/\r\n")],
+    *[("8.3.1", lead("OPTIONS", value)) for value in ("**", "*?a", "*/", "http://a", "", "a")],
+    *[
+        ("8.3.1", lead(authority=value))
+        for value in ("", "u@a", "u:p@a", ":80", "a:x", "a:99999", "a:80:80", "a/b", "a b")
+    ],
+    *[
+        ("8.3.1", lead(authority=value))
+        for value in ("[::1", "[x]", "a\xe9", "a#", "a?", "http://a")
+    ],
+    *[
+        ("8.3.1", [*LEAD[:3], ("host", value)])
+        for value in ("", "u@a", ":80", "a b", "a, b", "a,\tb")
+    ],
+    *[("8.3.1", [*LEAD, ("host", value)]) for value in ("b", "", "a:443", "a.", "a, a")],
+    ("8.3.1", [*LEAD, ("host", "a"), ("host", "a")]),
+    ("8.3.1", [METHOD, SCHEME, PATH, ("host", "a"), ("host", "a")]),
+    ("8.3.1", [*LEAD[:3], (":authority", ""), ("host", "a")]),
+    ("8.5", [*TUNNEL, SCHEME]),
+    ("8.5", [*TUNNEL, PATH]),
+    ("8.5", [*TUNNEL, SCHEME, PATH]),
+    ("8.5", [TUNNEL[0]]),
+    ("8.5", [TUNNEL[0], ("host", "a:443")]),
+    *[
+        ("8.5", [*TUNNEL[:1], (":authority", value)])
+        for value in ("a", "a:", ":443", "/", "/:443", "u@a:443", "a:x", "")
+    ],
+    ("8.3 and RFC 8441 4", [*LEAD, (":protocol", "websocket")]),
+    *[("RFC 8441 4", without(EXTENDED, each)) for each in EXTENDED[2:4]],
+    ("RFC 8441 4", [*EXTENDED[:4]]),
+    ("RFC 8441 4", [*EXTENDED, (":status", "200")]),
+]
+
+
+@pytest.mark.parametrize(("section", "fields"), MALFORMED, ids=ascii)
+def test_malformed_requests(section: str, fields: Fields) -> None:
+    """A malformed request ends its stream, and no other (RFC 9113 section 8.1.1)."""
+    assert outcome_of(fields) is ErrorCode.PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize(("section", "fields"), MALFORMED, ids=ascii)
+def test_malformed_wins_over_limits(section: str, fields: Fields) -> None:
+    """A malformed request that is also past limits is malformed, whatever the limits are."""
+    limits = Limits(head_bytes=1, header_count=1, target_bytes=1)
+    assert outcome_of([*fields, ("x", "y")], limits) is ErrorCode.PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        (lead(path="/" + "a" * 8191), 200),
+        (lead(path="/" + "a" * 8192), 414),
+        (lead(path="/%"), 400),
+        (lead(path="/%4"), 400),
+        (lead(path="/%ff"), 400),
+        (lead(path="/?%ff"), 200),
+        ([*LEAD, *[("x", "y")] * 99], 200),
+        ([*LEAD, *[("x", "y")] * 100], 431),
+        ([METHOD, SCHEME, PATH, ("host", "a"), *[("x", "y")] * 99], 200),
+        ([METHOD, SCHEME, PATH, ("host", "a"), *[("x", "y")] * 100], 431),
+        ([*LEAD, ("x", "y" * (32768 - 32))], 200),
+        ([*LEAD, ("x", "y" * (32768 - 31))], 431),
+        ([*LEAD, ("host", "a"), ("x", "y" * (32768 - 32))], 200),
+        ([*LEAD, *[("cookie", "a=b")] * 300], 200),
+        ([*LEAD, ("cookie", "y" * 16000), ("x", "y"), ("cookie", "y" * 16723)], 200),
+        ([*LEAD, ("cookie", "y" * 16000), ("x", "y"), ("cookie", "y" * 16724)], 431),
+        ([*LEAD, *[("cookie", "y" * 4000)] * 15000], 431),
+        ([*LEAD, *[("x", "y" * 4000)] * 15000], 431),
+        ([*LEAD, ("content-length", "9" * 19)], 200),
+        ([*LEAD, ("content-length", "9" * 20)], 413),
+        (TUNNEL, 501),
+        ([*TUNNEL, ("host", "a:443"), ("x", "y")], 501),
+        ([TUNNEL[0], (":authority", "[::1]:443")], 501),
+        (EXTENDED, 501),
+        ([*EXTENDED[:2], *LEAD[1:], ("x", "y")], 501),
+    ],
+    ids=lambda value: ascii(value)[:60],
+)
+def test_what_is_answered_with_an_error(fields: Fields, status: int) -> None:
+    """The limits are those of HTTP/1.1, to the byte; a cut cookie counts as one field."""
+    outcome = outcome_of(fields)
+    assert outcome == status if status != 200 else isinstance(outcome, tuple)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([], ""),
+        ([("expect", "X")], "x"),
+        ([("expect", "a"), ("x", "y"), ("expect", "B")], "a,b"),
+        ([("expect", "a"), ("x", "y"), ("x", "y")], "a"),
+    ],
+)
+def test_expectations(fields: Fields, expected: str) -> None:
+    """Every expectation is seen, in lower case; repeats are joined, so that none hides."""
+    assert parse_request([*LEAD, *fields], LIMITS).expect == expected
+
+
+@pytest.mark.parametrize("others", [[], [("x", "y")], [("cookie", "a"), ("cookie", "b")]], ids=str)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["/", "/a?b", "/%41", "*", "", "a", "/a b", "/\xe9", "/%ff", "/#"],
+        *["/" + "a" * 79, "/" + "a" * 80, "/" + "a" * 28, "/" + "a" * 29, "/" + "a" * 50],
+    ],
+    ids=ascii,
+)
+def test_another_path(method: str, path: str, others: Fields) -> None:
+    """A head with another path is what parsing the whole gives, refusals included."""
+    limits = Limits(target_bytes=80, head_bytes=70)
+    head = parse_request([*lead(method, "/first"), *others], limits)
+    before = values_of(head)
+    try:
+        outcome: object = values_of(with_target(head, path, limits))
+    except HttpParserError as error:
+        outcome = error.status
+    except StreamFailure as failure:
+        outcome = failure.code
+    assert outcome == outcome_of([*lead(method, path), *others], limits)
+    assert values_of(head) == before
+
+
+def test_another_path_has_fields_of_its_own() -> None:
+    """What one handler does to its headers is unseen by the next."""
+    head = parse_request(LEAD, LIMITS)
+    with_target(head, "/b", LIMITS).fields.clear()
+    assert head.fields == [("host", "a")]
+
+
+def test_trailers() -> None:
+    """Trailers are fields, in order and with repeats."""
+    trailers: Fields = [("etag", "x"), ("grpc-status", "0"), ("etag", "y")]
+    assert parse_trailers([], LIMITS) == []
+    assert parse_trailers(trailers, LIMITS) == trailers
+
+
+@pytest.mark.parametrize(
+    "field",
+    [None, METHOD, (":status", "200"), *[(name, "1") for name in sorted(FORBIDDEN_TRAILERS)]],
+)
+def test_malformed_trailers(field: tuple[str, str] | None) -> None:
+    """Pseudo-fields, and what must come before a body (RFC 9113 8.1, RFC 9110 6.5.1)."""
+    with pytest.raises(StreamFailure) as caught:
+        parse_trailers([("x", "y"), field], LIMITS)
+    assert caught.value.code is ErrorCode.PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize(
+    ("trailers", "fits"),
+    [
+        ([("x", "y")] * 100, True),
+        ([("x", "y")] * 101, False),
+        ([("x", "y" * (32768 - 7))], True),
+        ([("x", "y" * (32768 - 6))], False),
+    ],
+    ids=["count-fits", "count-too-many", "bytes-fit", "bytes-too-many"],
+)
+def test_the_limits_of_trailers(trailers: Fields, *, fits: bool) -> None:
+    """Those of heads; beyond them the stream ends, since an answer may have begun."""
+    if fits:
+        assert parse_trailers(trailers, LIMITS) == trailers
+        return
+    with pytest.raises(StreamFailure) as caught:
+        parse_trailers(trailers, LIMITS)
+    assert caught.value.code is ErrorCode.ENHANCE_YOUR_CALM
+
+
+def test_an_error_repeats_nothing_of_the_input() -> None:
+    """What a client sent isn't reflected in the words of a refusal."""
+    for fields in (lead(path="secret"), lead(path="/secret%"), lead(authority="secret@secret")):
+        with pytest.raises((HttpParserError, StreamFailure)) as caught:
+            parse_request(fields, LIMITS)
+        assert "secret" not in str(caught.value)
