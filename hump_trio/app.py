@@ -31,7 +31,7 @@ from hump_trio.listening.bind import check_binds, check_host, check_port, join_b
 from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from hump_trio.messages.headers import check_field
 from hump_trio.routing.layer import NOTHING
-from hump_trio.server.protocols import PROTOCOL_NAMES
+from hump_trio.server.protocols import protocol_names
 from hump_trio.server.server import Listeners, Server
 from hump_trio.server.signals import owns_signals
 from hump_trio.server.state import ServerState
@@ -80,6 +80,9 @@ class Hump(Router, Generic[S]):
         timeouts: How long the server waits for clients and handlers; None: the defaults of
             `Timeouts`.
         server: The value of the ``Server`` field of each response; None: no such field.
+        http2: Whether HTTP/2 is spoken beside HTTP/1.1: over TLS with clients that ask for it by
+            ALPN, and in plain text with those that begin with it (RFC 9113 section 3.3). An
+            `ssl.SSLContext` of the program's decides by itself what it agrees on.
 
     Raises:
         TypeError: An option has the wrong type, or there are binds beside a host or a port.
@@ -93,6 +96,7 @@ class Hump(Router, Generic[S]):
         tls: The certificate for HTTPS, as given.
         limits: The limits on clients.
         timeouts: The timeouts of the server.
+        http2: Whether HTTP/2 is spoken.
         state: The value that the lifespan has yielded, for handlers to use. Without a lifespan, or
             if it yields nothing, a namespace that takes any attribute.
     """
@@ -108,6 +112,7 @@ class Hump(Router, Generic[S]):
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         server: str | None = "hump_trio",
+        http2: bool = False,
     ) -> None:
         check_host(host)
         check_port(port)
@@ -123,12 +128,15 @@ class Hump(Router, Generic[S]):
             raise TypeError("write limits=Limits(...) and timeouts=Timeouts(...)")
         if not isinstance(sockets, Sockets | None):
             raise TypeError("write sockets=Sockets(...)")
+        if not isinstance(http2, bool):
+            raise TypeError(f"http2 is True or False, not {http2!r}")
         check_tls_source(tls)
         self.tls: TlsSource | None = tls
         self._credentials: Any = None
         self.sockets: Sockets = sockets or Sockets()
         self.limits: Limits = limits or Limits()
         self.timeouts: Timeouts = timeouts or Timeouts()
+        self.http2: bool = http2
         self.addresses: tuple[str, ...] = ()
         self.state: S = cast("S", SimpleNamespace())
         self._server_field = server
@@ -375,7 +383,9 @@ class Hump(Router, Generic[S]):
         if self._server is not None:
             raise RuntimeError("this app is being served already")
         dispatcher = Dispatcher(self, table_of(self), layer_of(self))
-        state = ServerState(dispatcher, self.limits, self.timeouts, self._server_field)
+        state = ServerState(
+            dispatcher, self.limits, self.timeouts, self._server_field, http2=self.http2
+        )
         server = self._server = Server(state)
         is_main = owns_signals()
         unused = AsyncExitStack()  # closes what the server has not taken, should the start fail
@@ -386,7 +396,9 @@ class Hump(Router, Generic[S]):
             unused.callback(bound.close)
         try:
             async with unused:
-                self._credentials = load_credentials(self.tls, self.binds, PROTOCOL_NAMES)
+                self._credentials = load_credentials(
+                    self.tls, self.binds, protocol_names(http2=self.http2)
+                )
                 await server.serve(
                     partial(self._open_listeners, server, listeners, handed, unused),
                     lifespan=self._entered_lifespan(),

@@ -307,6 +307,15 @@ def test_settings_of_another_type_are_refused(options: dict[str, Any]) -> None:
         Hump("", 0, **options)
 
 
+@pytest.mark.parametrize("value", [None, 1, "yes"])
+def test_http2_is_turned_on_or_off(value: Any) -> None:
+    """By a bool alone, when the app is made."""
+    with pytest.raises(TypeError, match=f"http2 is True or False, not {value!r}"):
+        Hump("", 0, http2=value)
+    assert Hump("", 0, http2=True).http2
+    assert not Hump("", 0, http2=False).http2
+
+
 async def forever() -> AsyncIterator[None]:
     """Be no function to await."""
     while True:

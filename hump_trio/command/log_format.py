@@ -86,7 +86,9 @@ class TextFormatter(logging.Formatter):
     def _format_access(self, second: int, access: AccessRecord) -> str:
         line = "-"
         if access.method:
-            line = f"{access.method} {access.target} HTTP/{access.http_version}"
+            version = access.http_version
+            # What has no minor number (RFC 9113) has one for programs that read such lines.
+            line = f"{access.method} {access.target} HTTP/{'2.0' if version == '2' else version}"
         route, name = access.route or "-", access.request_id or "-"
         agent, referrer = access.user_agent or "-", access.referrer or "-"
         if UNSAFE.search(f"{line}{referrer}{agent}{route}{name}"):

@@ -31,6 +31,7 @@ from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import layer_of, table_of
 from hump_trio.facts.exceptions import BindError, TlsError, UnresolvedError
 from hump_trio.facts.loggers import logger
+from hump_trio.server.protocols import protocol_names
 from hump_trio.tasks.failures import leaves_of
 from hump_trio.tasks.line_writer import LineWriter
 from hump_trio.transports.certificates import TLS, Credentials
@@ -125,6 +126,8 @@ def override(app: Hump[Any], options: Options, environment: Mapping[str, str]) -
             client_ca=options.tls_client_ca or None,
             client_certificate="required" if options.tls_client_ca else "none",
         )
+    if options.http2 is not None:
+        app.http2 = options.http2
 
 
 def start_workers(options: Options, arguments: Sequence[str]) -> int:
@@ -178,7 +181,7 @@ def describe_app(app: Hump[Any], options: Options) -> str:
     if options.check:
         Dispatcher(app, table_of(app), layer_of(app))  # as `serve` does
         if app.tls is not None:
-            Credentials(app.tls)
+            Credentials(app.tls, protocol_names(http2=app.http2))
         count = len(table_of(app).routes)
         lines += f"{options.app} is fine: {count} route{'s' * (count != 1)}\n"
     return lines

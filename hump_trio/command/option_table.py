@@ -84,6 +84,8 @@ LIMIT_TEXTS = {
     "buffered_bytes": "of all bodies and forms held",
     "connections": "open connections",
     "requests": "requests in flight",
+    "streams": "open requests of an HTTP/2 connection",
+    "glitches": "at once of an HTTP/2 connection",
     "form_parts": "fields and files of a form",
     "form_field_bytes": "of one text of a form with files",
     "upload_bytes": "of all files of a form",
@@ -146,6 +148,7 @@ GROUPS: dict[str, list[Option]] = {
         row("tls-cert", "certificate chain, PEM: serve https", "FILE"),
         row("tls-key", "its key, if that isn't in the same file", "FILE"),
         row("tls-client-ca", "require client certificates of these", "FILE"),
+        row("http2", "HTTP/1.1 alone", negated=True),
     ],
     "processes": [
         row("workers", "processes (1); auto: one a processor", "N", parse=parse_workers),

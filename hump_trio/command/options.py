@@ -38,6 +38,7 @@ class Options:
         tls_cert: The file of the certificate.
         tls_key: The file of the certificate's key.
         tls_client_ca: The file of the authorities that certify clients.
+        http2: Whether HTTP/2 is spoken; None leaves that to the app.
         access_log: Whether requests are logged.
         log_format: The form of the logs, ``"text"`` or ``"json"``.
         log_level: The lowest level that is logged, in lower case.
@@ -68,6 +69,7 @@ class Options:
     tls_cert: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+    http2: bool | None = None
     access_log: bool = True
     log_format: str = "text"
     log_level: str = "info"

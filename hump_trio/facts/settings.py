@@ -33,6 +33,14 @@ class Limits:
             the limit the connection that has been idle longest makes room, or accepting waits.
         requests: Requests being handled at one time. None: no limit. A request beyond that is
             answered with 503.
+        streams: Requests of one HTTP/2 connection that are open at one time. 100: the least that
+            RFC 9113 section 5.1.2 advises, and far more than a page needs. One beyond that is
+            refused with REFUSED_STREAM, after which its client may repeat it. A request whose
+            client has taken it back counts until its handler has ended.
+        glitches: What an HTTP/2 client may do at once that costs the server something and brings
+            no request further: a request taken back or malformed, a ping, a change of settings, a
+            frame without content. 1,000: a browser that leaves a page takes back 100 requests. 33
+            more are granted each second. Past that the connection ends with ENHANCE_YOUR_CALM.
         form_parts: Fields of a urlencoded form, or fields and files of a form with files. 1,000:
             more than any page has. A form with more is answered with 400 or 413.
         form_field_bytes: Bytes of one text field of a form with files. 64 KiB: an essay of ten
@@ -56,6 +64,8 @@ class Limits:
     buffered_bytes: int = 256 * 1024 * 1024
     connections: int = 10_000
     requests: int | None = None
+    streams: int = 100
+    glitches: int = 1000
     form_parts: int = 1000
     form_field_bytes: int = 64 * 1024
     upload_bytes: int = 32 * 1024 * 1024

@@ -15,12 +15,15 @@ from hump_trio.http1.section import BAD_BYTE, SectionFinder
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.target import RequestLine
 
-__all__ = ["RequestParser"]
+__all__ = ["RESERVED_HEAD", "RequestParser"]
 
 # RFC 9112 section 2.2 wants servers to ignore an empty line before a request; clients send one or
 # two.
 BLANK_BYTES = 16
 CR = 0x0D
+# What a client of HTTP/2 begins with that hasn't agreed on a protocol before: a head that nobody
+# sends in HTTP/1.1, where no version is 2.0 (RFC 9113 section 3.4).
+RESERVED_HEAD = b"PRI * HTTP/2.0\r\n\r\n"
 # Bytes that a method begins with, or an empty line before it.
 LINE_STARTS = frozenset(b"!#$%&'*+.^_`|~-\r" + string.ascii_letters.encode() + b"0123456789")
 LETTERS = frozenset(string.ascii_letters.encode())
@@ -74,6 +77,21 @@ class RequestParser:
         The value is meaningful after `parse_head` has returned None.
         """
         return bool(self._buffer) and self._buffer[0] != CR
+
+    @property
+    def may_be_reserved(self) -> bool:
+        """Whether all that was fed is the beginning of `RESERVED_HEAD`, or begins with it whole.
+
+        The value is meaningful before the first call of `parse_head`.
+        """
+        start = self._buffer[: len(RESERVED_HEAD)]
+        return RESERVED_HEAD.startswith(start)
+
+    def take_all(self) -> bytes:
+        """Take everything that was fed and isn't parsed, for another parser."""
+        taken = bytes(self._buffer)
+        self._buffer.clear()
+        return taken
 
     @property
     def trailers(self) -> FieldLines:

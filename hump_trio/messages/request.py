@@ -54,7 +54,7 @@ class Request:
         path: The path of the target, its escapes decoded once.
         headers: The header fields in order of arrival, names in lower case.
         query_string: The query of the target, with its escapes.
-        http_version: ``"1.1"`` or ``"1.0"``.
+        http_version: ``"2"``, ``"1.1"`` or ``"1.0"``.
         scheme: ``"http"``, or ``"https"`` over TLS.
         host: The authority that was asked for: that of an absolute target, else the ``Host``
             field. The client chooses it.

@@ -21,7 +21,7 @@ class AccessRecord(NamedTuple):
         method: The method. For bytes that weren't a request it is empty, and so are target,
             version, route and fields.
         target: The request target.
-        http_version: ``"1.1"`` or ``"1.0"``.
+        http_version: ``"2"``, ``"1.1"`` or ``"1.0"``.
         route: The template of the route; empty if there is none.
         status: The status of the answer; 0 if no answer was begun.
         byte_count: Bytes of the answer, its head included, that were given to the system.

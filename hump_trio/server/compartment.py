@@ -9,7 +9,7 @@ import trio
 
 from hump_trio.facts.loggers import logger
 from hump_trio.server.connection import Connection
-from hump_trio.server.protocols import serve_connection
+from hump_trio.server.protocols import serve_connection, serve_handed_over
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.failures import is_failure, leaves_of
 
@@ -75,6 +75,8 @@ class Compartment:
     async def _serve(self, connection: Connection) -> None:
         try:
             await serve_connection(connection)
+            if connection.handed_over:
+                await serve_handed_over(connection)
         except BaseException as error:
             if not all(
                 is_failure(each) or isinstance(each, trio.Cancelled) for each in leaves_of(error)

@@ -18,7 +18,7 @@ class Connection:
     """A transport, and the clock that bounds what is waited for on it.
 
     It is made when the transport is accepted, and served by the protocol that the handshake agrees
-    on. The wire of that protocol closes the transport, once.
+    on. The wire of that protocol closes the transport, once, or hands the connection over.
 
     Args:
         transport: Owned by the connection.
@@ -27,6 +27,8 @@ class Connection:
     Attributes:
         clock: Bounds the handshake and the waits between requests. A protocol with one request at
             a time bounds its exchanges by it too.
+        handed_over: What was read of a connection that the protocol which has read it leaves to
+            another one, with all that follows; empty if it doesn't.
         gone: Whether the peer was found gone (see `Peer`).
         write_cut: Whether a write was cut in the middle (see `Peer`).
         counted_bytes: What was sent up to the last line of the access log.
@@ -36,6 +38,7 @@ class Connection:
         "clock",
         "counted_bytes",
         "gone",
+        "handed_over",
         "state",
         "transport",
         "write_cut",
@@ -44,6 +47,7 @@ class Connection:
     def __init__(self, transport: Transport, state: ServerState) -> None:
         self.transport: Transport = transport
         self.state: ServerState = state
+        self.handed_over: bytes = b""
         self.gone: bool = False
         self.write_cut: bool = False
         self.counted_bytes: int = 0

@@ -101,7 +101,8 @@ class Wire(Protocol):
         """Await a request, give it to the lane, and return what the lane does next.
 
         That is what `Lane.begin`, `Lane.take_over` or `Lane.refuse` has returned, or `Step.END` if
-        there will be no other request. The lane owns the stream from then on, until it gives it to
+        there will be no other request, or `Step.OVER` if the wire has handed its connection over.
+        The lane owns the stream from then on, until it gives it to
         `settle` or calls `close`.
 
         Raises:
@@ -147,7 +148,7 @@ class Wire(Protocol):
         """
 
     def close(self) -> None:
-        """Close without waiting; what is unfinished must not look whole.
+        """Close without waiting, unless handed over; what is unfinished must not look whole.
 
         Called once, cancelled or not, whatever has happened before. What is unfinished is told by
         the phase of the clock (see `Rule.resets`).

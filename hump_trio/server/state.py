@@ -26,10 +26,12 @@ class ServerState:
         limits: Caps.
         timeouts: Seconds.
         server: The ``Server`` field's value; None for no such field.
+        http2: Whether a connection in plain text may begin with HTTP/2.
 
     Attributes:
         request_count: Requests in flight on all connections.
         request_limit: How many requests may be in flight; infinite without a limit.
+        stream_count: HTTP/2 streams that are open on all connections.
         buffered_bytes: Bytes of bodies that are held for handlers, and of forms in memory.
         disk: The room for uploads on the disk.
         connection_count: Connections accepted so far.
@@ -40,14 +42,22 @@ class ServerState:
     """
 
     def __init__(
-        self, application: Application, limits: Limits, timeouts: Timeouts, server: str | None
+        self,
+        application: Application,
+        limits: Limits,
+        timeouts: Timeouts,
+        server: str | None,
+        *,
+        http2: bool = True,
     ) -> None:
         self.application = application
         self.limits = limits
         self.timeouts = timeouts
         self.server = server
+        self.http2 = http2
         self.request_count: int = 0
         self.request_limit: float = math.inf if limits.requests is None else limits.requests
+        self.stream_count: int = 0
         self.buffered_bytes = 0
         self.disk: DiskRoom = DiskRoom(limits.spooled_bytes)
         self.connection_count = 0

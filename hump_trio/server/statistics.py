@@ -48,6 +48,7 @@ class ServerStatistics:
             ``"idle"``, ``"head"``, ``"body"``, ``"handler"``, ``"send"``, ``"drain"``,
             ``"linger"``.
         requests: The requests in flight, the oldest first.
+        streams: HTTP/2 streams that are open on all connections.
         buffered_bytes: Bytes of bodies that are held for handlers, and of forms in memory.
         connection_count: Connections accepted since the start.
         outcomes: How many requests have ended in which way, by the words of the access log.
@@ -55,6 +56,7 @@ class ServerStatistics:
 
     connections: Mapping[str, int]
     requests: tuple[RequestStatistics, ...]
+    streams: int
     buffered_bytes: int
     connection_count: int
     outcomes: Mapping[Outcome, int]
@@ -74,6 +76,7 @@ def collect_statistics(
     return ServerStatistics(
         connections=Counter(RULES[each.clock.phase].word for each in connections),
         requests=tuple(sorted(requests, key=lambda each: -each.age_seconds)),
+        streams=state.stream_count,
         buffered_bytes=state.buffered_bytes,
         connection_count=state.connection_count,
         outcomes=dict(state.outcomes),

@@ -34,6 +34,24 @@ REFUSAL = (
 )
 
 
+# How OpenSSL names ciphers whose keys are made for one connection by a peer that has shown a
+# certificate or knows a secret, and what names those that authenticate what they encrypt.
+EPHEMERAL = ("TLS_", "ECDHE-", "DHE-")
+AUTHENTICATED = ("GCM", "CCM", "CHACHA20")
+
+
+def is_strong(cipher: str) -> bool:
+    """Tell whether a cipher is outside the list of those that HTTP/2 may refuse in TLS 1.2.
+
+    What RFC 9113 lists in its appendix A one by one is what has no ephemeral keys or no AEAD. All
+    ciphers of TLS 1.3 have both.
+
+    Args:
+        cipher: The name that OpenSSL gives it.
+    """
+    return cipher.startswith(EPHEMERAL) and any(each in cipher for each in AUTHENTICATED)
+
+
 class TlsTransport(Transport):
     """The server's end of a TLS connection, over a transport that it owns.
 
@@ -96,6 +114,9 @@ class TlsTransport(Transport):
         self._established = True
         self._handshake_bytes = self._inner.sent_bytes
         self.protocol: str = self._tls.selected_alpn_protocol() or HTTP_1_1
+        agreed_cipher = self._tls.cipher()
+        assert agreed_cipher is not None, "the handshake is over"
+        self.strong_cipher: bool = is_strong(agreed_cipher[0])
         self.client_certificate: dict[str, Any] | None = self._tls.getpeercert() or None
 
     async def _shake_hands(self) -> bool:

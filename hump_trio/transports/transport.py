@@ -148,6 +148,8 @@ class Transport(trio.abc.HalfCloseableStream):
         protocol: The name in ALPN of the protocol that was agreed on (RFC 7301), known once the
             handshake is over; `HTTP_1_1` where the peer hasn't negotiated one.
         secure: Whether nobody on the way can read what is sent.
+        strong_cipher: Whether what TLS has agreed on, if it is there, has keys of its own for each
+            connection and authenticates what it encrypts, known once the handshake is over.
         client_certificate: The certificate of a peer that has proven who it is, in the form of
             `ssl.SSLSocket.getpeercert`.
     """
@@ -157,6 +159,7 @@ class Transport(trio.abc.HalfCloseableStream):
     needs_handshake: bool = False
     protocol: str = HTTP_1_1
     secure: bool = False
+    strong_cipher: bool = True
     client_certificate: dict[str, Any] | None = None
 
     @property

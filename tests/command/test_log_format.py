@@ -60,6 +60,11 @@ def raised() -> Any:
             ' "http://here/" "curl/8" 0.0004 ok "/tea" "id-1"',
         ),
         (
+            ACCESS._replace(http_version="2"),
+            '127.0.0.1 - - [22/Nov/2026:10:00:00 +0000] "GET /tea?x=1 HTTP/2.0" 200 151'
+            ' "http://here/" "curl/8" 0.0004 ok "/tea" "id-1"',
+        ),
+        (
             NOBODY,
             '- - - [22/Nov/2026:10:00:00 +0000] "-" - 0 "-" "-" 1.5000 stalled "-" "-"',
         ),

@@ -88,6 +88,14 @@ def test_tls_is_overridden() -> None:
     assert app_with(*arguments).tls == expected
 
 
+def test_http2_is_overridden() -> None:
+    """By its option, either way; without it what the app says holds."""
+    assert not app_with("--no-http2").http2
+    assert app_with("--http2").http2
+    assert app_with().http2 == Hump().http2
+    assert not app_with(HUMP_TRIO_NO_HTTP2="1").http2
+
+
 def test_check_reads_the_certificate(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """One that can't be used is one line; one that can is fine."""
     path = tmp_path / "server.pem"

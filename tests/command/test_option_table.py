@@ -33,6 +33,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "tls-cert": ("cert.pem", "cert.pem"),
     "tls-key": ("key.pem", "key.pem"),
     "tls-client-ca": ("ca.pem", "ca.pem"),
+    "http2": ("1", False),  # HUMP_TRIO_NO_HTTP2
     "workers": ("3", 3),
     "worker-timeout": ("2.5", 2.5),
     "pid-file": ("/run/app.pid", "/run/app.pid"),

@@ -12,7 +12,7 @@ from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.routing.table import RouteTable
 from hump_trio.server import protocols
 from hump_trio.server.connection import Connection
-from hump_trio.server.protocols import PROTOCOL_NAMES, WireProtocol, serve_connection
+from hump_trio.server.protocols import WireProtocol, protocol_names, serve_connection
 from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import MemoryTransport, Pipe
 from tests.support.loopback import served
@@ -66,12 +66,15 @@ async def test_a_connection_is_served_by_what_was_agreed_on(
     assert served == [(served_by, connection)]
 
 
-async def test_tls_offers_every_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("http2", "names"), [(True, ("h2", "http/1.1")), (False, ("http/1.1",))])
+async def test_tls_offers_every_protocol(
+    http2: bool, names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An app that is served over TLS offers the whole table, whose order is the server's."""
     offered: list[Sequence[str]] = []
     write_certificate(tmp_path)
     tls = TLS(tmp_path / "certificate.pem", tmp_path / "key.pem")
-    app = Hump("127.0.0.1", 0, tls=tls)
+    app = Hump("127.0.0.1", 0, tls=tls, http2=http2)
 
     def offer(context: ssl.SSLContext, names: Sequence[str]) -> None:
         offered.append(names)
@@ -79,5 +82,5 @@ async def test_tls_offers_every_protocol(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(ssl.SSLContext, "set_alpn_protocols", offer)
     async with served(app):
         pass
-    assert [list(names) for names in offered] == [["http/1.1"]]
-    assert tuple(offered[0]) == PROTOCOL_NAMES
+    assert [tuple(each) for each in offered] == [names]
+    assert protocol_names(http2=http2) == names

@@ -294,6 +294,7 @@ async def test_what_has_been_is_counted_from_the_start(autojump_clock: MockClock
         assert statistics == ServerStatistics(
             connections=statistics.connections,
             requests=(),
+            streams=0,
             buffered_bytes=0,
             connection_count=statistics.connection_count,
             outcomes=dict.fromkeys(get_args(Outcome), 0),

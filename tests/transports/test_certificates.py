@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hump_trio import TLS, BindError, HumpError, TlsError
 from hump_trio.transports.certificates import Credentials
 from hump_trio.transports.memory import memory_transport_pair
+from hump_trio.transports.tls_transport import is_strong
 from tests.support.secured import (
     End,
     authority,
@@ -183,6 +184,15 @@ class Source:
         authority().issue_cert("localhost").configure_cert(context)
         context.set_alpn_protocols(["h2"])
         return context
+
+
+async def test_what_tls_settings_agree_on_is_strong(folder: Path) -> None:
+    """No cipher of theirs may be refused by a client of HTTP/2 (RFC 9113 section 9.2.2)."""
+    ciphers = [
+        each["name"] for each in tls_of(folder, key="key.pem").create_context().get_ciphers()
+    ]
+    assert len(ciphers) > 3
+    assert all(map(is_strong, ciphers))
 
 
 async def agree(credentials: Credentials, offered: list[str] | None) -> str:

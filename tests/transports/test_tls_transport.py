@@ -10,9 +10,9 @@ from trio.testing import MockClock, check_half_closeable_stream, wait_all_tasks_
 
 from hump_trio.transports.memory import WINDOW_BYTES, memory_transport_pair
 from hump_trio.transports.tls_records import OVERHEAD_BYTES, RECORD_BYTES
-from hump_trio.transports.tls_transport import HELD_BYTES, TlsTransport
+from hump_trio.transports.tls_transport import HELD_BYTES, TlsTransport, is_strong
 from tests.support.forged import open_ends
-from tests.support.secured import End, secure_pair, server_context
+from tests.support.secured import End, authority, client_context, secure_pair, server_context
 
 ALERT = 21
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -343,3 +343,33 @@ async def test_arguments_are_checked() -> None:
         await server.receive_some(0)
     assert server.client is None
     assert (server.send_nowait(b""), server.tells_acked) == (0, True)
+
+
+def test_ciphers_are_strong_as_openssl_describes_them() -> None:
+    """Those with keys for one connection, of a peer that is known by them, and with an AEAD."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+    described = context.get_ciphers()
+    for cipher in described:
+        ephemeral = cipher["kea"] in ("kx-any", "kx-ecdhe", "kx-dhe", "kx-ecdhe-psk", "kx-dhe-psk")
+        expected = ephemeral and cipher["aead"] and cipher["auth"] != "auth-null"
+        assert is_strong(cipher["name"]) == expected, cipher["description"]
+    assert {is_strong(cipher["name"]) for cipher in described} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("name", "strong"), [("ECDHE-ECDSA-AES128-SHA256", False), ("DEFAULT", True)]
+)
+async def test_a_transport_knows_what_was_agreed_on(name: str, strong: bool) -> None:
+    """A program's own context may agree on a cipher that has no AEAD."""
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert("localhost").configure_cert(own)
+    own.set_ciphers(name)
+    ours, theirs = memory_transport_pair()
+    client = End(ours, client_context(maximum_version=ssl.TLSVersion.TLSv1_2))
+    server = TlsTransport(theirs, own)
+    assert server.strong_cipher
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.handshake)
+        nursery.start_soon(server.handshake)
+    assert server.strong_cipher == strong

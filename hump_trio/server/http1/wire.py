@@ -9,7 +9,7 @@ import trio
 from hump_trio.facts.exceptions import HttpParserError, StatusError
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.http1.head import RequestHead
-from hump_trio.http1.parser import RequestParser
+from hump_trio.http1.parser import RESERVED_HEAD, RequestParser
 from hump_trio.http1.response_head import encode_head
 from hump_trio.messages.response import error_response, settle
 from hump_trio.server.access_log import log_request
@@ -50,12 +50,13 @@ class Http1Wire:
 
         Requests that come whole are answered here by the fast path, until one is different.
         """
+        connection = self._connection
         lane.renew_context(trio.lowlevel.current_task())
         if self.parser.buffered_bytes:
             # A client that sends many requests at once waits its turn before each.
             await trio.lowlevel.checkpoint()
         else:
-            step = await serve_whole(self._connection, self.parser, self._prepared, lane)
+            step = await serve_whole(connection, self.parser, self._prepared, lane)
             if step is None:
                 self.ended = True
                 return Step.END
@@ -63,6 +64,10 @@ class Http1Wire:
                 self.expects_end = step is Step.END
                 return step
             await trio.lowlevel.checkpoint_if_cancelled()
+        opens = connection.clock.phase is Phase.OPENED and connection.state.http2
+        if opens and not connection.transport.secure and await self._receive_reserved():
+            connection.handed_over = self.parser.take_all()
+            return Step.OVER
         try:
             head = await self._receive_head()
         except HttpParserError as error:
@@ -70,7 +75,22 @@ class Http1Wire:
         if head is None:
             self.ended = True
             return Step.END
-        return lane.begin(Http1Stream(self._connection, self.parser, self._prepared, head))
+        return lane.begin(Http1Stream(connection, self.parser, self._prepared, head))
+
+    async def _receive_reserved(self) -> bool:
+        """Receive what a connection begins with, and tell if that is the head of HTTP/2's.
+
+        It is waited for like any other head, and one that breaks off is left to `_receive_head`.
+        """
+        connection, parser = self._connection, self.parser
+        while parser.may_be_reserved:
+            if parser.buffered_bytes >= len(RESERVED_HEAD):
+                return True
+            if parser.buffered_bytes:
+                connection.clock.enter_head()
+            if not await connection.receive(parser.feed):
+                break
+        return False
 
     async def _receive_head(self) -> RequestHead | None:
         """Receive a head; None: the peer ended the connection before it was whole."""
@@ -171,8 +191,9 @@ class Http1Wire:
                 await self._connection.linger()
 
     def close(self) -> None:
-        """Close without waiting (see `Wire.close`)."""
-        self._connection.close()
+        """Close without waiting (see `Wire.close`), unless the connection was handed over."""
+        if not self._connection.handed_over:
+            self._connection.close()
 
 
 def serve_http1(connection: Connection) -> Coroutine[Any, Any, None]:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Forwarded, Hump, Request, Sockets, Timeouts
+from hump_trio.http2.failures import ErrorCode
+from hump_trio.http2.frames import PREFACE, SETTINGS, encode_goaway, encode_settings
 from tests.support.loopback import ask, connect_to, receive_rest, served
 
 LINE = b"PROXY TCP4 203.0.113.7 10.0.0.1 50000 443\r\n"
@@ -68,6 +70,21 @@ async def test_a_header_in_pieces_and_with_its_request() -> None:
         for byte in LINE + ASK:
             await stream.send_all(bytes([byte]))
         assert b"203.0.113.7" in await receive_rest(stream)
+
+
+@pytest.mark.parametrize("pieces", [True, False])
+async def test_http2_may_follow_a_header(pieces: bool, tmp_path: Path) -> None:
+    """With prior knowledge, over TCP and over a Unix socket; a GOAWAY is an answer in HTTP/2."""
+    data = LINE + PREFACE + encode_settings([]) + encode_goaway(0, ErrorCode.NO_ERROR)
+    for bind in ("127.0.0.1:0", f"unix:{tmp_path}/app.sock"):
+        app = make_app("127.0.0.1", "unix", bind=bind)
+        app.http2 = True
+        async with connected(app) as stream:
+            for part in [data[:50], data[50:]] if pieces else [data]:
+                await stream.send_all(part)
+                await wait_all_tasks_blocked(0.01)
+            await stream.send_eof()
+            assert (await receive_rest(stream))[3] == SETTINGS
 
 
 async def test_a_proxy_that_speaks_for_itself() -> None:

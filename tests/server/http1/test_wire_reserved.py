@@ -1,0 +1,242 @@
+"""What HTTP/1.1 does with the bytes that it reserves for HTTP/2 (RFC 9113 section 3.4)."""
+
+import math
+from contextlib import suppress
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from hump_trio import Hump, Request
+from hump_trio.http1.parser import RESERVED_HEAD
+from hump_trio.http2.frames import PREFACE, encode_settings
+from hump_trio.server import protocols
+from hump_trio.server.connection import Connection
+from hump_trio.testing import RawConnection, connect
+from hump_trio.testing.memory_listener import running
+from tests.support.both_paths import Stage, both_alike, play_both
+from tests.support.wire import request
+
+pytestmark = pytest.mark.plain_only("over TLS a protocol is agreed on before any byte")
+
+OPENING = PREFACE + encode_settings([])
+GOOD = request()
+
+
+class Elsewhere:
+    """Stands for HTTP/2: says what it was given, and answers with all that it reads.
+
+    Attributes:
+        received: What was read of each connection before it was handed over.
+        phases: What was waited for then, and the seconds that were left for that.
+    """
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        self.waits: list[tuple[str, float]] = []
+
+    async def serve(self, connection: Connection, received: bytes = b"") -> None:
+        """Serve a connection until its peer ends it."""
+        self.received.append(received)
+        clock = connection.clock
+        self.waits.append((clock.phase.name, round(clock.deadline - trio.current_time(), 3)))
+        with clock.scope:
+            data = received
+            while data:
+                await connection.write(b"<%b>" % data)
+                data = await connection.transport.receive_some()
+        connection.close()
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
+    """What serves the connections that are handed over."""
+    there = Elsewhere()
+    monkeypatch.setattr(protocols, "serve_http2", there.serve)
+    return there
+
+
+def app_of(*, http2: bool = True) -> Hump:
+    """Return an app with one route."""
+    app = Hump("127.0.0.1", 0, http2=http2)
+
+    @app.route("/", methods=["GET", "POST"])
+    async def index(request: Request) -> str:
+        return f"{request.http_version} {request.body!r}"
+
+    return app
+
+
+async def receive_all(raw: RawConnection) -> bytes:
+    """Return what comes until the connection ends."""
+    data = b""
+    while part := await raw.receive():
+        data += part
+    return data
+
+
+@pytest.mark.parametrize("cut", range(len(OPENING) + 1))
+async def test_a_connection_that_begins_so_is_handed_over(
+    cut: int, elsewhere: Elsewhere, autojump_clock: MockClock
+) -> None:
+    """With every byte that was read, wherever these are cut, and with its wait for the first."""
+    async with connect(app_of()) as raw:
+        await raw.send(OPENING[:cut])
+        await trio.sleep(1)
+        await raw.send(OPENING[cut:])
+        await trio.sleep(1)
+        await raw.send(b"more")
+        await trio.sleep(1)
+        await raw.half_close()
+        answer = await receive_all(raw)
+    assert answer.replace(b"><", b"") == b"<%bmore>" % OPENING
+    [received] = elsewhere.received
+    assert received.startswith(RESERVED_HEAD)
+    assert OPENING.startswith(received)
+    begun = 0 < cut < len(RESERVED_HEAD)
+    assert elsewhere.waits == [("HEAD" if begun else "OPENED", 9 if not cut or begun else 10)]
+
+
+async def test_it_may_come_byte_by_byte(elsewhere: Elsewhere, autojump_clock: MockClock) -> None:
+    """Within the time for a head; when that has passed it is a head that took too long."""
+    async with connect(app_of()) as raw:
+        await raw.trickle(RESERVED_HEAD, pause=0.5)
+        assert await raw.receive() == b"<%b>" % RESERVED_HEAD
+    async with connect(app_of()) as raw:
+        with trio.move_on_after(60):
+            await raw.trickle(RESERVED_HEAD[:-1], pause=0.5)
+        await trio.sleep(5)
+        assert (await receive_all(raw)).startswith(b"HTTP/1.1 408 ")
+    assert elsewhere.received == [RESERVED_HEAD]
+
+
+async def test_what_follows_it_is_not_judged_here(
+    elsewhere: Elsewhere, autojump_clock: MockClock
+) -> None:
+    """HTTP/2 says what is wrong behind the reserved head."""
+    data = RESERVED_HEAD + b"XX\r\n\r\n"
+    async with connect(app_of()) as raw:
+        await raw.send(data)
+        assert await raw.receive() == b"<%b>" % data
+
+
+OTHERS = {
+    b"PRI * HTTP/2.0\r\nhost: a\r\n\r\n": b"505",
+    b"PRI * HTTP/2.0\r\n\rSM\r\n\r\n": b"505",
+    b"PRI / HTTP/2.0\r\n\r\n": b"505",
+    b"PRI * HTTP/3.0\r\n\r\n": b"505",
+    b"PRI  * HTTP/2.0\r\n\r\n": b"400",
+    b"PRI * HTTP/2.0\n\n": b"400",
+    b"PRI * HTTP/2\r\n\r\n": b"400",
+    b"\r\n" + OPENING: b"505",
+    b"P\x00": b"400",
+    b"pri * HTTP/2.0\r\n\r\n": b"505",
+    b"PRI * HTTP/1.1\r\nhost: a\r\n\r\n": b"400",  # no other method asks for an asterisk
+}
+
+
+@pytest.mark.parametrize("http2", [True, False])
+@pytest.mark.parametrize("data", OTHERS)
+async def test_anything_else_is_answered_in_http_1_1(
+    data: bytes, http2: bool, elsewhere: Elsewhere, autojump_clock: MockClock
+) -> None:
+    """As it is where no HTTP/2 is spoken, whole and byte by byte."""
+    async with connect(app_of(http2=http2)) as raw:
+        await raw.send(data)
+        assert (await raw.receive()).startswith(b"HTTP/1.1 " + OTHERS[data])
+    async with connect(app_of(http2=http2)) as raw:
+        with suppress(trio.BrokenResourceError):  # refused before its last byte
+            await raw.trickle(data, pause=0.1)
+        assert (await raw.receive()).startswith(b"HTTP/1.1 " + OTHERS[data])
+    assert not elsewhere.received
+
+
+async def test_it_is_refused_where_http2_is_turned_off(
+    elsewhere: Elsewhere, autojump_clock: MockClock
+) -> None:
+    """As a version that isn't spoken: 505."""
+    async with connect(app_of(http2=False)) as raw:
+        await raw.send(OPENING)
+        assert (await receive_all(raw)).startswith(b"HTTP/1.1 505 ")
+    assert not elsewhere.received
+
+
+async def test_it_is_refused_behind_a_request(
+    elsewhere: Elsewhere, autojump_clock: MockClock
+) -> None:
+    """A connection of HTTP/1.1 stays one, whatever comes later, at once or after a pause."""
+    for first in (GOOD, request("POST", "/", "Content-Length: 4") + b"some"):
+        async with connect(app_of()) as raw:
+            await raw.send(first + OPENING)
+            assert b"HTTP/1.1 505 " in await receive_all(raw)
+        async with connect(app_of()) as raw:
+            await raw.send(first)
+            await trio.sleep(1)
+            await raw.send(OPENING)
+            assert b"HTTP/1.1 505 " in await receive_all(raw)
+    assert not elsewhere.received
+
+
+@pytest.mark.memory_only("there a transport says of itself that it is secure")
+async def test_it_is_refused_where_a_protocol_was_agreed_on(
+    elsewhere: Elsewhere, autojump_clock: MockClock
+) -> None:
+    """Over TLS, or where something in front speaks it, what was agreed on decides."""
+    async with running(app_of()) as listener:
+        raw = RawConnection(listener.connect(math.inf, secure=True))
+        await raw.send(OPENING)
+        assert (await receive_all(raw)).startswith(b"HTTP/1.1 505 ")
+    assert not elsewhere.received
+
+
+@pytest.mark.parametrize("cut", range(len(RESERVED_HEAD)))
+async def test_a_client_that_ends_in_its_midst_is_answered_as_ever(
+    cut: int, elsewhere: Elsewhere, autojump_clock: MockClock
+) -> None:
+    """Half a head is no request; a whole line of another version is one to refuse."""
+    answers = []
+    for http2 in (True, False):
+        async with connect(app_of(http2=http2)) as raw:
+            await raw.send(OPENING[:cut])
+            await raw.half_close()
+            answers.append((await receive_all(raw)).partition(b"\r\n")[0])
+    assert answers[0] == answers[1]
+    assert not elsewhere.received
+
+
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        request("GET", "/", "Upgrade: h2c", "Connection: upgrade, http2-settings",
+                "HTTP2-Settings: AAMAAABkAAQAAP__"),
+        request("POST", "/", "Upgrade: h2c", "Connection: upgrade, http2-settings",
+                "HTTP2-Settings: AAMAAABkAAQAAP__", "Content-Length: 4") + b"some",
+        request("GET", "/", "Upgrade: h2c", "Connection: upgrade"),
+    ],
+)  # fmt: skip
+async def test_an_upgrade_to_it_is_ignored(
+    upgrade: bytes, elsewhere: Elsewhere, autojump_clock: MockClock
+) -> None:
+    """The request is served in HTTP/1.1, and so is the next one (RFC 9110 section 7.8)."""
+    async with connect(app_of()) as raw:
+        await raw.send(upgrade)
+        answer = await raw.receive()
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"upgrade" not in answer.lower()
+        await raw.send(GOOD)
+        assert (await raw.receive()).endswith(b"1.1 b''")
+    assert not elsewhere.received
+
+
+@both_alike
+@pytest.mark.parametrize("cut", range(len(PREFACE) + 1))
+def test_both_paths_hand_over(cut: int, elsewhere: Elsewhere) -> None:
+    """The fast path knows nothing of it, and loses nothing."""
+
+    async def scene(stage: Stage) -> None:
+        client = stage.connect()
+        await stage.send(client, PREFACE[:cut], PREFACE[cut:], b"more")
+
+    play_both(lambda stage: app_of(), scene)
+    assert len(elsewhere.received) == 2
+    assert elsewhere.received[0] == elsewhere.received[1]
