@@ -1,0 +1,347 @@
+"""Header blocks: fields as HPACK writes them (RFC 7541), and what makes a field malformed.
+
+A block of requests is decoded with the table of its connection. Answers are encoded without one:
+what they say of their fields is the same on each connection, so that it can be made beforehand.
+"""
+
+import re
+from typing import Any, TypeAlias
+
+from hump_trio.facts.grammar import TOKEN
+from hump_trio.http2.failures import ConnectionFailure, ErrorCode
+from hump_trio.http2.huffman import decode_huffman, encode_huffman
+
+__all__ = ["Decoder", "Field", "encode_literal", "encode_plain_literal", "encode_status"]
+
+# Name and value.
+Field: TypeAlias = tuple[str, str]
+
+# RFC 7541 appendix A.
+STATIC_TEXT = """
+:authority;:method GET;:method POST;:path /;:path /index.html;:scheme http;:scheme https;
+:status 200;:status 204;:status 206;:status 304;:status 400;:status 404;:status 500;
+accept-charset;accept-encoding gzip, deflate;accept-language;accept-ranges;accept;
+access-control-allow-origin;age;allow;authorization;cache-control;content-disposition;
+content-encoding;content-language;content-length;content-location;content-range;content-type;
+cookie;date;etag;expect;expires;from;host;if-match;if-modified-since;if-none-match;if-range;
+if-unmodified-since;last-modified;link;location;max-forwards;proxy-authenticate;
+proxy-authorization;range;referer;refresh;retry-after;server;set-cookie;
+strict-transport-security;transfer-encoding;user-agent;vary;via;www-authenticate
+"""
+STATIC: list[Field] = [
+    (name, value)
+    for name, _, value in (entry.strip().partition(" ") for entry in STATIC_TEXT.split(";"))
+]
+FIRST_DYNAMIC = 62
+# What an entry takes besides the octets of its name and its value (RFC 7541 section 4.1).
+ENTRY_BYTES = 32
+
+# What a field of a request is (RFC 9113 sections 8.2.1, 8.2.2 and 8.3.1; ``:protocol`` is that of
+# RFC 8441 section 4). A value has no control but tabs, and neither begins nor ends with a blank.
+VALUE = re.compile(r"(?![\t ])[\t -~\x80-\xff]*(?<![\t ])")
+PSEUDO_NAMES = frozenset({":method", ":scheme", ":path", ":authority", ":protocol"})
+CONNECTION_NAMES = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+)
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a request may have a field of this name."""
+    if name in PSEUDO_NAMES:
+        return True
+    if not TOKEN.fullmatch(name) or name in CONNECTION_NAMES:
+        return False
+    return name == name.lower()
+
+
+def is_value(name: str, value: str) -> bool:
+    """Tell whether a field of this valid name may have this value."""
+    return VALUE.fullmatch(value) is not None and (name != "te" or value == "trailers")
+
+
+# The beginning of each table: nothing, as no index is 0, and the static entries. An entry that is
+# malformed in a request is None.
+BEGINNING: list[Field | None] = [
+    None,
+    *(field if is_name(field[0]) else None for field in STATIC),
+]
+
+# One-byte indices; each other byte becomes one that isn't ASCII.
+INDICES = bytes(byte & 0x7F if 0x80 < byte < 0xFF else 0xFF for byte in range(256))
+
+
+class Decoder:
+    """Decodes the header blocks of one connection, in their order.
+
+    Attributes:
+        table: None, the static entries, and the dynamic ones from the newest to the oldest, so that
+            an index is one look-up. An entry that is malformed as a field is None: it was checked
+            when it came in.
+        memo: What the owner knows of whole blocks. It is cleared whenever the table changes.
+            A block that changes the table must not be kept here, as to decode it again would change
+            the table again: then `insertion_count` grew while it was decoded.
+        insertion_count: How many entries came into the table.
+        size_bytes: What the dynamic entries take, as both sides count it.
+        limit_bytes: What they may take at present.
+
+    Source: RFC 7541 sections 2.3 and 4.
+    """
+
+    __slots__ = (
+        "insertion_count",
+        "limit_bytes",
+        "malformed",
+        "maximum_bytes",
+        "memo",
+        "size_bytes",
+        "table",
+    )
+
+    def __init__(self, limit_bytes: int = 4096) -> None:
+        """Begin with an empty table.
+
+        Args:
+            limit_bytes: What the peer was told that the table may take; 4,096 where it was told
+                nothing.
+        """
+        self.table = BEGINNING.copy()
+        self.memo: dict[Any, Any] = {}
+        self.size_bytes = 0
+        self.limit_bytes = self.maximum_bytes = limit_bytes
+        self.insertion_count = 0
+        # For each dynamic entry that is None, by the number of its insertion: its name, which a
+        # literal may refer to; whether the name is valid; and its size.
+        self.malformed: dict[int, tuple[str, bool, int]] = {}
+
+    def decode(self, block: bytes) -> list[Field | None]:
+        """Return the fields of a header block, as Latin-1 text; a malformed one as None.
+
+        A malformed field spoils a request and not the connection, so the block is decoded to its
+        end. Entries are never copied: a block of many indices takes memory for references alone.
+
+        Raises:
+            ConnectionFailure: The block can't be decoded, or it sets a size that isn't allowed.
+        """
+        indices = block.translate(INDICES)
+        try:
+            if indices.isascii():
+                return list(map(self.table.__getitem__, indices))
+            return self.decode_mixed(block)
+        except IndexError:
+            raise failure("an index past the table, or a field that isn't whole") from None
+
+    def decode_mixed(self, block: bytes) -> list[Field | None]:
+        """Return the fields of a block that isn't indices of one byte alone (section 6).
+
+        Raises:
+            ConnectionFailure: As `decode`.
+            IndexError: An index is past the table, or the block ends within a field.
+        """
+        table = self.table
+        fields: list[Field | None] = []
+        pos = self.resize(block) if 0x20 <= block[0] < 0x40 else 0
+        while pos < len(block):
+            byte = block[pos]
+            pos += 1
+            if byte > 0x80:
+                index = byte & 0x7F
+                if index == 0x7F:
+                    index, pos = decode_integer(block, pos, index)
+                fields.append(table[index])
+                continue
+            if byte == 0x80 or 0x20 <= byte < 0x40:
+                raise failure("index 0, or a size update after the beginning")
+            mask = 0x3F if byte >= 0x40 else 0x0F
+            index = byte & mask
+            if index == mask:
+                index, pos = decode_integer(block, pos, index)
+            if index:
+                entry = table[index]
+                name, valid = (entry[0], True) if entry else self.name_at(index)
+            else:
+                name, pos = decode_string(block, pos)
+                valid = is_name(name)
+            value, pos = decode_string(block, pos)
+            field = (name, value) if valid and is_value(name, value) else None
+            fields.append(field)
+            if byte >= 0x40:
+                size = len(name) + len(value) + ENTRY_BYTES
+                self.insertion_count += 1
+                if field is None:
+                    self.malformed[self.insertion_count] = name, valid, size
+                self.insert(field, size)
+        return fields
+
+    def resize(self, block: bytes) -> int:
+        """Obey the size updates at the beginning of a block, and return where its fields begin.
+
+        There are two at most: the smallest size since the last block, and the last one (section
+        4.2).
+        """
+        pos = 0
+        for _ in range(2):
+            if pos < len(block) and 0x20 <= block[pos] < 0x40:
+                size = block[pos] & 0x1F
+                pos += 1
+                if size == 0x1F:
+                    size, pos = decode_integer(block, pos, size)
+                if size > self.maximum_bytes:
+                    raise failure("a table that is larger than allowed")
+                if size != self.limit_bytes:
+                    self.limit_bytes = size
+                    self.memo.clear()
+                    self.evict()
+        return pos
+
+    def insert(self, field: Field | None, size: int) -> None:
+        """Put a field into the table, which is empty after one that is too large (section 4.4)."""
+        self.memo.clear()
+        self.table.insert(FIRST_DYNAMIC, field)
+        self.size_bytes += size
+        if self.size_bytes > self.limit_bytes:
+            self.evict()
+
+    def evict(self) -> None:
+        """Drop the oldest entries until the others have room (section 4.3)."""
+        table = self.table
+        while self.size_bytes > self.limit_bytes:
+            entry = table.pop()
+            if entry:
+                self.size_bytes -= len(entry[0]) + len(entry[1]) + ENTRY_BYTES
+            else:
+                # As many entries came after this one as are left.
+                number = self.insertion_count - (len(table) - FIRST_DYNAMIC)
+                self.size_bytes -= self.malformed.pop(number)[2]
+
+    def name_at(self, index: int) -> tuple[str, bool]:
+        """Return the name of an entry that is None in the table, and whether the name is valid."""
+        if index < FIRST_DYNAMIC:
+            return STATIC[index - 1][0], False
+        name, valid, _ = self.malformed[self.insertion_count - (index - FIRST_DYNAMIC)]
+        return name, valid
+
+
+def failure(text: str) -> ConnectionFailure:
+    """Return the error of a block after which the table isn't known any more."""
+    return ConnectionFailure(ErrorCode.COMPRESSION_ERROR, text)
+
+
+def decode_integer(block: bytes, pos: int, value: int) -> tuple[int, int]:
+    """Return an integer that goes on after its prefix, and where it ends (section 5.1).
+
+    Args:
+        block: A header block.
+        pos: Where the integer goes on.
+        value: The prefix, which is ones alone.
+
+    Raises:
+        ConnectionFailure: It takes more than four further bytes, which none of ours needs.
+        IndexError: The block ends within it.
+    """
+    for shift in (0, 7, 14, 21):
+        byte = block[pos]
+        pos += 1
+        value += (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, pos
+    raise failure("an integer of too many bytes")
+
+
+def decode_string(block: bytes, pos: int) -> tuple[str, int]:
+    """Return the string that begins at a position of a block, and where it ends (section 5.2).
+
+    Raises:
+        ConnectionFailure: It is no Huffman code.
+        IndexError: The block ends within it.
+    """
+    first = block[pos]
+    pos += 1
+    length = first & 0x7F
+    if length == 0x7F:
+        length, pos = decode_integer(block, pos, length)
+    end = pos + length
+    if end > len(block):
+        raise IndexError
+    data = block[pos:end]
+    return (decode_huffman(data) if first >= 0x80 else data).decode("latin-1"), end
+
+
+# Fields of answers that a proxy must not put into a table on their further way either: whoever can
+# make others send requests through it could guess them by the sizes of blocks (section 7.1).
+SECRET_NAMES = frozenset({"set-cookie"})
+STATUSES = {
+    int(value): bytes((0x80 | index,))
+    for index, (name, value) in enumerate(STATIC, 1)
+    if name == ":status"
+}
+# The first of the entries of a name; the others differ by their values.
+INDEX_OF = {name: index for index, (name, _) in reversed([*enumerate(STATIC, 1)])}
+# How literals begin, by their names. Names are those of the app; a name beyond the 512th, or a long
+# one, is encoded each time.
+BEGINNING_COUNT = 512
+NAME_LENGTH = 64
+BEGINNINGS: dict[str, bytes] = {}
+
+
+def encode_status(status: int) -> bytes:
+    """Return the ``:status`` that a block of fields begins with."""
+    return STATUSES.get(status) or encode_literal(":status", str(status))
+
+
+def encode_literal(name: str, value: str) -> bytes:
+    """Return a field that leaves the table as it is, as short as that is possible.
+
+    Args:
+        name: A valid name, in lower case.
+        value: A valid value, as Latin-1 text.
+
+    Source: RFC 7541 section 6.2.2; section 6.2.3 for ``set-cookie``, which a proxy must not put
+        into a table either.
+    """
+    return (BEGINNINGS.get(name) or begin_literal(name)) + encode_string(value)
+
+
+def encode_plain_literal(name: str, value: str) -> bytes:
+    """Return what `encode_literal` does, with a value that isn't Huffman code.
+
+    A value that differs from answer to answer is encoded at a tenth of the cost.
+    """
+    data = value.encode("latin-1")
+    beginning = BEGINNINGS.get(name) or begin_literal(name)
+    return beginning + encode_integer(len(data), 0x7F, 0) + data
+
+
+def begin_literal(name: str) -> bytes:
+    """Return a literal up to its value: the static index of the name, or else the name."""
+    kind = 0x10 if name in SECRET_NAMES else 0
+    index = INDEX_OF.get(name)
+    beginning = encode_integer(index, 0x0F, kind) if index else bytes((kind,)) + encode_string(name)
+    if len(BEGINNINGS) < BEGINNING_COUNT and len(name) <= NAME_LENGTH:
+        BEGINNINGS[name] = beginning
+    return beginning
+
+
+def encode_string(text: str) -> bytes:
+    """Return a string as Huffman code where that is shorter."""
+    data = text.encode("latin-1")
+    code = encode_huffman(data)
+    if len(code) < len(data):
+        return encode_integer(len(code), 0x7F, 0x80) + code
+    return encode_integer(len(data), 0x7F, 0) + data
+
+
+def encode_integer(value: int, mask: int, first: int) -> bytes:
+    """Return an integer whose prefix is the low bits of a first byte (section 5.1)."""
+    if value < mask:
+        return bytes((first | value,))
+    value -= mask
+    data = bytearray((first | mask,))
+    while value >= 0x80:
+        data.append(value & 0x7F | 0x80)
+        value >>= 7
+    data.append(value)
+    return bytes(data)
+
+
+for name in INDEX_OF:
+    begin_literal(name)
