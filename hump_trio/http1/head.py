@@ -18,6 +18,8 @@ __all__ = [
     "keeps_alive",
     "parse_head",
     "parse_request_line",
+    "takes_informational",
+    "takes_trailers",
 ]
 
 # The methods of most requests: a look-up is cheaper than a match.
@@ -28,6 +30,10 @@ VERSION = re.compile(r"HTTP/[0-9]\.[0-9]")
 LINE_SLACK_BYTES = 64
 # RFC 9112 section 7 and the IANA registry it refers to.
 CODINGS = frozenset({"chunked", "compress", "deflate", "gzip", "x-compress", "x-gzip"})
+
+
+# Browsers, and what is built on Python's `http.client`: that takes a 103 for the answer.
+MISLED_AGENT = re.compile(r"\AMozilla/|python|urllib|boto|\bpip/", re.IGNORECASE)
 
 
 @dataclass(slots=True, eq=False)
@@ -191,3 +197,31 @@ def keeps_alive(options: str, version: str) -> bool:
     """Tell whether the ``Connection`` field leaves the connection open (RFC 9112 section 9.3)."""
     names = [option.strip(" \t").lower() for option in options.split(",")]
     return "close" not in names and (version == "1.1" or "keep-alive" in names)
+
+
+def takes_trailers(version: str, fields: FieldLines) -> bool:
+    """Tell whether a client takes fields behind a chunked body: it says ``TE: trailers`` then.
+
+    It should say ``Connection: TE`` too, so that no proxy passes the field on for it. That isn't
+    asked for here: many clients leave it out, and whoever reads chunks has to read trailers, or
+    to drop them (RFC 9112 section 7.1.2).
+
+    Source: RFC 9110 sections 6.5.1 and 10.1.4.
+    """
+    options = [value for name, value in fields if name == "te"]
+    names = [option.strip(" \t").lower() for option in ",".join(options).split(",")]
+    return version == "1.1" and "trailers" in names
+
+
+def takes_informational(version: str, fields: FieldLines) -> bool:
+    """Tell whether a client can be trusted with informational responses besides 100.
+
+    A client that takes one for the answer reads the answers of its next requests wrong, which
+    may then be another site's (RFC 8297 section 3). That has happened to browsers, which use
+    early hints over HTTP/2 alone, and it happens to all that is built on Python's `http.client`.
+    So neither gets any, nor does a client that doesn't say what it is.
+    """
+    if version != "1.1" or any(name.startswith("sec-fetch-") for name, _ in fields):
+        return False
+    agents = [value for name, value in fields if name == "user-agent"]
+    return bool(agents) and not any(MISLED_AGENT.search(agent) for agent in agents)

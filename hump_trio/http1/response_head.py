@@ -1,5 +1,6 @@
 """The head of a response, with exactly one framing (RFC 9112 section 6)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -9,7 +10,16 @@ from hump_trio.messages.framing import BODYLESS, announce_length
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.target import RequestLine
 
-__all__ = ["CONTINUE", "LAST_CHUNK", "ResponseHead", "begin_head", "encode_chunk", "encode_head"]
+__all__ = [
+    "CONTINUE",
+    "LAST_CHUNK",
+    "ResponseHead",
+    "begin_head",
+    "encode_chunk",
+    "encode_head",
+    "encode_informational",
+    "encode_last_chunk",
+]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -23,7 +33,8 @@ class ResponseHead:
     Args:
         data: The bytes of the head.
         body_follows: Whether the body is sent at all; not for HEAD, 204, 205 and 304.
-        content_length: The length in bytes that is announced; None if none is.
+        content_length: The length in bytes that the body has to have; None if any will do. It is
+            announced unless the body is sent in chunks.
         chunked: Whether the body is sent in chunks.
         keep_alive: Whether the head tells the client that the connection stays open.
     """
@@ -44,6 +55,7 @@ def encode_head(
     keep_alive: bool,
     date: str,
     server: str,
+    trailers: bool = False,
 ) -> ResponseHead:
     """Encode the head of a response, with exactly one framing.
 
@@ -57,6 +69,8 @@ def encode_head(
         keep_alive: Whether the server is willing to keep the connection open.
         date: The ``Date`` line, left out if ``fields`` has a date.
         server: The ``Server`` line, left out if ``fields`` has such a field; may be empty.
+        trailers: Whether fields are to follow the body, which is sent in chunks for that, even if
+            its length is known. False if no body follows.
 
     Raises:
         ValueError: The ``Content-Length`` in ``fields`` isn't a number.
@@ -82,7 +96,7 @@ def encode_head(
     length, chunked = body_bytes, False
     if given_length is not None or bodyless:
         length = announce_length(method, status, given_length, body_bytes)
-    if length is not None:
+    if length is not None and not trailers:
         lines.append(f"content-length: {length}\r\n")
     elif not bodyless and version == "1.1":
         chunked = True
@@ -103,6 +117,12 @@ def encode_head(
     )
 
 
+def encode_informational(status: int, fields: FieldLines) -> bytes:
+    """Encode an informational response, which is a head alone (RFC 9110 section 15.2)."""
+    lines = [f"{name}: {value}\r\n" for name, value in fields]
+    return "".join((STATUS_LINES[status], *lines, "\r\n")).encode("latin-1")
+
+
 def begin_head(status: int, content_type: str) -> bytes:
     """Return the first lines of a head: the status line and the content type."""
     return f"{STATUS_LINES[status]}content-type: {content_type}\r\n".encode("latin-1")
@@ -120,3 +140,9 @@ def encode_chunk(data: bytes) -> bytes:
     """Encode a chunk of a body; the data must not be empty, as an empty chunk ends the body."""
     assert data
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def encode_last_chunk(trailers: Sequence[tuple[str, str]]) -> bytes:
+    """Encode the end of a chunked body, with the fields that follow it, which are checked."""
+    lines = [f"{name}: {value}\r\n" for name, value in trailers]
+    return "".join(("0\r\n", *lines, "\r\n")).encode("latin-1")

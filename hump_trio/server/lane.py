@@ -343,7 +343,9 @@ class Lane:
         assert answer is not None
         if clock.peer.write_cut:
             self._answer = None
-            self._break_off(trio.BrokenResourceError("a 100 was cut by a cancel scope"))
+            self._break_off(
+                trio.BrokenResourceError("an informational response was cut by a cancel scope")
+            )
             await close_unsent(answer, clock)
             return Step.OVER
         exchange.stream.start_answer()

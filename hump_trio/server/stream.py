@@ -12,9 +12,9 @@ What is yet to come asks for more, and each has its place:
 - An upgraded connection (WebSocket), and an app of another kind that begins its answer while it
   runs: one kind of body beside the producer, which starts its own answer. The status is set then,
   and the handler's time runs until then; today the lane sets both before a body runs.
-- Trailers of an answer, and early hints: one more argument of ``finish``, and one more method.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from hump_trio.messages.headers import FieldLines
@@ -66,6 +66,10 @@ class HttpStream(Protocol):
     def trailers(self) -> FieldLines:
         """The fields behind the body; known when it has ended."""
 
+    @property
+    def takes_trailers(self) -> bool:
+        """Whether the client takes fields behind the body of its answer."""
+
     def build_request(self) -> Request:
         """Return the request of the head; its body, route and app are still to come."""
 
@@ -90,10 +94,27 @@ class HttpStream(Protocol):
             drained: Whether the rest may be read away so that the connection can be kept.
         """
 
+    async def send_informational(self, status: int, fields: FieldLines) -> None:
+        """Send an informational response, before bytes of the answer may be out.
+
+        Nothing is sent where the protocol can't be sure that the client understands it. It is a
+        write as that of a 100 is: cancelled in its middle, nothing may follow it. Where the peer
+        takes none of it, the wait has a deadline of its own, by the clock's rules for answers.
+
+        Args:
+            status: 100 to 199, but for 100, which goes out by itself, and 101.
+            fields: Checked.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone, or an earlier write was cut or goes on.
+        """
+
     def start_answer(self) -> None:
         """Begin an answer, or begin anew: nothing was sent of the one before."""
 
-    def set_head(self, status: int, fields: FieldLines, body_bytes: int | None) -> bool:
+    def set_head(
+        self, status: int, fields: FieldLines, body_bytes: int | None, *, trailers: bool = False
+    ) -> bool:
         """Set the head, which goes out with the first part or at the end, whichever is first.
 
         It may be set again until then.
@@ -102,6 +123,8 @@ class HttpStream(Protocol):
             status: The status of the answer.
             fields: Checked.
             body_bytes: The length of the body; None for one that is streamed.
+            trailers: Whether fields are to follow the body; only where the client takes them, and
+                the answer has a body.
 
         Returns:
             Whether the body goes out at all; `send` is called only then.
@@ -118,11 +141,14 @@ class HttpStream(Protocol):
             ValueError: The body is longer than its Content-Length.
         """
 
-    async def finish(self, data: bytes = b"") -> None:
+    async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
         """Send the last part, what else is left of the answer, and its end.
 
         Args:
             data: The last part of the body; of a body that goes out.
+            trailers: The fields behind the body, checked; of a body that goes out. They are dropped
+                where the client takes none, or the framing that the head has announced has no
+                place for them.
 
         Raises:
             trio.BrokenResourceError: The peer has gone, or an earlier write was cut.

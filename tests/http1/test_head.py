@@ -4,7 +4,7 @@ import pytest
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
-from hump_trio.http1.head import RequestHead
+from hump_trio.http1.head import RequestHead, takes_informational, takes_trailers
 from hump_trio.http1.parser import RequestParser
 from tests.http1.drive import drain
 
@@ -180,3 +180,42 @@ def test_an_error_repeats_nothing_of_the_input() -> None:
         with pytest.raises(HttpParserError) as caught:
             parser.parse_head()
         assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "version", "taken"),
+    [
+        (["trailers"], "1.1", True),
+        (["gzip;q=0.5, Trailers"], "1.1", True),
+        (["gzip", "\ttrailers "], "1.1", True),
+        (["trailers"], "1.0", False),
+        (["trailersx, gzip"], "1.1", False),
+        ([""], "1.1", False),
+        ([], "1.1", False),
+    ],
+)
+def test_who_takes_trailers(values: list[str], version: str, taken: bool) -> None:
+    """Who says so, among other codings or alone, with or without ``Connection: TE``."""
+    fields = [("host", "a"), *(("te", value) for value in values)]
+    assert takes_trailers(version, fields) is taken
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "taken"),
+    [
+        ("user-agent", "curl/8.10", True),
+        ("user-agent", "Go-http-client/1.1", True),
+        ("user-agent", "an agent of Mozilla/5.0", True),
+        ("user-agent", "Mozilla/5.0 (X11; Linux)", False),
+        ("user-agent", "python-requests/2.32", False),
+        ("user-agent", "Python-urllib/3.14", False),
+        ("user-agent", "Boto3/1.40", False),
+        ("user-agent", "pip/26.1", False),
+        ("sec-fetch-dest", "document", False),
+        ("accept", "*/*", False),
+    ],
+)
+def test_who_is_trusted_with_a_103(name: str, value: str, taken: bool) -> None:
+    """Who says what it is, if that is no browser, and nothing that takes a 103 for the answer."""
+    assert takes_informational("1.1", [("host", "a"), (name, value)]) is taken
+    assert not takes_informational("1.0", [("host", "a"), (name, value)])

@@ -1,5 +1,6 @@
 """The contract of a stream, kept by that of HTTP/1.1 and by the one that other tests use."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ import trio
 from trio.testing import MockClock, assert_no_checkpoints, wait_all_tasks_blocked
 
 from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.messages.headers import FieldLines
 from hump_trio.server.clock import Clock
 from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
 from tests.support.fake_stream import END, FakePeer, FakeStream
 from tests.support.http1_stream import stream_of
 from tests.support.served import served
-from tests.support.wire import parse_answers, request
+from tests.support.wire import Answer, parse_answers, request
 
 # What comes of a body, as `FakeStream` has it.
 Parts: TypeAlias = Sequence[bytes | float | BaseException]
@@ -32,6 +34,8 @@ class Subject:
         stream: The stream.
         clock: Bounds it.
         sent: Returns the status, the body, and whether the end has come; None if nothing has.
+        informed: Returns the statuses of the informational responses that have come.
+        behind: Returns the fields that have come behind the body.
         stall: Has the peer take nothing any more.
         leave: Has the peer go.
     """
@@ -39,6 +43,8 @@ class Subject:
     stream: HttpStream
     clock: Clock
     sent: Callable[[], tuple[int, bytes, bool] | None]
+    informed: Callable[[], list[int]]
+    behind: Callable[[], FieldLines]
     stall: Callable[[], object]
     leave: Callable[[], object]
 
@@ -47,16 +53,27 @@ Make: TypeAlias = Callable[..., AbstractAsyncContextManager[Subject]]
 
 
 @asynccontextmanager
-async def fake(method: str = "POST", parts: Parts = ()) -> AsyncIterator[Subject]:
+async def fake(
+    method: str = "POST", parts: Parts = (), *, trailers: bool = True
+) -> AsyncIterator[Subject]:
     """Yield the stream of the other tests."""
     clock = Clock(served(), FakePeer())
     stream = FakeStream(clock, *parts, method=method)
     stream.trailers = [("x-checksum", "7")]
+    stream.takes_trailers = trailers
+
+    def informed() -> list[int]:
+        heads = [each for each in stream.sent if isinstance(each, tuple)]
+        return [status for status, _ in heads if status < 200]
+
+    def behind() -> FieldLines:
+        return next((each for each in stream.sent if isinstance(each, list)), [])
 
     def sent() -> tuple[int, bytes, bool] | None:
-        if not stream.sent:
+        final = stream.sent[len(informed()) :]
+        if not final:
             return None
-        (status, _), *rest = stream.sent
+        (status, _), *rest = final
         body = b"".join(part for part in rest if isinstance(part, bytes))
         return status, body, END in rest
 
@@ -69,13 +86,19 @@ async def fake(method: str = "POST", parts: Parts = ()) -> AsyncIterator[Subject
     def leave() -> None:
         stream.writing = fail
 
-    yield Subject(stream, clock, sent, stall, leave)
+    yield Subject(stream, clock, sent, informed, behind, stall, leave)
 
 
 @asynccontextmanager
-async def http1(method: str = "POST", parts: Parts = ()) -> AsyncIterator[Subject]:
+async def http1(
+    method: str = "POST", parts: Parts = (), *, trailers: bool = True
+) -> AsyncIterator[Subject]:
     """Yield the stream of HTTP/1.1, in memory."""
-    lines = ("Transfer-Encoding: chunked",) if parts else ()
+    lines = ["User-Agent: judge"]
+    if parts:
+        lines.append("Transfer-Encoding: chunked")
+    if trailers:
+        lines.append("TE: trailers")
     made = stream_of(request(method, "/", *lines))
     client, stream = made.client, made.stream
     received = bytearray()
@@ -96,10 +119,19 @@ async def http1(method: str = "POST", parts: Parts = ()) -> AsyncIterator[Subjec
         with suppress(trio.ClosedResourceError):
             await client.send_all(b"0\r\nx-checksum: 7\r\n\r\n" if parts else b"")
 
-    def sent() -> tuple[int, bytes, bool] | None:
+    def answers() -> list[Answer]:
         received.extend(made.received())
-        answers = parse_answers(bytes(received), method, ended=False)
-        return next(((each.status, each.body, each.whole) for each in answers), None)
+        return parse_answers(bytes(received), method, ended=False)
+
+    def sent() -> tuple[int, bytes, bool] | None:
+        return next(((each.status, each.body, each.whole) for each in answers()), None)
+
+    def informed() -> list[int]:
+        received.extend(made.received())
+        return [int(status) for status in re.findall(rb"HTTP/1.1 (1..) ", received)]
+
+    def behind() -> FieldLines:
+        return next((each.trailers for each in answers()), [])
 
     def stall() -> None:
         client.set_window(0)
@@ -107,7 +139,8 @@ async def http1(method: str = "POST", parts: Parts = ()) -> AsyncIterator[Subjec
     stream.start_answer()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send_parts)
-        yield Subject(stream, made.connection.clock, sent, stall, client.reset)
+        clock = made.connection.clock
+        yield Subject(stream, clock, sent, informed, behind, stall, client.reset)
         nursery.cancel_scope.cancel()
 
 
@@ -314,3 +347,86 @@ async def test_a_write_tells_that_the_peer_still_reads(
         subject.stream.set_head(200, [], None)
         await subject.stream.send(b"one")
         assert not subject.clock.half_closed
+
+
+FIELDS = [("x-sum", "7"), ("x-sum", "8")]
+HINTS = [("link", "</a.css>; rel=preload"), ("link", "</b.js>; rel=preload")]
+
+
+@over_all
+@pytest.mark.parametrize("body_bytes", [3, None], ids=["whole", "streamed"])
+async def test_fields_follow_the_body_where_the_client_takes_them(
+    make: Make, body_bytes: int | None, autojump_clock: MockClock
+) -> None:
+    """Behind its last byte and before its end; the client is known before the head is set."""
+    async with make() as subject:
+        stream = subject.stream
+        assert stream.takes_trailers
+        assert stream.set_head(200, [], body_bytes, trailers=True)
+        await stream.finish(b"one", FIELDS)
+        assert subject.sent() == (200, b"one", True)
+        assert subject.behind() == FIELDS
+    async with make(trailers=False) as subject:
+        stream = subject.stream
+        assert not stream.takes_trailers
+        stream.set_head(200, [], body_bytes)
+        await stream.finish(b"one", FIELDS)
+        assert subject.sent() == (200, b"one", True)
+        assert subject.behind() == []
+
+
+@over_all
+async def test_a_promised_length_is_kept_before_trailers(
+    make: Make, autojump_clock: MockClock
+) -> None:
+    """Whether the head has announced it or not."""
+    async with make() as subject:
+        stream = subject.stream
+        stream.set_head(200, [("content-length", "5")], None, trailers=True)
+        await stream.send(b"one")
+        with pytest.raises(ValueError, match="longer"):
+            await stream.send(b"two")
+    async with make() as subject:
+        subject.stream.set_head(200, [("content-length", "5")], None, trailers=True)
+        with pytest.raises(ValueError, match="shorter"):
+            await subject.stream.finish(b"one", FIELDS)
+        assert subject.sent() is None
+
+
+@over_all
+async def test_informational_responses_come_before_the_answer(
+    make: Make, autojump_clock: MockClock
+) -> None:
+    """Any number of them; the answer hasn't begun with them, and a head that is set stays set."""
+    async with make() as subject:
+        stream, clock = subject.stream, subject.clock
+        clock.half_closed = True
+        with assert_no_checkpoints():
+            await stream.send_informational(103, HINTS)
+        assert (subject.informed(), subject.sent()) == ([103], None)
+        assert (clock.answering, clock.half_closed, clock.peer.write_cut) == (False, False, False)
+        stream.set_head(200, [], 3)
+        await stream.send_informational(103, HINTS)
+        assert subject.informed() == [103, 103]
+        await stream.finish(b"one")
+        assert subject.sent() == (200, b"one", True)
+
+
+@over_all
+async def test_nothing_follows_an_informational_response_that_was_cut(
+    make: Make, autojump_clock: MockClock
+) -> None:
+    """As with any other write."""
+    async with make() as subject:
+        stream = subject.stream
+        subject.stall()
+        with trio.move_on_after(1) as scope:
+            await stream.send_informational(103, [("x-large", "a" * 10**6)])
+        assert scope.cancelled_caught
+        assert subject.clock.peer.write_cut
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.send_informational(103, HINTS)
+        stream.set_head(200, [], 3)
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.finish(b"one")
+        assert subject.sent() is None

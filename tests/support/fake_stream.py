@@ -1,6 +1,6 @@
 """The other end of an exchange without a transport: its peer, and its stream over a list."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import trio
@@ -64,7 +64,9 @@ class FakeStream:
         expect: Its expectation.
 
     Attributes:
-        sent: What was sent: the status and the fields of the head, the parts, and `END`.
+        takes_trailers: Whether its client takes fields behind the answer's body.
+        sent: What was sent: the status and the fields of each head, the parts, the fields behind
+            the body in a list, and `END`.
         calls: What else was called, in order.
         trailers: What comes behind the body.
         writing: Awaited by each write; returns when the peer has taken it.
@@ -85,6 +87,7 @@ class FakeStream:
         self.body_ended: bool = not parts
         self.body_failed: bool = False
         self.trailers: FieldLines = []
+        self.takes_trailers: bool = True
         self.sent: list[Any] = []
         self.calls: list[str] = []
         self.writing: Callable[[], Awaitable[None]] = take_at_once
@@ -129,13 +132,21 @@ class FakeStream:
         """Hear that nobody reads the body."""
         self.calls.append(f"decline_body(drained={drained})")
 
+    async def send_informational(self, status: int, fields: FieldLines) -> None:
+        """Send a head before the answer."""
+        assert not self._clock.answering, "it goes before the answer"
+        await self._write_now((status, dict(fields)))
+
     def start_answer(self) -> None:
         """Begin an answer."""
         self.calls.append("start_answer")
-        assert not self.sent, "nothing was sent of the one before"
+        assert not self._clock.answering, "nothing was sent of the one before"
 
-    def set_head(self, status: int, fields: FieldLines, body_bytes: int | None) -> bool:
+    def set_head(
+        self, status: int, fields: FieldLines, body_bytes: int | None, *, trailers: bool = False
+    ) -> bool:
         """Set the head; the body of an answer to HEAD doesn't go out."""
+        assert not trailers or self.takes_trailers, "trailers are for who takes them"
         headers = dict(fields)
         if body_bytes is not None:
             headers["content-length"] = str(body_bytes)
@@ -150,12 +161,13 @@ class FakeStream:
         self._count(data)
         await self._write(*([data] if data else []))
 
-    async def finish(self, data: bytes = b"") -> None:
+    async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
         """Send the last part, and the end."""
         self._count(data)
         if self._remaining_bytes:
             raise ValueError("a streamed body is shorter than its Content-Length")
-        await self._write(*([data] if data else []), END)
+        known = [list(trailers)] if trailers and self.takes_trailers else []
+        await self._write(*([data] if data else []), *known, END)
 
     def count_sent(self) -> int:
         """Return the bytes of the body sent since this was last asked."""
@@ -168,12 +180,15 @@ class FakeStream:
             if self._remaining_bytes < 0:
                 raise ValueError("a streamed body is longer than its Content-Length")
 
-    async def _write(self, *what: bytes | str) -> None:
-        clock, head = self._clock, self._head
+    async def _write(self, *what: Any) -> None:
+        head, self._head = self._head, []
+        self._clock.answering = True
+        await self._write_now(*head, *what)
+
+    async def _write_now(self, *what: Any) -> None:
+        clock = self._clock
         if clock.peer.write_cut:
             raise trio.BrokenResourceError("an earlier part was cut")
-        self._head = []
-        clock.answering = True
         clock.peer.write_cut = True
         clock.half_closed = False
         try:
@@ -183,5 +198,5 @@ class FakeStream:
             clock.note("client-gone")
             raise
         clock.peer.write_cut = False
-        self.sent += [*head, *what]
+        self.sent += what
         self._sent_bytes += sum(len(each) for each in what if isinstance(each, bytes))

@@ -1,6 +1,6 @@
 """Drives an app byte by byte, and reads its answers as a stranger does: h11 as the client."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -26,6 +26,7 @@ class Answer:
         body: As far as it came.
         informational: Statuses of the responses before it, such as 100.
         whole: Whether its end was reached.
+        trailers: The fields behind the body, names in lower case.
     """
 
     status: int
@@ -33,6 +34,7 @@ class Answer:
     body: bytes = b""
     informational: list[int] = field(default_factory=list)
     whole: bool = False
+    trailers: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -102,6 +104,11 @@ def parse_answers(data: bytes, *methods: str, ended: bool = True) -> list[Answer
     return answers
 
 
+def decoded(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    """Return fields as text."""
+    return [(name.decode(), value.decode("latin-1")) for name, value in fields]
+
+
 def next_answer(judge: h11.Connection) -> Answer | None:
     """Return the next answer, whole or not; None if there is none."""
     answer: Answer | None = None
@@ -111,7 +118,7 @@ def next_answer(judge: h11.Connection) -> Answer | None:
         if isinstance(event, h11.InformationalResponse):
             informational.append(event.status_code)
         elif isinstance(event, h11.Response):
-            headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
+            headers = dict(decoded(event.headers))
             answer = Answer(event.status_code, headers, informational=informational)
         elif isinstance(event, h11.Data):
             assert answer is not None
@@ -120,6 +127,7 @@ def next_answer(judge: h11.Connection) -> Answer | None:
             if isinstance(event, h11.EndOfMessage):
                 assert answer is not None
                 answer.whole = True
+                answer.trailers = decoded(event.headers)
             return answer
 
 

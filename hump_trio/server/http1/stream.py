@@ -1,20 +1,27 @@
 """One request of an HTTP/1.1 connection: its body out of the parser, its answer onto the wire."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 import trio
 
 from hump_trio.facts.exceptions import HttpParserError
-from hump_trio.http1.head import RequestHead
+from hump_trio.http1.head import RequestHead, takes_informational, takes_trailers
 from hump_trio.http1.parser import RequestParser
-from hump_trio.http1.response_head import CONTINUE, LAST_CHUNK, encode_chunk, encode_head
+from hump_trio.http1.response_head import (
+    CONTINUE,
+    LAST_CHUNK,
+    encode_chunk,
+    encode_head,
+    encode_informational,
+    encode_last_chunk,
+)
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.connection import Connection
 from hump_trio.server.http1.prepared import DRAIN_BYTES, Prepared
 
-__all__ = ["JOINED_BYTES", "Http1Stream"]
+__all__ = ["JOINED_BYTES", "Http1Stream", "send_informational"]
 
 # Up to here head and body are joined to go out in one call; beyond, copying costs more.
 JOINED_BYTES = 128 * 1024
@@ -94,6 +101,11 @@ class Http1Stream:
         """The fields behind the body."""
         return self._parser.trailers
 
+    @property
+    def takes_trailers(self) -> bool:
+        """Whether the client takes fields behind the body of its answer."""
+        return takes_trailers(self.head.line.version, self.head.fields)
+
     def build_request(self) -> Request:
         """Return the request of the head (see `HttpStream.build_request`)."""
         head, transport = self.head, self._connection.transport
@@ -107,7 +119,9 @@ class Http1Stream:
         connection = self._connection
         try:
             while (part := self._parser.parse_body()) is None:
-                if self._wants_continue and not connection.clock.answering:
+                # Where another task's write goes on there is no place for a 100.
+                busy = connection.clock.answering or connection.write_cut
+                if self._wants_continue and not busy:
                     self._wants_continue = False
                     await connection.write(CONTINUE)
                 byte_count = await connection.receive(self._parser.feed)
@@ -143,6 +157,11 @@ class Http1Stream:
         except HttpParserError:
             self.body_failed = True
 
+    async def send_informational(self, status: int, fields: FieldLines) -> None:
+        """Send an informational response (see `HttpStream.send_informational`)."""
+        head = self.head
+        await send_informational(self._connection, head.line.version, head.fields, status, fields)
+
     def start_answer(self) -> None:
         """Decide whether another request can follow the answer's (see `HttpStream.start_answer`).
 
@@ -164,7 +183,9 @@ class Http1Stream:
             )
         )
 
-    def set_head(self, status: int, fields: FieldLines, body_bytes: int | None) -> bool:
+    def set_head(
+        self, status: int, fields: FieldLines, body_bytes: int | None, *, trailers: bool = False
+    ) -> bool:
         """Encode the head (see `HttpStream.set_head`)."""
         prepared = self._prepared
         head = encode_head(
@@ -175,6 +196,7 @@ class Http1Stream:
             keep_alive=self._may_follow,
             date=prepared.date_line(),
             server=prepared.server_line,
+            trailers=trailers,
         )
         self._unsent = head.data
         self._chunked = head.chunked and head.body_follows
@@ -188,13 +210,16 @@ class Http1Stream:
         unsent, self._unsent = self._unsent, b""
         await self._write(unsent, framed)
 
-    async def finish(self, data: bytes = b"") -> None:
+    async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
         """Send what is left of the answer, and its end (see `HttpStream.finish`)."""
         framed = self._frame(data)
         if self._remaining_bytes:
             raise ValueError("a streamed body is shorter than its Content-Length")
+        if self._chunked:
+            known = trailers and self.takes_trailers
+            framed += encode_last_chunk(trailers) if known else LAST_CHUNK
         unsent, self._unsent = self._unsent, b""
-        await self._write(unsent, framed + LAST_CHUNK if self._chunked else framed)
+        await self._write(unsent, framed)
 
     def _frame(self, data: bytes) -> bytes:
         """Count a part of the body, and return it as it goes onto the wire."""
@@ -221,3 +246,35 @@ class Http1Stream:
     def count_sent(self) -> int:
         """Return how many bytes were sent since this was last asked."""
         return self._connection.count_sent()
+
+
+async def send_informational(
+    connection: Connection, version: str, sent: FieldLines, status: int, fields: FieldLines
+) -> None:
+    """Send an informational response, if the client can be trusted with it.
+
+    Args:
+        connection: Where to; no bytes of an answer are out.
+        version: The version of the request.
+        sent: The fields of the request, which tell what the client is.
+        status: That of the response.
+        fields: Those of the response, checked.
+
+    Raises:
+        trio.BrokenResourceError: The peer has gone, takes nothing any more, or an earlier write
+            was cut or goes on.
+
+    Cancellation: a checkpoint only where the peer doesn't take it at once. Cancelled here, nothing
+        may follow.
+    """
+    if not takes_informational(version, sent):
+        return
+    if connection.write_cut:
+        raise trio.BrokenResourceError("an earlier write was cut by a cancel scope, or goes on")
+    data = encode_informational(status, fields)
+    with trio.move_on_after(connection.state.timeouts.send_grace):
+        await connection.write(data)
+        return
+    connection.clock.cut()
+    await trio.lowlevel.checkpoint()
+    raise trio.BrokenResourceError("the peer takes nothing any more")

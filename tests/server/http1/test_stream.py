@@ -273,3 +273,91 @@ async def test_a_request_knows_whether_it_came_over_tls(autojump_clock: MockCloc
     made.connection.transport.client_certificate = {"serialNumber": "1"}
     built = made.stream.build_request()
     assert (built.scheme, built.client_certificate) == ("https", {"serialNumber": "1"})
+
+
+# Trailers and early hints
+
+FIELDS = [("x-sum", "7"), ("x-sum", "8")]
+HINTS = [("link", "</a.css>; rel=preload"), ("link", "</b.js>; rel=preload")]
+HINTS_SENT = (
+    b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\nlink: </b.js>; rel=preload\r\n\r\n"
+)
+NAMED = request("GET", "/", "User-Agent: judge/1")
+
+
+async def test_trailers_need_chunks(autojump_clock: MockClock) -> None:
+    """No length is announced then; behind a length there is no place for them."""
+    made = stream_of(request("GET", "/", "TE: trailers"))
+    made.stream.start_answer()
+    made.stream.set_head(200, [], 3, trailers=True)
+    await made.stream.finish(b"one", FIELDS)
+    head, _, body = made.received().partition(b"\r\n\r\n")
+    assert b"content-length" not in head
+    assert b"transfer-encoding: chunked" in head
+    assert body == b"3\r\none\r\n0\r\nx-sum: 7\r\nx-sum: 8\r\n\r\n"
+    assert made.stream.keep_alive
+    made = stream_of(request("GET", "/", "TE: trailers"))
+    made.stream.set_head(200, [("content-length", "3")], None)
+    await made.stream.finish(b"one", FIELDS)
+    assert made.received().endswith(b"\r\n\r\none")
+
+
+async def test_early_hints_to_the_byte(autojump_clock: MockClock) -> None:
+    """They announce no framing, since they have no body (RFC 9110 section 15.2)."""
+    made = stream_of(NAMED)
+    await made.stream.send_informational(103, HINTS)
+    assert made.received() == HINTS_SENT
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request("GET", "/", "User-Agent: judge/1", version="1.0"),
+        request("GET", "/", "User-Agent: Mozilla/5.0 (X11; Linux)"),
+        request("GET", "/", "User-Agent: judge/1", "Sec-Fetch-Mode: navigate"),
+        request("GET", "/", "User-Agent: Python-urllib/3.14"),
+        request("GET", "/"),
+    ],
+    ids=["old", "browser", "fetch", "http.client", "nameless"],
+)
+async def test_who_may_misread_a_103_gets_none(data: bytes, autojump_clock: MockClock) -> None:
+    """Nothing is sent, and nothing said (RFC 8297 section 3)."""
+    made = stream_of(data)
+    with assert_no_checkpoints():
+        await made.stream.send_informational(103, HINTS)
+    assert made.received() == b""
+
+
+async def test_a_client_that_takes_no_103_is_cut_in_time(autojump_clock: MockClock) -> None:
+    """Even where its handler has no deadline; the outcome is that of any answer that stalls."""
+    made = stream_of(NAMED)
+    clock = made.connection.clock
+    clock.begin_exchange(built := made.stream.build_request())
+    made.client.set_window(0)
+    made.connection.transport.send_nowait(bytes(WINDOW_BYTES))
+    started = trio.current_time()
+    with pytest.raises(trio.BrokenResourceError, match="takes nothing"):
+        await made.stream.send_informational(103, HINTS)
+    assert trio.current_time() - started == clock.state.timeouts.send_grace
+    assert clock.scope.cancel_called
+    assert (built.outcome, made.connection.write_cut) == ("stalled", True)
+
+
+async def test_a_100_waits_for_a_103_under_way(autojump_clock: MockClock) -> None:
+    """Of two tasks; none of them writes into what the other one does."""
+    made = stream_of(
+        request("POST", "/", "Content-Length: 3", "Expect: 100-continue", "User-Agent: a")
+    )
+    made.client.set_window(0)
+    made.connection.transport.send_nowait(bytes(WINDOW_BYTES))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.stream.send_informational, 103, HINTS)
+        await trio.sleep(1)
+        nursery.start_soon(receive_all, made)
+        await trio.sleep(1)
+        with pytest.raises(trio.BrokenResourceError, match="goes on"):
+            await made.stream.send_informational(103, HINTS)
+        made.client.set_window(WINDOW_BYTES)
+        await trio.sleep(1)
+        assert made.received().lstrip(b"\0") == HINTS_SENT
+        await made.client.send_all(b"one")
