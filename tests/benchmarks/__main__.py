@@ -1,9 +1,9 @@
 """How fast hump_trio is, beside its peers and beside its limits.
 
-    pip install -e '.[bench]' && apt-get install wrk util-linux valgrind
+    pip install -e '.[bench]' && apt-get install wrk nghttp2-client curl util-linux valgrind
     python -m tests.benchmarks load
 
-`load` measures what servers take and give under load, in a quarter of an hour; read its figures as
+`load` measures what servers take and give under load, in an hour; read its figures as
 ratios, since they change with the machine and whatever else it does. `instructions` counts what
 the processor executes for a request, which repeats.
 """

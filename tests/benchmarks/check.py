@@ -1,15 +1,16 @@
 """Equal work: each server has to give the same answer, framed the same way, to a stranger."""
 
 import json
+import subprocess
 from http.client import HTTPConnection, HTTPResponse
 
-from tests.benchmarks.scenarios import DOWNLOAD_BYTES, LOADS, Load
+from tests.benchmarks.scenarios import DOWNLOAD_BYTES, LOADS, STREAMS, Load
 
 PATIENCE_SECONDS = 30
 
 
 def check_answers(name: str, scenario: str, port: int) -> None:
-    """Ask a server, as http.client does, for what it will be asked for under load.
+    """Ask a server, as http.client and curl do, for what it will be asked for under load.
 
     Raises:
         RuntimeError: It answers something else, or in another way.
@@ -18,6 +19,8 @@ def check_answers(name: str, scenario: str, port: int) -> None:
         faults = faults_of_download(port)
     elif scenario in LOADS:
         faults = faults_of_load(LOADS[scenario], port)
+    elif scenario in STREAMS:
+        faults = faults_over_http2(STREAMS[scenario].load, port)
     else:
         return
     if faults:
@@ -30,7 +33,7 @@ def faults_of_load(load: Load, port: int) -> str:
     closes = load.headers.get("connection") == "close"
     try:
         for _ in range(2):
-            connection.request(load.method, load.path, load.body or None, load.headers)
+            connection.request(load.method, load.path_of(7), load.body or None, load.headers)
             answer = connection.getresponse()
             kept = not answer.will_close
             faults = faults_of_answer(load, answer, answer.read())
@@ -58,6 +61,27 @@ def faults_of_answer(load: Load, answer: HTTPResponse, body: bytes) -> list[str]
     if answer.headers["transfer-encoding"]:
         faults.append(f"Transfer-Encoding {answer.headers['transfer-encoding']}")
     return faults
+
+
+def faults_over_http2(load: Load, port: int) -> str:
+    """Return what is wrong with the answer to a request over HTTP/2; nothing if all is right."""
+    url = f"http://127.0.0.1:{port}{load.path_of(7)}"
+    command = ["curl", "--silent", "--http2-prior-knowledge", "--noproxy", "*", "--include", url]
+    command += ["--max-time", str(PATIENCE_SECONDS)]
+    if load.body:
+        command += ["--data-binary", "@-"]
+        command += [part for item in load.headers.items() for part in ("-H", ": ".join(item))]
+    run = subprocess.run(command, input=load.body.encode(), capture_output=True, check=False)
+    head, _, body = run.stdout.partition(b"\r\n\r\n")
+    lines = head.decode().lower().splitlines()
+    faults = []
+    if lines[:1] != ["http/2 200 "]:
+        faults.append(f"curl says {run.returncode}, its answer begins with {lines[:1]}")
+    if not any(line.startswith(f"content-type: {load.kind}") for line in lines):
+        faults.append(f"no {load.kind}")
+    if not is_right(load.answer, body):
+        faults.append(f"body {body[:100]!r} instead of {str(load.answer)[:100]!r}")
+    return ", ".join(faults)
 
 
 def is_right(expected: object, body: bytes) -> bool:

@@ -1,9 +1,9 @@
-"""CPU, requests per second and latency under wrk, beside the peers, and three things more.
+"""CPU, requests per second and latency under wrk and h2load, beside the peers, and more.
 
-Each server is one process on one core, with wrk on another, and first of all has to give the same
-answers as the others. Rounds are interleaved and medians count, so that what else the machine does
-hits all alike; in parentheses are the least and the most. A ratio is hump_trio's figure divided by
-that of the row.
+Each server is one process on one core, with its load on another, and first of all has to give the
+same answers as the others. Rounds are interleaved and medians count, so that what else the machine
+does hits all alike; in parentheses are the least and the most. A ratio is hump_trio's figure
+divided by that of the row.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tests.benchmarks.check import check_answers
 from tests.benchmarks.goals import SELF, Figures
 from tests.benchmarks.peers import PEERS, missing_packages
 from tests.benchmarks.report import print_report, write_json
-from tests.benchmarks.scenarios import IDLE_COUNT, LOADS, TITLES
+from tests.benchmarks.scenarios import IDLE_COUNT, LOADS, STREAMS, TITLES
 from tests.benchmarks.servers import Server, started
 
 CHART_SCENARIO = "hello"
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for option, default, meaning in (
         ("--rounds", 5, "of which the median counts"),
         ("--seconds", 2, "of load, for each figure"),
-        ("--connections", 64, "that the load comes by"),
+        ("--connections", 64, "that wrk's load comes by"),
     ):
         text = f"{meaning} (default: {default})"
         parser.add_argument(option, type=positive, default=default, metavar="N", help=text)
@@ -94,9 +94,15 @@ def run(options: argparse.Namespace) -> int:
 
 def find_obstacle(wanted: dict[str, list[str]], options: argparse.Namespace) -> str:
     """Return what is missing, with the command that helps; nothing if all is there."""
-    programs = [program for program in ("wrk", "taskset") if shutil.which(program) is None]
+    needed = {"taskset": "util-linux"}
+    if not LOADS.keys().isdisjoint(options.scenarios):
+        needed["wrk"] = "wrk"
+    if not STREAMS.keys().isdisjoint(options.scenarios) or "h2_download" in options.scenarios:
+        needed |= {"h2load": "nghttp2-client", "curl": "curl"}
+    programs = [program for program in needed if shutil.which(program) is None]
     if programs:
-        return f"{' and '.join(programs)} not found: apt-get install wrk util-linux"
+        names = " ".join(needed[program] for program in programs)
+        return f"{' and '.join(programs)} not found: apt-get install {names}"
     packages = missing_packages(wanted)
     if options.chart and find_spec("matplotlib") is None:
         packages.append("matplotlib")
@@ -126,17 +132,26 @@ def measure_round(
     name: str, scenarios: list[str], core: int, options: argparse.Namespace, figures: Figures
 ) -> None:
     """Measure a server once in each scenario; what isn't load has a new process each."""
-    loads = [scenario for scenario in scenarios if scenario in LOADS]
-    if loads:
-        with started(name, core) as server:
-            load = LOADS[loads[0]]
-            measure.measure_load(load, server, seconds=WARM_UP_SECONDS, connections=4)
-            for scenario in loads:
+    loads = {
+        scenario: is_secured(scenario)
+        for scenario in scenarios
+        if scenario in LOADS or scenario in STREAMS
+    }
+    for secured in sorted(set(loads.values())):
+        with started(name, core, secured=secured) as server:
+            known = [scenario for scenario in loads if loads[scenario] == secured]
+            measure_any_load(known[0], server, seconds=WARM_UP_SECONDS, connections=4)
+            for scenario in known:
                 round_of(scenario, server, options, figures)
     for scenario in scenarios:
-        if scenario not in LOADS:
+        if scenario not in loads:
             with started(name, core) as server:
                 round_of(scenario, server, options, figures)
+
+
+def is_secured(scenario: str) -> bool:
+    """Return whether a load comes over TLS."""
+    return scenario in STREAMS and STREAMS[scenario].secured
 
 
 def round_of(scenario: str, server: Server, options: argparse.Namespace, figures: Figures) -> None:
@@ -148,16 +163,24 @@ def round_of(scenario: str, server: Server, options: argparse.Namespace, figures
             found = measure.measure_download(server)
         case "start":
             found = measure.measure_start(server)
+        case "h2_download":
+            found = measure.measure_h2_download(server)
         case _:
-            found = measure.measure_load(
-                LOADS[scenario],
-                server,
-                seconds=options.seconds,
-                connections=options.connections,
+            found = measure_any_load(
+                scenario, server, seconds=options.seconds, connections=options.connections
             )
     rounds = figures[scenario].setdefault(server.name, {})
     for measured, value in found.items():
         rounds.setdefault(measured, []).append(round(value, 3))
+
+
+def measure_any_load(
+    scenario: str, server: Server, *, seconds: int, connections: int
+) -> dict[str, float]:
+    """Measure a server under wrk or, over HTTP/2, under h2load."""
+    if scenario in STREAMS:
+        return measure.measure_streams(STREAMS[scenario], server, seconds=seconds)
+    return measure.measure_load(LOADS[scenario], server, seconds=seconds, connections=connections)
 
 
 def tell(text: str) -> None:

@@ -1,16 +1,28 @@
 """How each scenario is measured against a server that runs; every function gives one round."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.benchmarks.scenarios import DOWNLOAD_BYTES, IDLE_COUNT, Load
+from tests.benchmarks.peers import PEERS
+from tests.benchmarks.scenarios import (
+    DOWNLOAD_BYTES,
+    IDLE_COUNT,
+    NUMBER_COUNT,
+    Load,
+    Streams,
+)
 from tests.benchmarks.servers import ROOT, Server
 
 MIB = 1024 * 1024
+H2LOAD_REQUEST_COUNT = 20_000
 SCRIPT = Path(__file__).with_name("requests.lua")
 IMPORT = """
 import time
@@ -31,6 +43,7 @@ def measure_load(load: Load, server: Server, *, seconds: int, connections: int) 
     for name, value in load.headers.items():
         command += ["-H", f"{name}: {value}"]
     command += [f"http://127.0.0.1:{server.port}{load.path}", "--", load.method, load.body]
+    command.append(str(NUMBER_COUNT if load.numbered else 0))
     before = server.cpu_seconds()
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     used = server.cpu_seconds() - before
@@ -43,6 +56,58 @@ def measure_load(load: Load, server: Server, *, seconds: int, connections: int) 
         "p50_ms": report["p50"] / 1000,
         "p99_ms": report["p99"] / 1000,
     }
+
+
+def measure_streams(streams: Streams, server: Server, *, seconds: float) -> dict[str, float]:
+    """Let h2load repeat a request, as often as it takes to have done so for some seconds.
+
+    Raises:
+        RuntimeError: An answer wasn't a success, or a connection broke.
+    """
+    alive = PEERS[server.name].stream_count * streams.connection_count
+    count = min(H2LOAD_REQUEST_COUNT, alive)
+    busy, done = 0.0, 0
+    before = server.cpu_seconds()
+    with h2load_command(streams, server.url) as command:
+        while busy < seconds:
+            busy += count / run_h2load([*command, f"-n{count}"], server, count)
+            done += count
+    used = server.cpu_seconds() - before
+    return {"cpu_us": used / done * 1e6, "per_second": done / busy}
+
+
+@contextmanager
+def h2load_command(streams: Streams, url: str) -> Iterator[list[str]]:
+    """Give the command that sends a load, but for the number of requests."""
+    load = streams.load
+    command = ["h2load", f"-c{streams.connection_count}", f"-m{streams.stream_count}"]
+    for name, value in streams.fields().items():
+        command += ["-H", f"{name}: {value}"]
+    with tempfile.TemporaryDirectory() as folder:
+        if load.body:
+            path = Path(folder) / "body"
+            path.write_text(load.body)
+            command += ["-d", str(path)]
+        if load.numbered:
+            path = Path(folder) / "paths"
+            path.write_text("".join(f"{url}{load.path_of(n)}\n" for n in range(NUMBER_COUNT)))
+            yield [*command, "-i", str(path)]
+        else:
+            yield [*command, url + load.path]
+
+
+def run_h2load(command: list[str], server: Server, count: int) -> float:
+    """Let h2load send some requests, and return how many were answered in a second.
+
+    Raises:
+        RuntimeError: An answer wasn't a success, or a connection broke, or wasn't HTTP/2.
+    """
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    rate = re.search(r"^finished in .*, ([\d.]+) req/s", run.stdout, re.MULTILINE)
+    answered = f"{count} succeeded, 0 failed, 0 errored, 0 timeout" in run.stdout
+    if rate is None or not answered or "Application protocol: h2" not in run.stdout:
+        raise RuntimeError(f"{server.name}: {run.stdout}{run.stderr}")
+    return float(rate[1])
 
 
 def measure_idle(server: Server) -> dict[str, float]:
@@ -80,6 +145,22 @@ def measure_download(server: Server) -> dict[str, float]:
         seconds = time.perf_counter() - begun
     if size < DOWNLOAD_BYTES:
         raise RuntimeError(f"{server.name} has sent {size} bytes")
+    return {
+        "mib_per_second": DOWNLOAD_BYTES / MIB / seconds,
+        "cpu_us_per_mib": (server.cpu_seconds() - used) / (DOWNLOAD_BYTES / MIB) * 1e6,
+        "growth_mib": (server.peak_bytes() - before) / MIB,
+    }
+
+
+def measure_h2_download(server: Server) -> dict[str, float]:
+    """Let h2load read a streamed answer as fast as it comes.
+
+    Raises:
+        RuntimeError: It doesn't come whole.
+    """
+    before, used = server.resident_bytes(), server.cpu_seconds()
+    command = ["h2load", "-c1", "-m1", "-n1", f"{server.url}/download"]
+    seconds = 1 / run_h2load(command, server, 1)
     return {
         "mib_per_second": DOWNLOAD_BYTES / MIB / seconds,
         "cpu_us_per_mib": (server.cpu_seconds() - used) / (DOWNLOAD_BYTES / MIB) * 1e6,

@@ -4,9 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from tests.benchmarks.scenarios import STREAMS
+
 FRAMEWORK = ("hello", "browser", "item", "post_json", "echo_64k", "connect")
 TYPED = (*FRAMEWORK, "post_typed")
 BARE = ("hello", "browser", "connect")
+H2_ONE = ("h2_hello_64x1", "h2s_hello_64x1")
+H2_BARE = tuple(name for name in STREAMS if name not in ("h2_hello_16x1", "h2_varied_16x1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +21,13 @@ class Peer:
         label: What it is called in tables.
         packages: The distributions whose versions count.
         scenarios: Those that it takes part in.
+        stream_count: How many streams of a connection it answers before it ends the connection.
     """
 
     label: str
     packages: tuple[str, ...]
     scenarios: tuple[str, ...]
+    stream_count: int = 1_000_000
 
     def versions(self) -> dict[str, str]:
         """Return the versions of its packages; empty ones for those that aren't installed."""
@@ -31,11 +37,24 @@ class Peer:
 ON_UVICORN = ("uvicorn", "httptools", "uvloop")
 PEERS = {
     "hump_app": Peer(
-        "hump_trio", ("hump-trio", "trio", "msgspec"), (*TYPED, "idle", "download", "start")
+        "hump_trio",
+        ("hump-trio", "trio", "msgspec"),
+        (*TYPED, "varied", "waiting", *STREAMS, "idle", "download", "h2_download", "start"),
     ),
     "uvicorn_asgi": Peer("uvicorn, bare ASGI", ON_UVICORN, (*BARE, "idle", "start")),
-    "granian_asgi": Peer("Granian, bare ASGI", ("granian", "uvloop"), BARE),
-    "granian_rsgi": Peer("Granian, bare RSGI", ("granian", "uvloop"), BARE),
+    "granian_asgi": Peer(
+        "Granian, bare ASGI", ("granian", "uvloop"), (*BARE, *H2_BARE, "h2_download")
+    ),
+    "granian_rsgi": Peer(
+        "Granian, bare RSGI", ("granian", "uvloop"), (*BARE, *H2_BARE, "h2_download")
+    ),
+    "h2corn_asgi": Peer("h2corn, bare ASGI", ("h2corn",), (*H2_BARE, "h2_download")),
+    "uvicorn_zttp": Peer(
+        "uvicorn with zttp, bare ASGI",
+        ("uvicorn", "zttp", "uvloop"),
+        (*H2_BARE, "h2_download"),
+        stream_count=4_000,  # it takes the 4,097th for a flood
+    ),
     "starlette_app": Peer(
         "Starlette on uvicorn", ("starlette", *ON_UVICORN), (*FRAMEWORK, "download", "start")
     ),
@@ -48,7 +67,11 @@ PEERS = {
     "blacksheep_app": Peer("BlackSheep on uvicorn", ("blacksheep", *ON_UVICORN), TYPED),
     "aiohttp_app": Peer("aiohttp", ("aiohttp", "uvloop"), (*FRAMEWORK, "idle", "download")),
     "sanic_app": Peer("Sanic", ("sanic", "uvloop", "ujson"), (*FRAMEWORK, "download")),
-    "hypercorn_asgi": Peer("Hypercorn on Trio, bare ASGI", ("hypercorn", "trio"), (*BARE, "start")),
+    "hypercorn_asyncio": Peer("Hypercorn on asyncio, bare ASGI", ("hypercorn", "h2"), H2_BARE),
+    # With more streams than one on a connection, it ends with an error of Trio's.
+    "hypercorn_asgi": Peer(
+        "Hypercorn on Trio, bare ASGI", ("hypercorn", "h2", "trio"), (*BARE, *H2_ONE, "start")
+    ),
     "quart_trio_app": Peer(
         "Quart-Trio on Hypercorn", ("quart-trio", "quart", "hypercorn", "trio"), FRAMEWORK
     ),

@@ -3,6 +3,7 @@
 import argparse
 import json
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -102,7 +103,8 @@ def write_json(path: Path, figures: Figures, options: argparse.Namespace) -> Non
         "python": sys.version,
         "system": platform.platform(),
         "cpu": cpu_model(),
-        "wrk": wrk_version(),
+        "wrk": program_version("wrk", "-v"),
+        "h2load": program_version("h2load", "--version"),
         "peers": {name: peer.versions() for name, peer in PEERS.items() if name in names},
         "figures": figures,
         "goals": [
@@ -120,7 +122,9 @@ def cpu_model() -> str:
     return text.partition("model name")[2].partition("\n")[0].strip(" \t:")
 
 
-def wrk_version() -> str:
-    """Return wrk's version; it tells it with an exit status of 1."""
-    run = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
-    return run.stdout.partition(" [")[0].removeprefix("wrk ")
+def program_version(program: str, option: str) -> str:
+    """Return the version of a program, nothing without it; wrk tells it with a status of 1."""
+    if shutil.which(program) is None:
+        return ""
+    run = subprocess.run([program, option], capture_output=True, text=True, check=False)
+    return run.stdout.partition(" [")[0].removeprefix("wrk ").strip()

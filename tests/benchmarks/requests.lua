@@ -1,9 +1,17 @@
--- What wrk sends and reports: `wrk -s requests.lua URL -- METHOD BODY`; the last line is JSON.
+-- What wrk sends and reports: `wrk -s requests.lua URL -- METHOD BODY NUMBERS`; with NUMBERS another
+-- number below it follows the path each time. The last line is JSON.
 
 function init(arguments)
     wrk.method = arguments[1]
     if arguments[2] ~= "" then
         wrk.body = arguments[2]
+    end
+    local numbers, count = tonumber(arguments[3]), 0
+    if numbers > 0 then
+        function request()
+            count = (count + 1) % numbers
+            return wrk.format(nil, wrk.path .. count)
+        end
     end
 end
 

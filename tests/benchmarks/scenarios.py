@@ -1,7 +1,8 @@
-"""What is measured: the requests that wrk sends and their right answers, and what else there is."""
+"""What is measured: the requests of wrk and h2load, their right answers, and what else there is."""
 
 import json
 from dataclasses import dataclass, field
+from itertools import product
 
 BROWSER_HEADERS = {  # with Host, which wrk and http.client add, the 13 header lines of a browser
     "connection": "keep-alive",
@@ -31,15 +32,17 @@ BASKET = {
 BILL = {"customer": "Ada", "total": 30.25, "items": ["Darjeeling", "Assam", "Sencha"]}
 DOWNLOAD_BYTES = 1024**3
 IDLE_COUNT = 10_000
+NUMBER_COUNT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A request that wrk repeats, and what every server has to answer.
+    """A request that is repeated, and what every server has to answer.
 
     Attributes:
         answer: The body; if it isn't text, the value whose JSON the body is.
         kind: The answer's media type.
+        numbered: Whether a number follows the path, another one each time, below `NUMBER_COUNT`.
     """
 
     title: str
@@ -48,6 +51,11 @@ class Load:
     path: str = "/"
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    numbered: bool = False
+
+    def path_of(self, count: int) -> str:
+        """Return the path of a request that so many others were sent before."""
+        return f"{self.path}{count % NUMBER_COUNT}" if self.numbered else self.path
 
     @property
     def method(self) -> str:
@@ -95,10 +103,69 @@ LOADS = {
     "connect": Load(
         "`GET /`, one connection per request", HELLO, "text/plain", headers={"connection": "close"}
     ),
+    "varied": Load(
+        f"a browser's head, {NUMBER_COUNT:,} paths `/greetings/{{number:int}}`",
+        HELLO,
+        "text/plain",
+        path="/greetings/",
+        headers=BROWSER_HEADERS,
+        numbered=True,
+    ),
+    "waiting": Load("`GET /waits`, whose handler waits once", HELLO, "text/plain", path="/waits"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """A request that is repeated over HTTP/2.
+
+    Attributes:
+        connection_count: The connections that it comes by.
+        stream_count: The requests that are under way on each of them.
+        secured: Whether over TLS.
+    """
+
+    load: Load
+    connection_count: int
+    stream_count: int
+    secured: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it is, and over what."""
+        over = "HTTP/2 over TLS" if self.secured else "HTTP/2"
+        shape = f"{self.connection_count}x{self.stream_count}"
+        return f"{self.load.title}; {over}, {shape} connections and streams"
+
+    def fields(self) -> dict[str, str]:
+        """Return the header fields: those of the connection are HTTP/1.1's, and a browser has more.
+
+        With the four pseudo-fields, a browser's are 17.
+        """
+        fields = {name: text for name, text in self.load.headers.items() if name != "connection"}
+        if self.load.headers == BROWSER_HEADERS:
+            fields |= {"sec-fetch-user": "?1", "priority": "u=0, i"}
+        return fields
+
+
+SHAPES = [(1, 100), (16, 10), (64, 1)]
+STREAMS = {
+    f"h2_{name}_{connections}x{streams}": Streams(LOADS[name], connections, streams)
+    for name, connections, streams in [
+        *[("hello", *shape) for shape in [*SHAPES, (16, 1)]],
+        ("browser", 16, 10),
+        *[("varied", 16, streams) for streams in (1, 10)],
+        ("waiting", 16, 10),
+        ("echo_64k", 16, 1),
+    ]
+} | {
+    f"h2s_{name}_{connections}x{streams}": Streams(LOADS[name], connections, streams, secured=True)
+    for name, (connections, streams) in [*product(["hello"], SHAPES), ("browser", (16, 10))]
 }
 OTHERS = {
     "idle": f"{IDLE_COUNT:,} idle connections",
     "download": "1 GiB, streamed in parts of 64 KiB",
+    "h2_download": "the same over HTTP/2",
     "start": "from nothing to the first answer",
 }
-TITLES = {name: load.title for name, load in LOADS.items()} | OTHERS
+TITLES = {name: load.title for name, load in (LOADS | STREAMS).items()} | OTHERS

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -24,6 +25,7 @@ class Server:
     """A server that runs, in a process group of its own.
 
     Attributes:
+        secured: Whether its port is for TLS.
         first_answer_seconds: What it took to start it.
     """
 
@@ -31,6 +33,12 @@ class Server:
     port: int
     pid: int
     first_answer_seconds: float
+    secured: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"{'https' if self.secured else 'http'}://127.0.0.1:{self.port}"
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that all its processes have used."""
@@ -41,9 +49,10 @@ class Server:
         return sum(int(fields[21]) for _, fields in self._processes()) * PAGE_BYTES
 
     def peak_bytes(self) -> int:
-        """Return the most memory that its first process has ever held."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        """Return the most memory that each of its processes has ever held, in all."""
+        paths = [Path(f"/proc/{pid}/status") for pid, _ in self._processes()]
+        peaks = [path.read_text().partition("VmHWM:")[2].split()[0] for path in paths]
+        return sum(int(peak) for peak in peaks) * 1024
 
     def descriptor_count(self) -> int:
         """Return how many files and sockets its processes have open."""
@@ -68,7 +77,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(name: str, core: int) -> Iterator[Server]:
+def started(name: str, core: int, *, secured: bool = False) -> Iterator[Server]:
     """Start a server's program on a core; it has ended afterwards.
 
     Raises:
@@ -77,27 +86,40 @@ def started(name: str, core: int) -> Iterator[Server]:
     port = free_port()
     module = f"tests.benchmarks.programs.{name}"
     command = ["taskset", "-c", str(core), sys.executable, "-m", module, str(port)]
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
+        if secured:
+            command += write_certificate(Path(folder))
         begun = time.perf_counter()
         process = subprocess.Popen(
             command, cwd=ROOT, start_new_session=True, stdout=output, stderr=output
         )
         try:
-            if not is_answering(process, port):
+            if not is_answering(process, port, secured=secured):
                 output.seek(0)
                 raise RuntimeError(f"{name} does not serve: {output.read()[-2000:]}")
-            yield Server(name, port, process.pid, time.perf_counter() - begun)
+            yield Server(name, port, process.pid, time.perf_counter() - begun, secured)
         finally:
             with suppress(ProcessLookupError):  # it has ended of itself
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
-def is_answering(process: subprocess.Popen[bytes], port: int) -> bool:
+def write_certificate(folder: Path) -> list[str]:
+    """Write a certificate and its key, and return where they are."""
+    import trustme  # who measures no TLS needn't have it
+
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    paths = [folder / "certificate.pem", folder / "key.pem"]
+    certificate.cert_chain_pems[0].write_to_path(paths[0])
+    certificate.private_key_pem.write_to_path(paths[1])
+    return [str(path) for path in paths]
+
+
+def is_answering(process: subprocess.Popen[bytes], port: int, *, secured: bool) -> bool:
     """Wait until a server answers a request, and return whether it does."""
     give_up = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < give_up:
-        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = connection_to(port, secured=secured)
         try:
             connection.request("GET", "/")
             connection.getresponse().read()
@@ -107,3 +129,12 @@ def is_answering(process: subprocess.Popen[bytes], port: int) -> bool:
         finally:
             connection.close()
     return False
+
+
+def connection_to(port: int, *, secured: bool) -> HTTPConnection:
+    """Return a connection to a server that is to be believed, whoever it says it is."""
+    if not secured:
+        return HTTPConnection("127.0.0.1", port, timeout=5)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return HTTPSConnection("127.0.0.1", port, timeout=5, context=context)

@@ -1,6 +1,7 @@
 """Granian and a bare ASGI function: one worker, one thread for Rust."""
 
 import sys
+from pathlib import Path
 
 from granian.constants import Interfaces, Loops
 from granian.server import Server
@@ -14,4 +15,6 @@ if __name__ == "__main__":
         workers=1,
         runtime_threads=1,
         log_enabled=False,
+        ssl_cert=Path(sys.argv[2]) if sys.argv[2:] else None,
+        ssl_key=Path(sys.argv[3]) if sys.argv[2:] else None,
     ).serve()

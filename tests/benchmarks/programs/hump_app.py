@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import trio
 
-from hump_trio import Hump, Request
+from hump_trio import TLS, Hump, Request
 
 CHUNK = bytes(64 * 1024)
 
@@ -25,6 +25,19 @@ class Order:
 @app.get("/")
 async def hello(request: Request) -> str:
     """Answer with text."""
+    return "Hello, world!"
+
+
+@app.get("/greetings/{number:int}")
+async def greeting(number: int) -> str:
+    """Answer with text, whatever the number is."""
+    return "Hello, world!"
+
+
+@app.get("/waits")
+async def wait_once() -> str:
+    """Answer with text, after others have had their turn."""
+    await trio.lowlevel.checkpoint()
     return "Hello, world!"
 
 
@@ -89,4 +102,6 @@ async def download() -> AsyncIterator[bytes]:
 
 if __name__ == "__main__":
     app.port = int(sys.argv[1])
+    if sys.argv[2:]:
+        app.tls = TLS(*sys.argv[2:])
     trio.run(app.serve)

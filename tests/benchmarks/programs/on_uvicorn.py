@@ -9,13 +9,22 @@ from typing import Any
 import uvicorn
 
 
-def serve(app: Any) -> None:
-    """Serve an ASGI app on the port that the command line names."""
+def serve(app: Any, *, http: str = "httptools", http2: bool = False) -> None:
+    """Serve an ASGI app as the command line says: its port, and a certificate and its key for TLS.
+
+    Args:
+        app: The app.
+        http: What reads requests.
+        http2: Whether it is to read those of HTTP/2, too.
+    """
     uvicorn.run(
         app,
         port=int(sys.argv[1]),
         loop="uvloop",
-        http="httptools",
+        http=http,
+        **({"http2": True} if http2 else {}),
+        ssl_certfile=sys.argv[2] if sys.argv[2:] else None,
+        ssl_keyfile=sys.argv[3] if sys.argv[2:] else None,
         access_log=False,
         log_level="error",
         timeout_keep_alive=75,  # as hump_trio's, so that idle connections stay to be measured
