@@ -7,9 +7,9 @@ given up is reset, and one that was answered early is not sent on.
 """
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import Any
 
 import h2.config
 import h2.connection
@@ -19,12 +19,11 @@ import h2.exceptions
 import httpx
 import trio
 
+from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import MemoryTransport
+from tests.support.transports import connect_http2
 
 __all__ = ["Http2Transport"]
-
-# Takes `window_bytes` and `secure`, as `MemoryListener.connect` does.
-Connect: TypeAlias = Callable[..., MemoryTransport]
 
 # Fields that belong to a connection of HTTP/1.1 (RFC 9113 section 8.2.2), and what replaces one.
 LEFT_OUT = frozenset({b"host", b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
@@ -261,11 +260,11 @@ class Http2Transport(httpx.AsyncBaseTransport):
     """A transport for httpx over connections of HTTP/2, one for each scheme unless it is full.
 
     Args:
-        connect: Makes a connection.
+        connect: Of the listener that it connects to.
     """
 
-    def __init__(self, connect: Connect) -> None:
-        self._connect = connect
+    def __init__(self, connect: Any) -> None:
+        self._listener: MemoryListener = connect.__self__
         self._current: dict[bool, Connection] = {}
         self._connections: list[Connection] = []
 
@@ -279,7 +278,7 @@ class Http2Transport(httpx.AsyncBaseTransport):
 
     def _open(self, *, secure: bool) -> Connection:
         try:
-            transport: Any = self._connect(float("inf"), secure=secure)
+            transport = connect_http2(self._listener, float("inf"), secure=secure)
         except trio.BrokenResourceError as error:
             raise httpx.ConnectError("the app has stopped") from error
         connection = Connection(transport)

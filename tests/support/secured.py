@@ -29,7 +29,7 @@ def server_context() -> ssl.SSLContext:
     """Return a server's context with a certificate for localhost."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority().issue_cert("localhost").configure_cert(context)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"])
     return context
 
 
@@ -81,10 +81,13 @@ class TlsClient(TlsTransport):
     Args:
         inner: Its end of a connection in memory.
         window_bytes: How much it acknowledges before it is read, once hands are shaken.
+        protocol: What it asks for in ALPN.
     """
 
-    def __init__(self, inner: MemoryTransport, window_bytes: float) -> None:
-        super().__init__(inner, client_context())
+    def __init__(self, inner: MemoryTransport, window_bytes: float, protocol: str) -> None:
+        context = client_context()
+        context.set_alpn_protocols([protocol])
+        super().__init__(inner, context)
         self._memory = inner
         self._window_bytes = window_bytes
         self._greeting = trio.Lock()
@@ -153,14 +156,17 @@ class TlsClient(TlsTransport):
         return self._memory.readable()
 
 
-def secure_ends(window_bytes: float = WINDOW_BYTES) -> tuple[TlsClient, TlsTransport]:
+def secure_ends(
+    window_bytes: float = WINDOW_BYTES, protocol: str = "http/1.1"
+) -> tuple[TlsClient, TlsTransport]:
     """Return the client's and the server's end of a connection that is yet to be agreed on.
 
     Args:
         window_bytes: As of `memory_transport_pair`.
+        protocol: What the client asks for in ALPN.
     """
     ours, theirs = memory_transport_pair(window_bytes)
-    return TlsClient(ours, window_bytes), TlsTransport(theirs, server_context())
+    return TlsClient(ours, window_bytes, protocol), TlsTransport(theirs, server_context())
 
 
 class End(TlsTransport):

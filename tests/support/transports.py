@@ -30,7 +30,7 @@ from hump_trio.listening.listeners import SocketListener
 from hump_trio.server.server import Listeners, Server
 from hump_trio.server.state import ServerState
 from hump_trio.testing.memory_listener import MemoryListener
-from hump_trio.transports.memory import WINDOW_BYTES, memory_transport_pair
+from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair
 from hump_trio.transports.readiness import Readiness
 from hump_trio.transports.sockets import SocketTransport
 from hump_trio.transports.system import PORTABLE, SYSTEM
@@ -40,6 +40,7 @@ from tests.support.secured import secure_ends
 __all__ = [
     "TRANSPORTS",
     "close_loopback",
+    "connect_http2",
     "make_pair",
     "use_transport",
     "uses",
@@ -180,13 +181,20 @@ class LoopbackListener(MemoryListener):
 class TlsListener(MemoryListener):
     """Accepts connections that are made in memory and secured."""
 
-    def connect(self, window_bytes: float, *, secure: bool = False) -> Any:
+    def connect(
+        self, window_bytes: float, *, secure: bool = False, protocol: str = "http/1.1"
+    ) -> Any:
         """Return the client's end of a new connection, which shakes hands when it has to.
+
+        Args:
+            window_bytes: How much the app may send before the client reads.
+            secure: All are.
+            protocol: What the client asks for in ALPN.
 
         Raises:
             trio.BrokenResourceError: The app is no longer listening.
         """
-        client, server = secure_ends(window_bytes)
+        client, server = secure_ends(window_bytes, protocol)
         self._ends.send_nowait(server)
         return client
 
@@ -229,6 +237,19 @@ def make_pair(readiness: Readiness | None = None) -> tuple[Any, Transport]:
     opened.append(sock)
     listener.socket.close()
     return client, SocketTransport(sock, system=systems[in_use[-1]], readiness=readiness)
+
+
+def connect_http2(
+    listener: MemoryListener, window_bytes: float, *, secure: bool = False
+) -> MemoryTransport:
+    """Return the client's end of a new connection on which HTTP/2 is spoken.
+
+    Over TLS it is agreed on; else the client knows of it (RFC 9113 section 3).
+    """
+    if isinstance(listener, TlsListener):
+        client: MemoryTransport = listener.connect(window_bytes, protocol="h2")
+        return client
+    return listener.connect(window_bytes, secure=secure)
 
 
 @asynccontextmanager
