@@ -42,7 +42,7 @@ class Turns:
         """Let processes with fewer connections be first, for a moment.
 
         Args:
-            count: How many connections this process has.
+            count: How many connections this process has, and streams that are open on them.
 
         Returns:
             How many it may accept then; at least one.

@@ -112,7 +112,9 @@ class Server:
 
     async def _wait_turn(self, turns: Turns) -> int:
         """Wait until it is this process's turn to accept, and there is room; return how much."""
-        welcome = await turns.wait(len(self._watchdog.connections))
+        # One connection of a proxy's may carry the work of many.
+        load = len(self._watchdog.connections) + self.state.stream_count
+        welcome = await turns.wait(load)
         return min(await self._watchdog.wait_room(), welcome)
 
     def _connection_limit(self) -> int:

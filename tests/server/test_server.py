@@ -2,15 +2,24 @@
 
 import gc
 import logging
+import os
 import signal
 import socket
+import sys
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import trio
 import trio.testing
 
-from hump_trio import BindError, Hump, Timeouts
+from hump_trio import BindError, Hump, Limits, Sockets, Timeouts
+from hump_trio.dispatch.dispatcher import Dispatcher
+from hump_trio.listening.accept_turns import Turns, open_turns
+from hump_trio.listening.bound_socket import open_binds
+from hump_trio.routing.table import RouteTable
+from hump_trio.server.server import Server
+from hump_trio.server.state import ServerState
 from hump_trio.transports.transport import Transport
 from tests.support.loopback import (
     PATIENCE_SECONDS,
@@ -76,6 +85,35 @@ async def test_an_app_is_served_once_at_a_time(app: Hump) -> None:
         stream = await connect_to(app)
         assert (await ask(stream)).endswith(b"hello")
         await stream.aclose()
+
+
+class NotedTurns(Turns):
+    """Turns of a process that is alone, which note what it says of its load."""
+
+    loads: list[int]
+
+    async def wait(self, count: int) -> int:
+        """Note it."""
+        self.loads.append(count)
+        return await super().wait(count)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process waits for another")
+async def test_open_streams_are_load() -> None:
+    """Before it accepts, a process tells others of its connections and of what shares one."""
+    descriptor = open_turns(1)
+    assert descriptor is not None
+    turns = NotedTurns(descriptor, 0)
+    turns.loads = []
+    os.close(descriptor)
+    state = ServerState(Dispatcher(Hump(), RouteTable()), Limits(), Timeouts(), None)
+    state.stream_count = 7
+    [bound] = await open_binds(["127.0.0.1:0"], Sockets())
+    [listener] = Server(state).listen([replace(bound, turns=turns)], Sockets())
+    async with listener, await trio.open_tcp_stream(*address_of(listener.url)):
+        (await listener.accept()).close()
+    assert turns.loads == [7]
+    turns.close()
 
 
 async def test_a_shutdown_needs_a_server(app: Hump) -> None:
