@@ -82,7 +82,14 @@ async def test_curl_is_answered(version: str, app: Hump, tmp_path: Path) -> None
     """Over either version, on one connection for two requests, and by ALPN."""
     async with served(app) as url:
         assert url.startswith("https://127.0.0.1:")
-        options = [f"--tlsv{version}", "--tls-max", version, "--cacert", str(tmp_path / "ca.pem")]
+        options = [
+            "--http1.1",
+            f"--tlsv{version}",
+            "--tls-max",
+            version,
+            "--cacert",
+            str(tmp_path / "ca.pem"),
+        ]
         target = at_localhost(url)
         status, text = await run("curl", "-sv", *options, target, target)
     assert status == 0
@@ -101,6 +108,15 @@ async def test_curl_without_the_authority_is_not_fooled(app: Hump) -> None:
             assert (await ask(stream)).endswith(b"hello by https")
 
 
+async def shake_hands(app: Hump, folder: Path, *options: str) -> str:
+    """Return what OpenSSL's client says of its handshake with an app."""
+    async with served(app) as url:
+        host, port = address_of(url)
+        authorities = ["-CAfile", str(folder / "ca.pem")]
+        command = ["openssl", "s_client", "-connect", f"{host}:{port}", *authorities, *options]
+        return (await run(*command))[1]
+
+
 @pytest.mark.program("openssl")
 @pytest.mark.parametrize(
     ("options", "words"),
@@ -110,8 +126,7 @@ async def test_curl_without_the_authority_is_not_fooled(app: Hump) -> None:
         (["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA256"], "handshake failure"),
         (["-tls1_3", "-groups", "ffdhe8192"], "handshake failure"),
         (["-tls1_3", "-groups", "X25519:P-256"], "Verification: OK"),
-        (["-alpn", "h2,http/1.1"], "ALPN protocol: http/1.1"),
-        (["-alpn", "h2"], "No ALPN negotiated"),
+        (["-alpn", "spdy/3"], "No ALPN negotiated"),
         (["-servername", "elsewhere"], "Verification: OK"),
         (["-noservername"], "Verification: OK"),
     ],
@@ -120,11 +135,26 @@ async def test_openssls_client_agrees_or_not(
     options: list[str], words: str, app: Hump, tmp_path: Path
 ) -> None:
     """What is old, weak or costly is refused; nobody has to name a host, or HTTP/1.1."""
-    async with served(app) as url:
-        host, port = address_of(url)
-        authorities = ["-CAfile", str(tmp_path / "ca.pem")]
-        command = ["openssl", "s_client", "-connect", f"{host}:{port}", *authorities, *options]
-        assert words in (await run(*command))[1]
+    assert words in await shake_hands(app, tmp_path, *options)
+
+
+@pytest.mark.program("openssl")
+@pytest.mark.parametrize(
+    ("http2", "offered", "words"),
+    [
+        (True, "h2,http/1.1", "ALPN protocol: h2"),
+        (True, "http/1.1,h2", "ALPN protocol: h2"),
+        (True, "http/1.1", "ALPN protocol: http/1.1"),
+        (False, "h2,http/1.1", "ALPN protocol: http/1.1"),
+        (False, "h2", "No ALPN negotiated"),
+    ],
+)
+async def test_a_protocol_is_agreed_on(
+    http2: bool, offered: str, words: str, app: Hump, tmp_path: Path
+) -> None:
+    """HTTP/2 where both sides speak it, in whatever order; HTTP/1.1 where it is turned off."""
+    app.http2 = http2
+    assert words in await shake_hands(app, tmp_path, "-alpn", offered)
 
 
 async def test_httpx_is_answered(app: Hump) -> None:
