@@ -126,12 +126,16 @@ class Decoder:
         try:
             if indices.isascii():
                 return list(map(self.table.__getitem__, indices))
-            return self.decode_mixed(block)
+            return self.decode_mixed(block, indices)
         except IndexError:
             raise failure("an index past the table, or a field that isn't whole") from None
 
-    def decode_mixed(self, block: bytes) -> list[Field | None]:
+    def decode_mixed(self, block: bytes, indices: bytes) -> list[Field | None]:
         """Return the fields of a block that isn't indices of one byte alone (section 6).
+
+        Args:
+            block: The block.
+            indices: What `INDICES` makes of its bytes.
 
         Raises:
             ConnectionFailure: As `decode`.
@@ -141,12 +145,14 @@ class Decoder:
         fields: list[Field | None] = []
         pos = self.resize(block) if 0x20 <= block[0] < 0x40 else 0
         while pos < len(block):
+            index = indices[pos]
             byte = block[pos]
             pos += 1
-            if byte > 0x80:
-                index = byte & 0x7F
-                if index == 0x7F:
-                    index, pos = decode_integer(block, pos, index)
+            if index < 0x80:
+                fields.append(table[index])
+                continue
+            if byte == 0xFF:
+                index, pos = decode_integer(block, pos, 0x7F)
                 fields.append(table[index])
                 continue
             if byte == 0x80 or 0x20 <= byte < 0x40:
@@ -281,6 +287,7 @@ INDEX_OF = {name: index for index, (name, _) in reversed([*enumerate(STATIC, 1)]
 BEGINNING_COUNT = 512
 NAME_LENGTH = 64
 BEGINNINGS: dict[str, bytes] = {}
+LENGTHS = [bytes((length,)) for length in range(0x7F)]
 
 
 def encode_status(status: int) -> bytes:
@@ -308,6 +315,8 @@ def encode_plain_literal(name: str, value: str) -> bytes:
     """
     data = value.encode("latin-1")
     beginning = BEGINNINGS.get(name) or begin_literal(name)
+    if len(data) < 0x7F:
+        return beginning + LENGTHS[len(data)] + data
     return beginning + encode_integer(len(data), 0x7F, 0) + data
 
 
