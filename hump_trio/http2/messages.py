@@ -79,11 +79,15 @@ def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> Reque
         count += 1
     pseudo, others = dict(lines[:count]), lines[count:]
     named = dict(others)
-    if len(pseudo) < count or ":" in "".join(named):  # no other name has a colon
+    names = "".join(named)
+    if len(pseudo) < count or ":" in names:  # no other name has a colon
         raise malformed("a pseudo-field twice, or behind other fields")
-    repeated = len(named) < len(others)
-    if repeated:
-        join_framing(others, named)
+    spare = 0  # pieces of a cookie beyond its first one
+    if len(named) == len(others):
+        text_bytes = len(names) + len("".join(named.values()))  # a third of what a sum takes
+    else:
+        spare = join_framing(others, named)
+        text_bytes = count_text(others)
     host = find_host(pseudo.get(":authority"), named.get("host"))
     length = named.get("content-length")
     if length is not None and not (length.isascii() and length.isdigit()):
@@ -94,12 +98,15 @@ def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> Reque
     line = parse_path(method, path, limits)
     if "host" in named:
         others = [field for field in others if field[0] != "host"]
+    else:
+        text_bytes += len("host") + len(host)
     regular = [("host", host), *others]
-    spare = max([name for name, _ in others].count("cookie") - 1, 0) if repeated else 0
     if len(regular) - spare > limits.header_count:
         raise HttpParserError(431, "too many header fields")
-    head_bytes = LINE_BYTES + len(method) + len(path) + count_bytes(regular) - spare * CRUMB_BYTES
-    check_size(head_bytes, limits)
+    text_bytes += len(method) + len(path) - spare * CRUMB_BYTES
+    head_bytes = LINE_BYTES + FIELD_BYTES * len(regular) + text_bytes
+    if head_bytes > limits.head_bytes:
+        raise HttpParserError(431, "the header section is too large")
     if spare:  # not before their size is known: a few bytes may refer to very many of them
         regular = join_cookies(regular)
     if length is not None and len(length) > LENGTH_DIGITS:
@@ -133,7 +140,8 @@ def with_target(head: RequestHead, path: str, limits: Limits) -> RequestHead:
     check_path(method, path)
     line = parse_path(method, path, limits)
     head_bytes = head.head_bytes - len(head.line.target) + len(path)
-    check_size(head_bytes, limits)
+    if head_bytes > limits.head_bytes:
+        raise HttpParserError(431, "the header section is too large")
     fields = head.fields.copy()
     return RequestHead(line, fields, head.host, head.content_length, head.expect, head_bytes)
 
@@ -158,7 +166,8 @@ def parse_trailers(fields: list[tuple[str, str] | None], limits: Limits) -> Fiel
     trailers = cast("FieldLines", fields)
     if any(name in FORBIDDEN_TRAILERS or name[:1] == ":" for name, _ in trailers):
         raise malformed("a field that must not be a trailer")
-    if len(trailers) > limits.header_count or count_bytes(trailers) + 2 > limits.head_bytes:
+    head_bytes = count_text(trailers) + FIELD_BYTES * len(trailers) + len("\r\n")
+    if len(trailers) > limits.header_count or head_bytes > limits.head_bytes:
         raise StreamFailure(ErrorCode.ENHANCE_YOUR_CALM, "the trailers are too large")
     return trailers
 
@@ -246,8 +255,11 @@ def find_host(authority: str | None, host: str | None) -> str:
     return authority
 
 
-def join_framing(fields: FieldLines, named: dict[str, str]) -> None:
+def join_framing(fields: FieldLines, named: dict[str, str]) -> int:
     """Join repeated expectations in ``named``, so that none hides.
+
+    Returns:
+        How many ``cookie`` fields there are beyond the first one.
 
     Raises:
         StreamFailure: A field is repeated that may come only once.
@@ -257,6 +269,7 @@ def join_framing(fields: FieldLines, named: dict[str, str]) -> None:
         raise malformed("more than one Host or Content-Length")
     if "expect" in named:
         named["expect"] = ",".join(value for name, value in fields if name == "expect")
+    return max(names.count("cookie") - 1, 0)
 
 
 def join_cookies(fields: FieldLines) -> FieldLines:
@@ -271,15 +284,9 @@ def join_cookies(fields: FieldLines) -> FieldLines:
     return joined
 
 
-def count_bytes(fields: FieldLines) -> int:
-    """Return how many bytes the lines of some fields have in HTTP/1.1."""
-    return sum(map(len, chain.from_iterable(fields))) + FIELD_BYTES * len(fields)
-
-
-def check_size(head_bytes: int, limits: Limits) -> None:
-    """Refuse a head that is too large."""
-    if head_bytes > limits.head_bytes:
-        raise HttpParserError(431, "the header section is too large")
+def count_text(fields: FieldLines) -> int:
+    """Return how many bytes the names and values of some fields have, without copying them."""
+    return sum(map(len, chain.from_iterable(fields)))
 
 
 def malformed(text: str) -> StreamFailure:
