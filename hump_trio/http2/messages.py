@@ -275,12 +275,14 @@ def join_framing(fields: FieldLines, named: dict[str, str]) -> int:
 def join_cookies(fields: FieldLines) -> FieldLines:
     """Return fields with one cookie, in the place of the first of its pieces.
 
+    An empty piece at the end leaves a blank behind, which doesn't belong to a value.
+
     Source: RFC 9113 section 8.2.3.
     """
     pieces = [value for name, value in fields if name == "cookie"]
     place = [name for name, _ in fields].index("cookie")
     joined = [field for field in fields if field[0] != "cookie"]
-    joined.insert(place, ("cookie", COOKIE_JOINT.join(pieces)))
+    joined.insert(place, ("cookie", COOKIE_JOINT.join(pieces).rstrip(" ")))
     return joined
 
 
