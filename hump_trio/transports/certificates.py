@@ -40,7 +40,7 @@ class TLS:
     """Where the certificate of a server is, and what is asked of its clients.
 
     With TLS 1.2 only ciphers with forward secrecy and authentication are used, no compression and
-    no renegotiation. By ALPN the server agrees on ``http/1.1``.
+    no renegotiation. By ALPN the server agrees on the best protocol that both sides speak.
 
     Args:
         certificate: Path of a PEM file with the server's certificate, followed by those that lead

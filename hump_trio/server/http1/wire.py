@@ -80,14 +80,15 @@ class Http1Wire:
     async def _receive_reserved(self) -> bool:
         """Receive what a connection begins with, and tell if that is the head of HTTP/2's.
 
-        It is waited for like any other head, and one that breaks off is left to `_receive_head`.
+        It is waited for like any other head, and that wait goes on behind it. One that breaks off
+        is left to `_receive_head`.
         """
         connection, parser = self._connection, self.parser
         while parser.may_be_reserved:
-            if parser.buffered_bytes >= len(RESERVED_HEAD):
-                return True
             if parser.buffered_bytes:
                 connection.clock.enter_head()
+            if parser.buffered_bytes >= len(RESERVED_HEAD):
+                return True
             if not await connection.receive(parser.feed):
                 break
         return False

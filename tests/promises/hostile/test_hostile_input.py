@@ -57,8 +57,8 @@ MALFORMED: list[tuple[str, bytes, int]] = [
 
 
 def echo_app(limits: Limits | None = None) -> Hump:
-    """Return an app that tells what it was sent, on any path."""
-    app = Hump(limits=limits)
+    """Return an app of HTTP/1.1 alone that tells what it was sent, on any path."""
+    app = Hump(limits=limits, http2=False)
 
     @app.route("/{rest:path}", methods=["GET", "POST", "PUT"])
     async def echo(request: Request) -> dict[str, Any]:

@@ -79,7 +79,7 @@ async def receive_all(raw: RawConnection) -> bytes:
 async def test_a_connection_that_begins_so_is_handed_over(
     cut: int, elsewhere: Elsewhere, autojump_clock: MockClock
 ) -> None:
-    """With every byte that was read, wherever these are cut, and with its wait for the first."""
+    """With every byte that was read, wherever these are cut, and with its wait for a head."""
     async with connect(app_of()) as raw:
         await raw.send(OPENING[:cut])
         await trio.sleep(1)
@@ -93,8 +93,7 @@ async def test_a_connection_that_begins_so_is_handed_over(
     [received] = elsewhere.received
     assert received.startswith(RESERVED_HEAD)
     assert OPENING.startswith(received)
-    begun = 0 < cut < len(RESERVED_HEAD)
-    assert elsewhere.waits == [("HEAD" if begun else "OPENED", 9 if not cut or begun else 10)]
+    assert elsewhere.waits == [("HEAD", 10 if cut >= len(RESERVED_HEAD) else 9)]
 
 
 async def test_it_may_come_byte_by_byte(elsewhere: Elsewhere, autojump_clock: MockClock) -> None:
