@@ -2,10 +2,13 @@
 
 import math
 from contextlib import suppress
+from functools import partial
 
 import pytest
 import trio
-from trio.testing import MockClock
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request
 from hump_trio.http1.parser import RESERVED_HEAD
@@ -14,7 +17,7 @@ from hump_trio.server import protocols
 from hump_trio.server.connection import Connection
 from hump_trio.testing import RawConnection, connect
 from hump_trio.testing.memory_listener import running
-from tests.support.both_paths import Stage, both_alike, play_both
+from tests.support.both_paths import DATE, Stage, both_alike, play_both
 from tests.support.wire import request
 
 pytestmark = pytest.mark.plain_only("over TLS a protocol is agreed on before any byte")
@@ -148,6 +151,37 @@ async def test_anything_else_is_answered_in_http_1_1(
             await raw.trickle(data, pause=0.1)
         assert (await raw.receive()).startswith(b"HTTP/1.1 " + OTHERS[data])
     assert not elsewhere.received
+
+
+async def answer_to(parts: list[bytes], *, http2: bool) -> bytes:
+    """Return what an app answers to bytes that come in parts, without the hour of the day."""
+    async with connect(app_of(http2=http2)) as raw:
+        with suppress(trio.BrokenResourceError):  # refused before the last one
+            for part in parts:
+                await raw.send(part)
+                await wait_all_tasks_blocked()
+            await raw.half_close()
+        return DATE.sub(b"", await receive_all(raw))
+
+
+@pytest.mark.memory_only("the clock is the tests' own")
+@given(
+    begun=st.integers(0, len(RESERVED_HEAD)),
+    rest=st.binary(max_size=6) | st.sampled_from([GOOD, b"\r\n\r\n", b"/ HTTP/1.1\r\n\r\n"]),
+    at=st.integers(0, 30),
+)
+def test_what_differs_by_a_byte_is_answered_as_ever(begun: int, rest: bytes, at: int) -> None:
+    """Wherever it differs, and wherever it is cut."""
+    data = RESERVED_HEAD[:begun] + rest
+    assume(not data.startswith(RESERVED_HEAD))
+    answers = [
+        trio.run(
+            partial(answer_to, [data[:at], data[at:]], http2=http2),
+            clock=MockClock(autojump_threshold=0),
+        )
+        for http2 in (True, False)
+    ]
+    assert answers[0] == answers[1]
 
 
 async def test_it_is_refused_where_http2_is_turned_off(
