@@ -23,6 +23,9 @@ from hump_trio.messages.target import TARGET, RequestLine, is_authority, parse_t
 __all__ = ["RequestHead", "parse_request", "parse_trailers", "with_target"]
 
 SCHEMES = frozenset({"http", "https"})
+# A name has 255 characters at most (RFC 3986 section 3.2.2), each with an escape of three, and a
+# port. `is_authority` remembers what it has seen, and a field may be longer than a head may be.
+HOST_LENGTH = 1024
 # What HTTP/1.1 writes around a method and a target, with the empty line at the end of a head, and
 # around a name and a value; and what stands between two cookies.
 LINE_BYTES = len("  HTTP/2.0\r\n\r\n")
@@ -83,11 +86,13 @@ def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> Reque
     if len(pseudo) < count or ":" in names:  # no other name has a colon
         raise malformed("a pseudo-field twice, or behind other fields")
     spare = 0  # pieces of a cookie beyond its first one
-    if len(named) == len(others):
-        text_bytes = len(names) + len("".join(named.values()))  # a third of what a sum takes
-    else:
-        spare = join_framing(others, named)
+    repeated = len(named) < len(others)
+    if repeated:
+        # A few bytes may refer very often to one field. Nothing is joined before it is counted.
+        spare = check_repeats(others)
         text_bytes = count_text(others)
+    else:
+        text_bytes = len(names) + len("".join(named.values()))  # a third of what a sum takes
     host = find_host(pseudo.get(":authority"), named.get("host"))
     length = named.get("content-length")
     if length is not None and not (length.isascii() and length.isdigit()):
@@ -107,8 +112,10 @@ def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> Reque
     head_bytes = LINE_BYTES + FIELD_BYTES * len(regular) + text_bytes
     if head_bytes > limits.head_bytes:
         raise HttpParserError(431, "the header section is too large")
-    if spare:  # not before their size is known: a few bytes may refer to very many of them
-        regular = join_cookies(regular)
+    expect = named.get("expect", "")
+    if repeated:
+        expect = ",".join([value for name, value in others if name == "expect"])
+        regular = join_cookies(regular) if spare else regular
     if length is not None and len(length) > LENGTH_DIGITS:
         raise HttpParserError(413, "the body is too large")
     return RequestHead(
@@ -116,7 +123,7 @@ def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> Reque
         fields=regular,
         host=host,
         content_length=None if length is None else int(length),
-        expect=named.get("expect", "").lower(),
+        expect=expect.lower(),
         head_bytes=head_bytes,
     )
 
@@ -250,16 +257,13 @@ def find_host(authority: str | None, host: str | None) -> str:
         authority = host
     elif host is not None and host.lower() != authority.lower():
         raise malformed("a Host other than the authority")
-    if not authority or not is_authority(authority):
+    if not authority or len(authority) > HOST_LENGTH or not is_authority(authority):
         raise malformed("no authority, or one that isn't a host")
     return authority
 
 
-def join_framing(fields: FieldLines, named: dict[str, str]) -> int:
-    """Join repeated expectations in ``named``, so that none hides.
-
-    Returns:
-        How many ``cookie`` fields there are beyond the first one.
+def check_repeats(fields: FieldLines) -> int:
+    """Return how many ``cookie`` fields there are beyond the first one.
 
     Raises:
         StreamFailure: A field is repeated that may come only once.
@@ -267,8 +271,6 @@ def join_framing(fields: FieldLines, named: dict[str, str]) -> int:
     names = [name for name, _ in fields]
     if names.count("host") > 1 or names.count("content-length") > 1:
         raise malformed("more than one Host or Content-Length")
-    if "expect" in named:
-        named["expect"] = ",".join(value for name, value in fields if name == "expect")
     return max(names.count("cookie") - 1, 0)
 
 

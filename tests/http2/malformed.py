@@ -113,7 +113,10 @@ SAMPLES = [
         Sample("3986 3.2", lead(authority=value), h2_takes=True)
         for value in (":80", "a:x", "a:99999", "a:80:80", "a/b", "a b", "a#", "a?", "a\xe9")
     ],
-    *[Sample("3986 3.2.2", lead(authority=value), h2_takes=True) for value in ("[::1", "[x]")],
+    *[
+        Sample("3986 3.2.2", lead(authority=value), h2_takes=True)
+        for value in ("[::1", "[x]", "a" * 1025)
+    ],
     *[
         Sample("8.3.1", [*LEAD[:3], ("host", value)], h2_takes=True)
         for value in ("", "u@a", ":80", "a b", "a, b", "a,\tb")
