@@ -112,7 +112,7 @@ class Hump(Router, Generic[S]):
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         server: str | None = "hump_trio",
-        http2: bool = False,
+        http2: bool = True,
     ) -> None:
         check_host(host)
         check_port(port)

@@ -49,8 +49,8 @@ HOSTILE = {
         POST + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + GOOD,
         POST + b"transfer-encoding: tea\r\n\r\n" + GOOD,
     ],
-    "HTTP/2 on plain text, an unknown major version": [
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + GOOD,
+    "HTTP/2 where it is turned off, an unknown major version": [
+        b"\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + GOOD,
         b"GET / HTTP/0.9\r\nhost: a\r\n\r\n" + GOOD,
     ],
     "a head or a body that dribbles": [

@@ -339,4 +339,5 @@ MADE_LATER = {
     for each in fields(Request)
     if each.name != "body" and (each.default, each.default_factory) != (MISSING, MISSING)
 }
-MADE_LATER["headers"] = lambda request: RequestHeaders.received(request.received_fields)
+# A copy: requests of one connection may share the fields that were received, and headers change.
+MADE_LATER["headers"] = lambda request: RequestHeaders.received(request.received_fields.copy())

@@ -27,6 +27,7 @@ __all__ = ["Clock", "Ending", "extended"]
 
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, IDLE, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.IDLE, Phase.HANDLER
+SPARE = Phase.SPARE
 # Nothing is asked in these phases, or all is answered.
 WAITING = frozenset({Phase.OPENED, Phase.IDLE, Phase.LINGER})
 
@@ -192,6 +193,11 @@ class Clock:
         """Go to the wait for the next request without a look at the time: a sweep does that."""
         self.phase = ANSWERED
         self.deadline = -math.inf
+
+    def enter_spare(self) -> None:
+        """Go to the wait for a request that another lane may serve as well, for however long."""
+        self.phase = SPARE
+        self.deadline = math.inf
 
     def enter_head(self) -> None:
         """Go to the wait for the rest of a head, if that wasn't waited for already."""
@@ -376,7 +382,7 @@ class Clock:
         """
         if self.phase is HANDLER:
             self.enforce(self.deadline)
-        elif self.phase is Phase.SEND:
+        elif self.phase is Phase.SEND or self.phase is Phase.STREAMS:
             self.expire_send(now)
         elif self.phase is ANSWERED:
             self.enter_idle()

@@ -8,7 +8,7 @@ nursery with the ruined one.
 import trio
 
 from hump_trio.facts.loggers import logger
-from hump_trio.server.connection import Connection
+from hump_trio.server.connection import Connection, Served
 from hump_trio.server.protocols import serve_connection, serve_handed_over
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.failures import is_failure, leaves_of
@@ -67,10 +67,18 @@ class Compartment:
     def start_soon(self, connection: Connection) -> None:
         """Serve a connection; the watchdog forgets it when it has ended."""
         self._sound_count += 1
+        connection.start_lane = self._start_lane
         if self._nursery is None:
             self._early.append(connection)
         else:
             self._nursery.start_soon(self._serve, connection, name=serve_connection)
+
+    def _start_lane(self, lane: Served) -> None:
+        """Serve a lane of a connection; the watchdog sweeps its clock until it has ended."""
+        assert self._nursery is not None, "a connection is served in it"
+        self._sound_count += 1
+        self._watchdog.lanes.add(lane)
+        self._nursery.start_soon(self._serve_lane, lane, name=serve_connection)
 
     async def _serve(self, connection: Connection) -> None:
         try:
@@ -78,19 +86,33 @@ class Compartment:
             if connection.handed_over:
                 await serve_handed_over(connection)
         except BaseException as error:
-            if not all(
-                is_failure(each) or isinstance(each, trio.Cancelled) for each in leaves_of(error)
-            ):
-                raise
-            # A handler may raise the `trio.Cancelled` of another task, as a cache does that shares
-            # a result which is still being made. No scope around this task would catch it, and it
-            # would end the compartment.
-            await trio.lowlevel.checkpoint_if_cancelled()
-            logger.error("a connection failed", exc_info=error)
+            await self._take_failure(error)
         finally:
             self._watchdog.discard(connection)
             connection.forget()
             await self._leave(trio.lowlevel.current_task().child_nurseries)
+
+    async def _serve_lane(self, lane: Served) -> None:
+        try:
+            await lane.serve()
+        except BaseException as error:
+            await self._take_failure(error)
+        finally:
+            self._watchdog.lanes.discard(lane)
+            del lane.clock.peer  # they would hold each other
+            await self._leave(trio.lowlevel.current_task().child_nurseries)
+
+    async def _take_failure(self, error: BaseException) -> None:
+        """Log what a task has failed with, or raise it if it ends more than the task."""
+        if not all(
+            is_failure(each) or isinstance(each, trio.Cancelled) for each in leaves_of(error)
+        ):
+            raise error
+        # A handler may raise the `trio.Cancelled` of another task, as a cache does that shares
+        # a result which is still being made. No scope around this task would catch it, and it
+        # would end the compartment.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        logger.error("a connection failed", exc_info=error)
 
     async def _leave(self, left_open: list[trio.Nursery]) -> None:
         """Let the task of a connection end; a ruined one waits for all the others before.

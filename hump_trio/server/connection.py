@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import trio
 
@@ -11,7 +12,20 @@ from hump_trio.server.phases import RULES, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.transports.transport import PeerState, Transport
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "Served"]
+
+
+class Served(Protocol):
+    """What is served in a task of its own: a lane.
+
+    Attributes:
+        clock: Bounds it.
+    """
+
+    clock: Clock
+
+    async def serve(self) -> None:
+        """Serve until nothing more comes."""
 
 
 class Connection:
@@ -29,6 +43,9 @@ class Connection:
             a time bounds its exchanges by it too.
         handed_over: What was read of a connection that the protocol which has read it leaves to
             another one, with all that follows; empty if it doesn't.
+        hear_drain: Called when the server closes, if what is spoken needs to know; else None.
+        start_lane: Starts a lane beside the task that serves the connection, in a task of its own.
+            It is set before the connection is served.
         gone: Whether the peer was found gone (see `Peer`).
         write_cut: Whether a write was cut in the middle (see `Peer`).
         counted_bytes: What was sent up to the last line of the access log.
@@ -39,6 +56,8 @@ class Connection:
         "counted_bytes",
         "gone",
         "handed_over",
+        "hear_drain",
+        "start_lane",
         "state",
         "transport",
         "write_cut",
@@ -48,6 +67,8 @@ class Connection:
         self.transport: Transport = transport
         self.state: ServerState = state
         self.handed_over: bytes = b""
+        self.hear_drain: Callable[[], None] | None = None
+        self.start_lane: Callable[[Served], None]
         self.gone: bool = False
         self.write_cut: bool = False
         self.counted_bytes: int = 0
@@ -157,6 +178,8 @@ class Connection:
     def drain(self) -> None:
         """Take no further request, since the server closes; those that have begun go on."""
         self.clock.drain()
+        if self.hear_drain is not None:
+            self.hear_drain()
 
     def close(self) -> None:
         """Close without waiting; what is unfinished must not look whole."""

@@ -214,7 +214,8 @@ class Lane:
             assert rest is not None  # or it would have been dealt with
             raise rest from None
         finally:
-            clock.note("server-failed")  # of a request that nothing else has ended
+            if clock.request is not None:
+                clock.note("server-failed")  # nothing else has ended it
             try:
                 if self._answer is not None and clock.phase is Phase.HANDLER:
                     await close_unsent(self._answer, clock)

@@ -14,9 +14,11 @@ __all__ = ["ASKED_ERROR", "LATE_ANSWER", "RULES", "Expiry", "Phase", "Progress"]
 
 
 class Phase(Enum):
-    """What is being waited for. The first five belong to a connection, the others to an exchange.
+    """What is being waited for.
 
-    `LINGER` belongs to a connection again: it is its end.
+    The first ones, up to `STREAMS`, belong to a connection, and the others to an exchange.
+    `LINGER` belongs to a connection again: it is its end. `SPARE` belongs to a lane that waits
+    while others lead or serve.
     """
 
     HANDSHAKE = auto()  # what comes before the first byte of HTTP
@@ -24,6 +26,8 @@ class Phase(Enum):
     ANSWERED = auto()  # the next sweep, which begins the wait for the next request
     IDLE = auto()  # the first byte of the next request
     HEAD = auto()  # the rest of a head
+    STREAMS = auto()  # requests side by side, each in a time of its own
+    SPARE = auto()  # a request that a lane among others may serve
     BODY = auto()  # the rest of a body
     HANDLER = auto()  # the app
     SEND = auto()  # the peer's acknowledgements
@@ -85,6 +89,14 @@ RULES: Mapping[Phase, Rule] = {
         expiry=Expiry.ANSWER,
         error=(408, "the request took too long to arrive"),
     ),
+    Phase.STREAMS: Rule(
+        word="streams",
+        setting="send_grace",
+        progress=Progress.ACKNOWLEDGED,
+        expiry=Expiry.RESET,
+        resets=True,
+    ),
+    Phase.SPARE: Rule(word="idle", expiry=Expiry.CLOSE),
     Phase.BODY: Rule(
         word="body",
         setting="stall_grace",

@@ -45,8 +45,8 @@ class ServerStatistics:
 
     Args:
         connections: How many connections are in which phase: ``"handshake"``, ``"opened"``,
-            ``"idle"``, ``"head"``, ``"body"``, ``"handler"``, ``"send"``, ``"drain"``,
-            ``"linger"``.
+            ``"idle"``, ``"head"``, ``"streams"`` (HTTP/2, with any number of requests),
+            ``"body"``, ``"handler"``, ``"send"``, ``"drain"``, ``"linger"``.
         requests: The requests in flight, the oldest first.
         streams: HTTP/2 streams that are open on all connections.
         buffered_bytes: Bytes of bodies that are held for handlers, and of forms in memory.

@@ -7,7 +7,7 @@ from operator import itemgetter
 import trio
 
 from hump_trio.server.clock import Clock
-from hump_trio.server.connection import Connection
+from hump_trio.server.connection import Connection, Served
 from hump_trio.server.phases import Phase
 
 __all__ = ["SWEEP_SECONDS", "Watchdog"]
@@ -34,6 +34,7 @@ class Watchdog:
 
     Attributes:
         connections: Those that are open.
+        lanes: Those that run beside the task of their connection, each with a clock of its own.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Watchdog:
         self._disconnect_poll = disconnect_poll
         self._limit = limit
         self.connections: set[Connection] = set()
+        self.lanes: set[Served] = set()
         # Since when connections have been silent, the longest first, as they were when room was
         # first needed after a sweep: to look at ten thousand takes milliseconds.
         self._silent: deque[tuple[float, Connection]] | None = None
@@ -51,11 +53,10 @@ class Watchdog:
 
     @property
     def clocks(self) -> list[Clock]:
-        """What is swept: the clock of a connection, which bounds its exchanges too.
-
-        That holds as long as every connection has one exchange at a time.
-        """
-        return [each.clock for each in self.connections]
+        """What is swept: the clock of each connection, and those of lanes beside it."""
+        clocks = [each.clock for each in self.connections]
+        clocks.extend(each.clock for each in self.lanes)
+        return clocks
 
     def add(self, connection: Connection) -> None:
         """Take a connection in."""

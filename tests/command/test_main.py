@@ -93,8 +93,7 @@ def test_http2_is_overridden() -> None:
     assert not app_with("--no-http2").http2
     assert app_with("--http2").http2
     assert app_with().http2 == Hump().http2
-    without = parse_options([HELLO], {"HUMP_TRIO_NO_HTTP2": "1"})
-    assert without.http2 is False
+    assert not app_with(HUMP_TRIO_NO_HTTP2="1").http2
 
 
 def test_check_reads_the_certificate(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,13 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import Hump, Request, Response, Timeouts
+from hump_trio.http2.frames import (
+    PREFACE,
+    encode_headers,
+    encode_settings,
+    encode_window_update,
+)
+from hump_trio.http2.hpack import encode_literal
 from hump_trio.server.phases import ASKED_ERROR, RULES, Expiry, Phase, Progress
 from hump_trio.server.statistics import RequestStatistics, ServerStatistics
 from hump_trio.transports.memory import MemoryTransport
@@ -115,12 +122,25 @@ def app_of(timeouts: Timeouts) -> Hump:
     return app
 
 
+def h2_request(path: str) -> bytes:
+    """Return the beginning of an HTTP/2 connection whose windows hold nobody up, and a request."""
+    fields = encode_literal(":path", path) + encode_literal(":authority", "a")
+    return (
+        PREFACE
+        + encode_settings([(4, 2**30)])
+        + encode_window_update(0, 2**30)
+        + encode_headers(1, b"\x82\x86" + fields, ends=True)
+    )
+
+
 # What brings a connection to a phase and leaves it there. The phase of a handshake has tests of
-# its own, and the one after an answer of the fast path ends with the next sweep.
+# its own, the one after an answer of the fast path ends with the next sweep, and one is a lane's
+# that serves nothing.
 SCENES = {
     Phase.OPENED: b"",
     Phase.IDLE: request(),
     Phase.HEAD: b"GET / HT",
+    Phase.STREAMS: h2_request("/endless"),
     Phase.BODY: request("POST", "/", "Content-Length: 9999") + b"some",
     Phase.HANDLER: request("GET", "/slow"),
     Phase.SEND: request("GET", "/endless"),
@@ -145,7 +165,7 @@ async def receive_rest(client: MemoryTransport) -> tuple[bytes, str]:
 
 def test_no_phase_is_left_out() -> None:
     """A new one needs a scene, too."""
-    assert set(RULES) - set(SCENES) == {Phase.HANDSHAKE, Phase.ANSWERED}
+    assert set(RULES) - set(SCENES) == {Phase.HANDSHAKE, Phase.ANSWERED, Phase.SPARE}
 
 
 @pytest.mark.parametrize("phase", SCENES, ids=lambda phase: phase.name)

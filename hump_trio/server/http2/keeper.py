@@ -1,30 +1,184 @@
-"""The keeper of an HTTP/2 connection: what is done on it in the task of the connection itself."""
+"""The keeper of an HTTP/2 connection: the one task that writes what has to wait, and ends it all.
 
+Lanes serve the requests of a connection, each in a task of its own. One of them *leads*: it reads
+frames, and runs the handlers of plain requests itself. While the leader is busy with a request,
+any other lane may take the lead from it. The keeper sees to it that there is one::
+
+                          more has come, and the leader is busy
+    keeper  ---------------------------------------------------->  a lane that waits, or a new one
+      ^  ^                                                            |
+      |  | bytes that weren't taken at once, answers of others        | leads
+      |  +------------------------------------------------------------+
+      +--- the peer has gone, nobody leads, nothing is left to be served
+
+The keeper owns the transport. It closes the transport when nothing is to be served any more; then
+it waits for its lanes, whose handlers may have time left (see ``on_disconnect``).
+"""
+
+import math
 from contextlib import suppress
 
 import trio
 
 from hump_trio.http2.failures import ErrorCode
-from hump_trio.http2.frames import encode_goaway, encode_settings
+from hump_trio.http2.session import LAST_ID
 from hump_trio.server.connection import Connection
+from hump_trio.server.http2.multiplexer import Multiplexer
+from hump_trio.server.http2.wire import Http2Wire
+from hump_trio.server.phases import Phase
 
 __all__ = ["serve_http2"]
+
+
+class Keeper:
+    """Keeps one connection.
+
+    Args:
+        connection: Its handshake is over.
+        received: What was read from it already.
+    """
+
+    __slots__ = ("_connection", "_drain_deadline", "_mux", "_session")
+
+    def __init__(self, connection: Connection, received: bytes) -> None:
+        self._connection = connection
+        self._mux = Multiplexer(connection, received)
+        self._session = self._mux.session
+        self._drain_deadline = math.inf
+
+    async def keep(self) -> None:
+        """Serve until nothing more can come; the transport is closed then.
+
+        Cancellation: the transport is reset, if anything is unfinished. Lanes learn of it by their
+        own cancellation.
+        """
+        connection, mux = self._connection, self._mux
+        clock = connection.clock
+        clock.task = trio.lowlevel.current_task()
+        connection.hear_drain = self.drain
+        try:
+            self._session.greet()
+            mux.flush()
+            if clock.closing:
+                self.drain()
+            self._start_lane()
+            if await self._attend_in_time():
+                await self._take_leave()
+        finally:
+            connection.hear_drain = None
+            connection.close()
+            mux.lose_peer()
+            while mux.members:
+                await mux.park(math.inf)
+
+    def drain(self) -> None:
+        """Tell the peer that this connection ends, once what it has sent by then is answered."""
+        if self._session.goaway_id is None:
+            self._session.announce_goodbye()
+            self._drain_deadline = trio.current_time() + self._connection.state.timeouts.drain_idle
+            self._mux.flush()
+            self._mux.wake()
+
+    async def _attend_in_time(self) -> bool:
+        """Attend to lanes until there is nothing to be done; tell if the peer may hear of it."""
+        clock, session, mux = self._connection.clock, self._session, self._mux
+        while True:
+            with clock.scope:
+                await self._attend()
+            if not clock.scope.cancel_called:
+                return not mux.dead
+            ending, clock.ending = clock.ending, None
+            clock.scope = trio.CancelScope()
+            assert ending is not None, "the scope has no deadline of its own"
+            if mux.dead or ending.reason != "deadline" or ending.phase is Phase.STREAMS:
+                return False
+            if ending.phase is Phase.OPENED:  # a peer that has said nothing is told nothing
+                return False
+            if ending.phase is Phase.HEAD:
+                session.say_goodbye(session.last_id, ErrorCode.ENHANCE_YOUR_CALM)
+                return True
+            if not mux.serves:
+                session.say_goodbye(session.last_id)
+                return True
+            mux.settle_phase()
+
+    async def _attend(self) -> None:
+        """Find leaders and write, until nothing is left to be served."""
+        mux = self._mux
+        while True:
+            if mux.armed:
+                mux.armed = False
+                if (mux.leader is None or mux.busy) and not (mux.ended or mux.over):
+                    self._appoint()
+            mux.flush()
+            if mux.unsent and not mux.dead:
+                await self._write()
+            elif self._is_over():
+                return
+            elif not mux.armed:
+                await mux.park(self._drain_deadline)
+
+    def _appoint(self) -> None:
+        """Let another lane take the lead: one that waits, else a new one."""
+        most = self._connection.state.limits.streams + 1
+        if not self._mux.appoint() and len(self._mux.members) < most:
+            self._start_lane()
+
+    def _start_lane(self) -> None:
+        """Start a lane, which leads if nobody else does."""
+        wire = Http2Wire(self._mux)
+        self._mux.members.add(wire)
+        self._connection.start_lane(wire.lane)
+
+    async def _write(self) -> None:
+        """Wait for room, and send what wasn't taken; or until woken for something else."""
+        mux, transport = self._mux, self._connection.transport
+        try:
+            with trio.CancelScope() as mux.writing:
+                await transport.wait_send_all_might_not_block()
+            mux.free_room(transport.send_nowait(mux.unsent))
+        except trio.BrokenResourceError:
+            mux.lose_transport()
+        finally:
+            mux.writing = None
+
+    def _is_over(self) -> bool:
+        """Tell whether nothing more is served; say which stream is the last one, if it is time."""
+        mux, session = self._mux, self._session
+        if mux.over:
+            return True
+        if session.goaway_id == LAST_ID and (
+            session.drain_acked or trio.current_time() >= self._drain_deadline
+        ):
+            self._drain_deadline = math.inf
+            session.say_goodbye(session.last_id)
+            mux.flush()
+        named = session.goaway_id is not None and session.goaway_id != LAST_ID
+        return (mux.ended or named) and not mux.serves
+
+    async def _take_leave(self) -> None:
+        """Let the peer read all that was sent, before the transport is closed."""
+        mux, connection = self._mux, self._connection
+        rest = mux.unsent + b"".join(self._session.out)
+        self._session.out.clear()
+        mux.lose_peer()
+        clock = connection.clock
+        clock.scope = trio.CancelScope()
+        clock.enter_send()
+        with clock.scope, suppress(trio.BrokenResourceError):
+            if rest:
+                await connection.transport.send_all(rest)
+            if not mux.ended:
+                await connection.linger()
 
 
 async def serve_http2(connection: Connection, received: bytes = b"") -> None:
     """Serve a connection by HTTP/2 until it ends; its transport is closed then.
 
-    So far its client is told to speak HTTP/1.1.
-
     Args:
         connection: Its handshake is over, if it has one, and nothing was answered on it.
         received: What was read of it already.
+
+    Cancellation: running handlers are cancelled, and the connection is reset.
     """
-    strong = connection.transport.strong_cipher
-    code = ErrorCode.HTTP_1_1_REQUIRED if strong else ErrorCode.INADEQUATE_SECURITY
-    try:
-        with connection.clock.scope, suppress(trio.BrokenResourceError):
-            await connection.write(encode_settings([]) + encode_goaway(0, code))
-            await connection.linger()
-    finally:
-        connection.close()
+    await Keeper(connection, received).keep()

@@ -1,0 +1,125 @@
+"""What streams have to send, framed in the order of their priorities (RFC 9218 section 10)."""
+
+from hump_trio.http2.frames import DATA, END_STREAM, FRAME_BYTES, encode_headers, pack_header
+from hump_trio.http2.streams import Stream
+
+__all__ = ["Sources", "parse_priority"]
+
+
+class Sources:
+    """The streams of a connection that have something to send, as far as it isn't framed.
+
+    A stream of lower urgency number goes first. Among equals those that aren't incremental go one
+    after the other by their number, and the incremental ones in turn after them.
+
+    Attributes:
+        window: What may be sent on the connection.
+        data_frame_count: How many frames of DATA were made.
+    """
+
+    __slots__ = ("_streams", "data_frame_count", "window")
+
+    def __init__(self, window: int) -> None:
+        self.window: int = window
+        self.data_frame_count: int = 0
+        self._streams: list[
+            Stream
+        ] = []  # of the incremental ones the one that was served last is last
+
+    def __bool__(self) -> bool:
+        return bool(self._streams)
+
+    def add(self, stream: Stream, data: bytes, *, ends: bool, trailer_block: bytes = b"") -> None:
+        """Take something to send; the stream has nothing else to send.
+
+        Args:
+            stream: Whose it is.
+            data: Bytes that don't change.
+            ends: Whether they are the last ones of the answer.
+            trailer_block: The encoded trailers that end the answer; empty for none.
+        """
+        assert stream.source is None, "one source after the other"
+        stream.source = memoryview(data)
+        stream.source_ends = ends
+        stream.trailer_block = trailer_block
+        self._streams.append(stream)
+
+    def discard(self, stream: Stream) -> None:
+        """Forget what a stream has to send, if it has anything."""
+        if stream.source is not None:
+            stream.source = None
+            self._streams.remove(stream)
+
+    def frame(self, out: list[bytes | memoryview], room: int) -> int:
+        """Frame as much as windows and some room allow; return the payload's length in bytes.
+
+        Args:
+            out: Takes the frames, in their order.
+            room: Bytes; the last frame may exceed them.
+        """
+        framed_bytes = 0
+        while framed_bytes < room and self._streams:
+            stream = self._next()
+            if stream is None:
+                break
+            framed_bytes += self._frame_one(stream, out)
+        return framed_bytes
+
+    def _next(self) -> Stream | None:
+        """Return the stream whose turn it is; None if windows keep all of them waiting."""
+        best: Stream | None = None
+        for stream in self._streams:
+            source = stream.source
+            assert source is not None
+            if source and (stream.window <= 0 or self.window <= 0):
+                continue
+            if best is None or rank(stream) < rank(best):
+                best = stream
+        return best
+
+    def _frame_one(self, stream: Stream, out: list[bytes | memoryview]) -> int:
+        """Frame the next part of a stream's source, and return its length in bytes."""
+        source = stream.source
+        assert source is not None
+        count = min(len(source), FRAME_BYTES, max(stream.window, 0), max(self.window, 0))
+        over = count == len(source)
+        ends = over and stream.source_ends and not stream.trailer_block
+        out.append(pack_header(count << 8 | DATA, END_STREAM if ends else 0, stream.stream_id))
+        out.append(source[:count])
+        self.window -= count
+        stream.window -= count
+        stream.framed_bytes += count
+        self.data_frame_count += 1
+        if over:
+            self.discard(stream)
+            if stream.trailer_block:
+                out.append(encode_headers(stream.stream_id, stream.trailer_block, ends=True))
+            stream.notice_framed()
+        else:
+            stream.source = source[count:]
+            if stream.incremental:
+                self._streams.remove(stream)
+                self._streams.append(stream)
+        return count
+
+
+def rank(stream: Stream) -> tuple[int, bool, int]:
+    """Return what orders streams; incremental ones stand in the order of their turns."""
+    return stream.urgency, stream.incremental, 0 if stream.incremental else stream.stream_id
+
+
+def parse_priority(text: str) -> tuple[int, bool]:
+    """Return urgency and whether a response is incremental, out of a ``priority`` field.
+
+    What can't be read is ignored, and the defaults hold: 3, and not incremental.
+
+    Source: RFC 9218 sections 4 and 5.
+    """
+    urgency, incremental = 3, False
+    for each in text.split(","):
+        key, _, value = each.partition(";")[0].strip(" ").partition("=")
+        if key == "u" and len(value) == 1 and value in "01234567":
+            urgency = int(value)
+        elif key == "i" and value in ("", "?1", "?0"):
+            incremental = value != "?0"
+    return urgency, incremental

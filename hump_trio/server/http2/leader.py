@@ -1,0 +1,482 @@
+"""The leader of an HTTP/2 connection: the one lane that reads, and answers what it can by itself.
+
+A plain request, which has come whole and whose handler doesn't wait, is answered here without a
+stream being made for it: one read, one wake-up and one write serve many such requests. Before its
+handler is called the leader steps aside. If the handler waits and more comes, another lane takes
+the lead; the request becomes a stream then, and is finished step by step by its lane. So is every
+request that isn't plain: nothing but malformed ones is refused here.
+
+A rule that stands elsewhere and is too dear to be called has a copy here, between two comments of
+which the first one names it. A test holds each copy to its rule, as code.
+"""
+
+import math
+import re
+from typing import Any, TypeAlias
+
+import trio
+from trio.lowlevel import current_task, wait_task_rescheduled
+
+from hump_trio.facts.exceptions import HttpParserError, StatusError
+from hump_trio.facts.loggers import logger
+from hump_trio.http2.failures import ConnectionFailure, ErrorCode, StreamFailure
+from hump_trio.http2.frames import (
+    DATA,
+    END_STREAM,
+    FRAME_BYTES,
+    HEADER_BYTES,
+    HEADERS,
+    PREFACE,
+    encode_frame,
+    encode_headers,
+    pack_header,
+    unpack_header,
+)
+from hump_trio.http2.huffman import decode_huffman
+from hump_trio.http2.messages import RequestHead, parse_request, with_target
+from hump_trio.http2.response_head import encode_head
+from hump_trio.http2.session import StreamHead
+from hump_trio.messages.request import Request, build_request
+from hump_trio.messages.response import TEXT_TYPE, Response, error_response, settle
+from hump_trio.server.access_log import log_request
+from hump_trio.server.exchange import Exchange, log_answer
+from hump_trio.server.http2.multiplexer import Multiplexer
+from hump_trio.server.http2.peer import Http2Peer
+from hump_trio.server.http2.prepared import Chosen
+from hump_trio.server.lane import Lane, Step
+from hump_trio.server.phases import Phase
+from hump_trio.tasks.failures import is_failure
+
+__all__ = ["lead"]
+
+# A look into their class takes ten times as long.
+HANDLER, SPARE = Phase.HANDLER, Phase.SPARE
+# So many requests are answered before other connections have their turn.
+TURN_REQUESTS = 32
+# Most heads of browsers: indexed fields, the path as a Huffman-coded literal of its own, and
+# indexed fields again.
+SPLIT = re.compile(rb"([\x81-\xfe]*)\x04([\x80-\xfe])").match
+INDEXED = re.compile(rb"[\x81-\xfe]*").fullmatch
+# How many blocks a connection remembers.
+MEMO_COUNT = 64
+
+# What is known of a request by its block alone.
+Known: TypeAlias = tuple[RequestHead, Chosen]
+
+
+async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
+    """Read frames and answer plain requests, until one needs a lane, or the lead is lost.
+
+    Returns what the lane does next: what `Lane.begin` and `Lane.take_over` return for a request
+    that it has to serve. None: it leads no more, or nothing more comes.
+
+    Args:
+        mux: What the lanes of the connection share; this one leads, and nobody else reads.
+        peer: That of the lane.
+        lane: Takes over what is begun here, before an error that a handler is cut by is raised.
+
+    Raises:
+        ConnectionFailure: What has come ends the connection.
+
+    Cancellation: a checkpoint before each request that wasn't read together with another one.
+    """
+    session, connection, prepared = mux.session, mux.connection, mux.prepared
+    state, transport, clock = connection.state, connection.transport, lane.clock
+    application, handler_seconds = state.application, state.timeouts.handler
+    app, client, secure = application.app, transport.client, transport.secure
+    stream_limit = state.limits.streams
+    memo, out, sources = session.decoder.memo, session.out, session.sources
+    context, task = lane.context, current_task()
+    if mux.data:
+        await trio.lowlevel.checkpoint()
+    if not mux.preface_read and not await receive_preface(mux):
+        return None
+    turn_count = 0
+    now = trio.current_time()
+    value: Any
+    response: Response | None
+    while True:
+        data, pos = mux.data, mux.pos
+        end = len(data)
+        while end - pos >= HEADER_BYTES:
+            first, flags, stream_id = unpack_header(data, pos)
+            length = first >> 8
+            begin = pos + HEADER_BYTES
+            stop = begin + length
+            if length > FRAME_BYTES:
+                raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "a frame past 16,384 bytes")
+            if stop > end:
+                break
+            mux.pos = pos = stop
+            # HEADERS that are whole and end their request, on the next stream.
+            if (
+                first & 0xFF != HEADERS
+                or flags & 0x2D != 0x05
+                or stream_id != session.last_id + 2
+                or session.block is not None
+                or not session.greeted
+            ):
+                new: StreamHead | None = session.receive(
+                    first & 0xFF, flags, stream_id, data[begin:stop], now
+                )
+                if session.drain_acked:
+                    mux.wake()
+                if new is None:
+                    continue
+                step = begin_stream(mux, peer, lane, new, now)
+                if step is None:
+                    continue
+                return step
+            block = data[begin:stop]
+            known = memo.get(block) or know(mux, stream_id, block, now)
+            if known is None:
+                continue
+            session.last_id = stream_id
+            head, (choice, path_params, inline) = known
+            if (
+                not inline
+                or mux.stream_count >= stream_limit
+                or session.goaway_id is not None
+                or state.request_count >= state.request_limit
+            ):
+                step = serve_head(mux, peer, lane, stream_id, head, now, ends=True)
+                if step is None:
+                    continue
+                return step
+
+            request = clock.request = build_request(head.line, head.host, head.fields, client)
+            if secure:
+                request.scheme, request.client_certificate = "https", transport.client_certificate
+            request.app = app
+            request.route = choice.route
+            if path_params:
+                request.path_params = path_params.copy()
+            # copy of ServerState.count_in()
+            state.request_count += 1
+            # end of the copy
+            clock.since = now
+            # copy of Clock.enter_handler(now, handler_seconds, choice.disconnect_grace)
+            clock.phase = HANDLER
+            clock.leave_deadline = math.inf
+            clock.disconnect_grace = choice.disconnect_grace
+            clock.half_closed = False
+            clock.deadline = now + handler_seconds
+            # end of the copy
+            request.server_deadline = clock.deadline
+            peer.stream_id, peer.head = stream_id, head
+            if not mux.busy or not (mux.armed or mux.listening):
+                mux.step_aside()
+            value = response = None
+            kind, content = TEXT_TYPE, b""
+            try:
+                try:
+                    value = await choice.call(request)
+                    renderer = choice.renderers.get(type(value))
+                    if renderer is not None:
+                        kind, encode = renderer
+                        content = encode(value)
+                    elif choice.fixed:
+                        response = value
+                    else:
+                        response = choice.render(value)
+                        if response.__depends_on_request__:
+                            response = await response.__resolve__(request)
+                        settle(response)
+                except BaseException as error:
+                    if not is_failure(error):
+                        raise
+                    response = await application.answer_error(request, error)
+            except BaseException:
+                lane.take_over(adopt(peer, lane, stream_id, known, request), None, started=False)
+                raise
+
+            if now >= prepared.stamp_until:
+                prepared.stamp_anew(now)
+            if response is None:
+                digits = b"%d" % len(content)
+                block = b"%b%c%b" % (prepared.stamps[kind], len(digits), digits)
+            elif isinstance(response.body, bytes):
+                content = response.body
+                encoded = encode_head(
+                    head.line.method,
+                    response.status,
+                    response.headers.items(),
+                    body_bytes=len(content),
+                    date=prepared.date_field,
+                    server=prepared.server_field,
+                )
+                block = encoded.block
+                if not encoded.body_follows:
+                    content = b""
+            else:
+                block = b""
+            size = len(content)
+            if (
+                mux.leader is not peer
+                or clock.enforced
+                or clock.ending is not None
+                or session.size_update
+                or mux.unsent
+                or size > sources.window
+                or size > session.initial_window
+                or size > FRAME_BYTES
+                or not 0 < len(block) <= FRAME_BYTES
+            ):
+                if clock.enforced:
+                    clock.end_handler()
+                response = response or Response(content, headers={"content-type": kind})
+                return lane.take_over(
+                    adopt(peer, lane, stream_id, known, request), response, started=False
+                )
+            mux.busy = False
+            if size:
+                sources.window -= size
+                answer = b"%b%b%b%b" % (
+                    pack_header(len(block) << 8 | HEADERS, 0x04, stream_id),
+                    block,
+                    pack_header(size << 8 | DATA, END_STREAM, stream_id),
+                    content,
+                )
+            else:
+                answer = pack_header(len(block) << 8 | HEADERS, 0x05, stream_id) + block
+            out.append(answer)
+            # copy of ServerState.count_out(request.outcome)
+            state.request_count -= 1
+            state.outcomes[request.outcome] += 1
+            # end of the copy
+            request.server_deadline = math.inf
+            if state.access_log:
+                peer.sent_bytes = len(answer)
+                log_answer(clock, peer, request, 200 if response is None else response.status)
+            clock.request = None
+            # copy of Clock.enter_spare()
+            clock.phase = SPARE
+            clock.deadline = math.inf
+            # end of the copy
+            peer.stream_id = 0
+            turn_count += 1
+            if turn_count >= TURN_REQUESTS or task.context != context:
+                turn_count = 0
+                mux.flush()
+                lane.renew_context(task)
+                await trio.lowlevel.checkpoint()
+                now = trio.current_time()
+                if mux.over:
+                    return None
+        # While more is awaited nothing of a request is held.
+        del data
+        known = head = request = value = content = response = answer = block = None  # type: ignore
+        mux.flush()
+        if mux.unsent and mux.congested:
+            await mux.wait_room()
+            continue
+        if session.goaway_id is not None:
+            mux.wake()
+        if mux.over:
+            return None
+        mux.settle_phase()
+        if mux.listening:
+            mux.stop_listening()
+        arrivals = transport.arrivals
+        try:
+            if arrivals is not None and not arrivals.ready:
+                # As `Arrivals` says, instead of by way of three coroutines.
+                arrivals.task = task
+                await wait_task_rescheduled(arrivals.abort_wait)
+                more, now = transport.receive_nowait(), arrivals.reported_at
+            else:
+                more = None
+            if more is None:
+                more, now = await transport.receive_some(), trio.current_time()
+        except trio.BrokenResourceError:
+            mux.lose_transport()
+            return None
+        if not more:
+            mux.end_input()
+            return None
+        mux.data = mux.data[mux.pos :] + more if mux.pos < len(mux.data) else more
+        mux.pos = 0
+        turn_count = 0
+
+
+async def receive_preface(mux: Multiplexer) -> bool:
+    """Receive what a client of HTTP/2 begins with; False if it sends nothing more.
+
+    Raises:
+        ConnectionFailure: It begins otherwise.
+
+    Cancellation: a checkpoint if bytes are missing; nothing is lost if cancelled here.
+    """
+    while len(mux.data) < len(PREFACE):
+        if not PREFACE.startswith(mux.data):
+            break
+        mux.settle_phase()
+        try:
+            more = await mux.connection.transport.receive_some()
+        except trio.BrokenResourceError:
+            mux.lose_transport()
+            return False
+        if not more:
+            mux.end_input()
+            return False
+        mux.data += more
+    if not mux.data.startswith(PREFACE):
+        raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "a connection that begins otherwise")
+    mux.pos = len(PREFACE)
+    mux.preface_read = True
+    return True
+
+
+def know(mux: Multiplexer, stream_id: int, block: bytes, now: float) -> Known | None:
+    """Return what a block says that ends its request; None if it was refused.
+
+    What a connection has said before it needn't say again: whole blocks are remembered, and what
+    stands around a path. Both hold until the table of fields changes. They are no other
+    connection's business, which could learn from the time of an answer what this one sends.
+
+    Raises:
+        ConnectionFailure: The block can't be decoded.
+    """
+    session, limits = mux.session, mux.connection.state.limits
+    decoder = session.decoder
+    memo = decoder.memo
+    try:
+        parts = SPLIT(block)
+        if parts is not None:
+            at = parts.end()
+            after = at + block[at - 1] - 0x80
+            key = parts[1], block[after:]
+            base: RequestHead | None = memo.get(key)
+            if base is not None and after <= len(block):
+                path = decode_huffman(block[at:after]).decode("latin-1")
+                head = with_target(base, path, limits)
+                return head, mux.prepared.choose(head.line)
+        insertion_count = decoder.insertion_count
+        head = parse_request(decoder.decode(block), limits)
+        if head.content_length:
+            raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
+    except StreamFailure as failure:
+        session.last_id = stream_id
+        refuse_malformed(mux, stream_id, failure, now)
+        return None
+    except HttpParserError as error:
+        session.last_id = stream_id
+        refuse(mux, stream_id, error, now, ends=True)
+        return None
+    known = head, mux.prepared.choose(head.line)
+    # A block that inserts has to do so each time that it comes.
+    if decoder.insertion_count == insertion_count and len(memo) < MEMO_COUNT:
+        if parts is None:
+            memo[block] = known
+        elif INDEXED(key[1]):
+            memo[key] = head
+    return known
+
+
+def begin_stream(
+    mux: Multiplexer, peer: Http2Peer, lane: Lane, new: StreamHead, now: float
+) -> Step | None:
+    """Serve a new stream, and return what the lane does next; None if it was refused."""
+    try:
+        head = parse_request(new.fields, mux.connection.state.limits)
+        if new.ends and head.content_length:
+            raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
+    except StreamFailure as failure:
+        refuse_malformed(mux, new.stream_id, failure, now)
+        return None
+    except HttpParserError as error:
+        refuse(mux, new.stream_id, error, now, ends=new.ends)
+        return None
+    return serve_head(mux, peer, lane, new.stream_id, head, now, ends=new.ends)
+
+
+def serve_head(
+    mux: Multiplexer,
+    peer: Http2Peer,
+    lane: Lane,
+    stream_id: int,
+    head: RequestHead,
+    now: float,
+    *,
+    ends: bool,
+) -> Step | None:
+    """Give a request to the lane, and return what that does next; None if there is no room.
+
+    Raises:
+        ConnectionFailure: There were too many glitches.
+    """
+    session = mux.session
+    if session.goaway_id is not None and stream_id > session.goaway_id:
+        session.cut(stream_id, ErrorCode.REFUSED_STREAM)
+        return None
+    if mux.stream_count >= mux.connection.state.limits.streams:
+        session.reset(stream_id, ErrorCode.REFUSED_STREAM, now)
+        return None
+    stream = peer.open(stream_id, head, input_ended=ends)
+    mux.step_aside()
+    return lane.begin(stream)
+
+
+def adopt(peer: Http2Peer, lane: Lane, stream_id: int, known: Known, request: Request) -> Exchange:
+    """Return the exchange of a request whose handler was called where its head was read."""
+    head, (choice, _, _) = known
+    stream = peer.open(stream_id, head, input_ended=True, request=request)
+    return Exchange(stream, lane.clock, request, choice)
+
+
+def refuse_malformed(mux: Multiplexer, stream_id: int, failure: StreamFailure, now: float) -> None:
+    """Reset the stream of what is no request (RFC 9113 section 8.1.1).
+
+    Raises:
+        ConnectionFailure: There were too many glitches.
+    """
+    logger.info("refused a request: %s", failure)
+    note_refusal(mux, 0, 0)
+    mux.session.reset(stream_id, failure.code, now)
+
+
+def refuse(mux: Multiplexer, stream_id: int, error: StatusError, now: float, *, ends: bool) -> None:
+    """Answer what is no request that the app hears of, with the head alone if windows are shut."""
+    logger.info("refused a request: %s", error)
+    session, prepared = mux.session, mux.prepared
+    if now >= prepared.stamp_until:
+        prepared.stamp_anew(now)
+    response = error_response(error)
+    settle(response)
+    content = response.body
+    assert isinstance(content, bytes)
+    if len(content) > min(session.sources.window, session.initial_window):
+        content = b""
+    head = encode_head(
+        "GET",
+        response.status,
+        response.headers.items(),
+        body_bytes=len(content),
+        date=prepared.date_field,
+        server=prepared.server_field,
+    )
+    block = session.size_update + head.block
+    session.size_update = b""
+    session.sources.window -= len(content)
+    answer = encode_headers(stream_id, block, ends=not content)
+    if content:
+        answer += encode_frame(DATA, END_STREAM, stream_id, content)
+    session.out.append(answer)
+    if not ends:
+        session.cut(stream_id, ErrorCode.NO_ERROR)
+    note_refusal(mux, response.status, len(answer))
+
+
+def note_refusal(mux: Multiplexer, status: int, byte_count: int) -> None:
+    """Count what was refused, and write its line into the access log."""
+    connection = mux.connection
+    connection.state.outcomes["refused"] += 1
+    if connection.state.access_log:
+        log_request(
+            None,
+            status,
+            outcome="refused",
+            byte_count=byte_count,
+            seconds=0.0,
+            client=connection.transport.client,
+        )

@@ -1,0 +1,132 @@
+"""The client as one lane of an HTTP/2 connection sees it: what it serves, and who has gone."""
+
+from trio.lowlevel import Task
+
+from hump_trio.http2.messages import RequestHead
+from hump_trio.messages.request import Request
+from hump_trio.server.clock import Clock
+from hump_trio.server.http2.multiplexer import Multiplexer
+from hump_trio.server.http2.stream import Http2Stream
+from hump_trio.server.phases import Phase
+from hump_trio.transports.transport import PeerState
+
+__all__ = ["Http2Peer"]
+
+
+class Http2Peer:
+    """What one lane of an HTTP/2 connection serves (see `Peer`, and `Member`).
+
+    The lane ends with a stream that is cut, so nothing here is ever taken back.
+
+    Args:
+        mux: What the lanes of the connection share.
+
+    Attributes:
+        mux: What the lanes of the connection share.
+        clock: That of the lane; this is its peer.
+        stream: What the lane serves; None if that is nothing, or a request that is answered where
+            its head is read.
+        stream_id: The number of what the lane serves; 0 for nothing.
+        head: The head of a request that is answered where it is read.
+        sent_bytes: What was sent of its answer.
+        gone: Whether the stream was found reset, or the connection broken.
+        write_cut: Whether a part of the answer was cut.
+    """
+
+    __slots__ = (
+        "clock",
+        "gone",
+        "head",
+        "mux",
+        "sent_bytes",
+        "stream",
+        "stream_id",
+        "write_cut",
+    )
+
+    def __init__(self, mux: Multiplexer) -> None:
+        self.mux: Multiplexer = mux
+        self.stream: Http2Stream | None = None
+        self.stream_id: int = 0
+        self.head: RequestHead | None = None
+        self.sent_bytes: int = 0
+        self.gone: bool = False
+        self.write_cut: bool = False
+        self.clock: Clock = Clock(mux.connection.state, self)
+        self.clock.enter_spare()
+
+    @property
+    def task(self) -> Task:
+        """The task of the lane."""
+        task = self.clock.task
+        assert task is not None, "a lane runs"
+        return task
+
+    @property
+    def serves(self) -> bool:
+        """Whether the lane has a request."""
+        return self.clock.request is not None
+
+    def lose_lead(self) -> None:
+        """Hear that another lane leads; what is answered here becomes a stream like any other."""
+        if self.stream is None and self.stream_id:
+            assert self.head is not None
+            self.open(self.stream_id, self.head, input_ended=True, request=self.clock.request)
+
+    def open(
+        self,
+        stream_id: int,
+        head: RequestHead,
+        *,
+        input_ended: bool,
+        request: Request | None = None,
+    ) -> Http2Stream:
+        """Return the stream that the lane serves from now on, if it doesn't serve that already."""
+        stream = self.stream
+        if stream is None:
+            stream = Http2Stream(
+                self.mux, self.clock, stream_id, head, input_ended=input_ended, request=request
+            )
+            priority = next((value for name, value in head.fields if name == "priority"), None)
+            self.mux.open(stream, priority)
+            self.stream, self.stream_id = stream, stream_id
+        return stream
+
+    def release(self) -> None:
+        """Let go of what the lane has served."""
+        stream, self.stream = self.stream, None
+        self.stream_id = 0
+        self.head = None
+        if stream is not None:
+            self.mux.close(stream)
+
+    def look_for_peer(self, now: float) -> None:
+        """Let the lane see at once that its client has gone."""
+        if self.clock.request is not None and self.clock.phase in (Phase.HANDLER, Phase.SEND):
+            self.clock.look_for_peer(now)
+
+    def stop(self) -> None:
+        """End the wait for another request (see `Member.stop`)."""
+        self.clock.scope.cancel()
+
+    def peer_state(self) -> PeerState:
+        """Tell what the peer has ended: this stream, or the connection (see `Peer`)."""
+        stream, mux = self.stream, self.mux
+        if mux.dead or (stream is not None and stream.reset):
+            return "reset"
+        return mux.connection.peer_state()
+
+    def acked_bytes(self) -> int:
+        """Return how much of the stream was framed: the peer had given windows for it."""
+        return 0 if self.stream is None else self.stream.framed_bytes
+
+    def fully_acked(self) -> bool:
+        """Tell whether the stream doesn't wait for the peer: it may wait for other streams."""
+        stream = self.stream
+        if stream is None or not stream.source:
+            return True
+        return stream.window > 0 and self.mux.session.sources.window > 0
+
+    def count_sent(self) -> int:
+        """Return how many bytes were sent of an answer that no stream was made for."""
+        return self.sent_bytes

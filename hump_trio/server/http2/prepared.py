@@ -1,0 +1,68 @@
+"""What the HTTP/2 connections of a server share: known paths, and header blocks half made."""
+
+import math
+import time
+from typing import Any, TypeAlias
+
+from hump_trio.http2.hpack import encode_literal
+from hump_trio.http2.response_head import begin_head
+from hump_trio.messages.choice import Choice
+from hump_trio.messages.http_date import encode_http_date
+from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE
+from hump_trio.messages.target import RequestLine
+from hump_trio.server.state import ServerState
+
+__all__ = ["Chosen", "Prepared"]
+
+# What may happen with a request, the values of its path template, and whether it may be answered
+# where its head is read.
+Chosen: TypeAlias = tuple[Choice, dict[str, Any], bool]
+
+
+class Prepared:
+    """Shared by the HTTP/2 connections of one run of a server (see `ServerState.shared`).
+
+    Nothing here depends on what clients have sent, but for the paths of routes.
+
+    Args:
+        state: That of the server.
+
+    Attributes:
+        server_field: The encoded ``server`` field of an answer; empty for none.
+        date_field: The encoded ``date`` field; right until `stamp_until`.
+        stamps: The block of a 200 answer, up to the value of ``content-length``, by content type;
+            right until `stamp_until`.
+        stamp_until: The time of Trio's clock until which these tell the right second.
+    """
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self.server_field: bytes = (
+            b"" if state.server is None else encode_literal("server", state.server)
+        )
+        self.date_field: bytes = b""
+        self.stamps: dict[str, bytes] = {}
+        self.stamp_until: float = -math.inf
+        self._static: dict[tuple[str, str], Chosen] = {}
+        for method, path in state.application.static_paths:
+            self._static[method, path] = self._choose(method, path)
+
+    def choose(self, line: RequestLine) -> Chosen:
+        """Return what is known of a request by its line."""
+        known = self._static.get((line.method, line.raw_path))
+        return self._choose(line.method, line.raw_path) if known is None else known
+
+    def _choose(self, method: str, path: str) -> Chosen:
+        state = self._state
+        choice, path_params = state.application.choose(method, path)
+        inline = choice.plain and method != "HEAD" and state.timeouts.deadline_header is None
+        return choice, path_params, inline
+
+    def stamp_anew(self, now: float) -> None:
+        """Make what is right for the rest of this second (RFC 9110 section 6.6.1)."""
+        seconds = time.time()
+        self.date_field = date = encode_literal("date", encode_http_date(int(seconds)))
+        self.stamps = {
+            kind: begin_head(kind, date, self.server_field) for kind in (TEXT_TYPE, JSON_TYPE)
+        }
+        self.stamp_until = now + 1 - seconds % 1

@@ -1,0 +1,85 @@
+"""What brings requests to one lane of an HTTP/2 connection."""
+
+from trio.lowlevel import current_task
+
+from hump_trio.facts.exceptions import StatusError
+from hump_trio.facts.outcomes import Outcome
+from hump_trio.http2.failures import ConnectionFailure, ErrorCode
+from hump_trio.server.http2.leader import lead
+from hump_trio.server.http2.multiplexer import Multiplexer
+from hump_trio.server.http2.peer import Http2Peer
+from hump_trio.server.lane import Lane, Step
+from hump_trio.server.stream import HttpStream
+
+__all__ = ["Http2Wire"]
+
+
+class Http2Wire(Http2Peer):
+    """The part of an HTTP/2 connection that one lane serves (see `Wire`).
+
+    The lane ends with a stream that is cut. The keeper starts another one when it needs one.
+
+    Args:
+        mux: What the lanes of the connection share.
+
+    Attributes:
+        lane: The lane.
+    """
+
+    __slots__ = ("lane",)
+
+    def __init__(self, mux: Multiplexer) -> None:
+        super().__init__(mux)
+        self.lane: Lane = Lane(self, self.clock)
+
+    async def next_stream(self, lane: Lane) -> Step:
+        """Await a request, and give it to the lane (see `Wire.next_stream`).
+
+        A lane that leads answers plain requests itself; any other one waits until it may lead.
+        """
+        mux, task = self.mux, current_task()
+        try:
+            while not mux.over:
+                lane.renew_context(task)
+                if mux.leader is self:
+                    mux.busy = False
+                elif not mux.ended and (mux.leader is None or mux.busy):
+                    mux.take_lead(self)
+                else:
+                    await mux.wait_lead(self)
+                    continue
+                step = await lead(mux, self, lane)
+                if step is not None:
+                    return step
+        except ConnectionFailure as failure:
+            mux.fail(failure)
+        return Step.END
+
+    def look_again(self) -> bool:
+        """Tell whether a request has come at the last moment: none has (see `Wire.look_again`)."""
+        return False
+
+    async def refuse(self, error: StatusError, outcome: Outcome) -> None:
+        """Never called: what is no request is answered where it is read (see `Wire.refuse`)."""
+        raise NotImplementedError  # pragma: no cover - says so
+
+    async def settle(self, stream: HttpStream) -> bool:
+        """Be done with a stream whose answer is framed (see `Wire.settle`)."""
+        self.release()
+        self.clock.enter_spare()
+        return True
+
+    async def end(self) -> None:
+        """Do nothing: the connection goes on (see `Wire.end`)."""
+
+    def close(self) -> None:
+        """Cut what is unfinished (see `Wire.close`)."""
+        mux, stream = self.mux, self.stream
+        if stream is not None and not stream.reset:
+            crashed = stream.request is not None and stream.request.outcome == "crash"
+            mux.session.cut(
+                stream.stream_id, ErrorCode.INTERNAL_ERROR if crashed else ErrorCode.CANCEL
+            )
+            mux.flush()
+        self.release()
+        mux.forget(self)
