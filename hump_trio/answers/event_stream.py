@@ -133,7 +133,8 @@ class EventStream(Response):
         """Return a response whose body sends the events (see `Response.__resolve__`)."""
         opening = "" if self._retry is None else f"retry: {self._retry}\n\n"
         source = Source(self.body, request, self._keep_alive, opening)
-        return Response(Producer(source.produce, source.aclose), self.status, self.headers)
+        body = Producer(source.produce, source.aclose)
+        return Response(body, self.status, self.headers, trailers=self.trailers)
 
 
 class Source:

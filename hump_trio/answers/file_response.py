@@ -110,7 +110,9 @@ class FileResponse(Response):
             if self._folder is None:
                 log_missing(request, self._path)
             raise HttpException(404, "this file is not here")
-        return await respond_with_file(file, request, self.status, self.headers.items())
+        response = await respond_with_file(file, request, self.status, self.headers.items())
+        response.trailers = self.trailers
+        return response
 
 
 def log_missing(request: Request, path: str) -> None:

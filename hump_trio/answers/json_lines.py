@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from hump_trio.content.json_text import json_codec
 from hump_trio.messages.converted_body import ConvertedBody
-from hump_trio.messages.response import Fields, Response
+from hump_trio.messages.response import Behind, Fields, Response
 
 __all__ = ["JsonLines"]
 
@@ -20,6 +20,7 @@ class JsonLines(Response):
         items: An async iterable of values that have a JSON form. The server closes it.
         status: A final status, 200 to 599; 200 by default.
         headers: Further header fields (see `Response`).
+        trailers: Fields that follow the body (see `Response`).
 
     Raises:
         TypeError: The items aren't async iterable.
@@ -30,10 +31,18 @@ class JsonLines(Response):
 
     media_type: ClassVar[str] = "application/jsonl"
 
-    def __init__(self, items: AsyncIterable[Any], status: int = 200, headers: Fields = ()) -> None:
+    def __init__(
+        self,
+        items: AsyncIterable[Any],
+        status: int = 200,
+        headers: Fields = (),
+        *,
+        trailers: Behind = (),
+    ) -> None:
         if not isinstance(items, AsyncIterable):
             raise TypeError(f"JsonLines takes an async iterable, not {items!r:.80}")
-        Response.__init__(self, ConvertedBody(items, encode_line), status, headers)
+        body = ConvertedBody(items, encode_line)
+        Response.__init__(self, body, status, headers, trailers=trailers)
         self.headers.setdefault("content-type", self.media_type)
 
 

@@ -1,6 +1,6 @@
 """Bounds for single handlers: how long one may take, how many may run at a time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from copy import copy
 from dataclasses import replace
@@ -16,7 +16,14 @@ from hump_trio.facts.grammar import is_integer, is_number
 from hump_trio.handlers.async_functions import check_async, is_generator
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Producer, Response, Send, StreamResponse
+from hump_trio.messages.response import (
+    Fields,
+    Produce,
+    Producer,
+    Response,
+    Send,
+    StreamResponse,
+)
 from hump_trio.tasks.lateness import log_late
 from hump_trio.tasks.task_tree import source_line_of_error
 
@@ -146,14 +153,13 @@ async def send_parts(generate: Callable[[], Any], send: Send) -> None:
             await send(part)
 
 
-async def produce_within(
-    bound: Bound, produce: Callable[[Send], Awaitable[None]], send: Send
-) -> None:
-    """Run a producer within a bound."""
+async def produce_within(bound: Bound, produce: Produce, send: Send) -> Fields | None:
+    """Run a producer within a bound, and return its trailers."""
     async with bound():
-        await produce(send)
+        trailers = await produce(send)
         # The answer of a producer that swallows its cancellation must not look whole.
         await trio.lowlevel.checkpoint_if_cancelled()
+    return trailers
 
 
 @asynccontextmanager

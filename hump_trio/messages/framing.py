@@ -1,6 +1,12 @@
 """What frames a message, whatever the protocol: its length, and what may not follow its body."""
 
-__all__ = ["BODYLESS", "FORBIDDEN_TRAILERS", "LENGTH_DIGITS", "announce_length"]
+__all__ = [
+    "BODYLESS",
+    "FORBIDDEN_TRAILERS",
+    "LENGTH_DIGITS",
+    "announce_length",
+    "may_follow_answer",
+]
 
 # Statuses without a body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). A 205 announces a length of
 # zero, the others announce none.
@@ -18,6 +24,21 @@ CONTENT_TRAILERS = {"content-encoding", "content-range", "content-type"}
 FORBIDDEN_TRAILERS = frozenset(FRAMING_TRAILERS).union(
     ROUTING_TRAILERS, IDENTITY_TRAILERS, CONDITION_TRAILERS, CONTENT_TRAILERS
 )
+# Fields that tell a client or a cache, before the body, what to do with the answer.
+CONTROL_TRAILERS = {"age", "date", "expires", "location", "pragma", "retry-after", "set-cookie"}
+CONTROL_TRAILERS |= {"proxy-authenticate", "vary", "warning", "www-authenticate"}
+FORBIDDEN_IN_ANSWERS = FORBIDDEN_TRAILERS | CONTROL_TRAILERS
+
+
+def may_follow_answer(name: str) -> bool:
+    """Tell whether a field of this name, in lower case, may be a trailer of an answer.
+
+    What describes the content is refused by its prefix; a digest of the content is what trailers
+    are made for (RFC 9530 section 2).
+    """
+    if name.startswith("content-"):
+        return name == "content-digest"
+    return name not in FORBIDDEN_IN_ANSWERS
 
 
 def announce_length(

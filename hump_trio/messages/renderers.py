@@ -82,4 +82,5 @@ def rendered(value: Any, renderer: Renderer) -> Response:
     response.body = encode(value)
     response.status = 200
     response.headers = Headers.received([("content-type", content_type)])
+    response.trailers = ()
     return response

@@ -1,7 +1,7 @@
 """Requests as handlers see them. How their bytes arrived is not known here."""
 
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
@@ -18,10 +18,10 @@ from hump_trio.facts.hints import OF_REQUEST, hint_of
 from hump_trio.facts.outcomes import CancelReason, Outcome
 from hump_trio.facts.settings import Limits
 from hump_trio.messages.cookies import parse_cookies
-from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders
+from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders, check_field
 from hump_trio.messages.target import RequestLine, origin_form
 
-__all__ = ["Request", "build_request", "peek"]
+__all__ = ["Request", "build_request", "inform_nobody", "peek"]
 
 T = TypeVar("T")
 # Browsers read both as a slash, and a host's name after two of them.
@@ -83,6 +83,9 @@ class Request:
 
     Attributes:
         received_fields: The field lines of which ``headers`` are made at the first look.
+        inform: Called with the request, a status and checked fields, it sends an informational
+            response before the answer, or raises `trio.ClosedResourceError` if the request is
+            over. None for a request that no server has received.
     """
 
     method: str
@@ -110,6 +113,9 @@ class Request:
         default=None, repr=False
     )
     received_fields: list[tuple[str, str]] = field(init=False, repr=False)
+    inform: "Callable[[Request, int, FieldLines], Awaitable[None]] | None" = field(
+        default=None, init=False, repr=False
+    )
     _query: MultiMap | None = field(default=None, init=False, repr=False)
     _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)
     _room: Room = field(default=NO_BOUND, init=False, repr=False)
@@ -194,6 +200,38 @@ class Request:
         if self.app is None:
             await trio.sleep_forever()
         await self.app.wait_draining()
+
+    async def send_early_hints(self, link: str, *links: str) -> None:
+        """Tell the client what the page will need, while the answer to it is still being made.
+
+        The client can fetch that meanwhile. The hints go out as a response of their own with
+        status 103; further calls send further ones, until the answer begins. Over HTTP/1.1 they
+        are left out for clients that may take them for the answer: for those of HTTP/1.0, for
+        browsers (which use hints over HTTP/2 alone), for what calls itself Python, and for what
+        doesn't say what it is. They are left out too if no server has received the request.
+
+        Args:
+            link: The value of a ``Link`` field, such as ``</style.css>; rel=preload; as=style``.
+            links: More of them.
+
+        Raises:
+            RuntimeError: The answer has begun.
+            TypeError: A link isn't text.
+            ValueError: A link holds a control character or one that ISO 8859-1 lacks.
+            trio.BrokenResourceError: The client has gone, or an earlier write was cut.
+            trio.ClosedResourceError: The request is over.
+
+        Cancellation: a checkpoint. If it is cancelled while the client doesn't take the hints, the
+            connection of HTTP/1.1 ends without an answer.
+
+        Source: RFC 8297.
+        """
+        fields = [("link", value) for value in (link, *links)]
+        for name, value in fields:
+            check_field(name, value)
+        await trio.lowlevel.checkpoint()
+        if self.inform is not None:
+            await self.inform(self, 103, fields)
 
     @property
     def query(self) -> MultiMap:
@@ -319,6 +357,15 @@ def build_request(
     request.outcome = "ok"
     request.server_deadline = math.inf
     return request
+
+
+async def inform_nobody(request: Request, status: int, fields: FieldLines) -> NoReturn:
+    """Take the place of `Request.inform` when the request is over, and holds nothing of it.
+
+    Raises:
+        trio.ClosedResourceError: Always.
+    """
+    raise trio.ClosedResourceError("the request is over")
 
 
 # ``peek(request, name)`` returns an attribute, or raises AttributeError where it was left out and

@@ -5,14 +5,15 @@ A response doesn't send itself and knows nothing of framing; both belong to the 
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
-from inspect import isasyncgenfunction
+from dataclasses import dataclass, field
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, ClassVar, TypeAlias, Unpack
 
 from hump_trio.content.charset import check_text_type
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.exceptions import BindingError, HttpException, StatusError, phrase_of
 from hump_trio.messages.cookies import CookieAttributes, encode_cookie, needs_secure
+from hump_trio.messages.framing import may_follow_answer
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.negotiation import prefers_json
 from hump_trio.messages.request import Request
@@ -21,13 +22,16 @@ __all__ = [
     "BYTES_TYPE",
     "JSON_TYPE",
     "TEXT_TYPE",
+    "Behind",
     "Fields",
     "HtmlResponse",
     "JsonResponse",
+    "Produce",
     "Producer",
     "Response",
     "Send",
     "StreamResponse",
+    "checked_trailers",
     "error_response",
     "own_copy",
     "settle",
@@ -39,6 +43,11 @@ JSON_TYPE = "application/json"
 
 # Sends a part of a streamed response; waits while the client doesn't read.
 Send: TypeAlias = Callable[[str | bytes], Coroutine[Any, Any, None]]
+Fields: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
+# Trailers, or what returns them when the body has ended.
+Behind: TypeAlias = Fields | Callable[[], Fields]
+# Sends a body by what it is called with, and returns the trailers, if there are any.
+Produce: TypeAlias = Callable[[Send], Awaitable[Fields | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +55,14 @@ class Producer:
     """A body that a function sends, where other streamed bodies are iterated.
 
     Args:
-        produce: The function, ``async def produce(send)``; called once.
+        produce: The function, ``async def produce(send)``; called once. It returns trailers or
+            None.
         aclose: Closes the source of the body if ``produce`` is never called.
         take_headers: Takes the header fields that go out with the first part, as the argument
             of that name of `ConvertedBody` does.
     """
 
-    produce: Callable[[Send], Awaitable[None]]
+    produce: Produce
     aclose: Callable[[], Awaitable[None]] | None = None
     take_headers: Callable[[Headers], None] | None = None
 
@@ -60,7 +70,6 @@ class Producer:
 Body: TypeAlias = (
     str | bytes | bytearray | memoryview | AsyncIterable[bytes | str] | Producer | None
 )
-Fields: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 @dataclass(slots=True, init=False, eq=False)
@@ -77,26 +86,42 @@ class Response:
         headers: Further header fields. The ``Content-Length`` of a streamed body is sent, and
             enforced; ``Connection: close`` ends the connection after the response; other framing
             fields are dropped.
+        trailers: Fields that follow the body, such as a checksum; or a function without
+            parameters that is called when the body has been sent, and returns them. They reach
+            every client of HTTP/2. One of HTTP/1.1 has to ask for them by ``TE: trailers``, and
+            the body is then sent in chunks; for any other client they are dropped, so nothing
+            that a client must know belongs here. An answer without a body has none. If the
+            function raises, or returns what can't be a trailer, the answer breaks off.
 
     Raises:
-        TypeError: The body is of another type.
-        ValueError: The status isn't a final one, a field can't be sent, or the body is text and
-            the content type names another charset than UTF-8.
+        TypeError: The body is of another type, or trailers are made by an async function.
+        ValueError: The status isn't a final one, a field can't be sent, a trailer is one that has
+            to come before the body (RFC 9110 section 6.5.1), or the body is text and the content
+            type names another charset than UTF-8.
     """
 
     body: Body
     status: int
     headers: Headers
+    trailers: Behind = field(repr=False)
 
     # Whether the server has to call `__resolve__` for the response to send.
     __depends_on_request__: ClassVar[bool] = False
     # Media type of the body for `Hump.openapi`; empty if the class alone doesn't decide it.
     media_type: ClassVar[str] = ""
 
-    def __init__(self, body: Body = None, status: int = 200, headers: Fields = ()) -> None:
+    def __init__(
+        self,
+        body: Body = None,
+        status: int = 200,
+        headers: Fields = (),
+        *,
+        trailers: Behind = (),
+    ) -> None:
         self.body = body
         self.status = status
         self.headers = Headers(headers)
+        self.trailers = trailers
         self.__check__()
 
     def __check__(self) -> None:
@@ -105,6 +130,8 @@ class Response:
             raise ValueError(f"a response needs a status from 200 to 599, not {self.status!r}")
         if not isinstance(self.headers, Headers):
             self.headers = Headers(self.headers)
+        if self.trailers:
+            self.trailers = checked_behind(self.trailers)
         body = self.body
         if body is None or isinstance(body, bytes):
             return
@@ -172,6 +199,7 @@ class JsonResponse(Response):
         status: A final status, 200 to 599; 200 by default.
         headers: Further header fields (see `Response`). ``Content-Type`` is
             ``application/json`` if none is given.
+        trailers: Fields that follow the body (see `Response`).
 
     Raises:
         TypeError: A value has no JSON form.
@@ -182,8 +210,10 @@ class JsonResponse(Response):
 
     media_type: ClassVar[str] = JSON_TYPE
 
-    def __init__(self, body: Any = None, status: int = 200, headers: Fields = ()) -> None:
-        Response.__init__(self, json_codec.encode(body), status, headers)
+    def __init__(
+        self, body: Any = None, status: int = 200, headers: Fields = (), *, trailers: Behind = ()
+    ) -> None:
+        Response.__init__(self, json_codec.encode(body), status, headers, trailers=trailers)
         self.headers.setdefault("content-type", JSON_TYPE)
 
 
@@ -195,6 +225,7 @@ class HtmlResponse(Response):
         status: A final status, 200 to 599; 200 by default.
         headers: Further header fields (see `Response`). ``Content-Type`` is
             ``text/html; charset=utf-8`` if none is given.
+        trailers: Fields that follow the body (see `Response`).
 
     Raises:
         TypeError: The body is of a type that `Response` doesn't take.
@@ -205,8 +236,10 @@ class HtmlResponse(Response):
 
     media_type: ClassVar[str] = "text/html"
 
-    def __init__(self, body: Body = "", status: int = 200, headers: Fields = ()) -> None:
-        Response.__init__(self, body, status, headers)
+    def __init__(
+        self, body: Body = "", status: int = 200, headers: Fields = (), *, trailers: Behind = ()
+    ) -> None:
+        Response.__init__(self, body, status, headers, trailers=trailers)
         self.headers.setdefault("content-type", "text/html; charset=utf-8")
 
 
@@ -220,9 +253,12 @@ class StreamResponse(Response):
         producer: ``async def producer(send)``, where ``await send(part)`` sends text (as UTF-8)
             or bytes. ``send`` is a checkpoint and waits while the client doesn't read. Several
             tasks may call it; each part goes out whole. It raises `trio.BrokenResourceError` if
-            the client has gone. If it is cancelled, the response breaks off.
+            the client has gone. If it is cancelled, the response breaks off. What it returns, if
+            that isn't None, are trailers that only the end has shown; they follow those given
+            here.
         status: A final status, 200 to 599; 200 by default.
         headers: Further header fields (see `Response`).
+        trailers: Fields that follow the body (see `Response`).
 
     Raises:
         TypeError: The producer isn't a function, or is a generator.
@@ -233,16 +269,18 @@ class StreamResponse(Response):
 
     def __init__(
         self,
-        producer: Callable[[Send], Awaitable[None]],
+        producer: Produce,
         status: int = 200,
         headers: Fields = (),
+        *,
+        trailers: Behind = (),
     ) -> None:
         if not callable(producer) or isasyncgenfunction(producer):
             raise TypeError(
                 f"a producer is an `async def producer(send)` without yield, not {producer!r:.80};"
                 " a Response takes text, bytes or a generator's call"
             )
-        Response.__init__(self, Producer(producer), status, headers)
+        Response.__init__(self, Producer(producer), status, headers, trailers=trailers)
 
 
 def settle(response: Response) -> None:
@@ -266,10 +304,40 @@ def settle(response: Response) -> None:
         response.headers.setdefault("content-type", BYTES_TYPE)
 
 
+def checked_trailers(fields: Fields) -> Headers:
+    """Return trailers of their own, each of which may follow a body.
+
+    Raises:
+        TypeError: A name or value isn't text.
+        ValueError: A field can't be sent, or not behind a body.
+    """
+    trailers = Headers(fields)
+    for name in trailers:
+        if not may_follow_answer(name):
+            raise ValueError(f"{name} has to come before the body, and can't be a trailer")
+    return trailers
+
+
+def checked_behind(trailers: Behind) -> Behind:
+    """Return what a response has behind its body, checked as far as it is known.
+
+    Raises:
+        TypeError: A name or value isn't text, or the function is async.
+        ValueError: A field can't be sent, or not behind a body.
+    """
+    if not callable(trailers):
+        return checked_trailers(trailers)
+    if iscoroutinefunction(trailers):
+        raise TypeError(f"trailers come of a plain function, not of an async one: {trailers!r:.80}")
+    return trailers
+
+
 def own_copy(response: Response) -> Response:
-    """Return a copy with header fields of its own, as one response may be returned many times."""
+    """Return a copy with fields of its own, as one response may be returned many times."""
     response = copy(response)
     response.headers = Headers(response.headers)
+    if response.trailers:
+        response.trailers = checked_behind(response.trailers)
     return response
 
 

@@ -4,7 +4,7 @@ Whether a client accepts a coding is not known here.
 """
 
 import zlib
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -14,7 +14,7 @@ import trio
 
 from hump_trio.messages.converted_body import ConvertedBody, part_bytes
 from hump_trio.messages.headers import Headers
-from hump_trio.messages.response import TEXT_TYPE, Producer, Send
+from hump_trio.messages.response import TEXT_TYPE, Fields, Produce, Producer, Send
 from hump_trio.tasks.threads import COMPRESSING
 
 __all__ = ["Coder", "LateCoder", "gzip_coder", "load_zstd", "zstd_coder"]
@@ -124,9 +124,7 @@ class LateCoder:
         return ConvertedBody(body, self.compress_part, self.finish, self.take_headers)
 
 
-async def send_coded(
-    coder: Coder | LateCoder, produce: Callable[[Send], Awaitable[None]], send: Send
-) -> None:
+async def send_coded(coder: Coder | LateCoder, produce: Produce, send: Send) -> Fields | None:
     """Run a producer and send its parts compressed, each part whole, one after the other.
 
     If a part was compressed but its sending was cut, the compressor counts on bytes that the client
@@ -136,6 +134,9 @@ async def send_coded(
         coder: Compresses the parts.
         produce: The producer, which takes a function to send parts with.
         send: Sends a compressed part.
+
+    Returns:
+        The trailers that the producer has returned.
 
     Raises:
         trio.BrokenResourceError: An earlier part was cut.
@@ -159,13 +160,14 @@ async def send_coded(
         if cut:
             raise trio.BrokenResourceError("an earlier part was cut by a cancel scope")
 
-    await produce(send_part)
+    trailers = await produce(send_part)
     async with sending:
         check()
         over = True
         rest = await coder.finish()
         if rest:
             await send(rest)
+    return trailers
 
 
 def gzip_coder(level: int, *, streamed: bool) -> Coder:

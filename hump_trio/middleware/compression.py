@@ -22,7 +22,7 @@ PLAIN_KINDS = re.compile(
     r"|application/(?:json|jsonl|x-ndjson|javascript|xml|wasm|x-javascript|yaml|toml|sql)"
 )
 # Fields that describe the very bytes of a body, which compression would replace.
-BYTE_FIELDS = ("content-encoding", "content-range", "content-digest", "repr-digest")
+BYTE_FIELDS = frozenset({"content-encoding", "content-range", "content-digest", "repr-digest"})
 
 
 class Compression:
@@ -110,7 +110,7 @@ class Compression:
         return (
             response.status not in {204, 205}
             and (late or PLAIN_KINDS.fullmatch(kind) is not None)
-            and not any(name in headers for name in BYTE_FIELDS)
+            and BYTE_FIELDS.isdisjoint(field_names(response))
             and "no-transform" not in headers.get("cache-control", "").lower()
             and (self._with_cookies or "set-cookie" not in headers)
             and not (length.isdecimal() and int(length) < self._minimum_bytes)
@@ -130,6 +130,14 @@ class Compression:
         if coding is not None and not tag.startswith("W/"):
             headers["etag"] = f"W/{tag}"
         return coding
+
+
+def field_names(response: Response) -> set[str]:
+    """Return the names of an answer's fields, with those of its trailers that are known."""
+    headers, trailers = response.headers, response.trailers
+    announced = headers.get("trailer", "").lower().split(",")
+    names = {*headers, *(name.strip() for name in announced)}
+    return names.union(trailers) if isinstance(trailers, Headers) else names
 
 
 async def nothing() -> AsyncIterator[bytes]:

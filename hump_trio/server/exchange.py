@@ -1,6 +1,7 @@
 """One request and its answer, whatever the protocol: the body in, the handler, the response out."""
 
 import math
+from collections.abc import Awaitable
 from types import EllipsisType
 from typing import Protocol, Self
 
@@ -9,8 +10,8 @@ import trio
 from hump_trio.content.room import Room
 from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError, StatusError
 from hump_trio.messages.choice import Choice
-from hump_trio.messages.headers import Headers
-from hump_trio.messages.request import Request
+from hump_trio.messages.headers import FieldLines, Headers
+from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.messages.response import Response
 from hump_trio.server.access_log import log_request
 from hump_trio.server.clock import Clock
@@ -18,7 +19,7 @@ from hump_trio.server.deadline_header import parse_deadline
 from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
 
-__all__ = ["Exchange", "log_answer"]
+__all__ = ["Exchange", "inform", "log_answer"]
 
 # How many parts of a body are taken before other connections have their turn.
 TURN_PARTS = 64
@@ -77,6 +78,7 @@ class Exchange:
         self.stream: HttpStream = stream
         self.clock: Clock = clock
         self.request: Request = stream.build_request() if request is None else request
+        self.request.inform = self.inform
         self.over: bool = False
         self.status: int = 0
         self._state = clock.state
@@ -267,6 +269,22 @@ class Exchange:
             self.request.trailers = Headers.received(self.stream.trailers)
         return part
 
+    async def inform(self, request: Request, status: int, fields: FieldLines) -> None:
+        """Send an informational response (see `HttpStream.send_informational`).
+
+        Args:
+            request: That of the exchange.
+            status: That of the response.
+            fields: Those of the response, checked.
+
+        Raises:
+            RuntimeError: Bytes of the answer may be out.
+            trio.BrokenResourceError: An earlier write was cut or goes on.
+        """
+        if self.clock.answering:
+            raise RuntimeError("the answer has begun: nothing can be sent before it any more")
+        await inform(self.clock, self.stream.send_informational(status, fields))
+
     def start_answer(self, status: int) -> None:
         """Go on to the answer; only a timeout of the route's own bounds that too."""
         assert not self.over, "an answer belongs to a request"
@@ -295,7 +313,8 @@ class Exchange:
         self.over = True
         clock.request = None
         request.server_deadline = math.inf
-        request.late = None  # or a request that is kept would hold the connection
+        # Or a request that is kept would hold the connection.
+        request.late, request.inform = None, inform_nobody
         if self._reading is not None:
             self._reading.cancel()
         if self._body_stream is not None:
@@ -312,6 +331,29 @@ class Exchange:
         assert state.request_count >= 0, "nothing is given back twice"
         if state.access_log:
             log_answer(clock, self.stream, request, status)
+
+
+async def inform(clock: Clock, sending: Awaitable[None]) -> None:
+    """Have an informational response sent.
+
+    A peer that vanished cancels the handler, as its leaving would at any other moment.
+
+    Args:
+        clock: Bounds the request.
+        sending: Sends it.
+
+    Raises:
+        trio.BrokenResourceError: An earlier write was cut or goes on.
+    """
+    try:
+        await sending
+    except trio.BrokenResourceError:
+        if clock.peer.gone:
+            if clock.may_finish:
+                return
+            clock.cancel("client-gone")
+            await trio.lowlevel.checkpoint()
+        raise
 
 
 def log_answer(clock: Clock, sender: Counted, request: Request, status: int) -> None:

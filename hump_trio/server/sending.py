@@ -1,14 +1,23 @@
 """A response onto the wire, whatever the protocol: whole, or part by part as its body yields."""
 
 import math
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
 from typing import cast
 
 import trio
 
 from hump_trio.content.charset import check_text_type
 from hump_trio.messages.converted_body import ConvertedBody, part_bytes
-from hump_trio.messages.response import BYTES_TYPE, TEXT_TYPE, Producer, Response
+from hump_trio.messages.framing import BODYLESS
+from hump_trio.messages.headers import FieldLines, Headers
+from hump_trio.messages.response import (
+    BYTES_TYPE,
+    TEXT_TYPE,
+    Fields,
+    Producer,
+    Response,
+    checked_trailers,
+)
 from hump_trio.server.clock import Clock
 from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
@@ -50,7 +59,10 @@ class Sender:
         if isinstance(body, Producer):
             await self._send_produced(body)
         elif isinstance(body, bytes):
-            await self._stream.finish(body if self.set_head(len(body)) else b"")
+            if self.set_head(len(body)):
+                await self._stream.finish(body, self.trailers())
+            else:
+                await self._stream.finish()
         else:
             await self._send_stream(cast("AsyncIterable[bytes | str]", body))
 
@@ -60,8 +72,39 @@ class Sender:
         Args:
             body_bytes: None for a body of unknown length.
         """
-        response = self._response
-        return self._stream.set_head(response.status, response.headers.items(), body_bytes)
+        response, stream = self._response, self._stream
+        fields, trailers = response.headers.items(), response.trailers
+        if not trailers:
+            return stream.set_head(response.status, fields, body_bytes)
+        follow = (
+            stream.takes_trailers
+            and response.status not in BODYLESS
+            and stream.target.method != "HEAD"
+        )
+        if follow and isinstance(trailers, Headers) and "trailer" not in response.headers:
+            fields.append(("trailer", ", ".join(trailers)))  # RFC 9110 section 6.6.2
+        return stream.set_head(response.status, fields, body_bytes, trailers=follow)
+
+    def trailers(self, produced: Fields | None = None) -> FieldLines:
+        """Return the fields that follow the body, whether the client takes them or not.
+
+        So a program learns of its mistakes from any client.
+
+        Args:
+            produced: What a producer has returned.
+
+        Raises:
+            Exception: What the function raised that makes them.
+            TypeError: They aren't fields.
+            ValueError: A field can't be sent, or not behind a body.
+        """
+        given = self._response.trailers
+        fields = checked_trailers(given() if callable(given) else given).items() if given else []
+        if produced is not None:
+            if not isinstance(produced, Iterable):
+                raise TypeError(f"a producer returns trailers or None, not {produced!r:.80}")
+            fields += checked_trailers(produced).items()
+        return fields
 
     def set_default_type(self, part: bytes | str) -> None:
         """Take the content type from the first part, if the response names none.
@@ -96,11 +139,11 @@ class Sender:
                 lock.release()
 
         try:
-            await producer.produce(send)
+            produced = await producer.produce(send)
         finally:
             parts.over = True
         async with lock:  # a task that outlives the function may be writing a part
-            await parts.finish()
+            await parts.finish(produced)
 
     async def _send_stream(self, body: AsyncIterable[bytes | str]) -> None:
         """Send a body part by part, under a scope that outlasts those the body leaves open.
@@ -192,14 +235,18 @@ class Parts:
             self._begun = True
         await self._stream.send(data)
 
-    async def finish(self) -> None:
+    async def finish(self, produced: Fields | None = None) -> None:
         """End the body.
 
+        Args:
+            produced: The trailers that its producer has returned.
+
         Raises:
-            ValueError: It is shorter than its Content-Length.
+            TypeError: The trailers aren't fields.
+            ValueError: The body is shorter than its Content-Length, or a trailer can't be sent.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        await self._stream.finish()
+        await self._stream.finish(b"", self._sender.trailers(produced))
 
 
 async def close_unsent(response: Response, clock: Clock) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hump_trio.messages.framing import FORBIDDEN_TRAILERS, announce_length
+from hump_trio.messages.framing import FORBIDDEN_TRAILERS, announce_length, may_follow_answer
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,31 @@ def test_what_no_trailer_may_be() -> None:
     """Fields that frame, route or authenticate come before the body, or not at all."""
     assert {"content-length", "host", "authorization", "content-type"} <= FORBIDDEN_TRAILERS
     assert not FORBIDDEN_TRAILERS & {"etag", "grpc-status", "server-timing", "digest"}
+
+
+@pytest.mark.parametrize(
+    ("name", "may"),
+    [
+        ("x-checksum", True),
+        ("grpc-status", True),
+        ("server-timing", True),
+        ("etag", True),
+        ("content-digest", True),
+        ("repr-digest", True),
+        ("content-length", False),
+        ("content-type", False),
+        ("content-security-policy", False),
+        ("transfer-encoding", False),
+        ("connection", False),
+        ("trailer", False),
+        ("set-cookie", False),
+        ("www-authenticate", False),
+        ("location", False),
+        ("cache-control", False),
+        ("vary", False),
+        ("date", False),
+    ],
+)
+def test_what_may_follow_an_answer(name: str, *, may: bool) -> None:
+    """What frames, routes, authenticates, controls or describes it has to come before its body."""
+    assert may_follow_answer(name) is may

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import assert_checkpoints
 
 from hump_trio import Hump
 from hump_trio.content.room import Room
@@ -317,3 +319,25 @@ async def test_what_a_client_left_out_is_its_fault(
         answer = await http.get("/")
     assert (answer.status_code, answer.text) == (400, said)
     assert issubclass(kinds[0], HttpException)
+
+
+@pytest.mark.parametrize(
+    ("links", "error"),
+    [
+        (["</a>\r\nx-b: 1"], ValueError),
+        (["</a>", "\0"], ValueError),
+        (["</€>"], ValueError),
+        ([["</a>"]], TypeError),
+        ([], TypeError),
+    ],
+)
+async def test_hints_that_cannot_be_sent(links: list[Any], error: type[Exception]) -> None:
+    """They are refused where they are given, whoever would get them."""
+    with pytest.raises(error):
+        await Request("GET", "/", "/").send_early_hints(*links)
+
+
+async def test_hints_for_a_request_that_no_server_has_received() -> None:
+    """Nobody gets them; a test of a handler needs no server."""
+    with assert_checkpoints():
+        await Request("GET", "/", "/").send_early_hints("</a>; rel=preload")

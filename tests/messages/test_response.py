@@ -1,19 +1,23 @@
 """Responses of each class, and those to errors."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
+from hump_trio.answers.json_lines import JsonLines
 from hump_trio.facts.exceptions import BindingError, HttpException, HttpParserError
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.response import (
     HtmlResponse,
     JsonResponse,
     Response,
+    Send,
+    StreamResponse,
     error_response,
+    own_copy,
     settle,
 )
 
@@ -213,3 +217,79 @@ def test_headers_that_are_replaced_are_checked_too(value: str) -> None:
     response.headers = replaced
     with pytest.raises(ValueError, match="can't be sent"):
         settle(response)
+
+
+async def send_nothing(send: Send) -> None:
+    """Send an empty body."""
+
+
+MADE = [
+    lambda **options: Response("a", **options),
+    lambda **options: JsonResponse([], **options),
+    lambda **options: HtmlResponse("a", **options),
+    lambda **options: StreamResponse(send_nothing, **options),
+    lambda **options: JsonLines(parts(), **options),
+]
+each_class = pytest.mark.parametrize("make", MADE)
+
+
+@each_class
+def test_trailers_of_each_class(make: Callable[..., Response]) -> None:
+    """They become fields of their own, whatever they were given as; a function stays one."""
+    assert not make().trailers
+    for given in ({"X-Sum": "7"}, [("x-sum", "7")], Headers({"X-Sum": "7"})):
+        assert make(trailers=given).trailers == Headers({"x-sum": "7"})
+
+    def checksum() -> dict[str, str]:
+        raise AssertionError("the body has not ended")
+
+    assert make(trailers=checksum).trailers is checksum
+
+
+@each_class
+@pytest.mark.parametrize(
+    "trailers",
+    [
+        {"content-length": "1"},
+        {"Set-Cookie": "a=b"},
+        [("x-a", "1"), ("location", "/")],
+        {"x-a": "1\r\nx-b: 2"},
+        {"x-a": "\0"},
+        {"x a": "1"},
+    ],
+)
+def test_what_can_be_no_trailer(make: Callable[..., Response], trailers: Any) -> None:
+    """It is refused where it is set (RFC 9110 section 6.5.1)."""
+    with pytest.raises(ValueError, match=r"trailer|header name|can't be sent"):
+        make(trailers=trailers)
+
+
+def test_trailers_of_an_async_function() -> None:
+    """They couldn't be awaited where they are asked for."""
+
+    async def checksum() -> dict[str, str]:
+        return {}
+
+    with pytest.raises(TypeError, match="plain function"):
+        Response("a", trailers=checksum)  # type: ignore[arg-type]
+
+
+def test_trailers_that_are_replaced_are_checked_too() -> None:
+    """When the response is sent, as its fields are."""
+    response = Response("a")
+    response.trailers = {"X-Sum": "7"}
+    settle(response)
+    assert response.trailers == Headers({"x-sum": "7"})
+    assert isinstance(response.trailers, Headers)
+    response.trailers.add("host", "a")
+    with pytest.raises(ValueError, match="host has to come before the body"):
+        settle(response)
+
+
+def test_a_copy_has_trailers_of_its_own() -> None:
+    """What is added to it isn't added to a response that is returned many times."""
+    response = Response("a", trailers={"x-sum": "7"})
+    other = own_copy(response)
+    assert isinstance(other.trailers, Headers)
+    other.trailers.add("x-more", "8")
+    assert response.trailers == Headers({"x-sum": "7"})

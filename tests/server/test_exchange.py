@@ -663,3 +663,26 @@ async def test_a_request_that_was_begun_elsewhere_ends_like_any_other(
     request.body = b"another"
     assert isinstance(await exchange.respond(), Response)
     end(exchange)
+
+
+async def test_early_hints_come_before_the_answer(autojump_clock: MockClock) -> None:
+    """Until bytes of it may be out; when the request is over there is nobody to get them."""
+    clock = Clock(state_of(), FakePeer())
+    stream = FakeStream(clock)
+    exchange = Exchange(stream, clock)
+    exchange.begin()
+    built = exchange.request
+    await built.send_early_hints("</a>", "</b>")
+    assert stream.sent == [(103, {"link": "</b>"})]
+    await exchange.respond()
+    exchange.start_answer(200)
+    await built.send_early_hints("</a>")
+    stream.set_head(200, [], None)
+    await stream.send(b"one")
+    with pytest.raises(RuntimeError, match="the answer has begun"):
+        await built.send_early_hints("</a>")
+    await stream.finish()
+    exchange.release()
+    with pytest.raises(trio.ClosedResourceError, match="the request is over"):
+        await built.send_early_hints("</a>")
+    assert [each[0] for each in stream.sent if isinstance(each, tuple)] == [103, 103, 200]

@@ -560,3 +560,119 @@ async def test_an_answer_that_is_never_sent_is_closed(
         await close_unsent(Response(body), clock)
         await close_unsent(Response("text"), clock)
     assert (body.closed, trio.current_time()) == (1, 1)
+
+
+# Trailers
+
+SUM = {"x-sum": "7"}
+ANNOUNCED = {"trailer": "x-sum"}
+
+
+@pytest.mark.parametrize(
+    ("body", "parts", "head"),
+    [
+        (b"one", [b"one"], BYTES | {"content-length": "3"}),
+        (b"", [], {"content-length": "0"}),
+        (Body("one", "two"), [b"one", b"two"], TEXT),
+    ],
+    ids=["whole", "empty", "streamed"],
+)
+async def test_trailers_follow_the_last_part(
+    body: Any, parts: list[bytes], head: dict[str, str], autojump_clock: MockClock
+) -> None:
+    """The head announces those whose names are known (RFC 9110 section 6.6.2)."""
+    expected = [(200, head | ANNOUNCED), *parts, [("x-sum", "7")], END]
+    assert await sent(Response(body, trailers=SUM)) == expected
+
+
+async def test_trailers_of_a_function_are_asked_for_at_the_end(autojump_clock: MockClock) -> None:
+    """Then it knows all parts; their names can't be announced, unless the program does it."""
+    seen: list[str] = []
+
+    async def parts() -> AsyncIterator[str]:
+        for part in ("one", "two"):
+            seen.append(part)
+            yield part
+
+    def summary() -> dict[str, str]:
+        return {"x-parts": str(len(seen))}
+
+    expected = [(200, TEXT), b"one", b"two", [("x-parts", "2")], END]
+    assert await sent(Response(parts(), trailers=summary)) == expected
+    seen.clear()
+    response = Response(parts(), headers={"trailer": "X-Parts"}, trailers=summary)
+    assert (await sent(response))[0] == (200, TEXT | {"trailer": "X-Parts"})
+
+
+async def test_a_producer_returns_trailers(autojump_clock: MockClock) -> None:
+    """They follow those that were known before."""
+
+    async def send_one(send: Send) -> list[tuple[str, str]]:
+        await send("one")
+        return [("x-b", "1"), ("x-b", "2")]
+
+    assert await sent(StreamResponse(send_one)) == [
+        (200, TEXT),
+        b"one",
+        [("x-b", "1"), ("x-b", "2")],
+        END,
+    ]
+    expected = [(200, TEXT | ANNOUNCED), b"one", [("x-sum", "7"), ("x-b", "1"), ("x-b", "2")], END]
+    assert await sent(StreamResponse(send_one, trailers=SUM)) == expected
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+async def test_an_answer_without_a_body_has_no_trailers(
+    method: str, status: int, autojump_clock: MockClock
+) -> None:
+    """Nor does it announce any, or ask for them."""
+
+    def fail() -> dict[str, str]:
+        raise AssertionError("there is no body that has ended")
+
+    for trailers in (SUM, fail):
+        answer = await sent(Response(None, status, trailers=trailers), method=method)
+        assert "trailer" not in answer[0][1]
+        assert answer[1:] == [END]
+
+
+async def test_a_client_that_takes_no_trailers_gets_none(autojump_clock: MockClock) -> None:
+    """They are made and checked all the same, so that mistakes show with any client."""
+    sender, stream, _ = new_sender(Response(b"one", trailers=SUM))
+    stream.takes_trailers = False
+    await sender.send()
+    assert stream.sent == [(200, BYTES | {"content-length": "3"}), b"one", END]
+    sender, stream, _ = new_sender(Response(b"one", trailers=lambda: {"host": "a"}))
+    stream.takes_trailers = False
+    with pytest.raises(ValueError, match="host"):
+        await sender.send()
+
+
+@pytest.mark.parametrize(
+    ("trailers", "error"),
+    [
+        ({"content-length": "3"}, ValueError),
+        ({"x-a": "1\r\n"}, ValueError),
+        ({"x-a": 1}, TypeError),
+        (7, TypeError),
+    ],
+)
+async def test_an_answer_with_wrong_trailers_has_no_end(
+    trailers: Any, error: type[Exception], autojump_clock: MockClock
+) -> None:
+    """It breaks off, since its parts are out; a whole one can still be answered otherwise."""
+
+    async def send_one(send: Send) -> Any:
+        await send("one")
+        return trailers
+
+    for response in (StreamResponse(send_one), Response(Body("one"), trailers=lambda: trailers)):
+        sender, stream, clock = new_sender(response)
+        with pytest.raises(error):
+            await sender.send()
+        assert stream.sent == [(200, TEXT), b"one"]
+        assert clock.answering
+    sender, stream, clock = new_sender(Response(b"one", trailers=lambda: trailers))
+    with pytest.raises(error):
+        await sender.send()
+    assert (stream.sent, clock.answering) == ([], False)

@@ -6,6 +6,7 @@ from typing import Any
 import trio
 
 from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.messages.framing import BODYLESS
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine, parse_target
@@ -145,13 +146,13 @@ class FakeStream:
     def set_head(
         self, status: int, fields: FieldLines, body_bytes: int | None, *, trailers: bool = False
     ) -> bool:
-        """Set the head; the body of an answer to HEAD doesn't go out."""
+        """Set the head; the body of an answer to HEAD, or of a bodyless status, doesn't go out."""
         assert not trailers or self.takes_trailers, "trailers are for who takes them"
         headers = dict(fields)
         if body_bytes is not None:
             headers["content-length"] = str(body_bytes)
         length = headers.get("content-length")
-        follows = self.target.method != "HEAD"
+        follows = self.target.method != "HEAD" and status not in BODYLESS
         self._remaining_bytes = int(length) if length is not None and follows else None
         self._head = [(status, headers)]
         return follows

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 import trio
 
-from hump_trio import HttpException, Request
+from hump_trio import HttpException, Request, Send, StreamResponse
 from hump_trio.routing.route import Route
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
@@ -42,6 +42,9 @@ SCENARIOS: dict[str, Scenario] = {
     "apart": ([request(), request("POST", body=b"abc"), GET], ("GET", "POST", "GET")),
     "waiting": ([request("GET", "/wait"), request("GET", "/wait")], ("GET", "GET")),
     "lingering": ([request("GET", "/nap", "Connection: close"), b"more"], ("GET",)),
+    "trailers": ([request("GET", "/sum", "TE: trailers")], ("GET",)),
+    "hints": ([request("GET", "/hints", "User-Agent: judge")] * 2, ("GET", "GET")),
+    "large-hints": ([request("GET", "/large-hints", "User-Agent: judge")] * 2, ("GET", "GET")),
     "filling": ([request("GET", "/much")] * 3, ("GET", "GET", "GET")),
 }
 # As the fast path wants it, and as it doesn't.
@@ -82,6 +85,31 @@ async def stream() -> AsyncIterator[bytes]:
         yield b"part"
 
 
+async def send_sum(send: Send) -> dict[str, str]:
+    """Send a part, and what follows it."""
+    await send("part")
+    return {"x-sum": "x" * 300}
+
+
+async def total() -> StreamResponse:
+    """Answer with trailers."""
+    return StreamResponse(send_sum, trailers={"x-count": "1"})
+
+
+async def hints(request: Request) -> str:
+    """Answer after early hints."""
+    for _ in range(2):
+        await request.send_early_hints("</a.css>; rel=preload", "</b.js>; rel=preload")
+    return "hinted"
+
+
+async def large_hints(request: Request) -> str:
+    """Answer after more hints than the wire holds."""
+    for _ in range(10):
+        await request.send_early_hints("x" * 10_000)
+    return "hinted"
+
+
 async def upload(request: Request) -> str:
     """Read in parts."""
     return str(sum([len(part) async for part in request.stream]))
@@ -106,6 +134,9 @@ def new_state() -> ServerState:
         Route(template="/wait", methods=get, handler=wait),
         Route(template="/nap", methods=get, handler=nap),
         Route(template="/much", methods=get, handler=much),
+        Route(template="/sum", methods=get, handler=total),
+        Route(template="/hints", methods=get, handler=hints),
+        Route(template="/large-hints", methods=get, handler=large_hints),
         Route(template="/large", methods=get, handler=large),
         Route(template="/stream", methods=get, handler=stream, timeout=20),
         Route(template="/upload", methods=post, handler=upload, stream=True),

@@ -13,6 +13,7 @@ on both paths.
 """
 
 import math
+from functools import partial
 from typing import Any
 
 import trio
@@ -22,14 +23,17 @@ from hump_trio.http1.head import RequestHead
 from hump_trio.http1.parser import RequestParser
 from hump_trio.http1.response_head import encode_head
 from hump_trio.http1.whole_head import WholeRequest, read_whole
-from hump_trio.messages.request import Request, build_request
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.request import Request, build_request, inform_nobody
 from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.messages.target import RequestLine
+from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
-from hump_trio.server.exchange import Exchange, log_answer
+from hump_trio.server.exchange import Exchange, inform, log_answer
 from hump_trio.server.http1.prepared import ChosenRoute, Prepared
-from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream
+from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream, send_informational
 from hump_trio.server.lane import Lane, Step
+from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.tasks.failures import is_failure
 
@@ -67,6 +71,7 @@ async def serve_whole(
     app = application.app
     context = lane.context
     arrivals, task = transport.arrivals, trio.lowlevel.current_task()
+    inform_by_clock = partial(inform_client, clock)
     value: Any
     response: Response | None
     while True:
@@ -111,6 +116,7 @@ async def serve_whole(
         if secure:
             request.scheme, request.client_certificate = "https", transport.client_certificate
         request.app = app
+        request.inform = inform_by_clock
         request.route = choice.route
         if path_params:
             request.path_params = path_params
@@ -232,21 +238,45 @@ async def serve_whole(
 def encode_whole(
     line: RequestLine, response: Response, prepared: Prepared, *, keep_alive: bool
 ) -> bytes:
-    """Return an answer that goes out in one call; empty if it is streamed, large, or ends more."""
-    if not isinstance(response.body, bytes) or len(response.body) > JOINED_BYTES:
+    """Return an answer that goes out in one call; empty for what is left to the lane.
+
+    Such answers are streamed or large, end the connection, or have trailers.
+    """
+    body = response.body
+    if not isinstance(body, bytes) or len(body) > JOINED_BYTES or response.trailers:
         return b""
     head = encode_head(
         line,
         response.status,
         response.headers.items(),
-        body_bytes=len(response.body),
+        body_bytes=len(body),
         keep_alive=keep_alive,
         date=prepared.date_line(),
         server=prepared.server_line,
     )
     if head.keep_alive != keep_alive:
         return b""
-    return head.data + response.body if head.body_follows else head.data
+    return head.data + body if head.body_follows else head.data
+
+
+async def inform_client(clock: Clock, request: Request, status: int, fields: FieldLines) -> None:
+    """Send an informational response for a request whose handler runs (see `Request.inform`).
+
+    A request has this from its beginning on, and keeps it when it is over: another store would
+    cost each request 100 instructions. The clock holds no connection that is closed.
+    """
+    if clock.request is not request:
+        await inform_nobody(request, status, fields)
+    connection = clock.peer
+    assert isinstance(connection, Connection)
+    # As long as it isn't out no answer may follow it, nor if it is cut: with this the fast path
+    # leaves the answer to the lane, which sees that.
+    clock.closing = clock.closing or Life.CLOSING
+    sent = request.received_fields
+    await inform(clock, send_informational(connection, "1.1", sent, status, fields))
+    serving = clock.closing is Life.CLOSING and clock.state.life < Life.CLOSING
+    if serving and not connection.write_cut:
+        clock.closing = None
 
 
 def adopt(
