@@ -172,6 +172,8 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
         too_large = await http.put("/upload", content=bytes(10_000_001))
         countdown = await http.get("/countdown")
         race = await http.get("/race")
+        summed = await http.get("/summed")
+        slow_page = await http.get("/slow-page")
         order = await http.post("/order")
         total = await http.get("/sum")
         letter = await http.post("/letters")
@@ -186,6 +188,8 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
     assert too_large.status_code == 413
     assert countdown.text == "3\n2\n1\n"
     assert sorted(race.text.split()) == ["hare", "tortoise"]
+    assert summed.text == "1\n2\n"
+    assert "style.css" in slow_page.text
     assert (order.status_code, total.text, letter.text) == (503, "4", "after 0 orders")
     assert (unknown.status_code, unknown.headers["x-greeting"]) == (404, "hello")
     assert asset.text == hello

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import trio
 
-from hump_trio import Hump, Request, Response
+from hump_trio import Hump, Request, Response, Send, StreamResponse
 from tests.support.loopback import PATIENCE_SECONDS, address_of, served
 
 LIMIT_BYTES = 1024 * 1024
@@ -39,6 +39,16 @@ def app() -> Hump:
     async def stream() -> AsyncIterator[bytes]:
         for part in PARTS:
             yield part
+
+    @app.get("/around")
+    async def around(request: Request) -> StreamResponse:
+        await request.send_early_hints("</a.css>; rel=preload", "</b.js>; rel=preload")
+
+        async def produce(send: Send) -> dict[str, str]:
+            await send("hello")
+            return {"x-sum": "7"}
+
+        return StreamResponse(produce, trailers={"x-kind": "sum"})
 
     return app
 
@@ -94,6 +104,22 @@ async def test_curl_reads_every_kind_of_answer(url: str) -> None:
 
     assert (await curl("--include", f"{url}/nowhere")).startswith("HTTP/1.1 404 ")
     assert (await curl("--include", f"{url}/json")).startswith("HTTP/1.1 405 ")
+
+
+@pytest.mark.program("curl")
+async def test_curl_shows_what_comes_before_and_behind_an_answer(url: str, tmp_path: Path) -> None:
+    """Early hints with each of their links, and trailers, which it asks for."""
+    heads = tmp_path / "heads"
+    answer = await curl("--header", "TE: trailers", "--dump-header", str(heads), f"{url}/around")
+    assert answer == "hello"
+    hints, head, trailers, *_ = [*heads.read_text().split("\n\n"), ""]
+    assert hints == (
+        "HTTP/1.1 103 Early Hints\nlink: </a.css>; rel=preload\nlink: </b.js>; rel=preload"
+    )
+    assert head.startswith("HTTP/1.1 200 OK\n")
+    assert "\ntrailer: x-kind\n" in head
+    assert trailers.strip().split("\n") == ["x-kind: sum", "x-sum: 7"]
+    assert "x-sum" not in await curl("--include", f"{url}/around")
 
 
 @pytest.mark.program("curl")
@@ -213,6 +239,9 @@ async def test_httpx_over_real_sockets(url: str) -> None:
         assert (await client.options("/")).headers["allow"] == "GET, HEAD, OPTIONS"
         assert (await client.post("/json", json=[1])).json() == {"echo": [1]}
         assert (await client.post("/length", content=upload(bytes(300_000)))).text == "300000"
+        named = {"user-agent": "judge/1", "te": "trailers"}
+        around = await client.get("/around", headers=named)
+        assert (around.status_code, around.text) == (200, "hello")
         assert (await client.get("/nowhere")).status_code == 404
         assert (await client.put("/")).status_code == 405
         async with client.stream("GET", "/stream") as response:

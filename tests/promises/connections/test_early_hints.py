@@ -4,7 +4,6 @@ import gc
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import httpx
 import pytest
 import trio
 from trio.testing import MockClock
@@ -13,7 +12,6 @@ from hump_trio import Hump, Request, Response, Send, StreamResponse, Timeouts
 from hump_trio.server.connection import Connection
 from hump_trio.testing import connect
 from tests.support.both_paths import Stage, both_alike, play_both
-from tests.support.loopback import PATIENCE_SECONDS, served
 from tests.support.wire import ask, read_to_end, request
 
 LINK = "</style.css>; rel=preload; as=style"
@@ -207,19 +205,3 @@ async def test_a_request_that_is_kept_holds_no_connection(
     assert [each() for each in made] == [None] * len(made)
     with pytest.raises(trio.ClosedResourceError, match="the request is over"):
         await kept[0].send_early_hints(LINK)
-
-
-async def test_httpx_reads_the_answer_behind_hints() -> None:
-    """It drops what comes before."""
-    app = Hump("127.0.0.1", 0)
-
-    @app.get("/")
-    async def index(request: Request) -> str:
-        await request.send_early_hints(LINK)
-        return "hello"
-
-    client = httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS)
-    async with served(app) as url, client:
-        for _ in range(3):
-            answer = await client.get(url, headers={"user-agent": "judge/1"})
-            assert (answer.status_code, answer.text) == (200, "hello")
