@@ -16,7 +16,7 @@ from hump_trio.http2.frames import PREFACE, encode_settings
 from hump_trio.server import protocols
 from hump_trio.server.connection import Connection
 from hump_trio.testing import RawConnection, connect
-from hump_trio.testing.memory_listener import running
+from hump_trio.testing.memory_listener import MemoryListener, running
 from tests.support.both_paths import DATE, Stage, both_alike, play_both
 from tests.support.wire import request
 
@@ -43,12 +43,14 @@ class Elsewhere:
         self.received.append(received)
         clock = connection.clock
         self.waits.append((clock.phase.name, round(clock.deadline - trio.current_time(), 3)))
-        with clock.scope:
-            data = received
-            while data:
-                await connection.write(b"<%b>" % data)
-                data = await connection.transport.receive_some()
-        connection.close()
+        try:
+            with clock.scope:
+                data = received
+                while data:
+                    await connection.write(b"<%b>" % data)
+                    data = await connection.transport.receive_some()
+        finally:
+            connection.close()
 
 
 @pytest.fixture
@@ -97,6 +99,24 @@ async def test_a_connection_that_begins_so_is_handed_over(
     assert received.startswith(RESERVED_HEAD)
     assert OPENING.startswith(received)
     assert elsewhere.waits == [("HEAD", 10 if cut >= len(RESERVED_HEAD) else 9)]
+
+
+@pytest.mark.memory_only("a listener is given to the server")
+@pytest.mark.parametrize("cut", [0, 1, len(RESERVED_HEAD) - 1, len(RESERVED_HEAD), len(OPENING)])
+async def test_a_server_that_is_cancelled_closes_it(
+    cut: int, elsewhere: Elsewhere, autojump_clock: MockClock
+) -> None:
+    """Whoever serves the connection by then, and with no word of its own."""
+    listener = MemoryListener()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(app_of().serve, listeners=[listener]))
+        raw = RawConnection(listener.connect(math.inf))
+        await raw.send(OPENING[:cut])
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    expected = b"<%b>" % OPENING[:cut] if elsewhere.received else b""
+    assert await receive_all(raw) == expected
+    assert bool(elsewhere.received) == (cut >= len(RESERVED_HEAD))
 
 
 async def test_it_may_come_byte_by_byte(elsewhere: Elsewhere, autojump_clock: MockClock) -> None:
