@@ -51,6 +51,7 @@ HOSTILE = {
     ],
     "HTTP/2 where it is turned off, an unknown major version": [
         b"\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + GOOD,
+        b"GET / HTTP/2.0\r\nhost: a\r\n\r\n" + GOOD,
         b"GET / HTTP/0.9\r\nhost: a\r\n\r\n" + GOOD,
     ],
     "a head or a body that dribbles": [
