@@ -40,6 +40,7 @@ http {{
 PROXIES = [
     pytest.param("nginx", marks=pytest.mark.program("nginx")),
     pytest.param("haproxy", marks=pytest.mark.program("haproxy")),
+    pytest.param("haproxy h2", marks=pytest.mark.program("haproxy")),
     pytest.param("passed_on", marks=pytest.mark.program("haproxy")),
 ]
 
@@ -194,7 +195,7 @@ async def nginx(folder: Path, one: Instance, two: Instance) -> AsyncIterator[tup
 
 @asynccontextmanager
 async def haproxy(
-    folder: Path, one: Instance, two: Instance, *, passed_on: bool = False
+    folder: Path, one: Instance, two: Instance, *, passed_on: bool = False, http2: bool = False
 ) -> AsyncIterator[tuple[str, int]]:
     """Run HAProxy with the example's configuration, all files of it in a folder.
 
@@ -203,6 +204,7 @@ async def haproxy(
         one: The instance on this machine, or with ``passed_on`` the first one.
         two: The other one.
         passed_on: Whether to use the frontend that reads no requests, and without TLS.
+        http2: Whether HAProxy speaks HTTP/2 to the instances.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         binds = ["bind :80\n", "bind :8443\n"]
@@ -210,16 +212,20 @@ async def haproxy(
         if passed_on:
             binds.reverse()
             servers = ["10.0.0.11:8443", "10.0.0.12:8443"]
+        protocol = " proto h2" if http2 else ""
         changes = {
             binds[0]: f"bind fd@{listening.fileno()}\n",
             binds[1]: f"bind unix@{folder}/unused.sock\n",
-            servers[0]: one.bind.replace("unix:", "unix@"),
-            servers[1]: two.bind,
+            f"{servers[0]}\n": f"{one.bind.replace('unix:', 'unix@')}{protocol}\n",
+            f"{servers[1]}\n": f"{two.bind}{protocol}\n",
             "/dev/log": "stdout format raw",
             "inter 1s": "inter 100ms",
             "timeout check 1s": "timeout check 500ms",
             " check-ssl verify none": "",
         }
+        if http2:
+            check = "    http-check expect"
+            changes[check] = f"    http-check send hdr Host service\n{check}"
         (folder / "haproxy.cfg").write_text(adapted("haproxy.cfg", changes))
         command = ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
         async with running(command, folder / "haproxy.log", listening, {}) as address:
@@ -247,6 +253,7 @@ async def deployed(
         if proxy == "nginx":
             front = nginx(folder, one, two)
         else:
-            front = haproxy(folder, one, two, passed_on=passed_on)
+            http2 = proxy == "haproxy h2"
+            front = haproxy(folder, one, two, passed_on=passed_on, http2=http2)
         async with front as address:
             yield (one, two), address

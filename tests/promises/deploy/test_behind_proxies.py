@@ -43,9 +43,10 @@ async def test_what_passes(proxy: str, tmp_path: Path) -> None:
         answer = await ask(stream, "GET /", forged)
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["client"] == CLIENT
 
-        upgrade = "connection: upgrade\r\nupgrade: tea\r\n"
-        answer = await ask(stream, "GET /live", upgrade)
-        assert answer.startswith(b"HTTP/1.1 200 ")
+        if proxy != "haproxy h2":  # HAProxy has no words for an Upgrade there: 502
+            upgrade = "connection: upgrade\r\nupgrade: tea\r\n"
+            answer = await ask(stream, "GET /live", upgrade)
+            assert answer.startswith(b"HTTP/1.1 200 ")
 
         chunks = b"3\r\ntea\r\n4\r\ntime\r\n0\r\n\r\n"
         answer = await ask(stream, "PUT /upload", "transfer-encoding: chunked\r\n", chunks)

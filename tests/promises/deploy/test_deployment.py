@@ -36,7 +36,7 @@ async def test_no_request_is_lost_by_restarts(proxy: str, tmp_path: Path) -> Non
     assert set(load.answers) == {("GET", 200), ("POST", 200)}
 
 
-@pytest.mark.parametrize("proxy", PROXIES[:2])
+@pytest.mark.parametrize("proxy", PROXIES[:3])
 async def test_crash_is_seen_by_few(proxy: str, tmp_path: Path) -> None:
     """When an instance is killed, each client loses at most the POST that it had under way.
 
