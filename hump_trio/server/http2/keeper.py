@@ -58,6 +58,10 @@ class Keeper:
         connection.hear_drain = self.drain
         try:
             self._session.greet()
+            if not connection.transport.strong_cipher:  # RFC 9113 section 9.2.2
+                self._session.say_goodbye(0, ErrorCode.INADEQUATE_SECURITY)
+                await self._take_leave()
+                return
             mux.flush()
             if clock.closing:
                 self.drain()

@@ -25,13 +25,6 @@ async def code_of_goaway(raw: RawConnection) -> int:
     raise AssertionError("no GOAWAY")
 
 
-async def test_a_client_is_told_to_speak_http_1_1(autojump_clock: MockClock) -> None:
-    """As long as nothing else is spoken here, and its connection ends."""
-    async with connect(Hump(http2=True)) as raw:
-        await raw.send(PREFACE + encode_settings([]))
-        assert await code_of_goaway(raw) == ErrorCode.HTTP_1_1_REQUIRED
-
-
 @pytest.mark.memory_only("there a transport says of itself what was agreed on")
 async def test_a_weak_cipher_is_refused(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
