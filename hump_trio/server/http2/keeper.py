@@ -172,6 +172,7 @@ class Keeper:
         with clock.scope, suppress(trio.BrokenResourceError):
             if rest:
                 await connection.transport.send_all(rest)
+            clock.phase = Phase.LINGER  # nothing that was begun is unfinished
             if not mux.ended:
                 await connection.linger()
 

@@ -1,28 +1,29 @@
-"""The keeper of an HTTP/2 connection."""
+"""The keeper of an HTTP/2 connection: how it begins, and how it ends."""
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from hump_trio import Hump
 from hump_trio.http2.failures import ErrorCode
-from hump_trio.http2.frames import GOAWAY, PREFACE, encode_settings, unpack_header
-from hump_trio.testing import RawConnection, connect
 from hump_trio.transports.memory import MemoryTransport
+from tests.support.frames import GOAWAY, PREFACE, frame, settings, speak
 
-pytestmark = pytest.mark.plain_only("over TLS a protocol is agreed on before any byte")
 
+def app_of() -> Hump:
+    """Return an app that answers at once and after a second."""
+    app = Hump()
 
-async def code_of_goaway(raw: RawConnection) -> int:
-    """Return the code of the first GOAWAY that comes, once the connection has ended."""
-    data = b""
-    while part := await raw.receive():
-        data += part
-    while data:
-        length, _, _ = unpack_header(data)
-        if length & 0xFF == GOAWAY:
-            return int.from_bytes(data[13:17], "big")
-        data = data[9 + (length >> 8) :]
-    raise AssertionError("no GOAWAY")
+    @app.get("/")
+    async def index() -> str:
+        return "hello"
+
+    @app.get("/slow")
+    async def slow() -> str:
+        await trio.sleep(1)
+        return "at last"
+
+    return app
 
 
 @pytest.mark.memory_only("there a transport says of itself what was agreed on")
@@ -31,6 +32,30 @@ async def test_a_weak_cipher_is_refused(
 ) -> None:
     """One that RFC 9113 lists in appendix A, which a program's own context may agree on."""
     monkeypatch.setattr(MemoryTransport, "strong_cipher", False)
-    async with connect(Hump(http2=True)) as raw:
-        await raw.send(PREFACE + encode_settings([]))
-        assert await code_of_goaway(raw) == ErrorCode.INADEQUATE_SECURITY
+    async with speak(app_of(), greeted=False) as peer:
+        await peer.send(PREFACE, settings(), peer.head(1))
+        await peer.expect_goaway(ErrorCode.INADEQUATE_SECURITY)
+        assert peer.answers == {}
+
+
+@pytest.mark.parametrize("goodbye", [b"", frame(GOAWAY, 0, 0, bytes(8))])
+async def test_a_client_that_ends_its_half_reads_all(
+    goodbye: bytes, autojump_clock: MockClock
+) -> None:
+    """The connection ends then, and isn't reset: that could destroy what is on its way."""
+    async with speak(app_of()) as peer:
+        await peer.send(peer.head(1), goodbye)
+        await peer.transport.send_eof()
+        assert (await peer.answer(1)).body == b"hello"
+        assert peer.state == "ended"
+
+
+async def test_a_client_that_says_goodbye_is_answered(autojump_clock: MockClock) -> None:
+    """What it has asked before is, and then the connection ends (RFC 9113 section 6.8)."""
+    async with speak(app_of()) as peer:
+        await peer.send(peer.head(1, path="/slow"), frame(GOAWAY, 0, 0, bytes(8)))
+        await trio.sleep(2)
+        assert (await peer.answer(1)).body == b"at last"
+        await peer.transport.send_eof()
+        await peer.frames()
+        assert peer.state == "ended"
