@@ -88,11 +88,12 @@ class Browser:
 
 
 @asynccontextmanager
-async def browser(folder: Path) -> AsyncIterator[Browser]:
+async def browser(folder: Path, *options: str) -> AsyncIterator[Browser]:
     """Start Chromium, and end it afterwards.
 
     Args:
         folder: Where it may keep its things.
+        options: More of its command line.
     """
     ours, theirs = [], []
     for mine in (1, 0):
@@ -102,7 +103,8 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
         theirs.append(fcntl(ends[1 - mine], F_DUPFD_CLOEXEC, 10))
         close(ends[1 - mine])
     redirect = f'exec "$@" 3<&{theirs[0]} 4>&{theirs[1]} 2>/dev/null'
-    command = ["bash", "-c", redirect, "bash", "chromium", f"--user-data-dir={folder}", *OPTIONS]
+    command = ["bash", "-c", redirect, "bash", "chromium", f"--user-data-dir={folder}"]
+    command += [*options, *OPTIONS]
     async with (
         trio.lowlevel.FdStream(ours[0]) as orders,
         trio.lowlevel.FdStream(ours[1]) as words,
