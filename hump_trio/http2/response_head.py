@@ -45,11 +45,13 @@ class ResponseHead:
         block: The header block.
         body_follows: Whether the body is sent at all; not for HEAD, 204, 205 and 304.
         content_length: The length in bytes that is announced; None if none is.
+        closes: Whether the fields ask for the end of the connection, which no field can tell here.
     """
 
     block: bytes
     body_follows: bool
     content_length: int | None
+    closes: bool
 
 
 def encode_head(
@@ -77,11 +79,13 @@ def encode_head(
         ValueError: The ``Content-Length`` in ``fields`` isn't a number.
     """
     parts = [encode_status(status)]
-    given_length = None
+    given_length, closes = None, False
     for name, value in fields:
         if name in NEVER_SENT:
             if name == "content-length":
                 given_length = value
+            elif name == "connection":
+                closes |= "close" in [option.strip(" \t") for option in value.lower().split(",")]
             continue
         if name == "date":
             date = b""
@@ -97,6 +101,7 @@ def encode_head(
         block=b"".join(parts),
         body_follows=status not in BODYLESS and method != "HEAD",
         content_length=length,
+        closes=closes,
     )
 
 

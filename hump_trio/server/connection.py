@@ -43,7 +43,8 @@ class Connection:
             a time bounds its exchanges by it too.
         handed_over: What was read of a connection that the protocol which has read it leaves to
             another one, with all that follows; empty if it doesn't.
-        hear_drain: Called when the server closes, if what is spoken needs to know; else None.
+        hear_drain: Called when the server or an answer asks for the connection's end, if what is
+            spoken needs to know; else None.
         start_lane: Starts a lane beside the task that serves the connection, in a task of its own.
             It is set before the connection is served.
         gone: Whether the peer was found gone (see `Peer`).

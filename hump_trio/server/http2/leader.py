@@ -205,7 +205,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                     date=prepared.date_field,
                     server=prepared.server_field,
                 )
-                block = encoded.block
+                block = b"" if encoded.closes else encoded.block
                 if not encoded.body_follows:
                     content = b""
             else:

@@ -207,6 +207,9 @@ class Http2Stream(Stream):
             date=prepared.date_field,
             server=prepared.server_field,
         )
+        hear_drain = self._mux.connection.hear_drain
+        if head.closes and hear_drain is not None:
+            hear_drain()
         self._unsent = head.block
         self._remaining_bytes = head.content_length if head.body_follows else None
         return head.body_follows

@@ -4,8 +4,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump
+from hump_trio import Hump, Response
 from hump_trio.http2.failures import ErrorCode
+from hump_trio.http2.session import LAST_ID
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.frames import GOAWAY, PREFACE, frame, settings, speak
 
@@ -17,6 +18,10 @@ def app_of() -> Hump:
     @app.get("/")
     async def index() -> str:
         return "hello"
+
+    @app.get("/bye")
+    async def bye() -> Response:
+        return Response("bye", headers={"connection": "keep-alive, Close"})
 
     @app.get("/slow")
     async def slow() -> str:
@@ -58,4 +63,19 @@ async def test_a_client_that_says_goodbye_is_answered(autojump_clock: MockClock)
         assert (await peer.answer(1)).body == b"at last"
         await peer.transport.send_eof()
         await peer.frames()
+        assert peer.state == "ended"
+
+
+async def test_an_answer_may_end_the_connection(autojump_clock: MockClock) -> None:
+    """As `Connection: close` does in HTTP/1.1: what has come by then is answered before."""
+    async with speak(app_of()) as peer:
+        await peer.send(peer.head(1, path="/slow"), peer.head(3, path="/bye"))
+        bye = await peer.answer(3)
+        assert (bye.body, "connection" in bye.headers) == (b"bye", False)
+        assert [last_id for last_id, _ in peer.goaways] == [LAST_ID]
+        await peer.send(peer.head(5))
+        assert (await peer.answer(5)).body == b"hello"
+        await trio.sleep(2)
+        assert (await peer.answer(1)).body == b"at last"
+        assert peer.goaways == [(LAST_ID, ErrorCode.NO_ERROR), (5, ErrorCode.NO_ERROR)]
         assert peer.state == "ended"
