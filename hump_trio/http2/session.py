@@ -404,7 +404,7 @@ class Session:
         elif key == HEADER_TABLE_SIZE:
             if value < DEFAULT_TABLE_BYTES:  # RFC 7541 section 4.2: a smaller table is confirmed
                 self.size_update = SIZE_UPDATE
-        elif (key == ENABLE_PUSH and value > 1) or (
+        elif (key in (ENABLE_PUSH, NO_RFC7540_PRIORITIES) and value > 1) or (
             key == MAX_FRAME_SIZE and not FRAME_BYTES <= value < 2**24
         ):
             raise violation("a setting of no meaning")

@@ -363,12 +363,13 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float) -> Known | 
         session.last_id = stream_id
         refuse(mux, stream_id, error, now, ends=True)
         return None
-    known = head, mux.prepared.choose(head.line)
+    choice, path_params, inline = mux.prepared.choose(head.line)
+    known = head, (choice, path_params, inline and not head.expect)
     # A block that inserts has to do so each time that it comes.
     if decoder.insertion_count == insertion_count and len(memo) < MEMO_COUNT:
         if parts is None:
             memo[block] = known
-        elif INDEXED(key[1]):
+        elif INDEXED(key[1]) and not head.expect:
             memo[key] = head
     return known
 

@@ -102,8 +102,8 @@ class Http2Stream(Stream):
 
     @property
     def expect(self) -> str:
-        """The ``Expect`` field in lower case; empty if there is none, or nothing to expect it."""
-        return "" if self.body_ended else self.head.expect
+        """The ``Expect`` field in lower case; empty if there is none."""
+        return self.head.expect
 
     def build_request(self) -> Request:
         """Return the request of the head (see `HttpStream.build_request`)."""
