@@ -67,6 +67,7 @@ class Http2Wire(Http2Peer):
         """Be done with a stream whose answer is framed (see `Wire.settle`)."""
         self.release()
         self.clock.enter_spare()
+        self.clock.answering = False
         return True
 
     async def end(self) -> None:
