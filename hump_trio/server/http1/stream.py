@@ -116,18 +116,17 @@ class Http1Stream:
 
     async def receive_part(self) -> bytes:
         """Return the next bytes of the body (see `HttpStream.receive_part`)."""
-        connection = self._connection
+        connection, clock = self._connection, self._connection.clock
         try:
             while (part := self._parser.parse_body()) is None:
                 # Where another task's write goes on there is no place for a 100.
-                busy = connection.clock.answering or connection.write_cut
-                if self._wants_continue and not busy:
+                if self._wants_continue and not (clock.answering or connection.write_cut):
                     self._wants_continue = False
                     await connection.write(CONTINUE)
                 byte_count = await connection.receive(self._parser.feed)
                 if not byte_count:
                     raise HttpParserError(400, "the body broke off")
-                connection.clock.extend(byte_count)
+                clock.extend(byte_count)
         except HttpParserError:
             self.body_failed = True
             raise
