@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from hump_trio import Compression, Hump, Response
-from hump_trio.messages.response import settle
+from hump_trio import Compression, Headers, Hump, Response, Send, StreamResponse
+from hump_trio.messages.response import Producer, settle
 from hump_trio.middleware import coding
 from hump_trio.testing import client
 from tests.middleware.onion import a_request, check_cancelled_handler, pass_through
@@ -78,6 +78,8 @@ async def test_kinds_that_gain(kind: str) -> None:
         answer_with(content_encoding="br"),
         answer_with(content_encoding="identity"),
         answer_with(content_digest="sha-256=:x:"),
+        Response(TEXT, trailers={"Repr-Digest": "sha-256=:x:"}),
+        Response(TEXT, headers={"trailer": "x-a, Content-Digest"}, trailers=dict),
         answer_with(cache_control="public, No-Transform"),
         answer_with(set_cookie="a=b"),
         answer_with(TEXT.encode()),
@@ -99,6 +101,28 @@ async def test_answers_that_are_left_alone(answer: Response) -> None:
     assert "vary" not in response.headers
     settle(answer)
     assert response.body == answer.body
+
+
+async def test_trailers_of_a_compressed_answer() -> None:
+    """They stay, with those that a producer returns."""
+
+    async def produce(send: Send) -> dict[str, str]:
+        await send(TEXT)
+        return {"x-sum": "7"}
+
+    text = {"content-type": "text/plain"}
+    answer = StreamResponse(produce, headers=text, trailers={"x-count": "1"})
+    response = await pass_through(Compression(), a_request(headers=GZIP), answer)
+    assert response.trailers == Headers({"x-count": "1"})
+    assert isinstance(response.body, Producer)
+    sent = bytearray()
+
+    async def send(part: str | bytes) -> None:
+        assert isinstance(part, bytes)
+        sent.extend(part)
+
+    assert await response.body.produce(send) == {"x-sum": "7"}
+    assert gzip.decompress(sent).decode() == TEXT
 
 
 @pytest.mark.parametrize("accept", [None, "", "br", "gzip;q=0"])
