@@ -15,8 +15,8 @@ ATTRIBUTES = {
     "FileResponse": RESPONSE,
     "Headers": "add get get_all items keys received setdefault",
     "HtmlResponse": RESPONSE,
-    "Hump": f"{ROUTER} addresses binds draining host lifespan limits openapi port reload_tls serve"
-    " shutdown sockets start_soon state statistics timeouts tls url_for wait_draining",
+    "Hump": f"{ROUTER} addresses binds draining host http2 lifespan limits openapi port reload_tls"
+    " serve shutdown sockets start_soon state statistics timeouts tls url_for wait_draining",
     "JsonLines": RESPONSE,
     "JsonResponse": RESPONSE,
     "MultiMap": "get get_all items keys pairs values",
