@@ -62,7 +62,8 @@ class Sources:
             stream = self._next()
             if stream is None:
                 break
-            framed_bytes += self._frame_one(stream, out)
+            turn_bytes = FRAME_BYTES if stream.incremental else room - framed_bytes
+            framed_bytes += self._frame_part(stream, out, turn_bytes)
         return framed_bytes
 
     def _next(self) -> Stream | None:
@@ -77,23 +78,29 @@ class Sources:
                 best = stream
         return best
 
-    def _frame_one(self, stream: Stream, out: list[bytes | memoryview]) -> int:
+    def _frame_part(self, stream: Stream, out: list[bytes | memoryview], room: int) -> int:
         """Frame the next part of a stream's source, and return its length in bytes."""
-        source = stream.source
+        source, stream_id = stream.source, stream.stream_id
         assert source is not None
-        count = min(len(source), FRAME_BYTES, max(stream.window, 0), max(self.window, 0))
+        frame_count = -(-room // FRAME_BYTES)
+        windows = max(stream.window, 0), max(self.window, 0)
+        count = min(len(source), frame_count * FRAME_BYTES, *windows)
         over = count == len(source)
         ends = over and stream.source_ends and not stream.trailer_block
-        out.append(pack_header(count << 8 | DATA, END_STREAM if ends else 0, stream.stream_id))
-        out.append(source[:count])
+        full_header = pack_header(FRAME_BYTES << 8 | DATA, 0, stream_id)
+        last = max(count - 1, 0) // FRAME_BYTES * FRAME_BYTES
+        for start in range(0, last, FRAME_BYTES):
+            out += full_header, source[start : start + FRAME_BYTES]
+        flags = END_STREAM if ends else 0
+        out += pack_header((count - last) << 8 | DATA, flags, stream_id), source[last:count]
         self.window -= count
         stream.window -= count
         stream.framed_bytes += count
-        self.data_frame_count += 1
+        self.data_frame_count += last // FRAME_BYTES + 1
         if over:
             self.discard(stream)
             if stream.trailer_block:
-                out.append(encode_headers(stream.stream_id, stream.trailer_block, ends=True))
+                out.append(encode_headers(stream_id, stream.trailer_block, ends=True))
             stream.notice_framed()
         else:
             stream.source = source[count:]
