@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from hump_trio.facts.exceptions import HumpError
 
-__all__ = ["ConnectionFailure", "ErrorCode", "StreamFailure"]
+__all__ = ["ConnectionFailure", "ErrorCode", "StreamFailure", "violation"]
 
 
 class ErrorCode(IntEnum):
@@ -54,3 +54,8 @@ class StreamFailure(HumpError):
     def __init__(self, code: ErrorCode, text: str) -> None:
         self.code: ErrorCode = code
         super().__init__(text)
+
+
+def violation(text: str) -> ConnectionFailure:
+    """Return the failure for what RFC 9113 calls a connection error of type PROTOCOL_ERROR."""
+    return ConnectionFailure(ErrorCode.PROTOCOL_ERROR, text)

@@ -6,7 +6,7 @@ A frame is no object: it is read by its header where it stands, and written as b
 from collections.abc import Iterable
 from struct import Struct
 
-from hump_trio.http2.failures import ErrorCode
+from hump_trio.http2.failures import ConnectionFailure, ErrorCode, violation
 
 __all__ = [
     "ACK",
@@ -36,6 +36,7 @@ __all__ = [
     "encode_window_update",
     "pack_header",
     "unpack_header",
+    "unpad",
 ]
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 section 3.4
@@ -107,3 +108,19 @@ def encode_window_update(stream_id: int, byte_count: int) -> bytes:
         byte_count: How many more bytes.
     """
     return encode_frame(WINDOW_UPDATE, 0, stream_id, byte_count.to_bytes(4, "big"))
+
+
+def unpad(flags: int, payload: bytes) -> bytes:
+    """Return a payload without its padding (RFC 9113 section 6.1).
+
+    Raises:
+        ConnectionFailure: PROTOCOL_ERROR, the padding is longer than the payload.
+    """
+    if not flags & PADDED:
+        return payload
+    if not payload:
+        raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "no length of the padding")
+    end = len(payload) - payload[0]
+    if end < 1:
+        raise violation("padding longer than its frame")
+    return payload[1:end]

@@ -68,15 +68,12 @@ class Sources:
 
     def _next(self) -> Stream | None:
         """Return the stream whose turn it is; None if windows keep all of them waiting."""
-        best: Stream | None = None
-        for stream in self._streams:
-            source = stream.source
-            assert source is not None
-            if source and (stream.window <= 0 or self.window <= 0):
-                continue
-            if best is None or rank(stream) < rank(best):
-                best = stream
-        return best
+        ready = [
+            stream
+            for stream in self._streams
+            if not stream.source or (stream.window > 0 and self.window > 0)
+        ]
+        return min(ready, key=rank) if ready else None
 
     def _frame_part(self, stream: Stream, out: list[bytes | memoryview], room: int) -> int:
         """Frame the next part of a stream's source, and return its length in bytes."""
@@ -87,16 +84,17 @@ class Sources:
         count = min(len(source), frame_count * FRAME_BYTES, *windows)
         over = count == len(source)
         ends = over and stream.source_ends and not stream.trailer_block
-        full_header = pack_header(FRAME_BYTES << 8 | DATA, 0, stream_id)
-        last = max(count - 1, 0) // FRAME_BYTES * FRAME_BYTES
-        for start in range(0, last, FRAME_BYTES):
-            out += full_header, source[start : start + FRAME_BYTES]
-        flags = END_STREAM if ends else 0
-        out += pack_header((count - last) << 8 | DATA, flags, stream_id), source[last:count]
-        self.window -= count
-        stream.window -= count
-        stream.framed_bytes += count
-        self.data_frame_count += last // FRAME_BYTES + 1
+        if count or ends:
+            full_header = pack_header(FRAME_BYTES << 8 | DATA, 0, stream_id)
+            last = max(count - 1, 0) // FRAME_BYTES * FRAME_BYTES
+            for start in range(0, last, FRAME_BYTES):
+                out += full_header, source[start : start + FRAME_BYTES]
+            flags = END_STREAM if ends else 0
+            out += pack_header((count - last) << 8 | DATA, flags, stream_id), source[last:count]
+            self.window -= count
+            stream.window -= count
+            stream.framed_bytes += count
+            self.data_frame_count += last // FRAME_BYTES + 1
         if over:
             self.discard(stream)
             if stream.trailer_block:

@@ -87,6 +87,16 @@ def test_trailers_end_an_answer() -> None:
     assert (last.type, last.data, "END_STREAM" in last.flags) == (1, b"abc", True)
 
 
+def test_trailers_alone() -> None:
+    """Behind data that went out before, no empty frame stands in front of them."""
+    sources = Sources(0)
+    sources.add(make_stream(1, 0), b"", ends=True, trailer_block=b"abc")
+    (only,) = frame(sources)
+    assert (only.type, "END_STREAM" in only.flags) == (1, True)
+    sources.add(make_stream(3), b"", ends=False)
+    assert (frame(sources), bool(sources), sources.data_frame_count) == ([], False, 0)
+
+
 def test_a_part_is_followed_by_others() -> None:
     """What isn't the end doesn't end the stream, which may send the next part then."""
     sources, stream = Sources(BIG), make_stream(1)

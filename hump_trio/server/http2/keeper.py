@@ -21,7 +21,7 @@ from contextlib import suppress
 import trio
 
 from hump_trio.http2.failures import ErrorCode
-from hump_trio.http2.session import LAST_ID
+from hump_trio.http2.session import LAST_ID, USED_UP_ID
 from hump_trio.server.connection import Connection
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.http2.wire import Http2Wire
@@ -114,6 +114,8 @@ class Keeper:
                 mux.armed = False
                 if (mux.leader is None or mux.busy) and not (mux.ended or mux.over):
                     self._appoint()
+            if self._session.last_id >= USED_UP_ID:
+                self.drain()
             mux.flush()
             if mux.unsent and not mux.dead:
                 await self._write()

@@ -34,8 +34,9 @@ from hump_trio.http2.frames import (
 )
 from hump_trio.http2.huffman import decode_huffman
 from hump_trio.http2.messages import RequestHead, parse_request, with_target
+from hump_trio.http2.receiver import StreamHead
 from hump_trio.http2.response_head import encode_head
-from hump_trio.http2.session import StreamHead
+from hump_trio.http2.session import USED_UP_ID
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.response import TEXT_TYPE, Response, error_response, settle
 from hump_trio.server.access_log import log_request
@@ -80,12 +81,13 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
 
     Cancellation: a checkpoint before each request that wasn't read together with another one.
     """
-    session, connection, prepared = mux.session, mux.connection, mux.prepared
+    session, receiver, prepared = mux.session, mux.receiver, mux.prepared
+    connection = mux.connection
     state, transport, clock = connection.state, connection.transport, lane.clock
     application, handler_seconds = state.application, state.timeouts.handler
     app, client, secure = application.app, transport.client, transport.secure
     stream_limit = state.limits.streams
-    memo, out, sources = session.decoder.memo, session.out, session.sources
+    memo, out, sources = receiver.decoder.memo, session.out, session.sources
     context, task = lane.context, current_task()
     if mux.data:
         await trio.lowlevel.checkpoint()
@@ -113,10 +115,10 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 first & 0xFF != HEADERS
                 or flags & 0x2D != 0x05
                 or stream_id != session.last_id + 2
-                or session.block is not None
-                or not session.greeted
+                or receiver.block is not None
+                or not receiver.greeted
             ):
-                new: StreamHead | None = session.receive(
+                new: StreamHead | None = receiver.receive(
                     first & 0xFF, flags, stream_id, data[begin:stop], now
                 )
                 if session.drain_acked:
@@ -270,7 +272,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
         if mux.unsent and mux.congested:
             await mux.wait_room()
             continue
-        if session.goaway_id is not None:
+        if session.goaway_id is not None or session.last_id >= USED_UP_ID:
             mux.wake()
         if mux.over:
             return None
@@ -338,7 +340,7 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float) -> Known | 
         ConnectionFailure: The block can't be decoded.
     """
     session, limits = mux.session, mux.connection.state.limits
-    decoder = session.decoder
+    decoder = mux.receiver.decoder
     memo = decoder.memo
     try:
         parts = SPLIT(block)

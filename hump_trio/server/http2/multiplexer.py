@@ -13,6 +13,7 @@ from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_resch
 from hump_trio.facts.loggers import logger
 from hump_trio.http2.failures import ConnectionFailure
 from hump_trio.http2.frames import CONTINUATION, HEADER_BYTES, HEADERS
+from hump_trio.http2.receiver import Receiver
 from hump_trio.http2.session import Session
 from hump_trio.http2.streams import Stream
 from hump_trio.server.connection import Connection
@@ -56,7 +57,8 @@ class Multiplexer:
 
     Attributes:
         connection: The transport, and the time that bounds what isn't the time of any request.
-        session: What frames mean.
+        session: The streams, and what is to be sent.
+        receiver: What the frames of the peer mean.
         prepared: What the HTTP/2 connections of the server share.
         data: Bytes that the leader has read.
         pos: Where those begin that weren't taken for a frame yet.
@@ -95,6 +97,7 @@ class Multiplexer:
         "pos",
         "preface_read",
         "prepared",
+        "receiver",
         "session",
         "stream_count",
         "unsent",
@@ -105,6 +108,7 @@ class Multiplexer:
         state = connection.state
         self.connection: Connection = connection
         self.session: Session = Session(state.limits, trio.current_time())
+        self.receiver: Receiver = Receiver(self.session)
         self.prepared: Prepared = state.shared(Prepared)
         self.data: bytes = received
         self.pos: int = 0
@@ -362,7 +366,7 @@ class Multiplexer:
                 clock.enter(Phase.HEAD, self.connection.state.timeouts.head)
         elif self.stream_count or self.unsent or self.busy:
             self.enter_streams()
-        elif not session.greeted:
+        elif not self.receiver.greeted:
             pass
         elif clock.phase is Phase.HEAD and self._idle_until is not None:
             clock.phase, clock.deadline = Phase.IDLE, self._idle_until
@@ -372,7 +376,7 @@ class Multiplexer:
 
     def _awaits_head(self) -> bool:
         """Tell whether the rest of a head is being waited for, or of the connection's beginning."""
-        if self.session.block is not None:
+        if self.receiver.block is not None:
             return True
         left = self.data[self.pos : self.pos + 4]
         return bool(left) and (not self.stream_count or left[3:] in HEAD_KINDS)

@@ -6,7 +6,7 @@ from trio.testing import MockClock
 
 from hump_trio import Hump, Response
 from hump_trio.http2.failures import ErrorCode
-from hump_trio.http2.session import LAST_ID
+from hump_trio.http2.session import LAST_ID, USED_UP_ID
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.frames import GOAWAY, PREFACE, frame, settings, speak
 
@@ -78,4 +78,18 @@ async def test_an_answer_may_end_the_connection(autojump_clock: MockClock) -> No
         await trio.sleep(2)
         assert (await peer.answer(1)).body == b"at last"
         assert peer.goaways == [(LAST_ID, ErrorCode.NO_ERROR), (5, ErrorCode.NO_ERROR)]
+        assert peer.state == "ended"
+
+
+async def test_a_client_that_has_used_half_of_all_numbers(autojump_clock: MockClock) -> None:
+    """It is asked to connect anew, in two steps, so that no request is lost (section 6.8)."""
+    async with speak(app_of()) as peer:
+        assert (await peer.ask(USED_UP_ID - 1)).body == b"hello"
+        assert not peer.goaways
+        assert (await peer.ask(USED_UP_ID + 1)).body == b"hello"
+        assert peer.goaways == [(LAST_ID, ErrorCode.NO_ERROR)]
+        assert (await peer.ask(USED_UP_ID + 3)).body == b"hello"
+        await trio.sleep(1)
+        await peer.frames()
+        assert peer.goaways[1:] == [(USED_UP_ID + 3, ErrorCode.NO_ERROR)]
         assert peer.state == "ended"
