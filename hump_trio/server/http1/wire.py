@@ -64,8 +64,7 @@ class Http1Wire:
                 self.expects_end = step is Step.END
                 return step
             await trio.lowlevel.checkpoint_if_cancelled()
-        opens = connection.clock.phase is Phase.OPENED and connection.state.http2
-        if opens and not connection.transport.secure and await self._receive_reserved():
+        if self._may_be_http2() and await self._receive_reserved():
             connection.handed_over = self.parser.take_all()
             return Step.OVER
         try:
@@ -76,6 +75,19 @@ class Http1Wire:
             self.ended = True
             return Step.END
         return lane.begin(Http1Stream(connection, self.parser, self._prepared, head))
+
+    def _may_be_http2(self) -> bool:
+        """Tell whether the first bytes decide on the protocol, and haven't been looked at yet.
+
+        In the handshake of TLS the protocol was agreed on, or that it is HTTP/1.1. Where a proxy
+        has spoken TLS, the transport says that it is secure and needs no handshake.
+        """
+        connection, transport = self._connection, self._connection.transport
+        return (
+            connection.clock.phase is Phase.OPENED
+            and connection.state.http2
+            and not (transport.secure and transport.needs_handshake)
+        )
 
     async def _receive_reserved(self) -> bool:
         """Receive what a connection begins with, and tell if that is the head of HTTP/2's.

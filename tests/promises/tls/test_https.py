@@ -23,12 +23,14 @@ from hump_trio import (
     TlsError,
     statuses,
 )
+from hump_trio.http2.frames import PREFACE
 from tests.support.faults import RESET
 from tests.support.loopback import (
     PATIENCE_SECONDS,
     address_of,
     ask,
     connect_to,
+    receive_answer,
     receive_rest,
     served,
 )
@@ -155,6 +157,13 @@ async def test_a_protocol_is_agreed_on(
     """HTTP/2 where both sides speak it, in whatever order; HTTP/1.1 where it is turned off."""
     app.http2 = http2
     assert words in await shake_hands(app, tmp_path, "-alpn", offered)
+
+
+async def test_http2_is_agreed_on_or_refused(app: Hump) -> None:
+    """A client that hasn't asked for it by ALPN and begins with it all the same gets a 505."""
+    async with served(app), await connect_secure(app) as stream:
+        await stream.send_all(PREFACE)
+        assert (await receive_answer(stream)).startswith(b"HTTP/1.1 505 ")
 
 
 async def test_httpx_is_answered(app: Hump) -> None:
