@@ -118,13 +118,15 @@ class Http2Stream(Stream):
 
     def receive_data(self, data: bytes, flow_bytes: int, *, ends: bool) -> None:
         """Take in a part of the body (see `Stream.receive_data`), which counts as held."""
-        super().receive_data(data, flow_bytes, ends=ends)
-        if not self.declined:
-            state = self._mux.connection.state
-            state.buffered_bytes += len(data)
-            if state.buffered_bytes > state.limits.buffered_bytes:
-                self._shed = True
-                self.drop_body()
+        state = self._mux.connection.state
+        held_bytes = len(self.held)
+        try:
+            super().receive_data(data, flow_bytes, ends=ends)
+        finally:
+            state.buffered_bytes += len(self.held) - held_bytes
+        if not self.declined and state.buffered_bytes > state.limits.buffered_bytes:
+            self._shed = True
+            self.drop_body()
 
     async def receive_part(self) -> bytes:
         """Return the next bytes of the body (see `HttpStream.receive_part`)."""

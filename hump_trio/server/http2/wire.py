@@ -39,11 +39,11 @@ class Http2Wire(Http2Peer):
         """
         mux, task = self.mux, current_task()
         try:
-            while not mux.over:
+            while not (mux.over or mux.ended):
                 lane.renew_context(task)
                 if mux.leader is self:
                     mux.busy = False
-                elif not mux.ended and (mux.leader is None or mux.busy):
+                elif mux.leader is None or mux.busy:
                     mux.take_lead(self)
                 else:
                     await mux.wait_lead(self)
