@@ -199,6 +199,12 @@ class Clock:
         self.phase = SPARE
         self.deadline = math.inf
 
+    def enter_streams(self) -> None:
+        """Go to the phase of requests side by side, bounded by what the peer acknowledges."""
+        self.phase = Phase.STREAMS
+        self.deadline = -math.inf
+        self._send_deadline = math.inf
+
     def enter_head(self) -> None:
         """Go to the wait for the rest of a head, if that wasn't waited for already."""
         if self.phase is Phase.OPENED:

@@ -25,6 +25,7 @@ from hump_trio.http2.session import LAST_ID, USED_UP_ID
 from hump_trio.server.connection import Connection
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.http2.wire import Http2Wire
+from hump_trio.server.lane import Lane
 from hump_trio.server.phases import Phase
 
 __all__ = ["serve_http2"]
@@ -70,8 +71,8 @@ class Keeper:
                 await self._take_leave()
         finally:
             connection.hear_drain = None
-            connection.close()
             mux.lose_peer()
+            connection.close()
             while mux.members:
                 await mux.park(math.inf)
 
@@ -110,13 +111,13 @@ class Keeper:
         """Find leaders and write, until nothing is left to be served."""
         mux = self._mux
         while True:
-            if mux.armed:
-                mux.armed = False
-                if (mux.leader is None or mux.busy) and not (mux.ended or mux.over):
-                    self._appoint()
             if self._session.last_id >= USED_UP_ID:
                 self.drain()
             mux.flush()
+            if mux.armed or mux.unsent:  # while it writes it hears of no arrival
+                mux.armed = False
+                if (mux.leader is None or mux.busy) and not (mux.ended or mux.over):
+                    self._appoint()
             if mux.unsent and not mux.dead:
                 await self._write()
             elif self._is_over():
@@ -126,15 +127,18 @@ class Keeper:
 
     def _appoint(self) -> None:
         """Let another lane take the lead: one that waits, else a new one."""
-        most = self._connection.state.limits.streams + 1
-        if not self._mux.appoint() and len(self._mux.members) < most:
-            self._start_lane()
+        mux = self._mux
+        if not mux.appointed:
+            mux.appointed = True  # at the latest a lane that has come to its end leads
+            most = self._connection.state.limits.streams + 1
+            if not mux.appoint() and len(mux.members) < most:
+                self._start_lane()
 
     def _start_lane(self) -> None:
         """Start a lane, which leads if nobody else does."""
         wire = Http2Wire(self._mux)
         self._mux.members.add(wire)
-        self._connection.start_lane(wire.lane)
+        self._connection.start_lane(Lane(wire, wire.clock))
 
     async def _write(self) -> None:
         """Wait for room, and send what wasn't taken; or until woken for something else."""
@@ -172,6 +176,8 @@ class Keeper:
         clock.scope = trio.CancelScope()
         clock.enter_send()
         with clock.scope, suppress(trio.BrokenResourceError):
+            while mux.leader is not None and not mux.busy:  # it may still be receiving
+                await mux.park(math.inf)
             if rest:
                 await connection.transport.send_all(rest)
             clock.phase = Phase.LINGER  # nothing that was begun is unfinished

@@ -270,6 +270,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
         known = head = request = value = content = response = answer = block = None  # type: ignore
         mux.flush()
         if mux.unsent and mux.congested:
+            mux.enter_streams()
             await mux.wait_room()
             continue
         if session.goaway_id is not None or session.last_id >= USED_UP_ID:
@@ -290,8 +291,10 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 more = None
             if more is None:
                 more, now = await transport.receive_some(), trio.current_time()
-        except trio.BrokenResourceError:
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             mux.lose_transport()
+            return None
+        if mux.over:  # the peer was told that nothing more is served
             return None
         if not more:
             mux.end_input()
@@ -315,7 +318,7 @@ async def receive_preface(mux: Multiplexer) -> bool:
         mux.settle_phase()
         try:
             more = await mux.connection.transport.receive_some()
-        except trio.BrokenResourceError:
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             mux.lose_transport()
             return False
         if not more:

@@ -65,6 +65,7 @@ class Multiplexer:
         leader: The lane that reads; None if none does.
         busy: Whether the leader has a request, so that another lane may take the lead.
         armed: Whether the keeper was asked to find another leader.
+        appointed: Whether a lane that may take the lead was woken, and none has come to that yet.
         listening: Whether the next arrival of bytes wakes the keeper, instead of a leader.
         unsent: Frames that the transport hasn't taken, behind which nothing can be sent.
         preface_read: Whether the peer has begun as a client of HTTP/2 does.
@@ -83,6 +84,7 @@ class Multiplexer:
         "_keeper",
         "_room",
         "_told_id",
+        "appointed",
         "armed",
         "busy",
         "connection",
@@ -115,6 +117,7 @@ class Multiplexer:
         self.leader: Member | None = None
         self.busy: bool = False
         self.armed: bool = False
+        self.appointed: bool = False
         self.listening: bool = False
         self.unsent: bytes = b""
         self.preface_read: bool = False
@@ -197,11 +200,17 @@ class Multiplexer:
         """Let another lane take the lead as soon as more comes: the leader is busy from now on."""
         self.busy = True
         arrivals = self.connection.transport.arrivals
-        if len(self.data) - self.pos >= HEADER_BYTES or arrivals is None or arrivals.ready:
+        if (
+            len(self.data) - self.pos >= HEADER_BYTES
+            or arrivals is None
+            or arrivals.ready
+            or self.writing is not None
+        ):
             if not self.armed:
                 self.armed = True
                 self.wake()
         elif not self.listening and self.parked:
+            self.enter_streams()
             self.listening = True
             arrivals.task = self._keeper
 
@@ -228,10 +237,13 @@ class Multiplexer:
     async def park(self, deadline: float) -> None:
         """Let the keeper wait until it is woken, until bytes come, or until a deadline.
 
-        Bytes wake it where the leader is busy. A checkpoint.
+        Bytes wake it where the leader is busy. A checkpoint, unless they have come already.
         """
         arrivals = self.connection.transport.arrivals
-        if self.busy and arrivals is not None and not arrivals.ready and arrivals.task is None:
+        if self.busy and not self.appointed and arrivals is not None and arrivals.task is None:
+            if arrivals.ready:
+                self.armed = True
+                return
             self.listening = True
             arrivals.task = self._keeper
         self.parked = True
@@ -283,8 +295,10 @@ class Multiplexer:
     def free_room(self, sent_bytes: int) -> None:
         """Hear that the transport has taken more of what was held."""
         self.unsent = self.unsent[sent_bytes:]
-        if not self.unsent and self._room is not None:
-            self._room.unpark_all()
+        if not self.unsent:
+            self.settle_phase()
+            if self._room is not None:
+                self._room.unpark_all()
 
     @property
     def congested(self) -> bool:
@@ -347,10 +361,8 @@ class Multiplexer:
 
     def enter_streams(self) -> None:
         """Go to the phase in which requests are served, each in its own time."""
-        clock = self.connection.clock
-        if clock.phase is not Phase.STREAMS:
-            clock.phase = Phase.STREAMS
-            clock.deadline = -math.inf
+        if self.connection.clock.phase is not Phase.STREAMS:
+            self.connection.clock.enter_streams()
 
     def settle_phase(self) -> None:
         """Go to the phase that belongs to what is being waited for.
@@ -362,12 +374,14 @@ class Multiplexer:
             if clock.phase is Phase.OPENED:
                 clock.enter_head()
             elif clock.phase is not Phase.HEAD:
-                self._idle_until = clock.deadline if clock.phase is Phase.IDLE else None
+                idle = clock.phase is Phase.IDLE and session.last_id == self._told_id
+                self._idle_until = clock.deadline if idle else None
                 clock.enter(Phase.HEAD, self.connection.state.timeouts.head)
         elif self.stream_count or self.unsent or self.busy:
             self.enter_streams()
         elif not self.receiver.greeted:
-            pass
+            if self.preface_read:
+                clock.enter_head()
         elif clock.phase is Phase.HEAD and self._idle_until is not None:
             clock.phase, clock.deadline = Phase.IDLE, self._idle_until
         elif clock.phase not in (Phase.IDLE, Phase.ANSWERED) or session.last_id != self._told_id:

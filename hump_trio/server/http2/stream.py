@@ -37,11 +37,13 @@ class Http2Stream(Stream):
         request: The request; None until it is built.
         body_ended: Whether the body has been received to its end.
         body_failed: Whether no more of the body can be received, or is wanted.
+        answered: Whether the end of the answer is framed.
     """
 
     __slots__ = (
         "_clock",
         "_mux",
+        "_peer",
         "_reader",
         "_remaining_bytes",
         "_sent_bytes",
@@ -49,6 +51,7 @@ class Http2Stream(Stream):
         "_unsent",
         "_wants_continue",
         "_writer",
+        "answered",
         "body_ended",
         "body_failed",
         "head",
@@ -75,7 +78,9 @@ class Http2Stream(Stream):
         self.request: Request | None = request
         self.body_ended: bool = input_ended
         self.body_failed: bool = False
+        self.answered: bool = False
         self._clock = clock
+        self._peer = clock.peer
         self._mux = mux
         self._wants_continue = head.expect == "100-continue" and not input_ended
         self._reader: trio.lowlevel.Task | None = None
@@ -158,7 +163,7 @@ class Http2Stream(Stream):
         if self._shed:
             raise OverloadError("too much is being received")
         if self.reset:
-            self._clock.peer.gone = True
+            self._peer.gone = True
             raise trio.BrokenResourceError("the stream was reset")
         if self.broken and not self.input_ended and not self.held:
             self.body_failed = True
@@ -247,6 +252,7 @@ class Http2Stream(Stream):
         else:
             self._begin(ends=True)
             self._mux.flush_soon()
+        self.answered = True
 
     def _count(self, data: bytes) -> None:
         """Count a part of the body against the length that was announced."""
@@ -259,13 +265,14 @@ class Http2Stream(Stream):
         """Frame the head of the answer, if it isn't framed already."""
         self._check_writable()
         self._clock.answering = True
+        self._clock.half_closed = False
         if self._unsent:
             self._put_headers(self._unsent, ends=ends)
             self._unsent = b""
 
     def _check_writable(self) -> None:
         """Raise what keeps anything from being sent."""
-        peer = self._clock.peer
+        peer = self._peer
         if self.reset or self._mux.dead:
             peer.gone = True
             raise trio.BrokenResourceError("the stream was reset")
@@ -285,7 +292,7 @@ class Http2Stream(Stream):
 
         Cancelled here, a part of the data may be framed, and nothing may follow.
         """
-        mux, session, peer = self._mux, self._mux.session, self._clock.peer
+        mux, session, peer = self._mux, self._mux.session, self._peer
         framed_bytes = self.framed_bytes
         session.sources.add(self, data, ends=ends, trailer_block=trailer_block)
         if len(data) <= FRAME_BYTES and len(session.streams) > 1 and not mux.unsent:

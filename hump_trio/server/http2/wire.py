@@ -6,7 +6,6 @@ from hump_trio.facts.exceptions import StatusError
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.http2.failures import ConnectionFailure, ErrorCode
 from hump_trio.server.http2.leader import lead
-from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.http2.peer import Http2Peer
 from hump_trio.server.lane import Lane, Step
 from hump_trio.server.stream import HttpStream
@@ -21,16 +20,9 @@ class Http2Wire(Http2Peer):
 
     Args:
         mux: What the lanes of the connection share.
-
-    Attributes:
-        lane: The lane.
     """
 
-    __slots__ = ("lane",)
-
-    def __init__(self, mux: Multiplexer) -> None:
-        super().__init__(mux)
-        self.lane: Lane = Lane(self, self.clock)
+    __slots__ = ()
 
     async def next_stream(self, lane: Lane) -> Step:
         """Await a request, and give it to the lane (see `Wire.next_stream`).
@@ -41,6 +33,7 @@ class Http2Wire(Http2Peer):
         try:
             while not (mux.over or mux.ended):
                 lane.renew_context(task)
+                mux.appointed = False
                 if mux.leader is self:
                     mux.busy = False
                 elif mux.leader is None or mux.busy:
@@ -68,6 +61,8 @@ class Http2Wire(Http2Peer):
         self.release()
         self.clock.enter_spare()
         self.clock.answering = False
+        if self.mux.session.out:
+            self.mux.flush_soon()
         return True
 
     async def end(self) -> None:
@@ -76,11 +71,11 @@ class Http2Wire(Http2Peer):
     def close(self) -> None:
         """Cut what is unfinished (see `Wire.close`)."""
         mux, stream = self.mux, self.stream
-        if stream is not None and not stream.reset:
+        if stream is not None and not (stream.reset or stream.answered):
             crashed = stream.request is not None and stream.request.outcome == "crash"
             mux.session.cut(
                 stream.stream_id, ErrorCode.INTERNAL_ERROR if crashed else ErrorCode.CANCEL
             )
-            mux.flush()
         self.release()
+        mux.flush()
         mux.forget(self)
