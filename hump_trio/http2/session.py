@@ -106,12 +106,13 @@ class Session:
         self._glitches.spend(now)
 
     def reset(self, stream_id: int, code: ErrorCode, now: float) -> None:
-        """Reset a stream for what the peer has done, which is a glitch.
+        """Reset a stream for what the peer has done, which is a glitch; unless it is reset already.
 
         Raises:
             ConnectionFailure: There were too many glitches.
         """
-        self.cut(stream_id, code)
+        if not self.was_cut(stream_id):
+            self.cut(stream_id, code)
         self.spend_glitch(now)
 
     def cut(self, stream_id: int, code: ErrorCode) -> None:

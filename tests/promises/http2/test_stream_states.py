@@ -13,6 +13,7 @@ from tests.support.framed_app import Framed
 from tests.support.frames import (
     CONTINUATION,
     END_HEADERS,
+    PRIORITY,
     Peer,
     data,
     frame,
@@ -67,6 +68,12 @@ WRONG: list[tuple[str, State, Build, tuple[ErrorCode, ...], str]] = [
     ("idle: RST_STREAM", idle, lambda p: [reset(1)], (PROTOCOL,), "connection"),
     ("idle: WINDOW_UPDATE", idle, lambda p: [window_update(1, 1)], (PROTOCOL,), "connection"),
     ("idle: CONTINUATION", idle, lambda p: [frame(CONTINUATION, 4, 1)], (PROTOCOL,), "connection"),
+    ("idle: PRIORITY that depends on itself", idle, lambda p: [
+        priority(1, 1)
+    ], (PROTOCOL,), "connection"),
+    ("idle: PRIORITY too short", idle, lambda p: [
+        frame(PRIORITY, 0, 1, bytes(4))
+    ], (ErrorCode.FRAME_SIZE_ERROR,), "connection"),
     ("half-closed: DATA", half_closed, lambda p: [data(1, b"x")], (CLOSED,), "stream"),
     ("half-closed: empty DATA", half_closed, lambda p: [data(1, end=True)], (CLOSED,), "stream"),
     ("half-closed: HEADERS", half_closed, lambda p: [trailers(p)], (CLOSED,), "stream"),
@@ -117,6 +124,8 @@ ALLOWED: list[tuple[str, State, Build]] = [
     ("refused: WINDOW_UPDATE", refused, lambda p: [window_update(1, 1)]),
     ("refused: RST_STREAM", refused, lambda p: [reset(1)]),
     ("refused: PRIORITY", refused, lambda p: [priority(1)]),
+    ("refused: PRIORITY that depends on itself", refused, lambda p: [priority(1, 1)]),
+    ("refused: PRIORITY too short", refused, lambda p: [frame(PRIORITY, 0, 1, bytes(4))]),
 ]  # fmt: skip
 
 
