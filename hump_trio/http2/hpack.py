@@ -1,7 +1,7 @@
-"""Header blocks: fields as HPACK writes them (RFC 7541), and what makes a field malformed.
+"""Header blocks of requests, decoded with the table of their connection (HPACK, RFC 7541).
 
-A block of requests is decoded with the table of its connection. Answers are encoded without one:
-what they say of their fields is the same on each connection, so that it can be made beforehand.
+What makes a field malformed is told here too, since an entry of the table is checked once, when it
+comes in.
 """
 
 import re
@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 from hump_trio.facts.grammar import TOKEN
 from hump_trio.http2.failures import ConnectionFailure, ErrorCode
-from hump_trio.http2.huffman import decode_huffman, encode_huffman
+from hump_trio.http2.huffman import decode_huffman
 
-__all__ = ["Decoder", "Field", "encode_literal", "encode_plain_literal", "encode_status"]
+__all__ = ["STATIC", "Decoder", "Field"]
 
 # Name and value.
 Field: TypeAlias = tuple[str, str]
@@ -88,6 +88,7 @@ class Decoder:
     """
 
     __slots__ = (
+        "field_limit",
         "insertion_count",
         "limit_bytes",
         "malformed",
@@ -97,18 +98,22 @@ class Decoder:
         "table",
     )
 
-    def __init__(self, limit_bytes: int = 4096) -> None:
+    def __init__(self, limit_bytes: int = 4096, field_limit: int = 1000) -> None:
         """Begin with an empty table.
 
         Args:
             limit_bytes: What the peer was told that the table may take; 4,096 where it was told
                 nothing.
+            field_limit: How many fields a block may have, if one behind them is a literal. A field
+                of two bytes may take a microsecond, and nothing else runs meanwhile. Fields that
+                are all indices of one byte are bounded by the block alone, and take a tenth.
         """
         self.table = BEGINNING.copy()
         self.memo: dict[Any, Any] = {}
         self.size_bytes = 0
         self.limit_bytes = self.maximum_bytes = limit_bytes
         self.insertion_count = 0
+        self.field_limit = field_limit
         # For each dynamic entry that is None, by the number of its insertion: its name, which a
         # literal may refer to; whether the name is valid; and its size.
         self.malformed: dict[int, tuple[str, bool, int]] = {}
@@ -157,6 +162,8 @@ class Decoder:
                 continue
             if byte == 0x80 or 0x20 <= byte < 0x40:
                 raise failure("index 0, or a size update after the beginning")
+            if len(fields) >= self.field_limit:
+                raise ConnectionFailure(ErrorCode.ENHANCE_YOUR_CALM, "a block of too many fields")
             mask = 0x3F if byte >= 0x40 else 0x0F
             index = byte & mask
             if index == mask:
@@ -167,8 +174,13 @@ class Decoder:
             else:
                 name, pos = decode_string(block, pos)
                 valid = is_name(name)
-            value, pos = decode_string(block, pos)
-            field = (name, value) if valid and is_value(name, value) else None
+            if block[pos]:
+                value, pos = decode_string(block, pos)
+                valid_value = is_value(name, value)
+            else:  # the cheapest field for its sender, at half the cost
+                value, valid_value = "", name != "te"
+                pos += 1
+            field = (name, value) if valid and valid_value else None
             fields.append(field)
             if byte >= 0x40:
                 size = len(name) + len(value) + ENTRY_BYTES
@@ -209,15 +221,16 @@ class Decoder:
 
     def evict(self) -> None:
         """Drop the oldest entries until the others have room (section 4.3)."""
-        table = self.table
-        while self.size_bytes > self.limit_bytes:
+        table, size_bytes = self.table, self.size_bytes
+        while size_bytes > self.limit_bytes:
             entry = table.pop()
             if entry:
-                self.size_bytes -= len(entry[0]) + len(entry[1]) + ENTRY_BYTES
+                size_bytes -= len(entry[0]) + len(entry[1]) + ENTRY_BYTES
             else:
                 # As many entries came after this one as are left.
                 number = self.insertion_count - (len(table) - FIRST_DYNAMIC)
-                self.size_bytes -= self.malformed.pop(number)[2]
+                size_bytes -= self.malformed.pop(number)[2]
+        self.size_bytes = size_bytes
 
     def name_at(self, index: int) -> tuple[str, bool]:
         """Return the name of an entry that is None in the table, and whether the name is valid."""
@@ -270,87 +283,3 @@ def decode_string(block: bytes, pos: int) -> tuple[str, int]:
         raise IndexError
     data = block[pos:end]
     return (decode_huffman(data) if first >= 0x80 else data).decode("latin-1"), end
-
-
-# Fields of answers that a proxy must not put into a table on their further way either: whoever can
-# make others send requests through it could guess them by the sizes of blocks (section 7.1).
-SECRET_NAMES = frozenset({"set-cookie"})
-STATUSES = {
-    int(value): bytes((0x80 | index,))
-    for index, (name, value) in enumerate(STATIC, 1)
-    if name == ":status"
-}
-# The first of the entries of a name; the others differ by their values.
-INDEX_OF = {name: index for index, (name, _) in reversed([*enumerate(STATIC, 1)])}
-# How literals begin, by their names. Names are those of the app; a name beyond the 512th, or a long
-# one, is encoded each time.
-BEGINNING_COUNT = 512
-NAME_LENGTH = 64
-BEGINNINGS: dict[str, bytes] = {}
-LENGTHS = [bytes((length,)) for length in range(0x7F)]
-
-
-def encode_status(status: int) -> bytes:
-    """Return the ``:status`` that a block of fields begins with."""
-    return STATUSES.get(status) or encode_literal(":status", str(status))
-
-
-def encode_literal(name: str, value: str) -> bytes:
-    """Return a field that leaves the table as it is, as short as that is possible.
-
-    Args:
-        name: A valid name, in lower case.
-        value: A valid value, as Latin-1 text.
-
-    Source: RFC 7541 section 6.2.2; section 6.2.3 for ``set-cookie``, which a proxy must not put
-        into a table either.
-    """
-    return (BEGINNINGS.get(name) or begin_literal(name)) + encode_string(value)
-
-
-def encode_plain_literal(name: str, value: str) -> bytes:
-    """Return what `encode_literal` does, with a value that isn't Huffman code.
-
-    A value that differs from answer to answer is encoded at a tenth of the cost.
-    """
-    data = value.encode("latin-1")
-    beginning = BEGINNINGS.get(name) or begin_literal(name)
-    if len(data) < 0x7F:
-        return beginning + LENGTHS[len(data)] + data
-    return beginning + encode_integer(len(data), 0x7F, 0) + data
-
-
-def begin_literal(name: str) -> bytes:
-    """Return a literal up to its value: the static index of the name, or else the name."""
-    kind = 0x10 if name in SECRET_NAMES else 0
-    index = INDEX_OF.get(name)
-    beginning = encode_integer(index, 0x0F, kind) if index else bytes((kind,)) + encode_string(name)
-    if len(BEGINNINGS) < BEGINNING_COUNT and len(name) <= NAME_LENGTH:
-        BEGINNINGS[name] = beginning
-    return beginning
-
-
-def encode_string(text: str) -> bytes:
-    """Return a string as Huffman code where that is shorter."""
-    data = text.encode("latin-1")
-    code = encode_huffman(data)
-    if len(code) < len(data):
-        return encode_integer(len(code), 0x7F, 0x80) + code
-    return encode_integer(len(data), 0x7F, 0) + data
-
-
-def encode_integer(value: int, mask: int, first: int) -> bytes:
-    """Return an integer whose prefix is the low bits of a first byte (section 5.1)."""
-    if value < mask:
-        return bytes((first | value,))
-    value -= mask
-    data = bytearray((first | mask,))
-    while value >= 0x80:
-        data.append(value & 0x7F | 0x80)
-        value >>= 7
-    data.append(value)
-    return bytes(data)
-
-
-for name in INDEX_OF:
-    begin_literal(name)

@@ -44,6 +44,8 @@ __all__ = ["Receiver", "StreamHead"]
 CONTINUATION_COUNT = 8
 # A receiver that updates its windows more often than for each frame of DATA wants to be a burden.
 UPDATES_PER_FRAME = 10
+# So many fields more than allowed are answered by a 431; behind that the time of others is spent.
+SPARE_FIELD_COUNT = 1000
 PRIORITY_BYTES = 5
 
 
@@ -104,7 +106,7 @@ class Receiver:
     )
 
     def __init__(self, session: Session) -> None:
-        self.decoder: Decoder = Decoder()
+        self.decoder: Decoder = Decoder(field_limit=session.limits.header_count + SPARE_FIELD_COUNT)
         self.greeted: bool = False
         self.block: Block | None = None
         self._session = session

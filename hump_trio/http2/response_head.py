@@ -6,7 +6,7 @@ Nothing enters the table of the peer's decoder, so a block is the same for every
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hump_trio.http2.hpack import encode_literal, encode_plain_literal, encode_status
+from hump_trio.http2.literals import encode_literal, encode_plain_literal, encode_status
 from hump_trio.messages.framing import BODYLESS, announce_length
 from hump_trio.messages.headers import FieldLines
 

@@ -7,6 +7,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.receiver import CONTINUATION_COUNT, UPDATES_PER_FRAME
@@ -128,6 +129,18 @@ def test_a_block_has_a_size_with_its_last_piece() -> None:
     last = frame(CONTINUATION, END_HEADERS, 1, bytes(2**14))
     extra = frame(CONTINUATION, 0, 1, b"a")
     fails(driven, ErrorCode.ENHANCE_YOUR_CALM, frame(HEADERS, 0, 1, b"a" * 2**14), extra, last)
+
+
+def test_a_block_has_a_number_of_fields() -> None:
+    """Somewhat more than allowed are answered; far more are not worth the time."""
+    driven = DrivenSession(Limits(header_count=10))
+    with pytest.raises(HttpParserError):
+        driven.feed(frame(HEADERS, BOTH, 1, GET + literal(b"a", b"b") * 1000))
+    fails(
+        driven,
+        ErrorCode.ENHANCE_YOUR_CALM,
+        frame(HEADERS, BOTH, 3, GET + literal(b"a", b"b") * 1007),
+    )
 
 
 def test_a_refused_block_changes_the_table() -> None:

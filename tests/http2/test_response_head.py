@@ -18,7 +18,7 @@ from hpack import Decoder
 
 from hump_trio.http1 import response_head as http1
 from hump_trio.http2.frames import DATA, END_STREAM, encode_frame, encode_headers, encode_settings
-from hump_trio.http2.hpack import encode_literal
+from hump_trio.http2.literals import encode_literal
 from hump_trio.http2.response_head import (
     ResponseHead,
     begin_head,

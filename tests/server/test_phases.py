@@ -16,7 +16,7 @@ from hump_trio.http2.frames import (
     encode_settings,
     encode_window_update,
 )
-from hump_trio.http2.hpack import encode_literal
+from hump_trio.http2.literals import encode_literal
 from hump_trio.server.phases import ASKED_ERROR, RULES, Expiry, Phase, Progress
 from hump_trio.server.statistics import RequestStatistics, ServerStatistics
 from hump_trio.transports.memory import MemoryTransport

@@ -4,7 +4,7 @@ import math
 import time
 from typing import Any, TypeAlias
 
-from hump_trio.http2.hpack import encode_literal
+from hump_trio.http2.literals import encode_literal
 from hump_trio.http2.response_head import begin_head
 from hump_trio.messages.choice import Choice
 from hump_trio.messages.http_date import encode_http_date
