@@ -28,6 +28,7 @@ __all__ = [
     "SETTINGS",
     "WINDOW_UPDATE",
     "WITH_PRIORITY",
+    "encode_data",
     "encode_frame",
     "encode_goaway",
     "encode_headers",
@@ -35,6 +36,7 @@ __all__ = [
     "encode_settings",
     "encode_window_update",
     "pack_header",
+    "read_body",
     "unpack_header",
     "unpad",
 ]
@@ -82,6 +84,47 @@ def encode_headers(stream_id: int, block: bytes, *, ends: bool) -> bytes:
         part = block[start : start + FRAME_BYTES]
         frames.append(encode_frame(CONTINUATION, last, stream_id, part))
     return b"".join(frames)
+
+
+def encode_data(stream_id: int, data: bytes) -> bytes:
+    """Return the frames of a body, which ends with it (RFC 9113 section 6.1)."""
+    last = max(len(data) - 1, 0) // FRAME_BYTES * FRAME_BYTES
+    full_header = pack_header(FRAME_BYTES << 8 | DATA, 0, stream_id)
+    parts: list[bytes] = []
+    for start in range(0, last, FRAME_BYTES):
+        parts += full_header, data[start : start + FRAME_BYTES]
+    parts += pack_header((len(data) - last) << 8 | DATA, END_STREAM, stream_id), data[last:]
+    return b"".join(parts)
+
+
+def read_body(stream_id: int, data: bytes, pos: int) -> tuple[bytes, int] | None:
+    """Return the body that begins at a place, and where it ends; None if it isn't whole there.
+
+    Nor is a body found in frames that need a closer look: empty, padded or too long ones.
+
+    Args:
+        stream_id: The stream of the body.
+        data: What has come.
+        pos: Where the frame behind its head begins.
+    """
+    parts = []
+    ends = False
+    while not ends and len(data) - pos >= HEADER_BYTES:
+        first, flags, frame_id = unpack_header(data, pos)
+        begin = pos + HEADER_BYTES
+        pos = begin + (first >> 8)
+        ends = bool(flags & END_STREAM)
+        if (
+            first & 0xFF != DATA
+            or frame_id != stream_id
+            or flags & PADDED
+            or pos > len(data)
+            or pos - begin > FRAME_BYTES
+            or not (ends or pos > begin)
+        ):
+            return None
+        parts.append(data[begin:pos])
+    return (b"".join(parts), pos) if ends else None
 
 
 def encode_reset(stream_id: int, code: ErrorCode) -> bytes:

@@ -37,6 +37,7 @@ from hump_trio.http2.messages import parse_trailers
 from hump_trio.http2.session import DRAIN_PING, LAST_ID, Session
 from hump_trio.http2.settings import CONNECTION_WINDOW_BYTES, parse_settings
 from hump_trio.http2.sources import parse_priority
+from hump_trio.http2.streams import STREAM_WINDOW_BYTES
 
 __all__ = ["Receiver", "StreamHead"]
 
@@ -150,6 +151,13 @@ class Receiver:
             session.reset(stream_id, failure.code, now)
             return None
 
+    def take_body(self, byte_count: int) -> bool:
+        """Count a body for which no stream is made, if windows allow it; tell whether they do."""
+        fits = byte_count <= min(self._inflow.left_bytes, STREAM_WINDOW_BYTES)
+        if fits:
+            self._count_data(byte_count)
+        return fits
+
     def _is_idle(self, stream_id: int) -> bool:
         """Tell whether a stream was never begun: only PRIORITY may name it (section 5.1)."""
         return stream_id > self._session.last_id or not stream_id & 1
@@ -219,12 +227,7 @@ class Receiver:
 
     def _receive_data(self, flags: int, stream_id: int, payload: bytes, now: float) -> None:
         session, flow_bytes = self._session, len(payload)
-        self._inflow.left_bytes -= flow_bytes
-        if self._inflow.left_bytes < 0:
-            raise ConnectionFailure(ErrorCode.FLOW_CONTROL_ERROR, "DATA past the window")
-        told_bytes = self._inflow.free(flow_bytes)
-        if told_bytes:
-            session.out.append(encode_window_update(0, told_bytes))
+        self._count_data(flow_bytes)
         data = unpad(flags, payload)
         ends = bool(flags & END_STREAM)
         if not (data or ends):
@@ -238,6 +241,19 @@ class Receiver:
             raise violation("DATA on a stream that wasn't begun")
         elif not session.was_cut(stream_id):
             raise StreamFailure(ErrorCode.STREAM_CLOSED, "DATA on a closed stream")
+
+    def _count_data(self, flow_bytes: int) -> None:
+        """Count what has come for the connection's window, and open it again.
+
+        Raises:
+            ConnectionFailure: FLOW_CONTROL_ERROR, there was no room for it.
+        """
+        self._inflow.left_bytes -= flow_bytes
+        if self._inflow.left_bytes < 0:
+            raise ConnectionFailure(ErrorCode.FLOW_CONTROL_ERROR, "DATA past the window")
+        told_bytes = self._inflow.free(flow_bytes)
+        if told_bytes:
+            self._session.out.append(encode_window_update(0, told_bytes))
 
     def _receive_priority(self, flags: int, stream_id: int, payload: bytes, now: float) -> None:
         """Ignore a priority of RFC 7540, as settings have said."""

@@ -8,13 +8,17 @@ from hyperframe.frame import Frame
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.frames import (
     FRAME_BYTES,
+    encode_data,
     encode_goaway,
     encode_headers,
     encode_reset,
     encode_settings,
     encode_window_update,
+    read_body,
     unpack_header,
 )
+from tests.support.frames import data as data_frame
+from tests.support.frames import frame as any_frame
 
 
 def read_frames(data: bytes) -> list[Any]:
@@ -52,6 +56,37 @@ def test_header_blocks(size: int, ends: bool) -> None:
     assert ("END_STREAM" in first.flags) == ends
     assert ["END_HEADERS" in each.flags for each in frames] == [False] * len(rest) + [True]
     assert all(len(each.data) <= FRAME_BYTES and each.stream_id == 5 for each in frames)
+
+
+@pytest.mark.parametrize("size", [0, 1, FRAME_BYTES, FRAME_BYTES + 1, 2 * FRAME_BYTES, 40_000])
+def test_bodies(size: int) -> None:
+    """A long body goes on in further frames, of which the last one ends it; all of it is found."""
+    body = bytes(each % 251 for each in range(size))
+    written = encode_data(5, body)
+    frames = read_frames(written)
+    assert b"".join(each.data for each in frames) == body
+    assert ["END_STREAM" in each.flags for each in frames] == [False] * (len(frames) - 1) + [True]
+    assert all(len(each.data) <= FRAME_BYTES and each.stream_id == 5 for each in frames)
+    assert read_body(5, b"head" + written + b"more", 4) == (body, 4 + len(written))
+    for end in range(len(written)):
+        assert read_body(5, written[:end], 0) is None
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        data_frame(7, b"abc", end=True),
+        any_frame(0, 0x9, 5, b"\x01a\x00"),
+        data_frame(5) + data_frame(5, b"abc", end=True),
+        data_frame(5, b"abc") + any_frame(6, 0, 0, bytes(8)) + data_frame(5, end=True),
+        data_frame(5, b"abc") + any_frame(1, 0x5, 5, b"\x82"),
+        data_frame(5, bytes(FRAME_BYTES + 1), end=True),
+    ],
+    ids=["of another stream", "padded", "empty", "interrupted", "with trailers", "too long"],
+)
+def test_no_body_is_found_where_more_is_to_be_known(frames: bytes) -> None:
+    """Each frame is looked at by itself then."""
+    assert read_body(5, frames, 0) is None
 
 
 def test_a_header_is_three_numbers() -> None:

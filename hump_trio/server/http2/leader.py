@@ -27,9 +27,11 @@ from hump_trio.http2.frames import (
     HEADER_BYTES,
     HEADERS,
     PREFACE,
+    encode_data,
     encode_frame,
     encode_headers,
     pack_header,
+    read_body,
     unpack_header,
 )
 from hump_trio.http2.huffman import decode_huffman
@@ -37,6 +39,7 @@ from hump_trio.http2.messages import RequestHead, parse_request, with_target
 from hump_trio.http2.receiver import StreamHead
 from hump_trio.http2.response_head import encode_head
 from hump_trio.http2.session import USED_UP_ID
+from hump_trio.messages.choice import Choice
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.response import TEXT_TYPE, Response, error_response, settle
 from hump_trio.server.access_log import log_request
@@ -58,6 +61,8 @@ TURN_REQUESTS = 32
 # indexed fields again.
 SPLIT = re.compile(rb"([\x81-\xfe]*)\x04([\x80-\xfe])").match
 INDEXED = re.compile(rb"[\x81-\xfe]*").fullmatch
+# An answer that is no longer is framed at once, where nothing else waits to be sent.
+JOINED_BYTES = 64 * 1024
 # How many blocks a connection remembers.
 MEMO_COUNT = 64
 
@@ -110,10 +115,10 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             if stop > end:
                 break
             mux.pos = pos = stop
-            # HEADERS that are whole and end their request, on the next stream.
+            # HEADERS that are whole, on the next stream.
             if (
                 first & 0xFF != HEADERS
-                or flags & 0x2D != 0x05
+                or flags & 0x2C != 0x04
                 or stream_id != session.last_id + 2
                 or receiver.block is not None
                 or not receiver.greeted
@@ -130,7 +135,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                     continue
                 return step
             block = data[begin:stop]
-            known = memo.get(block) or know(mux, stream_id, block, now)
+            ends, body = flags & END_STREAM, b""
+            known = memo.get(block) or know(mux, stream_id, block, now, ends=bool(ends))
             if known is None:
                 continue
             session.last_id = stream_id
@@ -140,8 +146,9 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 or mux.stream_count >= stream_limit
                 or session.goaway_id is not None
                 or state.request_count >= state.request_limit
+                or not (ends or (body := receive_body(mux, stream_id, head, choice)))
             ):
-                step = serve_head(mux, peer, lane, stream_id, head, now, ends=True)
+                step = serve_head(mux, peer, lane, stream_id, head, now, ends=bool(ends))
                 if step is None:
                     continue
                 return step
@@ -153,6 +160,10 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             request.route = choice.route
             if path_params:
                 request.path_params = path_params.copy()
+            if body:
+                pos = mux.pos
+                request.body = body
+                state.buffered_bytes += len(body)
             # copy of ServerState.count_in()
             state.request_count += 1
             # end of the copy
@@ -189,7 +200,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                         raise
                     response = await application.answer_error(request, error)
             except BaseException:
-                lane.take_over(adopt(peer, lane, stream_id, known, request), None, started=False)
+                exchange = adopt(peer, lane, stream_id, known, request, len(body))
+                lane.take_over(exchange, None, started=False)
                 raise
 
             if now >= prepared.stamp_until:
@@ -221,17 +233,20 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 or mux.unsent
                 or size > sources.window
                 or size > session.initial_window
-                or size > FRAME_BYTES
+                or size > JOINED_BYTES
                 or not 0 < len(block) <= FRAME_BYTES
             ):
                 if clock.enforced:
                     clock.end_handler()
                 response = response or Response(content, headers={"content-type": kind})
-                return lane.take_over(
-                    adopt(peer, lane, stream_id, known, request), response, started=False
-                )
+                exchange = adopt(peer, lane, stream_id, known, request, len(body))
+                return lane.take_over(exchange, response, started=False)
             mux.busy = False
-            if size:
+            if size > FRAME_BYTES:
+                sources.window -= size
+                answer = encode_headers(stream_id, block, ends=False)
+                answer += encode_data(stream_id, content)
+            elif size:
                 sources.window -= size
                 answer = b"%b%b%b%b" % (
                     pack_header(len(block) << 8 | HEADERS, 0x04, stream_id),
@@ -242,6 +257,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             else:
                 answer = pack_header(len(block) << 8 | HEADERS, 0x05, stream_id) + block
             out.append(answer)
+            if body:
+                state.buffered_bytes -= len(body)
             # copy of ServerState.count_out(request.outcome)
             state.request_count -= 1
             state.outcomes[request.outcome] += 1
@@ -332,8 +349,8 @@ async def receive_preface(mux: Multiplexer) -> bool:
     return True
 
 
-def know(mux: Multiplexer, stream_id: int, block: bytes, now: float) -> Known | None:
-    """Return what a block says that ends its request; None if it was refused.
+def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: bool) -> Known | None:
+    """Return what a block says that is new, or has a body behind it; None if it was refused.
 
     What a connection has said before it needn't say again: whole blocks are remembered, and what
     stands around a path. Both hold until the table of fields changes. They are no other
@@ -345,12 +362,15 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float) -> Known | 
     session, limits = mux.session, mux.connection.state.limits
     decoder = mux.receiver.decoder
     memo = decoder.memo
+    known: Known | None = None if ends else memo.get((block, None))
+    if known is not None:
+        return known
     try:
         parts = SPLIT(block)
         if parts is not None:
             at = parts.end()
             after = at + block[at - 1] - 0x80
-            key = parts[1], block[after:]
+            key = parts[1], block[after:], ends
             base: RequestHead | None = memo.get(key)
             if base is not None and after <= len(block):
                 path = decode_huffman(block[at:after]).decode("latin-1")
@@ -358,7 +378,7 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float) -> Known | 
                 return head, mux.prepared.choose(head.line)
         insertion_count = decoder.insertion_count
         head = parse_request(decoder.decode(block), limits)
-        if head.content_length:
+        if ends and head.content_length:
             raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
     except StreamFailure as failure:
         session.last_id = stream_id
@@ -366,14 +386,14 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float) -> Known | 
         return None
     except HttpParserError as error:
         session.last_id = stream_id
-        refuse(mux, stream_id, error, now, ends=True)
+        refuse(mux, stream_id, error, now, ends=ends)
         return None
     choice, path_params, inline = mux.prepared.choose(head.line)
     known = head, (choice, path_params, inline and not head.expect)
     # A block that inserts has to do so each time that it comes.
     if decoder.insertion_count == insertion_count and len(memo) < MEMO_COUNT:
         if parts is None:
-            memo[block] = known
+            memo[block if ends else (block, None)] = known
         elif INDEXED(key[1]) and not head.expect:
             memo[key] = head
     return known
@@ -423,11 +443,25 @@ def serve_head(
     return lane.begin(stream)
 
 
-def adopt(peer: Http2Peer, lane: Lane, stream_id: int, known: Known, request: Request) -> Exchange:
+def receive_body(mux: Multiplexer, stream_id: int, head: RequestHead, choice: Choice) -> bytes:
+    """Return the body of a request, if it was read whole together with its head; else none."""
+    found = read_body(stream_id, mux.data, mux.pos)
+    if found is None or head.content_length not in (None, len(found[0])):
+        return b""
+    body, end = found
+    if not mux.prepared.has_room(len(body), choice) or not mux.receiver.take_body(len(body)):
+        return b""
+    mux.pos = end
+    return body
+
+
+def adopt(
+    peer: Http2Peer, lane: Lane, stream_id: int, known: Known, request: Request, body_bytes: int
+) -> Exchange:
     """Return the exchange of a request whose handler was called where its head was read."""
     head, (choice, _, _) = known
     stream = peer.open(stream_id, head, input_ended=True, request=request)
-    return Exchange(stream, lane.clock, request, choice)
+    return Exchange(stream, lane.clock, request, choice, body_bytes)
 
 
 def refuse_malformed(mux: Multiplexer, stream_id: int, failure: StreamFailure, now: float) -> None:

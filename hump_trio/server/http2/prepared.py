@@ -2,6 +2,7 @@
 
 import math
 import time
+from types import EllipsisType
 from typing import Any, TypeAlias
 
 from hump_trio.http2.literals import encode_literal
@@ -57,6 +58,14 @@ class Prepared:
         choice, path_params = state.application.choose(method, path)
         inline = choice.plain and method != "HEAD" and state.timeouts.deadline_header is None
         return choice, path_params, inline
+
+    def has_room(self, byte_count: int, choice: Choice) -> bool:
+        """Tell whether a body that is here may be held for a handler."""
+        state, limit = self._state, choice.body_limit_bytes
+        if isinstance(limit, EllipsisType):
+            limit = state.limits.body_bytes
+        fits = not choice.refused and (limit is None or byte_count <= limit)
+        return fits and state.buffered_bytes + byte_count <= state.limits.buffered_bytes
 
     def stamp_anew(self, now: float) -> None:
         """Make what is right for the rest of this second (RFC 9110 section 6.6.1)."""
