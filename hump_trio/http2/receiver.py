@@ -327,6 +327,7 @@ class Receiver:
             if not more_bytes:
                 raise violation("WINDOW_UPDATE by nothing")
             session.sources.window += more_bytes
+            session.sources.granted_bytes += more_bytes
             if session.sources.window > MAX_WINDOW:
                 raise ConnectionFailure(ErrorCode.FLOW_CONTROL_ERROR, "a window past 2^31-1")
             return

@@ -14,13 +14,15 @@ class Sources:
 
     Attributes:
         window: What may be sent on the connection.
+        granted_bytes: By how much the peer has opened that.
         data_frame_count: How many frames of DATA were made.
     """
 
-    __slots__ = ("_streams", "data_frame_count", "window")
+    __slots__ = ("_streams", "data_frame_count", "granted_bytes", "window")
 
     def __init__(self, window: int) -> None:
         self.window: int = window
+        self.granted_bytes: int = 0
         self.data_frame_count: int = 0
         self._streams: list[
             Stream

@@ -34,6 +34,9 @@ class Http2Peer:
     """
 
     __slots__ = (
+        "_allowed_bytes",
+        "_framed_bytes",
+        "_granted_bytes",
         "clock",
         "gone",
         "head",
@@ -52,6 +55,9 @@ class Http2Peer:
         self.sent_bytes: int = 0
         self.gone: bool = False
         self.write_cut: bool = False
+        self._allowed_bytes = 0  # what the peer has let go on, up to the last look
+        self._granted_bytes = 0  # for all streams, and
+        self._framed_bytes = 0  # of this one at that look
         self.clock: Clock = Clock(mux.connection.state, self)
         self.clock.enter_spare()
 
@@ -117,8 +123,21 @@ class Http2Peer:
         return mux.connection.peer_state()
 
     def acked_bytes(self) -> int:
-        """Return how much of the stream was framed: the peer had given windows for it."""
-        return 0 if self.stream is None else self.stream.framed_bytes
+        """Return how much the peer has let go on, by the window that the stream waits for.
+
+        That is what was framed of the stream; or what any stream was given, where all of them wait
+        for the window of the connection: more urgent ones may take it.
+        """
+        stream = self.stream
+        if stream is None:
+            return 0
+        granted_bytes = self.mux.session.sources.granted_bytes
+        if stream.window > 0:
+            self._allowed_bytes += granted_bytes - self._granted_bytes
+        else:
+            self._allowed_bytes += stream.framed_bytes - self._framed_bytes
+        self._granted_bytes, self._framed_bytes = granted_bytes, stream.framed_bytes
+        return self._allowed_bytes
 
     def fully_acked(self) -> bool:
         """Tell whether the stream doesn't wait for the peer: it may wait for other streams."""
