@@ -244,10 +244,17 @@ class Peer:
 
     async def frames(self) -> list[Frame]:
         """Return the frames that have come since the last call, when the server is at rest."""
-        await wait_all_tasks_blocked()
-        with suppress(trio.BrokenResourceError):
-            while self.state == "open" and (part := self.transport.receive_nowait()) is not None:
-                self._take(part)
+        more = True
+        while more:
+            await wait_all_tasks_blocked()
+            more = False
+            with suppress(trio.BrokenResourceError):
+                while self.state == "open":
+                    part = self.transport.receive_nowait()
+                    if part is None:
+                        break
+                    self._take(part)
+                    more = True  # what was read makes room for more
         if self.state == "open" and self.transport.peer_state() == "reset":
             self.state = "reset"
         frames, self._frames = self._frames, []

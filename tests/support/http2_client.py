@@ -18,6 +18,7 @@ import h2.events
 import h2.exceptions
 import httpx
 import trio
+from h2.connection import ConnectionInputs, ConnectionState, H2ConnectionStateMachine
 
 from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import MemoryTransport
@@ -29,6 +30,17 @@ __all__ = ["Http2Transport"]
 LEFT_OUT = frozenset({b"host", b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 # A stream's window holds back the app; the connection's must not, or one stream would hold up all.
 CONNECTION_WINDOW_BYTES = 2**30
+
+
+class Patient(H2ConnectionStateMachine):
+    """Knows that streams go on after a GOAWAY (RFC 9113 section 6.8), where h2 takes no more."""
+
+    _transitions = H2ConnectionStateMachine._transitions | {
+        (ConnectionState.CLIENT_OPEN, ConnectionInputs.RECV_GOAWAY): (
+            None,
+            ConnectionState.CLIENT_OPEN,
+        )
+    }
 
 
 class Exchange:
@@ -69,9 +81,11 @@ class Connection:
         self._h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=True, header_encoding=None)
         )
+        self._h2.state_machine = Patient()
         self._exchanges: dict[int, Exchange] = {}
         self._changed = trio.lowlevel.ParkingLot()
         self._unsent = trio.lowlevel.ParkingLot()
+        self._leaving = False  # whether the server takes no further stream
         self._ended = False
 
     def open(self) -> None:
@@ -85,7 +99,7 @@ class Connection:
     def takes_more(self) -> bool:
         """Whether another request may be sent."""
         room = self._h2.remote_settings.max_concurrent_streams
-        return not self._ended and self._h2.open_outbound_streams < room
+        return not (self._leaving or self._ended) and self._h2.open_outbound_streams < room
 
     async def _read(self) -> None:
         """Take what comes until the connection ends."""
@@ -124,7 +138,7 @@ class Connection:
     def _note(self, event: h2.events.Event) -> None:
         """Note what has come."""
         if isinstance(event, h2.events.ConnectionTerminated):
-            self._ended = self._ended or not self._exchanges
+            self._leaving = True
             for exchange in self._exchanges.values():
                 if exchange.stream_id > (event.last_stream_id or 0):
                     exchange.fail(httpx.RemoteProtocolError(repr(event)))

