@@ -39,7 +39,7 @@ from hump_trio.http2.settings import CONNECTION_WINDOW_BYTES, parse_settings
 from hump_trio.http2.sources import parse_priority
 from hump_trio.http2.streams import STREAM_WINDOW_BYTES
 
-__all__ = ["Receiver", "StreamHead"]
+__all__ = ["PRIORITY_BYTES", "Receiver", "StreamHead", "is_priority"]
 
 # A head of eight frames is longer than any allowed one; empty ones are the attack.
 CONTINUATION_COUNT = 8
@@ -373,6 +373,11 @@ RECEIVERS: Mapping[int, Receive] = {
     CONTINUATION: Receiver._receive_continuation,
     PRIORITY_UPDATE: Receiver._receive_priority_update,
 }
+
+
+def is_priority(payload: bytes, stream_id: int) -> bool:
+    """Tell whether HEADERS begin with a priority of RFC 7540 that needn't be looked at."""
+    return len(payload) >= PRIORITY_BYTES and read_id(payload) != stream_id
 
 
 def read_id(payload: bytes) -> int:

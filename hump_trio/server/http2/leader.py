@@ -27,6 +27,7 @@ from hump_trio.http2.frames import (
     HEADER_BYTES,
     HEADERS,
     PREFACE,
+    WITH_PRIORITY,
     encode_data,
     encode_frame,
     encode_headers,
@@ -36,7 +37,7 @@ from hump_trio.http2.frames import (
 )
 from hump_trio.http2.huffman import decode_huffman
 from hump_trio.http2.messages import RequestHead, parse_request, with_target
-from hump_trio.http2.receiver import StreamHead
+from hump_trio.http2.receiver import PRIORITY_BYTES, StreamHead, is_priority
 from hump_trio.http2.response_head import encode_head
 from hump_trio.http2.session import USED_UP_ID
 from hump_trio.messages.choice import Choice
@@ -115,13 +116,15 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             if stop > end:
                 break
             mux.pos = pos = stop
-            # HEADERS that are whole, on the next stream.
+            # HEADERS that are whole, on the next stream. Browsers give them a priority of RFC 7540,
+            # which is passed over.
             if (
                 first & 0xFF != HEADERS
-                or flags & 0x2C != 0x04
+                or flags & 0x0C != 0x04
                 or stream_id != session.last_id + 2
                 or receiver.block is not None
                 or not receiver.greeted
+                or (flags & WITH_PRIORITY and not is_priority(data[begin:stop], stream_id))
             ):
                 new: StreamHead | None = receiver.receive(
                     first & 0xFF, flags, stream_id, data[begin:stop], now
@@ -134,6 +137,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 if step is None:
                     continue
                 return step
+            if flags & WITH_PRIORITY:
+                begin += PRIORITY_BYTES
             block = data[begin:stop]
             ends, body = flags & END_STREAM, b""
             known = memo.get(block) or know(mux, stream_id, block, now, ends=bool(ends))

@@ -8,15 +8,17 @@ from trio.testing import MockClock
 from hump_trio import Hump, Request
 from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode
+from hump_trio.http2.frames import HEADERS
 from hump_trio.transports.memory import MemoryTransport
-from tests.support.frames import Peer, data, speak, window_update
+from tests.support.frames import Peer, data, frame, speak, window_update
 
 
 @pytest.mark.memory_only("there it is seen how much is written at a time")
+@pytest.mark.parametrize("by_browser", [False, True])
 async def test_plain_requests_are_answered_in_one_write(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    by_browser: bool, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that have come together."""
+    """Those that have come together, with a priority of RFC 7540 in each head or without."""
     app = Hump()
 
     @app.get("/{number:int}")
@@ -24,7 +26,7 @@ async def test_plain_requests_are_answered_in_one_write(
         return str(number)
 
     async with speak(app) as peer:
-        writes = list[bytes]()
+        writes, frames = list[bytes](), list[bytes]()
         send_nowait = MemoryTransport.send_nowait
 
         def note(transport: MemoryTransport, data: bytes | memoryview) -> int:
@@ -33,7 +35,13 @@ async def test_plain_requests_are_answered_in_one_write(
             return send_nowait(transport, data)
 
         monkeypatch.setattr(MemoryTransport, "send_nowait", note)
-        await peer.send(*(peer.head(2 * n + 1, path=f"/{n}") for n in range(10)))
+        for n in range(10):
+            block = peer.block(path=f"/{n}")
+            if by_browser:
+                frames.append(frame(HEADERS, 0x25, 2 * n + 1, b"\x80\0\0\0\xff" + block))
+            else:
+                frames.append(frame(HEADERS, 0x05, 2 * n + 1, block))
+        await peer.send(*frames)
         await peer.frames()
         assert [peer.answers[2 * n + 1].text for n in range(10)] == [str(n) for n in range(10)]
     assert b"9" in writes[0]
