@@ -18,7 +18,6 @@ __all__ = [
     "GOAWAY",
     "HEADERS",
     "HEADER_BYTES",
-    "PADDED",
     "PING",
     "PREFACE",
     "PRIORITY",
