@@ -36,6 +36,7 @@ __all__ = [
     "encode_window_update",
     "pack_header",
     "read_body",
+    "read_number",
     "unpack_header",
     "unpad",
 ]
@@ -166,3 +167,8 @@ def unpad(flags: int, payload: bytes) -> bytes:
     if end < 1:
         raise violation("padding longer than its frame")
     return payload[1:end]
+
+
+def read_number(payload: bytes) -> int:
+    """Return the 31 bits that a payload begins with; the bit before them is reserved."""
+    return int.from_bytes(payload[:4], "big") & 0x7FFF_FFFF

@@ -7,7 +7,6 @@ Source: RFC 9113, RFC 9218.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from hump_trio.http2.failures import ConnectionFailure, ErrorCode, StreamFailure, violation
@@ -27,11 +26,12 @@ from hump_trio.http2.frames import (
     RST_STREAM,
     SETTINGS,
     WINDOW_UPDATE,
-    WITH_PRIORITY,
     encode_frame,
     encode_window_update,
+    read_number,
     unpad,
 )
+from hump_trio.http2.header_block import PRIORITY_BYTES, HeaderBlock, parse_headers
 from hump_trio.http2.hpack import Decoder, Field
 from hump_trio.http2.messages import parse_trailers
 from hump_trio.http2.session import DRAIN_PING, LAST_ID, Session
@@ -39,15 +39,15 @@ from hump_trio.http2.settings import CONNECTION_WINDOW_BYTES, parse_settings
 from hump_trio.http2.sources import parse_priority
 from hump_trio.http2.streams import STREAM_WINDOW_BYTES
 
-__all__ = ["PRIORITY_BYTES", "Receiver", "StreamHead", "is_priority"]
+__all__ = ["Receiver", "StreamHead"]
 
-# A head of eight frames is longer than any allowed one; empty ones are the attack.
-CONTINUATION_COUNT = 8
 # A receiver that updates its windows more often than for each frame of DATA wants to be a burden.
 UPDATES_PER_FRAME = 10
 # So many fields more than allowed are answered by a 431; behind that the time of others is spent.
 SPARE_FIELD_COUNT = 1000
-PRIORITY_BYTES = 5
+# Frames of the connection, which are on no stream; and frames that have one length.
+CONNECTION_KINDS = frozenset({SETTINGS, PING, GOAWAY, PRIORITY_UPDATE})
+LENGTHS = {RST_STREAM: 4, PING: 8, WINDOW_UPDATE: 4}
 
 
 class StreamHead(NamedTuple):
@@ -62,25 +62,6 @@ class StreamHead(NamedTuple):
     stream_id: int
     fields: list[Field | None]
     ends: bool
-
-
-@dataclass(slots=True)
-class Block:
-    """A header block.
-
-    Args:
-        stream_id: The stream that its fields belong to.
-        data: What has come of it.
-        ends: Whether nothing follows on the stream.
-        loops: Whether it says that the stream depends on itself.
-        continuation_count: How many frames have come behind the first one.
-    """
-
-    stream_id: int
-    data: bytes | bytearray
-    ends: bool
-    loops: bool
-    continuation_count: int = 0
 
 
 class Receiver:
@@ -109,7 +90,7 @@ class Receiver:
     def __init__(self, session: Session) -> None:
         self.decoder: Decoder = Decoder(field_limit=session.limits.header_count + SPARE_FIELD_COUNT)
         self.greeted: bool = False
-        self.block: Block | None = None
+        self.block: HeaderBlock | None = None
         self._session = session
         self._inflow = InflowWindow(CONNECTION_WINDOW_BYTES)
         self._acked: bool = False  # whether the peer knows the settings of this side
@@ -139,6 +120,10 @@ class Receiver:
             if kind != SETTINGS or flags & ACK:
                 raise violation("no SETTINGS behind the preface")
             self.greeted = True
+        if stream_id and kind in CONNECTION_KINDS:
+            raise violation("a frame of the connection on a stream")
+        if len(payload) != LENGTHS.get(kind, len(payload)):
+            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "a frame of a wrong length")
         receive = RECEIVERS.get(kind)
         if receive is None:
             session.spend_glitch(now)  # RFC 9113 section 5.5: unknown types are ignored
@@ -165,43 +150,28 @@ class Receiver:
     def _receive_headers(
         self, flags: int, stream_id: int, payload: bytes, now: float
     ) -> StreamHead | None:
-        if not stream_id & 1:
-            raise violation("HEADERS on a stream that a client can't begin")
-        data, loops = unpad(flags, payload), False
-        if flags & WITH_PRIORITY:
-            if len(data) < PRIORITY_BYTES:
-                raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "HEADERS without its priority")
-            loops = read_id(data) == stream_id
-            data = data[PRIORITY_BYTES:]
-        block = Block(stream_id, data, bool(flags & END_STREAM), loops)
+        block = parse_headers(flags, stream_id, payload)
         if flags & END_HEADERS:
             return self._receive_block(block)
-        block.data = bytearray(data)
         self.block = block
         return None
 
     def _receive_continuation(
         self, flags: int, stream_id: int, payload: bytes, now: float
     ) -> StreamHead | None:
-        block = self.block
+        block, whole = self.block, bool(flags & END_HEADERS)
         if block is None:
             raise violation("a CONTINUATION of nothing")
-        block.data += payload
-        block.continuation_count += 1
-        ends = flags & END_HEADERS
-        if len(block.data) > 2 * self._session.limits.head_bytes or (
-            not ends and block.continuation_count >= CONTINUATION_COUNT
-        ):
-            raise ConnectionFailure(ErrorCode.ENHANCE_YOUR_CALM, "a header block without end")
-        if not ends:
+        block.add(payload, 2 * self._session.limits.head_bytes, whole=whole)
+        if not whole:
             return None
         self.block = None
         return self._receive_block(block)
 
-    def _receive_block(self, block: Block) -> StreamHead | None:
+    def _receive_block(self, block: HeaderBlock) -> StreamHead | None:
         """Take in a whole header block; it changes the table whatever becomes of its stream."""
         session, stream_id = self._session, block.stream_id
-        fields = self.decoder.decode(bytes(block.data))
+        fields = self.decoder.decode(block.data)
         if stream_id > session.last_id:
             self._skipped_count += (stream_id - session.last_id) // 2 - 1
             session.last_id = stream_id
@@ -261,13 +231,11 @@ class Receiver:
             raise violation("PRIORITY on no stream")
         if len(payload) != PRIORITY_BYTES:
             raise StreamFailure(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY of another length than 5")
-        if read_id(payload) == stream_id:
+        if read_number(payload) == stream_id:
             raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a stream that depends on itself")
         self._session.spend_glitch(now)
 
     def _receive_reset(self, flags: int, stream_id: int, payload: bytes, now: float) -> None:
-        if len(payload) != 4:
-            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM of a wrong length")
         if self._is_idle(stream_id):
             raise violation("RST_STREAM on a stream that wasn't begun")
         self._session.end(stream_id)
@@ -275,8 +243,6 @@ class Receiver:
 
     def _receive_settings(self, flags: int, stream_id: int, payload: bytes, now: float) -> None:
         session = self._session
-        if stream_id:
-            raise violation("SETTINGS on a stream")
         if not flags & ACK:
             session.set(parse_settings(payload))
             session.out.append(encode_frame(SETTINGS, ACK, 0))
@@ -291,10 +257,6 @@ class Receiver:
 
     def _receive_ping(self, flags: int, stream_id: int, payload: bytes, now: float) -> None:
         session = self._session
-        if stream_id:
-            raise violation("PING on a stream")
-        if len(payload) != 8:
-            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "PING of another length than 8")
         if not flags & ACK:
             session.out.append(encode_frame(PING, ACK, 0, payload))
         elif payload == DRAIN_PING and session.goaway_id is not None:
@@ -303,8 +265,6 @@ class Receiver:
 
     def _receive_goaway(self, flags: int, stream_id: int, payload: bytes, now: float) -> None:
         """Hear that the peer takes no stream of this side, which begins none anyway."""
-        if stream_id:
-            raise violation("GOAWAY on a stream")
         if len(payload) < 8:
             raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY shorter than 8 bytes")
         self._session.spend_glitch(now)
@@ -313,8 +273,6 @@ class Receiver:
         self, flags: int, stream_id: int, payload: bytes, now: float
     ) -> None:
         session = self._session
-        if len(payload) != 4:
-            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "WINDOW_UPDATE of a wrong length")
         if stream_id and self._is_idle(stream_id):
             raise violation("WINDOW_UPDATE on a stream that wasn't begun")
         self._update_count += 1
@@ -322,7 +280,7 @@ class Receiver:
         frame_count = session.sources.data_frame_count + stream_count
         if self._update_count > UPDATES_PER_FRAME * (frame_count + 1):
             session.spend_glitch(now)
-        more_bytes = read_id(payload)
+        more_bytes = read_number(payload)
         if not stream_id:
             if not more_bytes:
                 raise violation("WINDOW_UPDATE by nothing")
@@ -344,12 +302,10 @@ class Receiver:
         self, flags: int, stream_id: int, payload: bytes, now: float
     ) -> None:
         """Take in a priority, perhaps of a stream that isn't begun (RFC 9218 section 7.1)."""
-        if stream_id:
-            raise violation("PRIORITY_UPDATE on a stream")
         if len(payload) < 4:
             raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY_UPDATE of no stream")
         self._session.spend_glitch(now)
-        meant_id = read_id(payload)
+        meant_id = read_number(payload)
         if not meant_id & 1:
             raise violation("PRIORITY_UPDATE of a stream that a client can't begin")
         priority = parse_priority(payload[4:].decode("latin-1"))
@@ -373,13 +329,3 @@ RECEIVERS: Mapping[int, Receive] = {
     CONTINUATION: Receiver._receive_continuation,
     PRIORITY_UPDATE: Receiver._receive_priority_update,
 }
-
-
-def is_priority(payload: bytes, stream_id: int) -> bool:
-    """Tell whether HEADERS begin with a priority of RFC 7540 that needn't be looked at."""
-    return len(payload) >= PRIORITY_BYTES and read_id(payload) != stream_id
-
-
-def read_id(payload: bytes) -> int:
-    """Return the number of 31 bits that a payload begins with; the bit before it is reserved."""
-    return int.from_bytes(payload[:4], "big") & LAST_ID

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 from hyperframe.frame import Frame
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hump_trio.http2.failures import ErrorCode
+from hump_trio.http2.failures import ConnectionFailure, ErrorCode
 from hump_trio.http2.frames import (
     FRAME_BYTES,
     encode_data,
@@ -15,7 +17,9 @@ from hump_trio.http2.frames import (
     encode_settings,
     encode_window_update,
     read_body,
+    read_number,
     unpack_header,
+    unpad,
 )
 from tests.support.frames import data as data_frame
 from tests.support.frames import frame as any_frame
@@ -93,3 +97,33 @@ def test_a_header_is_three_numbers() -> None:
     """The length and the type, the flags, the stream."""
     first, flags, stream_id = unpack_header(encode_headers(7, b"abc", ends=True))
     assert (first >> 8, first & 0xFF, flags, stream_id) == (3, 1, 5, 7)
+
+
+@given(st.binary(max_size=20), st.integers(0, 255))
+def test_padding(data: bytes, pad_bytes: int) -> None:
+    """It is as long as it says of itself, and without it the payload is the data (section 6.1)."""
+    payload = bytes([pad_bytes]) + data + bytes(pad_bytes)
+    assert unpad(0x8, payload) == data
+    assert unpad(0, payload) == payload
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        (b"", ErrorCode.FRAME_SIZE_ERROR),
+        (b"\x01", ErrorCode.PROTOCOL_ERROR),
+        (b"\x03ab", ErrorCode.PROTOCOL_ERROR),
+        (b"\xff" + bytes(254), ErrorCode.PROTOCOL_ERROR),
+    ],
+)
+def test_padding_that_is_too_long(payload: bytes, code: ErrorCode) -> None:
+    """It has no room in its frame, whose length nobody can believe then (section 6.1)."""
+    with pytest.raises(ConnectionFailure) as raised:
+        unpad(0x8, payload)
+    assert raised.value.code is code
+
+
+def test_a_number_has_31_bits() -> None:
+    """The bit before them is reserved, and ignored (section 4.1)."""
+    assert read_number(b"\xff\xff\xff\xff\x01") == 2**31 - 1
+    assert read_number(b"\x80\0\0\x05") == 5

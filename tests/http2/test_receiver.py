@@ -10,7 +10,7 @@ from hyperframe.frame import (
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode
-from hump_trio.http2.receiver import CONTINUATION_COUNT, UPDATES_PER_FRAME
+from hump_trio.http2.receiver import UPDATES_PER_FRAME
 from hump_trio.http2.settings import CONNECTION_WINDOW_BYTES
 from hump_trio.http2.streams import STREAM_WINDOW_BYTES
 from tests.support.driven_session import (
@@ -26,16 +26,12 @@ from tests.support.driven_session import (
 )
 from tests.support.frames import (
     ACK,
-    CONTINUATION,
     DATA,
-    END_HEADERS,
-    END_STREAM,
     GOAWAY,
     HEADERS,
     PADDED,
     SETTINGS,
     UNKNOWN,
-    WITH_PRIORITY,
     data,
     frame,
     ping,
@@ -86,49 +82,6 @@ def test_a_goaway_of_the_client_ends_nothing() -> None:
     driven = DrivenSession()
     driven.feed(frame(GOAWAY, 0, 0, bytes(8) + b"for a person"), get(1))
     assert list(driven.session.streams) == [1]
-
-
-def test_a_block_in_pieces() -> None:
-    """It is one block, whatever its pieces are, and ends its request where HEADERS said so."""
-    driven = DrivenSession()
-    driven.feed(frame(HEADERS, END_STREAM, 1, GET[:2]), frame(CONTINUATION, 0, 1))
-    assert driven.receiver.block is not None
-    driven.feed(frame(CONTINUATION, END_HEADERS, 1, GET[2:]))
-    assert driven.receiver.block is None
-    assert driven.streams[1].input_ended
-
-
-def test_padding_and_priority_are_no_fields() -> None:
-    """They stand around the block in HEADERS (section 6.2)."""
-    driven = DrivenSession()
-    payload = b"\x03" + b"\x80\0\0\3\xff" + GET + b"abc"
-    driven.feed(frame(HEADERS, BOTH | PADDED | WITH_PRIORITY, 1, payload))
-    assert driven.heads[1].line.target == "/"
-
-
-def test_a_block_has_an_end() -> None:
-    """So many pieces are whole, and one more isn't waited for (CVE-2024-27316)."""
-    driven = DrivenSession()
-    pieces = [frame(CONTINUATION, 0, 1)] * (CONTINUATION_COUNT - 1)
-    driven.feed(frame(HEADERS, END_STREAM, 1, GET), *pieces, frame(CONTINUATION, END_HEADERS, 1))
-    assert list(driven.streams) == [1]
-    pieces = [frame(CONTINUATION, 0, 3)] * CONTINUATION_COUNT
-    fails(driven, ErrorCode.ENHANCE_YOUR_CALM, frame(HEADERS, 0, 3, GET), *pieces)
-
-
-def test_a_block_has_a_size() -> None:
-    """Twice that of a head, so that one that is somewhat too large gets its answer."""
-    driven = DrivenSession(Limits(head_bytes=2**14))
-    frames = [frame(CONTINUATION, 0, 1, bytes(2**14))] * 2
-    fails(driven, ErrorCode.ENHANCE_YOUR_CALM, frame(HEADERS, 0, 1, b"a"), *frames)
-
-
-def test_a_block_has_a_size_with_its_last_piece() -> None:
-    """What is too large is so whether it ends or not."""
-    driven = DrivenSession(Limits(head_bytes=2**14))
-    last = frame(CONTINUATION, END_HEADERS, 1, bytes(2**14))
-    extra = frame(CONTINUATION, 0, 1, b"a")
-    fails(driven, ErrorCode.ENHANCE_YOUR_CALM, frame(HEADERS, 0, 1, b"a" * 2**14), extra, last)
 
 
 def test_a_block_has_a_number_of_fields() -> None:
@@ -240,6 +193,15 @@ def test_a_body_that_nobody_takes_holds_up_none() -> None:
     (update,) = driven.frames()
     assert (update.stream_id, update.window_increment) == (1, STREAM_WINDOW_BYTES)
     assert not driven.session.free(driven.streams[1], 1)
+
+
+def test_a_body_without_a_stream() -> None:
+    """It counts for the connection's window, and may be as long as that of a stream allows."""
+    driven = DrivenSession()
+    assert not driven.receiver.take_body(STREAM_WINDOW_BYTES + 1)
+    assert all(driven.receiver.take_body(STREAM_WINDOW_BYTES) for _ in range(2))
+    (update,) = driven.frames()
+    assert (update.stream_id, update.window_increment) == (0, CONNECTION_WINDOW_BYTES // 2)
 
 
 def test_padding_is_given_back() -> None:

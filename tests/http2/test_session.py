@@ -17,6 +17,7 @@ from tests.support.driven_session import (
     BOTH,
     GET,
     DrivenSession,
+    count_before_calm,
     fails,
     get,
     literal,
@@ -30,6 +31,7 @@ from tests.support.frames import (
     data,
     frame,
     ping,
+    priority,
     reset,
     settings,
     window_update,
@@ -138,6 +140,15 @@ def test_priorities_of_what_never_comes_make_room() -> None:
         driven.feed(get(number + 2))
         assert driven.streams[number + 2].urgency == 2
         driven.session.close(driven.streams[number + 2])
+
+
+def test_a_stream_is_reset_once() -> None:
+    """What else is wrong with it is a glitch, and nothing is said of it again."""
+    driven = DrivenSession(Limits(glitches=11))
+    driven.feed(post(1), priority(1, 1))
+    assert driven.resets() == [(1, ErrorCode.PROTOCOL_ERROR)]
+    assert count_before_calm(driven, *[[priority(1, 1)]] * 20) == 9
+    assert driven.resets() == []
 
 
 def test_a_drain_in_two_steps() -> None:

@@ -35,9 +35,10 @@ from hump_trio.http2.frames import (
     read_body,
     unpack_header,
 )
+from hump_trio.http2.header_block import PRIORITY_BYTES, is_priority
 from hump_trio.http2.huffman import decode_huffman
 from hump_trio.http2.messages import RequestHead, parse_request, with_target
-from hump_trio.http2.receiver import PRIORITY_BYTES, StreamHead, is_priority
+from hump_trio.http2.receiver import StreamHead
 from hump_trio.http2.response_head import encode_head
 from hump_trio.http2.session import USED_UP_ID
 from hump_trio.messages.choice import Choice
