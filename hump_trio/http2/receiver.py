@@ -152,7 +152,7 @@ class Receiver:
     ) -> StreamHead | None:
         block = parse_headers(flags, stream_id, payload)
         if flags & END_HEADERS:
-            return self._receive_block(block)
+            return self._receive_block(block, now)
         self.block = block
         return None
 
@@ -166,9 +166,9 @@ class Receiver:
         if not whole:
             return None
         self.block = None
-        return self._receive_block(block)
+        return self._receive_block(block, now)
 
-    def _receive_block(self, block: HeaderBlock) -> StreamHead | None:
+    def _receive_block(self, block: HeaderBlock, now: float) -> StreamHead | None:
         """Take in a whole header block; it changes the table whatever becomes of its stream."""
         session, stream_id = self._session, block.stream_id
         fields = self.decoder.decode(block.data)
@@ -178,7 +178,7 @@ class Receiver:
             if block.loops:
                 raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a stream that depends on itself")
             if session.goaway_id is not None and stream_id > session.goaway_id:
-                session.cut(stream_id, ErrorCode.REFUSED_STREAM)
+                session.reset(stream_id, ErrorCode.REFUSED_STREAM, now)
                 return None
             return StreamHead(stream_id, fields, block.ends)
         stream = session.streams.get(stream_id)

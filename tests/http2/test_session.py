@@ -189,6 +189,13 @@ def test_a_goodbye_before_any_stream() -> None:
     assert (goaway.last_stream_id, isinstance(refused, RstStreamFrame)) == (0, True)
 
 
+def test_what_comes_behind_the_last_stream_is_a_glitch() -> None:
+    """What was on its way is little; a client that goes on is told to calm down."""
+    driven = DrivenSession(Limits(glitches=11))
+    driven.session.say_goodbye(driven.session.last_id)
+    assert count_before_calm(driven, *[[get(number)] for number in range(1, 101, 2)]) == 10
+
+
 def test_a_last_stream_is_never_a_later_one() -> None:
     """What was refused since then wasn't served, whatever ends the connection (section 6.8)."""
     driven = DrivenSession()

@@ -438,10 +438,8 @@ def serve_head(
         ConnectionFailure: There were too many glitches.
     """
     session = mux.session
-    if session.goaway_id is not None and stream_id > session.goaway_id:
-        session.cut(stream_id, ErrorCode.REFUSED_STREAM)
-        return None
-    if mux.stream_count >= mux.connection.state.limits.streams:
+    refused = session.goaway_id is not None and stream_id > session.goaway_id
+    if refused or mux.stream_count >= mux.connection.state.limits.streams:
         session.reset(stream_id, ErrorCode.REFUSED_STREAM, now)
         return None
     stream = peer.open(stream_id, head, input_ended=ends)
