@@ -86,15 +86,16 @@ def encode_headers(stream_id: int, block: bytes, *, ends: bool) -> bytes:
     return b"".join(frames)
 
 
-def encode_data(stream_id: int, data: bytes) -> bytes:
-    """Return the frames of a body, which ends with it (RFC 9113 section 6.1)."""
+def encode_data(stream_id: int, data: bytes) -> list[bytes | memoryview]:
+    """Return the frames of a body, which ends with it (RFC 9113 section 6.1), without a copy."""
     last = max(len(data) - 1, 0) // FRAME_BYTES * FRAME_BYTES
     full_header = pack_header(FRAME_BYTES << 8 | DATA, 0, stream_id)
-    parts: list[bytes] = []
+    parts: list[bytes | memoryview] = []
+    view = memoryview(data)
     for start in range(0, last, FRAME_BYTES):
-        parts += full_header, data[start : start + FRAME_BYTES]
-    parts += pack_header((len(data) - last) << 8 | DATA, END_STREAM, stream_id), data[last:]
-    return b"".join(parts)
+        parts += full_header, view[start : start + FRAME_BYTES]
+    parts += pack_header((len(data) - last) << 8 | DATA, END_STREAM, stream_id), view[last:]
+    return parts
 
 
 def read_body(stream_id: int, data: bytes, pos: int) -> tuple[bytes, int] | None:
@@ -108,7 +109,7 @@ def read_body(stream_id: int, data: bytes, pos: int) -> tuple[bytes, int] | None
         pos: Where the frame behind its head begins.
     """
     parts = []
-    ends = False
+    ends, view = False, memoryview(data)
     while not ends and len(data) - pos >= HEADER_BYTES:
         first, flags, frame_id = unpack_header(data, pos)
         begin = pos + HEADER_BYTES
@@ -123,7 +124,7 @@ def read_body(stream_id: int, data: bytes, pos: int) -> tuple[bytes, int] | None
             or not (ends or pos > begin)
         ):
             return None
-        parts.append(data[begin:pos])
+        parts.append(view[begin:pos])
     return (b"".join(parts), pos) if ends else None
 
 

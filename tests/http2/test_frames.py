@@ -66,7 +66,7 @@ def test_header_blocks(size: int, ends: bool) -> None:
 def test_bodies(size: int) -> None:
     """A long body goes on in further frames, of which the last one ends it; all of it is found."""
     body = bytes(each % 251 for each in range(size))
-    written = encode_data(5, body)
+    written = b"".join(encode_data(5, body))
     frames = read_frames(written)
     assert b"".join(each.data for each in frames) == body
     assert ["END_STREAM" in each.flags for each in frames] == [False] * (len(frames) - 1) + [True]

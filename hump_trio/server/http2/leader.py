@@ -251,7 +251,6 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             if size > FRAME_BYTES:
                 sources.window -= size
                 answer = encode_headers(stream_id, block, ends=False)
-                answer += encode_data(stream_id, content)
             elif size:
                 sources.window -= size
                 answer = b"%b%b%b%b" % (
@@ -263,6 +262,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             else:
                 answer = pack_header(len(block) << 8 | HEADERS, 0x05, stream_id) + block
             out.append(answer)
+            if size > FRAME_BYTES:
+                out += encode_data(stream_id, content)
             if body:
                 state.buffered_bytes -= len(body)
             # copy of ServerState.count_out(request.outcome)
@@ -272,6 +273,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             request.server_deadline = math.inf
             if state.access_log:
                 peer.sent_bytes = len(answer)
+                if size > FRAME_BYTES:
+                    peer.sent_bytes += size - (-size // FRAME_BYTES) * HEADER_BYTES
                 log_answer(clock, peer, request, 200 if response is None else response.status)
             clock.request = None
             # copy of Clock.enter_spare()
