@@ -1,10 +1,12 @@
-"""gRPC without a library of it: a method that answers once, and one that answers while it is asked.
+r"""gRPC without a library of it: one method answers once, and one while it is asked.
 
 A message is bytes here; who has the classes of a .proto file calls their `SerializeToString` and
 `FromString`. The status of a call follows its answer, in trailers. A call that its client cancels
 ends as any request does whose client has gone.
 
-Try: pip install grpcio && python -c '
+Try: printf '\0\0\0\0\5Assam' | curl --http2-prior-knowledge --output - --data-binary @- \
+         http://localhost:8342/Tea/Brew
+     pip install grpcio && python -c '
      import grpc
      with grpc.insecure_channel("localhost:8342") as channel:
          print(channel.unary_unary("/Tea/Brew")(b"Assam"))
