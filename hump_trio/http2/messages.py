@@ -137,7 +137,7 @@ def with_target(head: RequestHead, path: str, limits: Limits) -> RequestHead:
         limits: The caps for heads.
 
     Returns:
-        A new head, with a list of fields of its own.
+        A new head, with the same list of fields.
 
     Raises:
         StreamFailure: The path is malformed.
@@ -149,8 +149,7 @@ def with_target(head: RequestHead, path: str, limits: Limits) -> RequestHead:
     head_bytes = head.head_bytes - len(head.line.target) + len(path)
     if head_bytes > limits.head_bytes:
         raise HttpParserError(431, "the header section is too large")
-    fields = head.fields.copy()
-    return RequestHead(line, fields, head.host, head.content_length, head.expect, head_bytes)
+    return RequestHead(line, head.fields, head.host, head.content_length, head.expect, head_bytes)
 
 
 def parse_trailers(fields: list[tuple[str, str] | None], limits: Limits) -> FieldLines:

@@ -12,6 +12,7 @@ which the first one names it. A test holds each copy to its rule, as code.
 
 import math
 import re
+from functools import partial
 from typing import Any, TypeAlias
 
 import trio
@@ -42,10 +43,12 @@ from hump_trio.http2.receiver import StreamHead
 from hump_trio.http2.response_head import encode_head
 from hump_trio.http2.session import USED_UP_ID
 from hump_trio.messages.choice import Choice
-from hump_trio.messages.request import Request, build_request
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.request import Request, build_request, inform_nobody
 from hump_trio.messages.response import TEXT_TYPE, Response, error_response, settle
 from hump_trio.server.access_log import log_request
-from hump_trio.server.exchange import Exchange, log_answer
+from hump_trio.server.clock import Clock
+from hump_trio.server.exchange import Exchange, inform, log_answer
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.http2.peer import Http2Peer
 from hump_trio.server.http2.prepared import Chosen
@@ -56,13 +59,12 @@ from hump_trio.tasks.failures import is_failure
 __all__ = ["lead"]
 
 # A look into their class takes ten times as long.
-HANDLER, SPARE = Phase.HANDLER, Phase.SPARE
+HANDLER, SPARE, ANSWERED = Phase.HANDLER, Phase.SPARE, Phase.ANSWERED
 # So many requests are answered before other connections have their turn.
 TURN_REQUESTS = 32
-# Most heads of browsers: indexed fields, the path as a Huffman-coded literal of its own, and
-# indexed fields again.
+# Most heads: indexed fields, the path as a Huffman-coded literal that isn't to be indexed, and
+# whatever other fields there are.
 SPLIT = re.compile(rb"([\x81-\xfe]*)\x04([\x80-\xfe])").match
-INDEXED = re.compile(rb"[\x81-\xfe]*").fullmatch
 # An answer that is no longer is framed at once, where nothing else waits to be sent.
 JOINED_BYTES = 64 * 1024
 # How many blocks a connection remembers.
@@ -95,11 +97,10 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
     app, client, secure = application.app, transport.client, transport.secure
     stream_limit = state.limits.streams
     memo, out, sources = receiver.decoder.memo, session.out, session.sources
-    context, task = lane.context, current_task()
-    if mux.data:
-        await trio.lowlevel.checkpoint()
+    context, task, inform_by_clock = lane.context, current_task(), partial(inform_client, clock)
     if not mux.preface_read and not await receive_preface(mux):
         return None
+    connection_clock = connection.clock
     turn_count = 0
     now = trio.current_time()
     value: Any
@@ -164,6 +165,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 request.scheme, request.client_certificate = "https", transport.client_certificate
             request.app = app
             request.route = choice.route
+            request.inform = inform_by_clock
             if path_params:
                 request.path_params = path_params.copy()
             if body:
@@ -183,7 +185,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             # end of the copy
             request.server_deadline = clock.deadline
             peer.stream_id, peer.head = stream_id, head
-            if not mux.busy or not (mux.armed or mux.listening):
+            mux.busy = True
+            if not (mux.appointed or mux.armed or mux.listening):
                 mux.step_aside()
             value = response = None
             kind, content = TEXT_TYPE, b""
@@ -215,7 +218,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             if response is None:
                 digits = b"%d" % len(content)
                 block = b"%b%c%b" % (prepared.stamps[kind], len(digits), digits)
-            elif isinstance(response.body, bytes):
+            elif isinstance(response.body, bytes) and not response.trailers:
                 content = response.body
                 encoded = encode_head(
                     head.line.method,
@@ -231,23 +234,24 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             else:
                 block = b""
             size = len(content)
+            stream = peer.stream  # was made if another lane has taken the lead
             if (
-                mux.leader is not peer
-                or clock.enforced
+                clock.enforced
                 or clock.ending is not None
                 or session.size_update
                 or mux.unsent
                 or size > sources.window
-                or size > session.initial_window
                 or size > JOINED_BYTES
                 or not 0 < len(block) <= FRAME_BYTES
+                or size > (session.initial_window if stream is None else stream.window)
+                or (stream is not None and stream.reset)
+                or peer.write_cut
             ):
                 if clock.enforced:
                     clock.end_handler()
                 response = response or Response(content, headers={"content-type": kind})
                 exchange = adopt(peer, lane, stream_id, known, request, len(body))
                 return lane.take_over(exchange, response, started=False)
-            mux.busy = False
             if size > FRAME_BYTES:
                 sources.window -= size
                 answer = encode_headers(stream_id, block, ends=False)
@@ -282,6 +286,12 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             clock.deadline = math.inf
             # end of the copy
             peer.stream_id = 0
+            if stream is not None:
+                peer.release()
+            if mux.leader is not peer:
+                mux.flush_later()
+                return None
+            mux.busy = False
             turn_count += 1
             if turn_count >= TURN_REQUESTS or task.context != context:
                 turn_count = 0
@@ -292,9 +302,9 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 if mux.over:
                     return None
         # While more is awaited nothing of a request is held.
-        del data
         known = head = request = value = content = response = answer = block = None  # type: ignore
-        mux.flush()
+        if out or sources:
+            mux.flush()
         if mux.unsent and mux.congested:
             mux.enter_streams()
             await mux.wait_room()
@@ -303,10 +313,18 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             mux.wake()
         if mux.over:
             return None
-        mux.settle_phase()
+        if pos < end or mux.stream_count or session.last_id == mux.told_id or not receiver.greeted:
+            mux.settle_phase()
+        else:
+            mux.told_id = session.last_id
+            # copy of Clock.enter_answered()
+            connection_clock.phase = ANSWERED
+            connection_clock.deadline = -math.inf
+            # end of the copy
         if mux.listening:
             mux.stop_listening()
         arrivals = transport.arrivals
+        mux.reading = True
         try:
             if arrivals is not None and not arrivals.ready:
                 # As `Arrivals` says, instead of by way of three coroutines.
@@ -325,7 +343,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
         if not more:
             mux.end_input()
             return None
-        mux.data = mux.data[mux.pos :] + more if mux.pos < len(mux.data) else more
+        mux.data = data[pos:] + more if pos < end else more
         mux.pos = 0
         turn_count = 0
 
@@ -374,21 +392,21 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: bo
     known: Known | None = None if ends else memo.get((block, None))
     if known is not None:
         return known
+    insertion_count = decoder.insertion_count
+    key = base = None
     try:
         parts = SPLIT(block)
         if parts is not None:
             at = parts.end()
             after = at + block[at - 1] - 0x80
             key = parts[1], block[after:], ends
-            base: RequestHead | None = memo.get(key)
-            if base is not None and after <= len(block):
-                path = decode_huffman(block[at:after]).decode("latin-1")
-                head = with_target(base, path, limits)
-                return head, mux.prepared.choose(head.line)
-        insertion_count = decoder.insertion_count
-        head = parse_request(decoder.decode(block), limits)
-        if ends and head.content_length:
-            raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
+            base = memo.get(key) if after <= len(block) else None
+        if base is not None:
+            head = with_target(base, decode_huffman(block[at:after]).decode("latin-1"), limits)
+        else:
+            head = parse_request(decoder.decode(block), limits)
+            if ends and head.content_length:
+                raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
     except StreamFailure as failure:
         session.last_id = stream_id
         refuse_malformed(mux, stream_id, failure, now)
@@ -400,10 +418,11 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: bo
     choice, path_params, inline = mux.prepared.choose(head.line)
     known = head, (choice, path_params, inline and not head.expect)
     # A block that inserts has to do so each time that it comes.
-    if decoder.insertion_count == insertion_count and len(memo) < MEMO_COUNT:
-        if parts is None:
-            memo[block if ends else (block, None)] = known
-        elif INDEXED(key[1]) and not head.expect:
+    if decoder.insertion_count == insertion_count:
+        if len(memo) >= MEMO_COUNT:
+            memo.clear()
+        memo[block if ends else (block, None)] = known
+        if key is not None:
             memo[key] = head
     return known
 
@@ -448,6 +467,21 @@ def serve_head(
     stream = peer.open(stream_id, head, input_ended=ends)
     mux.step_aside()
     return lane.begin(stream)
+
+
+async def inform_client(clock: Clock, request: Request, status: int, fields: FieldLines) -> None:
+    """Send an informational response for a request whose handler runs (see `Request.inform`).
+
+    The request is a stream like any other from then on. A request keeps this when it is over: the
+    clock holds no peer then.
+    """
+    if clock.request is not request:
+        await inform_nobody(request, status, fields)
+    peer = clock.peer
+    assert isinstance(peer, Http2Peer)
+    assert peer.head is not None
+    stream = peer.open(peer.stream_id, peer.head, input_ended=True, request=request)
+    await inform(clock, stream.send_informational(status, fields))
 
 
 def receive_body(mux: Multiplexer, stream_id: int, head: RequestHead, choice: Choice) -> bytes:

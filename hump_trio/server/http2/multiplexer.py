@@ -66,6 +66,7 @@ class Multiplexer:
         busy: Whether the leader has a request, so that another lane may take the lead.
         armed: Whether the keeper was asked to find another leader.
         appointed: Whether a lane that may take the lead was woken, and none has come to that yet.
+        reading: Whether the leader waits for bytes.
         listening: Whether the next arrival of bytes wakes the keeper, instead of a leader.
         unsent: Frames that the transport hasn't taken, behind which nothing can be sent.
         preface_read: Whether the peer has begun as a client of HTTP/2 does.
@@ -76,6 +77,7 @@ class Multiplexer:
         writing: Encloses the keeper's wait for room in the transport; None if it has no such wait.
         stream_count: How many streams are open, or have a handler that outlives them.
         members: The lanes.
+        told_id: The last stream when the wait for another one began.
     """
 
     __slots__ = (
@@ -83,7 +85,6 @@ class Multiplexer:
         "_idle_until",
         "_keeper",
         "_room",
-        "_told_id",
         "appointed",
         "armed",
         "busy",
@@ -99,9 +100,11 @@ class Multiplexer:
         "pos",
         "preface_read",
         "prepared",
+        "reading",
         "receiver",
         "session",
         "stream_count",
+        "told_id",
         "unsent",
         "writing",
     )
@@ -119,6 +122,7 @@ class Multiplexer:
         self.armed: bool = False
         self.appointed: bool = False
         self.listening: bool = False
+        self.reading: bool = False
         self.unsent: bytes = b""
         self.preface_read: bool = False
         self.ended: bool = False
@@ -127,11 +131,11 @@ class Multiplexer:
         self.parked: bool = False
         self.writing: trio.CancelScope | None = None
         self.stream_count: int = 0
+        self.told_id: int = -1
         self.members: set[Member] = set()
         self._idle: list[Member] = []
         self._keeper = current_task()
         self._room: trio.lowlevel.ParkingLot | None = None
-        self._told_id = -1  # the last stream when the wait for another one began
         self._idle_until: float | None = None  # the deadline of that wait, while a head comes
 
     # Who leads.
@@ -199,6 +203,7 @@ class Multiplexer:
     def step_aside(self) -> None:
         """Let another lane take the lead as soon as more comes: the leader is busy from now on."""
         self.busy = True
+        self.enter_streams()
         arrivals = self.connection.transport.arrivals
         if (
             len(self.data) - self.pos >= HEADER_BYTES
@@ -206,11 +211,13 @@ class Multiplexer:
             or arrivals.ready
             or self.writing is not None
         ):
-            if not self.armed:
+            if self.appointed or self.armed:
+                return
+            self.appointed = self.appoint()
+            if not self.appointed:
                 self.armed = True
                 self.wake()
         elif not self.listening and self.parked:
-            self.enter_streams()
             self.listening = True
             arrivals.task = self._keeper
 
@@ -285,10 +292,15 @@ class Multiplexer:
                 self.unsent = data[sent_bytes:]
                 self.wake()
 
+    def flush_later(self) -> None:
+        """Have frames sent together with others: by a leader that will wait, or by the keeper."""
+        if self.reading or (self.busy and not self.appointed):
+            self.wake()
+
     def flush_soon(self) -> None:
         """Have frames sent: at once if there is one stream, else together with those of others."""
         if len(self.session.streams) > 1:
-            self.wake()
+            self.flush_later()
         else:
             self.flush()
 
@@ -374,7 +386,7 @@ class Multiplexer:
             if clock.phase is Phase.OPENED:
                 clock.enter_head()
             elif clock.phase is not Phase.HEAD:
-                idle = clock.phase is Phase.IDLE and session.last_id == self._told_id
+                idle = clock.phase is Phase.IDLE and session.last_id == self.told_id
                 self._idle_until = clock.deadline if idle else None
                 clock.enter(Phase.HEAD, self.connection.state.timeouts.head)
         elif self.stream_count or self.unsent or self.busy:
@@ -384,9 +396,9 @@ class Multiplexer:
                 clock.enter_head()
         elif clock.phase is Phase.HEAD and self._idle_until is not None:
             clock.phase, clock.deadline = Phase.IDLE, self._idle_until
-        elif clock.phase not in (Phase.IDLE, Phase.ANSWERED) or session.last_id != self._told_id:
+        elif clock.phase not in (Phase.IDLE, Phase.ANSWERED) or session.last_id != self.told_id:
             clock.enter_answered()
-        self._told_id = session.last_id
+        self.told_id = session.last_id
 
     def _awaits_head(self) -> bool:
         """Tell whether the rest of a head is being waited for, or of the connection's beginning."""

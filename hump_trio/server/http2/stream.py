@@ -297,7 +297,7 @@ class Http2Stream(Stream):
         session.sources.add(self, data, ends=ends, trailer_block=trailer_block)
         if len(data) <= FRAME_BYTES and len(session.streams) > 1 and not mux.unsent:
             session.sources.frame(session.out, FRAME_BYTES)
-            mux.wake()
+            mux.flush_later()
         else:
             mux.flush()
         if self.source is not None:

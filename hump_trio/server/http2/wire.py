@@ -1,6 +1,6 @@
 """What brings requests to one lane of an HTTP/2 connection."""
 
-from trio.lowlevel import current_task
+from trio.lowlevel import checkpoint, current_task
 
 from hump_trio.facts.exceptions import StatusError
 from hump_trio.facts.outcomes import Outcome
@@ -32,8 +32,11 @@ class Http2Wire(Http2Peer):
         mux, task = self.mux, current_task()
         try:
             while not (mux.over or mux.ended):
-                lane.renew_context(task)
                 mux.appointed = False
+                if mux.leader is self or task.context != lane.context:
+                    # Other connections have their turn, and a handler finds no other's variables.
+                    lane.renew_context(task)
+                    await checkpoint()
                 if mux.leader is self:
                     mux.busy = False
                 elif mux.leader is None or mux.busy:
@@ -59,6 +62,7 @@ class Http2Wire(Http2Peer):
     async def settle(self, stream: HttpStream) -> bool:
         """Be done with a stream whose answer is framed (see `Wire.settle`)."""
         self.release()
+        self.clock.answering = False
         self.clock.enter_spare()
         self.clock.answering = False
         if self.mux.session.out:
