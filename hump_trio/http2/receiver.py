@@ -244,7 +244,7 @@ class Receiver:
     def _receive_settings(self, flags: int, stream_id: int, payload: bytes, now: float) -> None:
         session = self._session
         if not flags & ACK:
-            session.set(parse_settings(payload))
+            session.apply(parse_settings(payload))
             session.out.append(encode_frame(SETTINGS, ACK, 0))
         elif payload:
             raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "a confirmation of some length")

@@ -28,8 +28,8 @@ from hump_trio.http2.streams import Stream
 
 __all__ = ["DRAIN_PING", "LAST_ID", "USED_UP_ID", "Session"]
 
-# How many of the streams that this side has reset are remembered, since the peer may have sent more
-# before it knew.
+# So many of the streams that this side has reset are remembered at least, since the peer may have
+# sent more before it knew; and as many as may be open, which may all be answered early.
 RESET_COUNT = 100
 # The last stream of a GOAWAY that only announces another one (RFC 9113 section 6.8).
 LAST_ID = 2**31 - 1
@@ -120,7 +120,7 @@ class Session:
         self.out.append(encode_reset(stream_id, code))
         reset_ids = self._reset_ids = self._reset_ids or {}
         reset_ids[stream_id] = None
-        if len(reset_ids) > RESET_COUNT:
+        if len(reset_ids) > max(RESET_COUNT, self.limits.streams):
             del reset_ids[next(iter(reset_ids))]
         self.end(stream_id)
 
@@ -207,7 +207,7 @@ class Session:
             early[stream_id] = priority
         return True
 
-    def set(self, settings: PeerSettings) -> None:
+    def apply(self, settings: PeerSettings) -> None:
         """Obey what the peer says of itself.
 
         Raises:

@@ -3,12 +3,7 @@
 from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.header_block import CONTINUATION_COUNT, is_priority
-from tests.support.driven_session import (
-    BOTH,
-    GET,
-    DrivenSession,
-    fails,
-)
+from tests.support.driven_session import BOTH, GET, DrivenSession, fails
 from tests.support.frames import (
     CONTINUATION,
     END_HEADERS,

@@ -1,11 +1,7 @@
 """What each frame means, by the sections of RFC 9113."""
 
 import pytest
-from hyperframe.frame import (
-    PingFrame,
-    SettingsFrame,
-    WindowUpdateFrame,
-)
+from hyperframe.frame import PingFrame, SettingsFrame, WindowUpdateFrame
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.facts.settings import Limits

@@ -125,10 +125,7 @@ CASES: dict[str, tuple[ErrorCode, list[bytes]]] = {
     "ping on a stream (6.7)": (ErrorCode.PROTOCOL_ERROR, [OPEN, frame(PING, 0, 1, bytes(8))]),
     "ping of a wrong length (6.7)": (ErrorCode.FRAME_SIZE_ERROR, [frame(PING, 0, 0, bytes(6))]),
     "goaway on a stream (6.8)": (ErrorCode.PROTOCOL_ERROR, [OPEN, frame(GOAWAY, 0, 1, bytes(8))]),
-    "goaway that is too short (6.8)": (
-        ErrorCode.FRAME_SIZE_ERROR,
-        [frame(GOAWAY, 0, 0, bytes(7))],
-    ),
+    "goaway that is too short (6.8)": (ErrorCode.FRAME_SIZE_ERROR, [frame(GOAWAY, 0, 0, bytes(7))]),
     "window update of a wrong length (6.9)": (
         ErrorCode.FRAME_SIZE_ERROR,
         [OPEN, frame(WINDOW_UPDATE, 0, 1, b"abc")],
@@ -155,10 +152,7 @@ CASES: dict[str, tuple[ErrorCode, list[bytes]]] = {
         ErrorCode.PROTOCOL_ERROR,
         [frame(HEADERS, 0, 1, GET), frame(CONTINUATION, END_HEADERS, 3)],
     ),
-    "headers within a block (6.2)": (
-        ErrorCode.PROTOCOL_ERROR,
-        [frame(HEADERS, 0, 1, GET), get(1)],
-    ),
+    "headers within a block (6.2)": (ErrorCode.PROTOCOL_ERROR, [frame(HEADERS, 0, 1, GET), get(1)]),
     "an unknown frame within a block (5.5)": (
         ErrorCode.PROTOCOL_ERROR,
         [frame(HEADERS, 0, 1, GET), frame(UNKNOWN, 0, 1)],

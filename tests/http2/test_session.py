@@ -1,16 +1,11 @@
 """What a server knows of a connection, and how it ends."""
 
 import pytest
-from hyperframe.frame import (
-    GoAwayFrame,
-    PingFrame,
-    RstStreamFrame,
-    SettingsFrame,
-)
+from hyperframe.frame import GoAwayFrame, PingFrame, RstStreamFrame, SettingsFrame
 
 from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode
-from hump_trio.http2.session import DRAIN_PING, LAST_ID, RESET_COUNT, Session
+from hump_trio.http2.session import DRAIN_PING, LAST_ID, RESET_COUNT
 from hump_trio.http2.settings import CONNECTION_WINDOW_BYTES
 from hump_trio.http2.streams import STREAM_WINDOW_BYTES
 from tests.support.driven_session import (
@@ -42,10 +37,8 @@ MANY = Limits(glitches=10**9)
 
 def test_the_first_flight() -> None:
     """It says what isn't the default, before anything of the client's is read (section 3.4)."""
-    session = Session(Limits(streams=7, head_bytes=1000, header_count=10), 0.0)
-    driven = DrivenSession(greeted=False)
-    driven.session = session
-    session.greet()
+    driven = DrivenSession(Limits(streams=7, head_bytes=1000, header_count=10), greeted=False)
+    driven.session.greet()
     first, update = driven.frames()
     assert isinstance(first, SettingsFrame)
     assert first.settings == {3: 7, 4: STREAM_WINDOW_BYTES, 6: 1320, 9: 1}
@@ -209,14 +202,15 @@ def test_a_last_stream_is_never_a_later_one() -> None:
     assert (goaway.last_stream_id, goaway.error_code) == (1, ErrorCode.PROTOCOL_ERROR)
 
 
-def test_only_so_many_resets_are_remembered() -> None:
-    """What comes on an older one is taken for data on a closed stream."""
-    driven = DrivenSession(MANY)
-    for number in range(1, 2 * RESET_COUNT + 2, 2):
+@pytest.mark.parametrize(("streams", "count"), [(10, RESET_COUNT), (300, 300)])
+def test_only_so_many_resets_are_remembered(streams: int, count: int) -> None:
+    """As many as may be open, and some more; what comes on an older one is no accident."""
+    driven = DrivenSession(Limits(glitches=10**9, streams=streams))
+    for number in range(1, 2 * count + 2, 2):
         driven.feed(post(number))
         driven.session.cut(number, ErrorCode.CANCEL)
     driven.frames()
-    driven.feed(data(3, b"a"))
+    driven.feed(data(3, b"a"), frame(HEADERS, BOTH, 3, literal(b"a", b"b")))
     assert driven.resets() == []
     driven.feed(data(1, b"a"))
     assert driven.resets() == [(1, ErrorCode.STREAM_CLOSED)]

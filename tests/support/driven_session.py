@@ -17,14 +17,7 @@ from hump_trio.http2.messages import RequestHead, parse_request
 from hump_trio.http2.receiver import Receiver
 from hump_trio.http2.session import Session
 from hump_trio.http2.streams import Stream
-from tests.support.frames import (
-    END_HEADERS,
-    END_STREAM,
-    HEADERS,
-    PRIORITY_UPDATE,
-    SETTINGS,
-    frame,
-)
+from tests.support.frames import END_HEADERS, END_STREAM, HEADERS, PRIORITY_UPDATE, SETTINGS, frame
 
 __all__ = [
     "BOTH",
