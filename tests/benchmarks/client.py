@@ -55,7 +55,9 @@ def encode_request(load: Load, number: int) -> bytes:
     if load.body:
         fields["content-length"] = str(len(load.body))
     lines = [f"{name}: {value}" for name, value in fields.items()]
-    return "\r\n".join([f"{load.method} {load.path} HTTP/1.1", *lines, "", load.body]).encode()
+    return "\r\n".join(
+        [f"{load.method} {load.path_of(number)} HTTP/1.1", *lines, "", load.body]
+    ).encode()
 
 
 def receive_answer(sock: socket.socket) -> None:

@@ -4,31 +4,39 @@
     python -m tests.benchmarks instructions --check
 
 What a server executes outside the kernel is counted. Sixteen connections ask in step, each request
-with a head of its own; what a long series of requests costs more than a short one, divided by the
-requests that it has more, is the cost of one. Counts change with Python and the C library; so what
-is kept, in ratios.json for each minor version of Python, are ratios to a server with a fixed answer
-that is measured in the same run. `--check` fails where a scenario costs over 4 % more than its
-ratio says. Where it has to, or where it has become cheaper, `--renew` writes the ratios for the
-Python that runs it: commit them with the change they belong to.
+with a head of its own, or over HTTP/2 as many connections and streams as a scenario says; what a
+long series of requests costs more than a short one, divided by the requests that it has more, is
+the cost of one. Counts change with Python and the C library; so what is kept, in ratios.json for
+each minor version of Python, are ratios to a server with a fixed answer that is measured in the
+same run. `--check` fails where a scenario costs over 4 % more than its ratio says. Where it has to,
+or where it has become cheaper, `--renew` writes the ratios for the Python that runs it: commit them
+with the change they belong to.
 """
 
 import argparse
 import json
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from platform import python_version
 
 from tests.benchmarks import callgrind
+from tests.benchmarks.callgrind import CountedServer
 from tests.benchmarks.check import check_answers
 from tests.benchmarks.client import CONNECTION_COUNT, connected
 from tests.benchmarks.goals import SELF
+from tests.benchmarks.http2_client import connected_by_http2
 from tests.benchmarks.peers import PEERS, missing_packages
-from tests.benchmarks.scenarios import LOADS
+from tests.benchmarks.scenarios import LOADS, STREAMS, TITLES
 
-SCENARIOS = ("hello", "browser", "item", "post_json", "post_typed", "echo_64k")
+SCENARIOS = (
+    *("hello", "browser", "item", "post_json", "post_typed", "echo_64k", "varied"),
+    *("h2_hello_16x1", "h2_hello_16x10", "h2_hello_1x100", "h2_browser_16x10"),
+    *("h2_varied_16x1", "h2_varied_16x10", "h2_waiting_16x10", "h2_echo_64k_16x1"),
+)
 FLOOR = "fixed_epoll"
 COUNTABLE = [
     name
@@ -37,6 +45,13 @@ COUNTABLE = [
     and name != SELF
     and not name.startswith("granian")  # it serves in a child process, which isn't counted
 ]
+# What a request over HTTP/2 may cost beside the same one over HTTP/1.1.
+HTTP2_BOUNDS = {
+    "h2_hello_16x10": ("hello", 0.6),
+    "h2_hello_1x100": ("hello", 0.6),
+    "h2_browser_16x10": ("browser", 0.6),
+    "h2_echo_64k_16x1": ("echo_64k", 1.3),
+}
 RATIOS = Path(__file__).with_name("ratios.json")
 RENEW = "python -m tests.benchmarks instructions --renew"
 TOLERANCE = 0.04
@@ -48,6 +63,7 @@ SHORT_ROUNDS = 5
 # floor does, which costs so little that it can do more.
 MORE_ROUNDS = 40
 FLOOR_MORE_ROUNDS = 400
+STREAMS_MORE_ROUNDS = 10  # where a connection has many streams in each round
 
 Counts = Mapping[str, float]
 
@@ -121,13 +137,25 @@ def measure(name: str, scenarios: Iterable[str], more_rounds: int) -> Counts:
             check_answers(name, scenario, server.port)
         server.start_counting()
         with connected(server) as client:
-            for scenario in known:
-                costs = []
-                for rounds in (WARM_ROUNDS, SHORT_ROUNDS, SHORT_ROUNDS + more_rounds):
-                    client.ask(LOADS[scenario], rounds)
-                    costs.append(server.take_count())
-                counts[scenario] = (costs[2] - costs[1]) / (more_rounds * CONNECTION_COUNT)
+            for scenario in filter(LOADS.__contains__, known):
+                cost = cost_of_round(server, partial(client.ask, LOADS[scenario]), more_rounds)
+                counts[scenario] = cost / CONNECTION_COUNT
+        for scenario in filter(STREAMS.__contains__, known):
+            streams = STREAMS[scenario]
+            more = more_rounds if streams.stream_count == 1 else STREAMS_MORE_ROUNDS
+            with connected_by_http2(server, streams.connection_count) as http2:
+                cost = cost_of_round(server, partial(http2.ask, streams), more)
+            counts[scenario] = cost / streams.connection_count / streams.stream_count
     return counts
+
+
+def cost_of_round(server: CountedServer, ask: Callable[[int], None], more_rounds: int) -> float:
+    """Return the instructions of a round, if ``ask`` asks for so many rounds."""
+    costs = []
+    for rounds in (WARM_ROUNDS, SHORT_ROUNDS, SHORT_ROUNDS + more_rounds):
+        ask(rounds)
+        costs.append(server.take_count())
+    return (costs[2] - costs[1]) / more_rounds
 
 
 def lines_of_table(floor: float, table: Mapping[str, Counts]) -> Iterator[str]:
@@ -142,7 +170,7 @@ def lines_of_table(floor: float, table: Mapping[str, Counts]) -> Iterator[str]:
     for scenario in table[SELF]:
         counts = [column.get(scenario) for column in table.values()]
         cells = [f"{count:,.0f} ({count / floor:.3f})" if count else "" for count in counts]
-        yield f"| {LOADS[scenario].title} | {' | '.join(cells)} |"
+        yield f"| {TITLES[scenario]} | {' | '.join(cells)} |"
 
 
 def judge(scenario: str, ratio: float, committed: float | None) -> Verdict:

@@ -64,6 +64,15 @@ def test_every_guarded_scenario_has_a_ratio() -> None:
         assert tuple(ratios) == instructions.SCENARIOS
 
 
+@pytest.mark.parametrize("minor", json.loads(instructions.RATIOS.read_text()))
+@pytest.mark.parametrize("scenario", instructions.HTTP2_BOUNDS)
+def test_http2_is_cheaper_or_little_dearer(scenario: str, minor: str) -> None:
+    """Side by side streams cost far less than requests of HTTP/1.1, and an upload hardly more."""
+    ratios = json.loads(instructions.RATIOS.read_text())[minor]
+    other, bound = instructions.HTTP2_BOUNDS[scenario]
+    assert ratios[scenario] <= bound * ratios[other]
+
+
 def test_the_sum_of_counts_is_found() -> None:
     """It is the line of its own, and a file without it is an error that shows the file."""
     assert parse_count(COUNTS) == 113183

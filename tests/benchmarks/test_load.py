@@ -11,15 +11,12 @@ from tests.benchmarks.goals import SELF
 from tests.benchmarks.servers import ROOT
 
 
-@pytest.mark.program("wrk")
-def test_a_second_of_load(tmp_path: Path) -> None:
-    """One round of one scenario gives its figures, each above nothing, and a table."""
-    path = tmp_path / "figures.json"
-    options = "--scenarios hello --rounds 1 --seconds 1 --connections 8"
+def run_load(path: Path, *options: str) -> tuple[str, dict[str, dict[str, dict[str, list[float]]]]]:
+    """Measure hump_trio alone for a second; return what is printed, and the figures."""
     run = subprocess.run(
         [
-            *(sys.executable, "-m", "tests.benchmarks", "load", *options.split()),
-            *("--peers", SELF, "--json", str(path)),
+            *(sys.executable, "-m", "tests.benchmarks", "load", *options),
+            *("--rounds", "1", "--seconds", "1", "--peers", SELF, "--json", str(path)),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -29,7 +26,16 @@ def test_a_second_of_load(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     report = json.loads(path.read_text())
-    found = report["figures"]["hello"][SELF]
+    assert report["peers"][SELF]["trio"]
+    return run.stdout, report["figures"]
+
+
+@pytest.mark.program("wrk")
+def test_a_second_of_load(tmp_path: Path) -> None:
+    """One round of one scenario gives its figures, each above nothing, and a table."""
+    options = ["--scenarios", "hello", "--connections", "8"]
+    printed, figures = run_load(tmp_path / "figures.json", *options)
+    found = figures["hello"][SELF]
     assert {name: len(rounds) for name, rounds in found.items()} == {
         "cpu_us": 1,
         "per_second": 1,
@@ -37,5 +43,19 @@ def test_a_second_of_load(tmp_path: Path) -> None:
         "p99_ms": 1,
     }
     assert min(min(rounds) for rounds in found.values()) > 0
-    assert report["peers"][SELF]["trio"]
-    assert "\n| hump_trio | " in run.stdout
+    assert "\n| hump_trio | " in printed
+
+
+@pytest.mark.program("h2load")
+@pytest.mark.program("curl")
+def test_a_second_of_load_over_http2(tmp_path: Path) -> None:
+    """So do many paths in plain text, and one over TLS."""
+    scenarios = ["h2_varied_16x10", "h2s_hello_16x10"]
+    _, figures = run_load(tmp_path / "figures.json", "--scenarios", *scenarios)
+    for scenario in scenarios:
+        found = figures[scenario][SELF]
+        assert {name: len(rounds) for name, rounds in found.items()} == {
+            "cpu_us": 1,
+            "per_second": 1,
+        }
+        assert min(min(rounds) for rounds in found.values()) > 0
