@@ -195,7 +195,10 @@ class Clock:
         self.deadline = -math.inf
 
     def enter_spare(self) -> None:
-        """Go to the wait for a request that another lane may serve as well, for however long."""
+        """Go to the wait for a request that another lane may serve as well.
+
+        It lasts for however long, unless its lane sets a deadline.
+        """
         self.phase = SPARE
         self.deadline = math.inf
 

@@ -7,6 +7,7 @@ import trio
 
 from hump_trio.facts.loggers import logger
 from hump_trio.server.life import Life
+from hump_trio.server.phases import Phase
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
 from hump_trio.tasks.task_tree import innermost_tasks, source_line_of
@@ -56,9 +57,13 @@ async def shut_down(
 
 
 def cut_connections(watchdog: Watchdog) -> None:
-    """Cancel what goes on on every connection; the handler learns why."""
+    """Cancel what goes on on every connection; the handler learns why.
+
+    Where lanes serve the requests of a connection, these are what is logged.
+    """
     for clock in watchdog.clocks:
-        log_cut(clock.describe(), clock.task)
+        if clock.phase not in (Phase.STREAMS, Phase.SPARE):
+            log_cut(clock.describe(), clock.task)
         clock.cancel("shutdown")
 
 

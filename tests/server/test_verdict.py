@@ -53,4 +53,6 @@ def test_only_a_phase_with_an_error_is_answered(expired: Phase, phase: Phase) ->
     for late, answered in product([False, True], repeat=2):
         verdict = judge(expired=expired, phase=phase, spoiled=False, late=late, answered=answered)
         if verdict is Verdict.ANSWER and RULES[expired].expiry is not Expiry.NOTHING:
+            if expired is Phase.STREAMS:
+                continue  # no lane has it: its clock is the keeper's
             assert RULES[expired].error is not None

@@ -39,19 +39,20 @@ class Keeper:
         received: What was read from it already.
     """
 
-    __slots__ = ("_connection", "_drain_deadline", "_mux", "_session")
+    __slots__ = ("_connection", "_drain_deadline", "_gives_way", "_mux", "_session")
 
     def __init__(self, connection: Connection, received: bytes) -> None:
         self._connection = connection
         self._mux = Multiplexer(connection, received)
         self._session = self._mux.session
         self._drain_deadline = math.inf
+        self._gives_way = False  # to another connection, which waits for this one's end
 
     async def keep(self) -> None:
         """Serve until nothing more can come; the transport is closed then.
 
         Cancellation: the transport is reset, if anything is unfinished. Lanes learn of it by their
-        own cancellation.
+        own cancellation. Those that a shutdown cancels may still say how their streams end.
         """
         connection, mux = self._connection, self._mux
         clock = connection.clock
@@ -71,6 +72,8 @@ class Keeper:
                 await self._take_leave()
         finally:
             connection.hear_drain = None
+            if clock.ending is not None and clock.ending.reason == "shutdown":
+                await self._let_lanes_end()
             mux.lose_peer()
             connection.close()
             while mux.members:
@@ -92,17 +95,20 @@ class Keeper:
                 await self._attend()
             if not clock.scope.cancel_called:
                 return not mux.dead
-            ending, clock.ending = clock.ending, None
-            clock.scope = trio.CancelScope()
+            ending = clock.ending
             assert ending is not None, "the scope has no deadline of its own"
             if mux.dead or ending.reason != "deadline" or ending.phase is Phase.STREAMS:
                 return False
+            clock.ending = None
+            clock.scope = trio.CancelScope()
             if ending.phase is Phase.OPENED:  # a peer that has said nothing is told nothing
                 return False
             if ending.phase is Phase.HEAD:
                 session.say_goodbye(session.last_id, ErrorCode.ENHANCE_YOUR_CALM)
                 return True
             if not mux.serves:
+                in_time = trio.current_time() < clock.deadline
+                self._gives_way = in_time or ending.phase is Phase.ANSWERED
                 session.say_goodbye(session.last_id)
                 return True
             mux.settle_phase()
@@ -166,6 +172,17 @@ class Keeper:
         named = session.goaway_id is not None and session.goaway_id != LAST_ID
         return (mux.ended or named) and not mux.serves
 
+    async def _let_lanes_end(self) -> None:
+        """Send what lanes say that are cancelled, as far as it is taken in time."""
+        connection, mux = self._connection, self._mux
+        deadline = connection.state.closing_deadline()
+        with trio.CancelScope(deadline=deadline, shield=True):
+            while mux.members and not mux.dead:
+                await mux.park(math.inf)
+                mux.flush()
+        if not (mux.members or mux.unsent):
+            connection.clock.phase = Phase.LINGER  # nothing is unfinished
+
     async def _take_leave(self) -> None:
         """Let the peer read all that was sent, before the transport is closed."""
         mux, connection = self._mux, self._connection
@@ -181,7 +198,7 @@ class Keeper:
             if rest:
                 await connection.transport.send_all(rest)
             clock.phase = Phase.LINGER  # nothing that was begun is unfinished
-            if not mux.ended:
+            if not (mux.ended or self._gives_way):
                 await connection.linger()
 
 

@@ -1,5 +1,8 @@
 """What brings requests to one lane of an HTTP/2 connection."""
 
+import math
+
+import trio
 from trio.lowlevel import checkpoint, current_task
 
 from hump_trio.facts.exceptions import StatusError
@@ -11,6 +14,9 @@ from hump_trio.server.lane import Lane, Step
 from hump_trio.server.stream import HttpStream
 
 __all__ = ["Http2Wire"]
+
+# A lane that wasn't needed for so long ends: an idle connection has one.
+SPARE_SECONDS = 5.0
 
 
 class Http2Wire(Http2Peer):
@@ -42,7 +48,9 @@ class Http2Wire(Http2Peer):
                 elif mux.leader is None or mux.busy:
                     mux.take_lead(self)
                 else:
+                    self.clock.deadline = trio.current_time() + SPARE_SECONDS
                     await mux.wait_lead(self)
+                    self.clock.deadline = math.inf
                     continue
                 step = await lead(mux, self, lane)
                 if step is not None:
