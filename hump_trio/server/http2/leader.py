@@ -338,6 +338,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             mux.lose_transport()
             return None
+        finally:
+            mux.reading = False
         if mux.over:  # the peer was told that nothing more is served
             return None
         if not more:

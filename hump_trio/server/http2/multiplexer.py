@@ -294,7 +294,7 @@ class Multiplexer:
 
     def flush_later(self) -> None:
         """Have frames sent together with others: by a leader that will wait, or by the keeper."""
-        if self.reading or (self.busy and not self.appointed):
+        if self.leader is None or self.reading or (self.busy and not self.appointed):
             self.wake()
 
     def flush_soon(self) -> None:

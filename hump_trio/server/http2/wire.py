@@ -39,8 +39,9 @@ class Http2Wire(Http2Peer):
         try:
             while not (mux.over or mux.ended):
                 mux.appointed = False
-                if mux.leader is self or task.context != lane.context:
-                    # Other connections have their turn, and a handler finds no other's variables.
+                if mux.leader is self or self.clock.ending or task.context != lane.context:
+                    # Other connections have their turn, and a handler finds no other's variables. A
+                    # lane that was cut as it was appointed ends.
                     lane.renew_context(task)
                     await checkpoint()
                 if mux.leader is self:
@@ -70,7 +71,6 @@ class Http2Wire(Http2Peer):
     async def settle(self, stream: HttpStream) -> bool:
         """Be done with a stream whose answer is framed (see `Wire.settle`)."""
         self.release()
-        self.clock.answering = False
         self.clock.enter_spare()
         self.clock.answering = False
         if self.mux.session.out:
