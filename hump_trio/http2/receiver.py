@@ -137,8 +137,8 @@ class Receiver:
             return None
 
     def take_body(self, byte_count: int) -> bool:
-        """Count a body for which no stream is made, if windows allow it; tell whether they do."""
-        fits = byte_count <= min(self._inflow.left_bytes, STREAM_WINDOW_BYTES)
+        """Count a body for which no stream is made, if its window allows it; tell if it does."""
+        fits = byte_count <= STREAM_WINDOW_BYTES
         if fits:
             self._count_data(byte_count)
         return fits
@@ -215,12 +215,10 @@ class Receiver:
     def _count_data(self, flow_bytes: int) -> None:
         """Count what has come for the connection's window, and open it again.
 
-        Raises:
-            ConnectionFailure: FLOW_CONTROL_ERROR, there was no room for it.
+        More than half of it is always open, so that nothing can come which has no room. What a
+        server holds is bounded by the windows of its streams.
         """
         self._inflow.left_bytes -= flow_bytes
-        if self._inflow.left_bytes < 0:
-            raise ConnectionFailure(ErrorCode.FLOW_CONTROL_ERROR, "DATA past the window")
         told_bytes = self._inflow.free(flow_bytes)
         if told_bytes:
             self._session.out.append(encode_window_update(0, told_bytes))

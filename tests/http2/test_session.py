@@ -32,8 +32,6 @@ from tests.support.frames import (
     window_update,
 )
 
-MANY = Limits(glitches=10**9)
-
 
 def test_the_first_flight() -> None:
     """It says what isn't the default, before anything of the client's is read (section 3.4)."""
