@@ -69,6 +69,8 @@ SPLIT = re.compile(rb"([\x81-\xfe]*)\x04([\x80-\xfe])").match
 JOINED_BYTES = 64 * 1024
 # How many blocks a connection remembers.
 MEMO_COUNT = 64
+# How long those may be: those of browsers are shorter, and all of them together are little.
+MEMO_BLOCK_BYTES = 512
 
 # What is known of a request by its block alone.
 Known: TypeAlias = tuple[RequestHead, Chosen]
@@ -420,7 +422,7 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: bo
     choice, path_params, inline = mux.prepared.choose(head.line)
     known = head, (choice, path_params, inline and not head.expect)
     # A block that inserts has to do so each time that it comes.
-    if decoder.insertion_count == insertion_count:
+    if decoder.insertion_count == insertion_count and len(block) <= MEMO_BLOCK_BYTES:
         if len(memo) >= MEMO_COUNT:
             memo.clear()
         memo[block if ends else (block, None)] = known

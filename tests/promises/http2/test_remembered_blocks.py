@@ -1,6 +1,7 @@
 """Blocks that come again mean what they say now, whatever the server remembers of them."""
 
 import json
+import tracemalloc
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -58,6 +59,28 @@ async def test_the_same_bytes_after_a_smaller_table(autojump_clock: MockClock) -
         await peer.send(peer.heads(7, b"\x20\x3f\xe1\x1f" + INDEXED + HOST))
         await peer.send(peer.heads(9, block))
         await peer.expect_goaway(ErrorCode.COMPRESSION_ERROR)
+
+
+async def test_long_blocks_are_not_remembered(autojump_clock: MockClock) -> None:
+    """What a connection holds of requests is little, whatever it has sent before it went quiet."""
+    app = Hump()
+
+    @app.get("/")
+    async def index() -> str:
+        return "hello"
+
+    async with speak(app) as peer:
+        tracemalloc.start()
+        try:
+            for number in range(1, 81, 2):
+                cookie = b"\x0f\x11\x7f\x93N" + b"%05d" % number * 2026
+                await peer.send(peer.heads(number, INDEXED + HOST + cookie))
+                assert (await peer.answer(number)).body == b"hello"
+            peer.answers.clear()
+            held_bytes = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        assert held_bytes < 2**18
 
 
 PATHS = ["/", "/items/1", "/items/22", "/a%20b?c=d", "/" + "x" * 120, "/" + "~" * 130]
