@@ -24,9 +24,8 @@ class Sources:
         self.window: int = window
         self.granted_bytes: int = 0
         self.data_frame_count: int = 0
-        self._streams: list[
-            Stream
-        ] = []  # of the incremental ones the one that was served last is last
+        # Of the incremental ones the one that was served last is last.
+        self._streams: list[Stream] = []
 
     def __bool__(self) -> bool:
         return bool(self._streams)

@@ -218,7 +218,8 @@ def test_window_updates_open_windows() -> None:
     driven = DrivenSession()
     driven.feed(get(1), window_update(1, 2**31 | 5), window_update(0, 7))
     assert driven.streams[1].window == 65_540
-    assert driven.session.sources.window == 65_542
+    sources = driven.session.sources
+    assert (sources.window, sources.granted_bytes) == (65_542, 7)
 
 
 def test_a_window_may_be_full() -> None:

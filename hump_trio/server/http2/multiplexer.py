@@ -20,7 +20,7 @@ from hump_trio.server.connection import Connection
 from hump_trio.server.http2.prepared import Prepared
 from hump_trio.server.phases import Phase
 
-__all__ = ["Member", "Multiplexer"]
+__all__ = ["Multiplexer"]
 
 # So much is framed and not yet taken by the transport: little enough that a priority or a reset
 # acts soon, enough for a fast network.
