@@ -75,6 +75,8 @@ class Keeper:
             if clock.ending is not None and clock.ending.reason == "shutdown":
                 await self._let_lanes_end()
             mux.lose_peer()
+            if mux.unsent:
+                mux.enter_streams()  # a frame is cut
             connection.close()
             while mux.members:
                 await mux.park(math.inf)
@@ -186,7 +188,7 @@ class Keeper:
     async def _take_leave(self) -> None:
         """Let the peer read all that was sent, before the transport is closed."""
         mux, connection = self._mux, self._connection
-        rest = mux.unsent + b"".join(self._session.out)
+        mux.unsent += b"".join(self._session.out)
         self._session.out.clear()
         mux.lose_peer()
         clock = connection.clock
@@ -195,8 +197,9 @@ class Keeper:
         with clock.scope, suppress(trio.BrokenResourceError):
             while mux.leader is not None and not mux.busy:  # it may still be receiving
                 await mux.park(math.inf)
-            if rest:
-                await connection.transport.send_all(rest)
+            if mux.unsent:
+                await connection.transport.send_all(mux.unsent)
+                mux.unsent = b""
             clock.phase = Phase.LINGER  # nothing that was begun is unfinished
             if not (mux.ended or self._gives_way):
                 await connection.linger()

@@ -290,6 +290,7 @@ class Multiplexer:
                 return
             if sent_bytes < len(data):
                 self.unsent = data[sent_bytes:]
+                self.enter_streams()
                 self.wake()
 
     def flush_later(self) -> None:
