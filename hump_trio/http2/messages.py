@@ -8,6 +8,7 @@ Single fields are judged where they are decoded: their names and values, fields 
 and pseudo-fields that don't exist. None stands for a field that was refused there.
 """
 
+import re
 from dataclasses import dataclass
 from itertools import chain
 from typing import cast
@@ -30,6 +31,8 @@ HOST_LENGTH = 1024
 # around a name and a value; and what stands between two cookies.
 LINE_BYTES = len("  HTTP/2.0\r\n\r\n")
 FIELD_BYTES = len(": \r\n")
+# A path without a query, in which nothing is escaped.
+PLAIN_PATH = re.compile(r"/[!\"$&->@-~]*")
 COOKIE_JOINT = "; "
 # What a piece of a cookie has less of once it is joined to another.
 CRUMB_BYTES = len("cookie") + FIELD_BYTES - len(COOKIE_JOINT)
@@ -144,9 +147,12 @@ def with_target(head: RequestHead, path: str, limits: Limits) -> RequestHead:
         HttpParserError: As `parse_request` raises it for a path.
     """
     method = head.line.method
-    check_path(method, path)
-    line = parse_path(method, path, limits)
     head_bytes = head.head_bytes - len(head.line.target) + len(path)
+    if PLAIN_PATH.fullmatch(path) and len(path) <= limits.target_bytes:
+        line = RequestLine(method, path, path, path, "", None, "2")  # as `parse_path` would
+    else:
+        check_path(method, path)
+        line = parse_path(method, path, limits)
     if head_bytes > limits.head_bytes:
         raise HttpParserError(431, "the header section is too large")
     return RequestHead(line, head.fields, head.host, head.content_length, head.expect, head_bytes)

@@ -15,20 +15,18 @@ class Sources:
     Attributes:
         window: What may be sent on the connection.
         granted_bytes: By how much the peer has opened that.
+        streams: Those that have something to send. Of the incremental ones, the one that was
+            served last is the last one.
         data_frame_count: How many frames of DATA were made.
     """
 
-    __slots__ = ("_streams", "data_frame_count", "granted_bytes", "window")
+    __slots__ = ("data_frame_count", "granted_bytes", "streams", "window")
 
     def __init__(self, window: int) -> None:
         self.window: int = window
         self.granted_bytes: int = 0
         self.data_frame_count: int = 0
-        # Of the incremental ones the one that was served last is last.
-        self._streams: list[Stream] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._streams)
+        self.streams: list[Stream] = []
 
     def add(self, stream: Stream, data: bytes, *, ends: bool, trailer_block: bytes = b"") -> None:
         """Take something to send; the stream has nothing else to send.
@@ -43,13 +41,13 @@ class Sources:
         stream.source = memoryview(data)
         stream.source_ends = ends
         stream.trailer_block = trailer_block
-        self._streams.append(stream)
+        self.streams.append(stream)
 
     def discard(self, stream: Stream) -> None:
         """Forget what a stream has to send, if it has anything."""
         if stream.source is not None:
             stream.source = None
-            self._streams.remove(stream)
+            self.streams.remove(stream)
 
     def frame(self, out: list[bytes | memoryview], room: int) -> int:
         """Frame as much as windows and some room allow; return the payload's length in bytes.
@@ -59,7 +57,7 @@ class Sources:
             room: Bytes; the last frame may exceed them.
         """
         framed_bytes = 0
-        while framed_bytes < room and self._streams:
+        while framed_bytes < room and self.streams:
             stream = self._next()
             if stream is None:
                 break
@@ -71,7 +69,7 @@ class Sources:
         """Return the stream whose turn it is; None if windows keep all of them waiting."""
         ready = [
             stream
-            for stream in self._streams
+            for stream in self.streams
             if not stream.source or (stream.window > 0 and self.window > 0)
         ]
         return min(ready, key=rank) if ready else None
@@ -104,8 +102,8 @@ class Sources:
         else:
             stream.source = source[count:]
             if stream.incremental:
-                self._streams.remove(stream)
-                self._streams.append(stream)
+                self.streams.remove(stream)
+                self.streams.append(stream)
         return count
 
 

@@ -131,7 +131,7 @@ def test_what_the_client_has_reset_is_over() -> None:
     driven.session.sources.add(driven.streams[1], b"abc", ends=True)
     driven.feed(reset(1), window_update(1, 5), priority(1))
     assert driven.streams[1].reset
-    assert not driven.session.sources
+    assert not driven.session.sources.streams
     assert driven.frames() == []
     driven.feed(data(1, b"a"))
     assert driven.resets() == [(1, ErrorCode.STREAM_CLOSED)]

@@ -45,7 +45,7 @@ def test_a_source_is_cut_into_frames() -> None:
     assert [len(each.data) for each in frames] == [FRAME_BYTES, FRAME_BYTES, 5_632]
     assert b"".join(each.data for each in frames) == data
     assert ["END_STREAM" in each.flags for each in frames] == [False, False, True]
-    assert (stream.framed_bytes, stream.source, bool(sources)) == (len(data), None, False)
+    assert (stream.framed_bytes, stream.source, bool(sources.streams)) == (len(data), None, False)
 
 
 def test_room_ends_it() -> None:
@@ -94,7 +94,7 @@ def test_trailers_alone() -> None:
     (only,) = frame(sources)
     assert (only.type, "END_STREAM" in only.flags) == (1, True)
     sources.add(make_stream(3), b"", ends=False)
-    assert (frame(sources), bool(sources), sources.data_frame_count) == ([], False, 0)
+    assert (frame(sources), bool(sources.streams), sources.data_frame_count) == ([], False, 0)
 
 
 def test_a_part_is_followed_by_others() -> None:
@@ -150,7 +150,7 @@ def test_what_is_discarded_is_not_sent() -> None:
     sources.add(stream, b"ab", ends=True)
     sources.discard(stream)
     sources.discard(stream)
-    assert (order(sources), bool(sources)) == ([], False)
+    assert (order(sources), bool(sources.streams)) == ([], False)
 
 
 def test_a_source_is_not_copied() -> None:
@@ -233,7 +233,7 @@ def test_every_byte_once(
             and (len(sent[other]) == len(data[other]) or (room > 0 and rooms[other] > 0))
         ]
     assert (sorted(ended), dict(sent)) == (sorted(streams), data)
-    assert (sources.window, bool(sources)) == (room, False)
+    assert (sources.window, bool(sources.streams)) == (room, False)
 
 
 @pytest.mark.parametrize(

@@ -102,13 +102,13 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
     context, task, inform_by_clock = lane.context, current_task(), partial(inform_client, clock)
     if not mux.preface_read and not await receive_preface(mux):
         return None
-    connection_clock = connection.clock
+    connection_clock, keeper = connection.clock, mux.keeper
     turn_count = 0
     now = trio.current_time()
     value: Any
     response: Response | None
     while True:
-        data, pos = mux.data, mux.pos
+        data, pos, arrivals = mux.data, mux.pos, transport.arrivals
         end = len(data)
         while end - pos >= HEADER_BYTES:
             first, flags, stream_id = unpack_header(data, pos)
@@ -189,7 +189,19 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             peer.stream_id, peer.head = stream_id, head
             mux.busy = True
             if not (mux.appointed or mux.armed or mux.listening):
-                mux.step_aside()
+                if (
+                    arrivals is None
+                    or arrivals.ready
+                    or end - pos >= HEADER_BYTES
+                    or not mux.parked
+                ):
+                    mux.step_aside()
+                else:
+                    # copy of Multiplexer.listen(arrivals, connection_clock)
+                    connection_clock.enter_streams()
+                    mux.listening = True
+                    arrivals.task = keeper
+                    # end of the copy
             value = response = None
             kind, content = TEXT_TYPE, b""
             try:
@@ -304,9 +316,22 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 if mux.over:
                     return None
         # While more is awaited nothing of a request is held.
-        known = head = request = value = content = response = answer = block = None  # type: ignore
-        if out or sources:
+        known = head = request = value = content = response = answer = block = body = stream = None  # type: ignore
+        if sources.streams or mux.unsent or mux.dead:
             mux.flush()
+        elif out:
+            # As `Multiplexer.flush` does it.
+            answer = b"".join(out)
+            out.clear()
+            try:
+                sent_bytes = transport.send_nowait(answer)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                mux.lose_transport()
+                return None
+            if sent_bytes < len(answer):
+                mux.unsent = answer[sent_bytes:]
+                mux.wake()
+            answer = b""
         if mux.unsent and mux.congested:
             mux.enter_streams()
             await mux.wait_room()
@@ -323,17 +348,23 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             connection_clock.phase = ANSWERED
             connection_clock.deadline = -math.inf
             # end of the copy
-        if mux.listening:
-            mux.stop_listening()
-        arrivals = transport.arrivals
         mux.reading = True
+        arrivals = transport.arrivals
         try:
             if arrivals is not None and not arrivals.ready:
+                if mux.listening:
+                    # copy of Multiplexer.stop_listening(arrivals)
+                    mux.listening = False
+                    if arrivals.task is not keeper:
+                        mux.parked = False  # it was woken, and has only to run
+                    # end of the copy
                 # As `Arrivals` says, instead of by way of three coroutines.
                 arrivals.task = task
                 await wait_task_rescheduled(arrivals.abort_wait)
                 more, now = transport.receive_nowait(), arrivals.reported_at
             else:
+                if mux.listening:
+                    mux.stop_listening()
                 more = None
             if more is None:
                 more, now = await transport.receive_some(), trio.current_time()

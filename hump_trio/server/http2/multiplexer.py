@@ -16,9 +16,11 @@ from hump_trio.http2.frames import CONTINUATION, HEADER_BYTES, HEADERS
 from hump_trio.http2.receiver import Receiver
 from hump_trio.http2.session import Session
 from hump_trio.http2.streams import Stream
+from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
 from hump_trio.server.http2.prepared import Prepared
 from hump_trio.server.phases import Phase
+from hump_trio.transports.transport import Arrivals
 
 __all__ = ["Multiplexer"]
 
@@ -73,6 +75,7 @@ class Multiplexer:
         ended: Whether the peer sends nothing more.
         over: Whether no further request is begun.
         dead: Whether no request can be answered any more.
+        keeper: The keeper's task.
         parked: Whether the keeper waits to be woken.
         writing: Encloses the keeper's wait for room in the transport; None if it has no such wait.
         stream_count: How many streams are open, or have a handler that outlives them.
@@ -83,7 +86,6 @@ class Multiplexer:
     __slots__ = (
         "_idle",
         "_idle_until",
-        "_keeper",
         "_room",
         "appointed",
         "armed",
@@ -92,6 +94,7 @@ class Multiplexer:
         "data",
         "dead",
         "ended",
+        "keeper",
         "leader",
         "listening",
         "members",
@@ -134,7 +137,7 @@ class Multiplexer:
         self.told_id: int = -1
         self.members: set[Member] = set()
         self._idle: list[Member] = []
-        self._keeper = current_task()
+        self.keeper: Task = current_task()
         self._room: trio.lowlevel.ParkingLot | None = None
         self._idle_until: float | None = None  # the deadline of that wait, while a head comes
 
@@ -203,7 +206,6 @@ class Multiplexer:
     def step_aside(self) -> None:
         """Let another lane take the lead as soon as more comes: the leader is busy from now on."""
         self.busy = True
-        self.enter_streams()
         arrivals = self.connection.transport.arrivals
         if (
             len(self.data) - self.pos >= HEADER_BYTES
@@ -211,21 +213,26 @@ class Multiplexer:
             or arrivals.ready
             or self.writing is not None
         ):
-            if self.appointed or self.armed:
-                return
-            self.appointed = self.appoint()
-            if not self.appointed:
-                self.armed = True
-                self.wake()
-        elif not self.listening and self.parked:
-            self.listening = True
-            arrivals.task = self._keeper
+            self.enter_streams()
+            if not (self.appointed or self.armed):
+                self.appointed = self.appoint()
+                if not self.appointed:
+                    self.armed = True
+                    self.wake()
+        elif self.parked and not self.listening:
+            self.listen(arrivals, self.connection.clock)
+
+    def listen(self, arrivals: Arrivals, clock: Clock) -> None:
+        """Let the next arrival wake the keeper, while it waits and the leader is busy."""
+        clock.enter_streams()
+        self.listening = True
+        arrivals.task = self.keeper
 
     def stop_listening(self) -> None:
         """Let the next arrival wake the leader again."""
         self.listening = False
         arrivals = self.connection.transport.arrivals
-        if arrivals is not None and arrivals.task is self._keeper:
+        if arrivals is not None and arrivals.task is self.keeper:
             arrivals.task = None
         else:
             self.parked = False  # it was woken, and has only to run
@@ -237,7 +244,7 @@ class Multiplexer:
                 self.stop_listening()
             if self.parked:
                 self.parked = False
-                reschedule(self._keeper)
+                reschedule(self.keeper)
         elif self.writing is not None:
             self.writing.cancel()
 
@@ -252,7 +259,7 @@ class Multiplexer:
                 self.armed = True
                 return
             self.listening = True
-            arrivals.task = self._keeper
+            arrivals.task = self.keeper
         self.parked = True
         if deadline < math.inf:
             with trio.move_on_at(deadline):
@@ -277,7 +284,7 @@ class Multiplexer:
         session, transport = self.session, self.connection.transport
         out, sources = session.out, session.sources
         while not (self.unsent or self.dead):
-            if sources:
+            if sources.streams:
                 sources.frame(out, UNSENT_BYTES)
             if not out:
                 return
