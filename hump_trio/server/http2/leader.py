@@ -282,6 +282,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             out.append(answer)
             if size > FRAME_BYTES:
                 out += encode_data(stream_id, content)
+                turn_count = TURN_REQUESTS
             if body:
                 state.buffered_bytes -= len(body)
             # copy of ServerState.count_out(request.outcome)
@@ -344,7 +345,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             mux.settle_phase()
         else:
             mux.told_id = session.last_id
-            # copy of Clock.enter_answered()
+            # copy of Clock.enter_answered() as connection_clock
             connection_clock.phase = ANSWERED
             connection_clock.deadline = -math.inf
             # end of the copy
@@ -355,8 +356,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 if mux.listening:
                     # copy of Multiplexer.stop_listening(arrivals)
                     mux.listening = False
-                    if arrivals.task is not keeper:
-                        mux.parked = False  # it was woken, and has only to run
+                    if arrivals is None or arrivals.task is not keeper:
+                        mux.parked = False
                     # end of the copy
                 # As `Arrivals` says, instead of by way of three coroutines.
                 arrivals.task = task
@@ -364,7 +365,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 more, now = transport.receive_nowait(), arrivals.reported_at
             else:
                 if mux.listening:
-                    mux.stop_listening()
+                    mux.hear_nothing()
                 more = None
             if more is None:
                 more, now = await transport.receive_some(), trio.current_time()

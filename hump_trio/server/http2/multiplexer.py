@@ -228,20 +228,27 @@ class Multiplexer:
         self.listening = True
         arrivals.task = self.keeper
 
-    def stop_listening(self) -> None:
-        """Let the next arrival wake the leader again."""
+    def stop_listening(self, arrivals: Arrivals | None) -> None:
+        """Let the next arrival wake the keeper no more, but whoever takes its place there.
+
+        If the keeper isn't there any more it was woken, and has only to run.
+        """
         self.listening = False
+        if arrivals is None or arrivals.task is not self.keeper:
+            self.parked = False
+
+    def hear_nothing(self) -> None:
+        """Let the next arrival wake nobody, if it is to wake the keeper."""
         arrivals = self.connection.transport.arrivals
-        if arrivals is not None and arrivals.task is self.keeper:
+        self.stop_listening(arrivals)
+        if arrivals is not None and self.parked:
             arrivals.task = None
-        else:
-            self.parked = False  # it was woken, and has only to run
 
     def wake(self) -> None:
         """Let the keeper look at what has changed."""
         if self.parked:
             if self.listening:
-                self.stop_listening()
+                self.hear_nothing()
             if self.parked:
                 self.parked = False
                 reschedule(self.keeper)
@@ -273,7 +280,7 @@ class Multiplexer:
 
     def _abort_park(self, _: object) -> Abort:
         if self.listening:
-            self.stop_listening()
+            self.hear_nothing()
         self.parked = False
         return Abort.SUCCEEDED
 
