@@ -194,3 +194,16 @@ async def test_a_head_past_a_limit_is_answered(autojump_clock: MockClock) -> Non
         )
         assert await read_all(peer, 1, 3, 5, 7) == [431, 431, 414, 200]
         assert '["x-99","y"]' in peer.answers[7].text.replace(" ", "")
+
+
+async def test_far_too_many_fields_are_not_decoded(autojump_clock: MockClock) -> None:
+    """Some too many are answered by a 431; a thousand of two bytes each would take their time."""
+    async with speak(Framed(limits=Limits(header_count=10)).app) as peer:
+        good = b"\x82\x86\x84\x01\x01a"
+        kept = literal(b"a", b"", mode=b"\x40")
+        await peer.send(peer.heads(1, good + kept + b"\x7e\x00" * 900))
+        assert (await peer.answer(1)).status == 431
+        await peer.send(peer.heads(3, good + b"\xbe"))
+        assert (await peer.answer(3)).status == 200
+        await peer.send(peer.heads(5, good + b"\x7e\x00" * 1100))
+        await peer.expect_goaway(CALM)
