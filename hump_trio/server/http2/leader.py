@@ -145,9 +145,11 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 begin += PRIORITY_BYTES
             block = data[begin:stop]
             ends, body = flags & END_STREAM, b""
-            known = memo.get(block) or know(mux, stream_id, block, now, ends=bool(ends))
+            known = memo.get(block) or recall(mux, block, ends=ends)
             if known is None:
-                continue
+                known = know(mux, stream_id, block, now, ends=ends)
+                if known is None:
+                    continue
             session.last_id = stream_id
             head, (choice, path_params, inline) = known
             if (
@@ -412,8 +414,28 @@ async def receive_preface(mux: Multiplexer) -> bool:
     return True
 
 
-def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: bool) -> Known | None:
-    """Return what a block says that is new, or has a body behind it; None if it was refused.
+def recall(mux: Multiplexer, block: bytes, *, ends: int) -> Known | None:
+    """Return what a block says whose path alone is new, or that has a body behind it; else None."""
+    memo = mux.receiver.decoder.memo
+    parts = SPLIT(block)
+    if parts is None:
+        known: Known | None = None if ends else memo.get((block, None))
+        return known
+    at = parts.end()
+    after = at + block[at - 1] - 0x80
+    base = memo.get((parts[1], block[after:], ends))
+    if base is None or after > len(block):
+        return None
+    try:
+        path = decode_huffman(block[at:after]).decode("latin-1")
+        head = with_target(base, path, mux.connection.state.limits)
+    except (StreamFailure, HttpParserError):
+        return None  # `know` finds the same
+    return head, mux.prepared.choose(head.line)
+
+
+def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: int) -> Known | None:
+    """Return what a new block says; None if it was refused.
 
     What a connection has said before it needn't say again: whole blocks are remembered, and what
     stands around a path. Both hold until the table of fields changes. They are no other
@@ -422,34 +444,19 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: bo
     Raises:
         ConnectionFailure: The block can't be decoded.
     """
-    session, limits = mux.session, mux.connection.state.limits
-    decoder = mux.receiver.decoder
-    memo = decoder.memo
-    known: Known | None = None if ends else memo.get((block, None))
-    if known is not None:
-        return known
-    insertion_count = decoder.insertion_count
-    key = base = None
+    session, decoder = mux.session, mux.receiver.decoder
+    memo, insertion_count = decoder.memo, decoder.insertion_count
     try:
-        parts = SPLIT(block)
-        if parts is not None:
-            at = parts.end()
-            after = at + block[at - 1] - 0x80
-            key = parts[1], block[after:], ends
-            base = memo.get(key) if after <= len(block) else None
-        if base is not None:
-            head = with_target(base, decode_huffman(block[at:after]).decode("latin-1"), limits)
-        else:
-            head = parse_request(decoder.decode(block), limits)
-            if ends and head.content_length:
-                raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
+        head = parse_request(decoder.decode(block), mux.connection.state.limits)
+        if ends and head.content_length:
+            raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
     except StreamFailure as failure:
         session.last_id = stream_id
         refuse_malformed(mux, stream_id, failure, now)
         return None
     except HttpParserError as error:
         session.last_id = stream_id
-        refuse(mux, stream_id, error, now, ends=ends)
+        refuse(mux, stream_id, error, now, ends=bool(ends))
         return None
     choice, path_params, inline = mux.prepared.choose(head.line)
     known = head, (choice, path_params, inline and not head.expect)
@@ -457,9 +464,13 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: bo
     if decoder.insertion_count == insertion_count and len(block) <= MEMO_BLOCK_BYTES:
         if len(memo) >= MEMO_COUNT:
             memo.clear()
-        memo[block if ends else (block, None)] = known
-        if key is not None:
-            memo[key] = head
+        parts = SPLIT(block)
+        if parts is None:
+            memo[block if ends else (block, None)] = known
+        elif not head.expect:
+            at = parts.end()
+            after = at + block[at - 1] - 0x80
+            memo[parts[1], block[after:], ends] = head
     return known
 
 

@@ -44,6 +44,8 @@ class Prepared:
         self.date_field: bytes = b""
         self.stamps: dict[str, bytes] = {}
         self.stamp_until: float = -math.inf
+        self._choose_path = state.application.choose
+        self._inline = state.timeouts.deadline_header is None
         self._static: dict[tuple[str, str], Chosen] = {}
         for method, path in state.application.static_paths:
             self._static[method, path] = self._choose(method, path)
@@ -54,9 +56,8 @@ class Prepared:
         return self._choose(line.method, line.raw_path) if known is None else known
 
     def _choose(self, method: str, path: str) -> Chosen:
-        state = self._state
-        choice, path_params = state.application.choose(method, path)
-        inline = choice.plain and method != "HEAD" and state.timeouts.deadline_header is None
+        choice, path_params = self._choose_path(method, path)
+        inline = choice.plain and method != "HEAD" and self._inline
         return choice, path_params, inline
 
     def has_room(self, byte_count: int, choice: Choice) -> bool:
