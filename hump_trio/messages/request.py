@@ -64,7 +64,8 @@ class Request:
         path_params: The values of the path template, converted.
         body: The whole body. On a route with ``stream=True``, `body`, `text`, `json` and `form`
             raise RuntimeError.
-        trailers: The fields that followed a chunked body, never mixed with ``headers``.
+        trailers: The fields that followed the body, never mixed with ``headers``; over HTTP/1.1
+            only a chunked body has any.
         stream: The body in parts as they arrive, on a route with ``stream=True``. Each step is
             a checkpoint; if it is cancelled, no bytes are lost. A step raises `HttpParserError`
             for a body that breaks off or is malformed, and `HttpException` 413 for a body that

@@ -56,7 +56,7 @@ def load_credentials(
     if source is None:
         for bind in binds:
             if bind.startswith("https://"):
-                raise BindError(bind, "HTTPS takes tls=TLS(certificate, key)")
+                raise BindError(bind, "HTTPS takes tls=TLS(certificate, key), or --tls-cert")
         return None
     from hump_trio.transports.certificates import Credentials
 
