@@ -16,7 +16,9 @@ it waits for its lanes, whose handlers may have time left (see ``on_disconnect``
 """
 
 import math
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import trio
 
@@ -68,7 +70,12 @@ class Keeper:
             if clock.closing:
                 self.drain()
             self._start_lane()
-            if await self._attend_in_time():
+            may_tell = None
+            while may_tell is None:
+                with clock.scope:
+                    await self._attend()
+                may_tell = self._judge()
+            if may_tell:
                 await self._take_leave()
         finally:
             connection.hear_drain = None
@@ -79,7 +86,8 @@ class Keeper:
                 mux.enter_streams()  # a frame is cut
             connection.close()
             while mux.members:
-                await mux.park(math.inf)
+                await mux.park()
+                mux.unpark()
 
     def drain(self) -> None:
         """Tell the peer that this connection ends, once what it has sent by then is answered."""
@@ -89,31 +97,32 @@ class Keeper:
             self._mux.flush()
             self._mux.wake()
 
-    async def _attend_in_time(self) -> bool:
-        """Attend to lanes until there is nothing to be done; tell if the peer may hear of it."""
+    def _judge(self) -> bool | None:
+        """Tell if the peer may hear of the end, once there is nothing to be done; None: it goes on.
+
+        The wait for something to be done may have been too long, or come to its end otherwise.
+        """
         clock, session, mux = self._connection.clock, self._session, self._mux
-        while True:
-            with clock.scope:
-                await self._attend()
-            if not clock.scope.cancel_called:
-                return not mux.dead
-            ending = clock.ending
-            assert ending is not None, "the scope has no deadline of its own"
-            if mux.dead or ending.reason != "deadline" or ending.phase is Phase.STREAMS:
-                return False
-            clock.ending = None
-            clock.scope = trio.CancelScope()
-            if ending.phase is Phase.OPENED:  # a peer that has said nothing is told nothing
-                return False
-            if ending.phase is Phase.HEAD:
-                session.say_goodbye(session.last_id, ErrorCode.ENHANCE_YOUR_CALM)
-                return True
-            if not mux.serves:
-                in_time = trio.current_time() < clock.deadline
-                self._gives_way = in_time or ending.phase is Phase.ANSWERED
-                session.say_goodbye(session.last_id)
-                return True
-            mux.settle_phase()
+        if not clock.scope.cancel_called:
+            return not mux.dead
+        ending = clock.ending
+        assert ending is not None, "the scope has no deadline of its own"
+        if mux.dead or ending.reason != "deadline" or ending.phase is Phase.STREAMS:
+            return False
+        clock.ending = None
+        clock.scope = trio.CancelScope()
+        if ending.phase is Phase.OPENED:  # a peer that has said nothing is told nothing
+            return False
+        if ending.phase is Phase.HEAD:
+            session.say_goodbye(session.last_id, ErrorCode.ENHANCE_YOUR_CALM)
+            return True
+        if not mux.serves:
+            in_time = trio.current_time() < clock.deadline
+            self._gives_way = in_time or ending.phase is Phase.ANSWERED
+            session.say_goodbye(session.last_id)
+            return True
+        mux.settle_phase()
+        return None
 
     async def _attend(self) -> None:
         """Find leaders and write, until nothing is left to be served."""
@@ -131,7 +140,12 @@ class Keeper:
             elif self._is_over():
                 return
             elif not mux.armed:
-                await mux.park(self._drain_deadline)
+                if self._drain_deadline < math.inf:
+                    with trio.move_on_at(self._drain_deadline):
+                        await mux.park()
+                else:
+                    await mux.park()
+                mux.unpark()
 
     def _appoint(self) -> None:
         """Let another lane take the lead: one that waits, else a new one."""
@@ -145,7 +159,7 @@ class Keeper:
     def _start_lane(self) -> None:
         """Start a lane, which leads if nobody else does."""
         wire = Http2Wire(self._mux)
-        self._mux.members.add(wire)
+        self._mux.members.append(wire)
         self._connection.start_lane(Lane(wire, wire.clock))
 
     async def _write(self) -> None:
@@ -180,7 +194,8 @@ class Keeper:
         deadline = connection.state.closing_deadline()
         with trio.CancelScope(deadline=deadline, shield=True):
             while mux.members and not mux.dead:
-                await mux.park(math.inf)
+                await mux.park()
+                mux.unpark()
                 mux.flush()
         if not (mux.members or mux.unsent):
             connection.clock.phase = Phase.LINGER  # nothing is unfinished
@@ -196,7 +211,8 @@ class Keeper:
         clock.enter_send()
         with clock.scope, suppress(trio.BrokenResourceError):
             while mux.leader is not None and not mux.busy:  # it may still be receiving
-                await mux.park(math.inf)
+                await mux.park()
+                mux.unpark()
             if mux.unsent:
                 await connection.transport.send_all(mux.unsent)
                 mux.unsent = b""
@@ -205,8 +221,10 @@ class Keeper:
                 await connection.linger()
 
 
-async def serve_http2(connection: Connection, received: bytes = b"") -> None:
+def serve_http2(connection: Connection, received: bytes = b"") -> Coroutine[Any, Any, None]:
     """Serve a connection by HTTP/2 until it ends; its transport is closed then.
+
+    It is no coroutine function, since an idle connection would hold a coroutine more.
 
     Args:
         connection: Its handshake is over, if it has one, and nothing was answered on it.
@@ -214,4 +232,4 @@ async def serve_http2(connection: Connection, received: bytes = b"") -> None:
 
     Cancellation: running handlers are cancelled, and the connection is reset.
     """
-    await Keeper(connection, received).keep()
+    return Keeper(connection, received).keep()

@@ -351,6 +351,9 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             connection_clock.phase = ANSWERED
             connection_clock.deadline = -math.inf
             # end of the copy
+        # Nothing is held of what was taken in.
+        mux.data = data = data[pos:] if pos < end else b""
+        mux.pos = 0
         mux.reading = True
         arrivals = transport.arrivals
         try:
@@ -381,8 +384,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
         if not more:
             mux.end_input()
             return None
-        mux.data = data[pos:] + more if pos < end else more
-        mux.pos = 0
+        mux.data = data + more if data else more
         turn_count = 0
 
 

@@ -4,7 +4,7 @@ The keeper of the connection, a task of its own, is woken here for whatever need
 is wanted, bytes weren't taken at once, answers of several lanes are to go out together.
 """
 
-import math
+from collections.abc import Awaitable
 from typing import Protocol
 
 import trio
@@ -135,7 +135,7 @@ class Multiplexer:
         self.writing: trio.CancelScope | None = None
         self.stream_count: int = 0
         self.told_id: int = -1
-        self.members: set[Member] = set()
+        self.members: list[Member] = []
         self._idle: list[Member] = []
         self.keeper: Task = current_task()
         self._room: trio.lowlevel.ParkingLot | None = None
@@ -169,7 +169,7 @@ class Multiplexer:
 
     def forget(self, member: Member) -> None:
         """Hear that a lane is over."""
-        self.members.discard(member)
+        self.members.remove(member)
         if self.leader is member:
             self.leader = None
             self.busy = False
@@ -255,24 +255,24 @@ class Multiplexer:
         elif self.writing is not None:
             self.writing.cancel()
 
-    async def park(self, deadline: float) -> None:
-        """Let the keeper wait until it is woken, until bytes come, or until a deadline.
+    def park(self) -> Awaitable[object]:
+        """Return what the keeper waits with until it is woken; `unpark` has to follow.
 
-        Bytes wake it where the leader is busy. A checkpoint, unless they have come already.
+        Bytes wake it where the leader is busy. A checkpoint. It is no coroutine function, since an
+        idle connection would hold a coroutine more.
         """
         arrivals = self.connection.transport.arrivals
         if self.busy and not self.appointed and arrivals is not None and arrivals.task is None:
             if arrivals.ready:
                 self.armed = True
-                return
+                return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
             self.listening = True
             arrivals.task = self.keeper
         self.parked = True
-        if deadline < math.inf:
-            with trio.move_on_at(deadline):
-                await wait_task_rescheduled(self._abort_park)
-        else:
-            await wait_task_rescheduled(self._abort_park)
+        return wait_task_rescheduled(self._abort_park)  # noqa: ASYNC105 - the same
+
+    def unpark(self) -> None:
+        """Hear that the keeper waits no more, and whether that was for bytes that have come."""
         self.parked = False
         if self.listening:
             self.listening = False
