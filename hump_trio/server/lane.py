@@ -87,10 +87,10 @@ ANSWERED_STEPS = frozenset({Step.SETTLE, Step.END, Step.OVER})
 class Wire(Protocol):
     """What brings the requests of one lane, and is closed with it.
 
-    In HTTP/1.1 that is the whole connection; where requests share a connection, it is the part of
-    it that one lane serves. It is called by the lane's task alone: `next_stream` and `settle` in
-    turn, `end` at most once, and `close` once at last. A task that serves several requests calls
-    `Lane.renew_context` before each.
+    In HTTP/1.1 that is the whole connection; in HTTP/2, where requests share a connection, it is
+    the part of the connection that one lane serves. It is called by the lane's task alone:
+    `next_stream` and `settle` in turn, `end` at most once, and `close` once at last. A task that
+    serves several requests calls `Lane.renew_context` before each.
 
     It moves the lane's clock wherever no exchange does: while it awaits a request, while it
     refuses, settles and ends. The phase says what a deadline means then (see `phases`). Where it
@@ -102,8 +102,8 @@ class Wire(Protocol):
 
         That is what `Lane.begin`, `Lane.take_over` or `Lane.refuse` has returned, or `Step.END` if
         there will be no other request, or `Step.OVER` if the wire has handed its connection over.
-        The lane owns the stream from then on, until it gives it to
-        `settle` or calls `close`.
+        The lane owns the stream from then on, until it gives the stream to `settle` or calls
+        `close`.
 
         Raises:
             trio.BrokenResourceError: The peer has gone.

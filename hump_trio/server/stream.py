@@ -1,17 +1,12 @@
 """The seam between exchanges and protocols: one request and its answer on the wire.
 
-Receiving, handling and answering know this contract alone; `Wire` in `lane` is that of what brings
-the requests. A protocol is a folder within this one that implements both.
+Receiving, handling and answering know this contract alone; `Wire` in `lane` is the contract of what
+brings the requests. A protocol is a folder within this one that implements both, as `http1` and
+`http2` do.
 
-What is yet to come asks for more, and each has its place:
-
-- HTTP/2: sending waits for windows as it waits for a socket now, and the last part goes out in the
-  frame that ends the stream, by ``finish(data)``. A stream has a peer of its own, which is gone
-  when it is reset. A lane is over with what it cuts; where a wire has other streams it has to go on
-  with the next one, whose peer is a new one.
-- An upgraded connection (WebSocket), and an app of another kind that begins its answer while it
-  runs: one kind of body beside the producer, which starts its own answer. The status is set then,
-  and the handler's time runs until then; today the lane sets both before a body runs.
+An upgraded connection (WebSocket), and an app of another kind that begins its answer while it runs,
+would ask for more: a kind of body beside the producer, which starts its own answer. Its status is
+set then, and the handler's time ends then; the lane sets both before a body runs.
 """
 
 from collections.abc import Sequence
@@ -27,11 +22,15 @@ __all__ = ["HttpStream"]
 class HttpStream(Protocol):
     """One request and its answer on the wire.
 
-    Made by a wire, and used by one lane; a body may be read by another task than the one that
+    A wire makes it, and one lane uses it; a body may be read by another task than the one that
     sends the answer. It moves its clock's deadline for bytes that have come, within `receive_part`
     alone, and says on its clock when bytes of an answer may be out; nothing else of time is its
-    concern. Where it raises that the peer has gone, or has reset this request, the peer of its
-    clock is ``gone`` by then, or the lane would take it for a crash.
+    concern. The peer of its clock is the connection, or in HTTP/2 the client as its lane sees it.
+    Where the stream raises that the client has gone, or has reset this request, that peer is
+    ``gone`` by then, or the lane would take the error for a crash.
+
+    Sending waits for whatever bounds it: the socket, and in HTTP/2 the windows of flow control and
+    streams that are more urgent.
 
     Nobody closes it. `Wire.settle` deals with what is left of it once its answer is out; in every
     other case `Wire.close` cuts it.
