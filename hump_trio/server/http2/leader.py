@@ -60,8 +60,9 @@ __all__ = ["lead"]
 
 # A look into their class takes ten times as long.
 HANDLER, SPARE, ANSWERED = Phase.HANDLER, Phase.SPARE, Phase.ANSWERED
-# So many requests are answered before other connections have their turn.
-TURN_REQUESTS = 32
+# So much work is done before other connections have their turn: that of 32 requests. Another frame
+# counts as a part of one, and so do some bytes of what isn't known yet and has to be decoded.
+TURN_WORK, REQUEST_WORK, WORK_BYTES = 512, 16, 32
 # Most heads: indexed fields, the path as a Huffman-coded literal that isn't to be indexed, and
 # whatever other fields there are.
 SPLIT = re.compile(rb"([\x81-\xfe]*)\x04([\x80-\xfe])").match
@@ -71,6 +72,9 @@ JOINED_BYTES = 64 * 1024
 MEMO_COUNT = 64
 # How long those may be: those of browsers are shorter, and all of them together are little.
 MEMO_BLOCK_BYTES = 512
+# How much text the heads of all of them may have, about: a few bytes may stand for a long cookie in
+# many pieces, which is a copy in each head.
+MEMO_HEAD_BYTES = 64 * 1024
 
 # What is known of a request by its block alone.
 Known: TypeAlias = tuple[RequestHead, Chosen]
@@ -103,7 +107,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
     if not mux.preface_read and not await receive_preface(mux):
         return None
     connection_clock, keeper = connection.clock, mux.keeper
-    turn_count = 0
+    work = 0
     now = trio.current_time()
     value: Any
     response: Response | None
@@ -111,6 +115,13 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
         data, pos, arrivals = mux.data, mux.pos, transport.arrivals
         end = len(data)
         while end - pos >= HEADER_BYTES:
+            if work >= TURN_WORK:
+                work = 0
+                mux.flush()
+                await trio.lowlevel.checkpoint()
+                now = trio.current_time()
+                if mux.over:
+                    return None
             first, flags, stream_id = unpack_header(data, pos)
             length = first >> 8
             begin = pos + HEADER_BYTES
@@ -130,6 +141,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 or not receiver.greeted
                 or (flags & WITH_PRIORITY and not is_priority(data[begin:stop], stream_id))
             ):
+                work += 1 if first & 0xFF == DATA else 1 + length // WORK_BYTES
                 new: StreamHead | None = receiver.receive(
                     first & 0xFF, flags, stream_id, data[begin:stop], now
                 )
@@ -139,6 +151,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                     continue
                 step = begin_stream(mux, peer, lane, new, now)
                 if step is None:
+                    work += REQUEST_WORK
                     continue
                 return step
             if flags & WITH_PRIORITY:
@@ -147,8 +160,10 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             ends, body = flags & END_STREAM, b""
             known = memo.get(block) or recall(mux, block, ends=ends)
             if known is None:
+                work += length // WORK_BYTES
                 known = know(mux, stream_id, block, now, ends=ends)
                 if known is None:
+                    work += REQUEST_WORK
                     continue
             session.last_id = stream_id
             head, (choice, path_params, inline) = known
@@ -284,7 +299,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             out.append(answer)
             if size > FRAME_BYTES:
                 out += encode_data(stream_id, content)
-                turn_count = TURN_REQUESTS
+                work = TURN_WORK
             if body:
                 state.buffered_bytes -= len(body)
             # copy of ServerState.count_out(request.outcome)
@@ -302,22 +317,17 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             clock.phase = SPARE
             clock.deadline = math.inf
             # end of the copy
-            peer.stream_id = 0
+            peer.stream_id, peer.head = 0, None
             if stream is not None:
                 peer.release()
             if mux.leader is not peer:
                 mux.flush_later()
                 return None
             mux.busy = False
-            turn_count += 1
-            if turn_count >= TURN_REQUESTS or task.context != context:
-                turn_count = 0
-                mux.flush()
+            work += REQUEST_WORK
+            if task.context != context:
                 lane.renew_context(task)
-                await trio.lowlevel.checkpoint()
-                now = trio.current_time()
-                if mux.over:
-                    return None
+                work = TURN_WORK
         # While more is awaited nothing of a request is held.
         known = head = request = value = content = response = answer = block = body = stream = None  # type: ignore
         if sources.streams or mux.unsent or mux.dead:
@@ -385,7 +395,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             mux.end_input()
             return None
         mux.data = data + more if data else more
-        turn_count = 0
+        work = 0
 
 
 async def receive_preface(mux: Multiplexer) -> bool:
@@ -464,7 +474,7 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: in
     known = head, (choice, path_params, inline and not head.expect)
     # A block that inserts has to do so each time that it comes.
     if decoder.insertion_count == insertion_count and len(block) <= MEMO_BLOCK_BYTES:
-        if len(memo) >= MEMO_COUNT:
+        if len(memo) >= MEMO_COUNT or len(memo) * head.head_bytes > MEMO_HEAD_BYTES:
             memo.clear()
         parts = SPLIT(block)
         if parts is None:

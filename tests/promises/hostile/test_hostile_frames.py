@@ -12,7 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Limits
+from hump_trio import Hump, Limits
 from hump_trio.http2.failures import ErrorCode
 from tests.support.framed_app import Framed
 from tests.support.frames import (
@@ -342,3 +342,101 @@ async def test_room_stays_right_over_a_thousand_ended_streams(autojump_clock: Mo
                 assert 65_535 + peer.credits[0] - sent >= 400_000
         await peer.expect_open()
         assert (await peer.ask(2001)).text == "hello"
+
+
+LONG_BLOCK = b"\x82\x86\x84\x01\x01a" + b"\x93" * 16_000
+
+# What one client sends in one go, and how much of it may be worked through before others are heard:
+# requests that are refused, and bytes that are held.
+BATCHES: dict[str, tuple[Callable[[Peer], list[bytes]], int]] = {
+    "requests for a tunnel": (
+        lambda p: [p.heads(2 * n + 1, b"\x02\x07CONNECT\x01\x03a:1") for n in range(2000)],
+        100,
+    ),
+    "paths that can't be decoded": (
+        lambda p: [p.heads(2 * n + 1, b"\x82\x86\x04\x04/%zz\x01\x01a") for n in range(2000)],
+        100,
+    ),
+    "long heads": (
+        lambda p: [p.heads(2 * n + 1, LONG_BLOCK) for n in range(4)],
+        2,
+    ),
+    "long heads in several frames": (
+        lambda p: [p.heads(2 * n + 1, LONG_BLOCK + b"\x93" * 5000) for n in range(3)],
+        2,
+    ),
+    "bytes of a body": (
+        lambda p: [p.head(1, method="POST", path="/wait", end=False), *[data(1, b"x")] * 4000],
+        1500,
+    ),
+}
+
+
+@pytest.mark.parametrize(("batch", "most"), BATCHES.values(), ids=BATCHES)
+async def test_others_have_their_turn(
+    batch: Callable[[Peer], list[bytes]], most: int, autojump_clock: MockClock
+) -> None:
+    """Long before everything is done with that one client has sent in one go."""
+    app = Hump()
+
+    @app.get("/done")
+    async def done() -> str:
+        statistics = app.statistics()
+        return str(statistics.outcomes["refused"] + statistics.buffered_bytes)
+
+    @app.post("/wait")
+    async def wait() -> str:
+        return "never"
+
+    async with speak(app) as good, speak(app) as peer:
+        await peer.send(*batch(peer))
+        assert int((await good.ask(1, path="/done")).text) <= most
+
+
+# What is said before a silence, and how much may be held of it.
+TALK: dict[str, tuple[Callable[[Peer], list[bytes]], int]] = {
+    "a long cookie by a few bytes each": (
+        lambda p: [
+            p.heads(1, b"\x82\x86\x84\x01\x01a\x60\x7f\xb9\x16" + b"x" * 3000),
+            *(
+                p.heads(2 * n + 3, b"\x82\x86\x84\x01\x01a\x0f\x01\x02%02d" % n + b"\xbe" * 10)
+                for n in range(60)
+            ),
+        ],
+        200_000,
+    ),
+    "long heads": (
+        lambda p: [
+            p.heads(2 * n + 1, b"\x82\x86\x84\x01\x01a\0\x01b\x7f\x81\x1e" + b"%04d" % n * 992)
+            for n in range(15)
+        ],
+        20_000,
+    ),
+    "a batch of PINGs": (lambda p: [ping()] * 900, 20_000),
+    "a long body": (
+        lambda p: [
+            p.heads(1, b"\x83\x86\x84\x01\x01a", end=False),
+            *[data(1, b"x" * 16_000)] * 3,
+            data(1, end=True),
+        ],
+        20_000,
+    ),
+}
+
+
+@pytest.mark.parametrize(("talk", "most_bytes"), TALK.values(), ids=TALK)
+async def test_an_idle_connection_holds_little(
+    talk: Callable[[Peer], list[bytes]], most_bytes: int, autojump_clock: MockClock
+) -> None:
+    """Of what was said on it: ten thousand of them are no burden."""
+    async with speak(Framed().app) as peer:
+        frames = b"".join(talk(peer))
+        tracemalloc.start()
+        try:
+            await peer.send(frames)
+            await peer.frames()
+            peer.answers.clear()
+            held_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert (peer.goaways, held_bytes < most_bytes) == ([], True), held_bytes
