@@ -48,17 +48,18 @@ class Session:
 
     Attributes:
         limits: The caps for heads, streams and glitches.
-        out: Frames to be sent, in order.
+        out: Frames to be sent, in order. Everybody adds to it, and whoever sends empties it.
         streams: Those that are open, by their numbers. A request that is answered as it comes
             needn't be among them.
         last_id: The highest stream that the peer has begun; -1 before the first one. It is written
             by the code that takes in a head.
-        initial_window: What may be sent on a new stream.
+        initial_window: What may be sent on a new stream, as the peer's settings say.
         sources: What streams have to send.
         goaway_id: The last stream that is served, as the peer was told; None if it wasn't told.
         size_update: What the next header block begins with, if that has to say that this side
-            keeps no table.
-        drain_acked: Whether the peer has answered the PING behind the first GOAWAY.
+            keeps no table. The code that sends that block empties it.
+        drain_acked: Whether the peer has answered the PING behind the first GOAWAY; written by the
+            receiver.
     """
 
     __slots__ = (

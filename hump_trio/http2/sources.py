@@ -13,8 +13,9 @@ class Sources:
     after the other by their number, and the incremental ones in turn after them.
 
     Attributes:
-        window: What may be sent on the connection.
-        granted_bytes: By how much the peer has opened that.
+        window: What may be sent on the connection. The receiver adds to it, and whoever frames
+            a body takes away.
+        granted_bytes: By how much the peer has opened that; written by the receiver.
         streams: Those that have something to send. Of the incremental ones, the one that was
             served last is the last one.
         data_frame_count: How many frames of DATA were made.

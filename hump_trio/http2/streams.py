@@ -16,7 +16,9 @@ STREAM_WINDOW_BYTES = 256 * 1024
 class Stream:
     """A request that is open: its head has come, and its answer isn't out or its body not here.
 
-    A subclass is told of whatever may wake a task, by the methods that do nothing here.
+    A subclass is told of whatever may wake a task, by the methods that do nothing here. What has
+    come is written by the methods of this class; of what is to go out, and of the stream's end, the
+    attributes tell by whom.
 
     Args:
         stream_id: Its number.
@@ -25,19 +27,25 @@ class Stream:
         input_ended: Whether the request has no body.
 
     Attributes:
-        urgency: From 0 to 7; a lower one goes out first (RFC 9218 section 4.1).
+        urgency: From 0 to 7; a lower one goes out first (RFC 9218 section 4.1). The session writes
+            it.
         incremental: Whether parts of the answer are of use by themselves (RFC 9218 section 4.2).
+            The session writes it.
         held: What has come of the body, and wasn't taken yet.
         trailers: The fields behind the body, checked.
         input_ended: Whether all of the request has come.
         declined: Whether what comes of the body is thrown away.
-        broken: Whether the peer has ended the connection before its request was whole.
-        reset: Whether either side has reset the stream.
-        window: What may be sent; below zero if the peer has taken room back.
-        source: What is being sent, as far as it isn't framed.
+        broken: Whether the peer has ended the connection before its request was whole; written by
+            whoever reads the connection.
+        reset: Whether either side has reset the stream, or the connection is lost; written by the
+            session, and by whoever finds the connection lost.
+        window: What may be sent; below zero if the peer has taken room back. Frames and settings of
+            the peer change it, and what is sent.
+        source: What is being sent, as far as it isn't framed. `Sources` writes this, and all that
+            follows here.
         source_ends: Whether the answer ends with the source.
         trailer_block: The encoded trailers that go out behind the source; empty for none.
-        framed_bytes: How much was framed of all sources.
+        framed_bytes: How much was framed of all sources, without the headers of frames.
     """
 
     __slots__ = (

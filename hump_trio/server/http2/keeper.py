@@ -1,18 +1,24 @@
-"""The keeper of an HTTP/2 connection: the one task that writes what has to wait, and ends it all.
+"""The keeper of an HTTP/2 connection: the task that starts lanes, and ends the connection.
 
 Lanes serve the requests of a connection, each in a task of its own. One of them *leads*: it reads
 frames, and runs the handlers of plain requests itself. While the leader is busy with a request,
 any other lane may take the lead from it. The keeper sees to it that there is one::
 
-                          more has come, and the leader is busy
-    keeper  ---------------------------------------------------->  a lane that waits, or a new one
-      ^  ^                                                            |
-      |  | bytes that weren't taken at once, answers of others        | leads
-      |  +------------------------------------------------------------+
-      +--- the peer has gone, nobody leads, nothing is left to be served
+              nobody leads, or more has come while the leader is busy
+    keeper  ---------------------------------------------------------->  a lane that waits,
+      ^                                                                  else a new one
+      |  frames that the transport hasn't taken,                             |
+      |  or that are to go out together with those of other streams          | takes the lead
+      |  the leader is over, the peer has gone, or nothing is left to serve  v
+      +----------------------------------------------------------------  the lanes
 
-The keeper owns the transport. It closes the transport when nothing is to be served any more; then
-it waits for its lanes, whose handlers may have time left (see ``on_disconnect``).
+Two ways into the lead go past the keeper: a leader whose handler may wait wakes a lane by itself,
+if more has come by then and a lane waits; and a lane that is done with its request takes the lead
+from a leader that is busy.
+
+Everybody sends what the transport takes at once, and the keeper alone waits for room in it. The
+keeper closes the transport when nothing is to be served any more. Then it waits for its lanes,
+whose handlers may have time left (see ``on_disconnect``).
 """
 
 import math

@@ -6,6 +6,10 @@ handler is called the leader steps aside. If the handler waits and more comes, a
 the lead; the request becomes a stream then, and is finished step by step by its lane. So is every
 request that isn't plain: nothing but malformed ones is refused here.
 
+`lead` is one long function, as the fast path of HTTP/1.1 is and for the same reason: a call of
+another one costs 400 instructions, and a coroutine 2,000. A short request that is answered here
+takes a fifth of the instructions of one whose handler waits, so that it becomes a stream.
+
 A rule that stands elsewhere and is too dear to be called has a copy here, between two comments of
 which the first one names it. A test holds each copy to its rule, as code.
 """

@@ -53,6 +53,10 @@ class Member(Protocol):
 class Multiplexer:
     """What the lanes of one HTTP/2 connection share.
 
+    The leader alone writes what it reads (`data`, `pos`, `preface_read`, `reading`), and the keeper
+    alone writes `writing`. The attributes below tell who else writes what; where they don't, it is
+    the methods of this class, which lanes and the keeper call.
+
     Args:
         connection: Its handshake is over.
         received: What was read from it already.
@@ -65,16 +69,19 @@ class Multiplexer:
         data: Bytes that the leader has read.
         pos: Where those begin that weren't taken for a frame yet.
         leader: The lane that reads; None if none does.
-        busy: Whether the leader has a request, so that another lane may take the lead.
-        armed: Whether the keeper was asked to find another leader.
-        appointed: Whether a lane that may take the lead was woken, and none has come to that yet.
+        busy: Whether the leader has a request, so that another lane may take the lead. The leader
+            sets it before it calls a handler.
+        armed: Whether the keeper was asked to find another leader; the keeper takes that back.
+        appointed: Whether a lane that may take the lead was woken or started, by the leader or the
+            keeper. The next lane that asks for a request takes that back.
         reading: Whether the leader waits for bytes.
         listening: Whether the next arrival of bytes wakes the keeper, instead of a leader.
-        unsent: Frames that the transport hasn't taken, behind which nothing can be sent.
+        unsent: Frames that the transport hasn't taken, behind which nothing can be sent. Each
+            task that sends adds to it, and the keeper alone takes away.
         preface_read: Whether the peer has begun as a client of HTTP/2 does.
-        ended: Whether the peer sends nothing more.
-        over: Whether no further request is begun.
-        dead: Whether no request can be answered any more.
+        ended: Whether the peer sends nothing more; what it has asked is answered.
+        over: Whether no further request is begun; those that are under way may be answered.
+        dead: Whether no request can be answered any more; then it is over, too.
         keeper: The keeper's task.
         parked: Whether the keeper waits to be woken.
         writing: Encloses the keeper's wait for room in the transport; None if it has no such wait.
@@ -229,9 +236,9 @@ class Multiplexer:
         arrivals.task = self.keeper
 
     def stop_listening(self, arrivals: Arrivals | None) -> None:
-        """Let the next arrival wake the keeper no more, but whoever takes its place there.
+        """Let the caller take the place of the keeper, whom the next arrival would have woken.
 
-        If the keeper isn't there any more it was woken, and has only to run.
+        If the keeper isn't in that place any more, bytes have woken it: it only has to run.
         """
         self.listening = False
         if arrivals is None or arrivals.task is not self.keeper:

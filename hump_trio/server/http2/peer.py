@@ -16,7 +16,8 @@ __all__ = ["Http2Peer"]
 class Http2Peer:
     """What one lane of an HTTP/2 connection serves (see `Peer`, and `Member`).
 
-    The lane ends with a stream that is cut, so nothing here is ever taken back.
+    The leader, which the lane's wire calls, knows this part of the wire alone. The lane ends with a
+    stream that is cut, so `gone` and `write_cut` are never taken back.
 
     Args:
         mux: What the lanes of the connection share.
@@ -25,12 +26,13 @@ class Http2Peer:
         mux: What the lanes of the connection share.
         clock: That of the lane; this is its peer.
         stream: What the lane serves; None if that is nothing, or a request that is answered where
-            its head is read.
-        stream_id: The number of what the lane serves; 0 for nothing.
-        head: The head of a request that is answered where it is read.
-        sent_bytes: What was sent of its answer.
-        gone: Whether the stream was found reset, or the connection broken.
-        write_cut: Whether a part of the answer was cut.
+            its head is read. It is written by `open` and `release`.
+        stream_id: The number of what the lane serves; 0 for nothing. The leader writes it, too.
+        head: The head of a request that is answered where it is read; written by the leader.
+        sent_bytes: What was sent of that request's answer; written by the leader.
+        gone: Whether the stream was found reset, or the connection broken; written by the clock and
+            the stream.
+        write_cut: Whether a part of the answer was cut; written by the stream.
     """
 
     __slots__ = (
