@@ -16,6 +16,7 @@ from hump_trio.transports.readiness import Readiness
 from hump_trio.transports.system import SYSTEM, System
 from hump_trio.transports.transport import (
     RECEIVE_BYTES,
+    Arrivals,
     ConflictDetector,
     PeerState,
     Transport,
@@ -38,7 +39,13 @@ class SocketTransport(Transport):
         readiness: Tells when there is something to receive; None: Trio tells.
         buffer: Where all transports of a thread may receive to, one after the other, before what
             has come is copied: a block as large as a read for each of them would cost more.
+
+    Attributes:
+        arrivals: See `Transport.arrivals`; there are some from the first `receive_some` on, as long
+            as the readiness watches.
     """
+
+    arrivals: Arrivals | None = None
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from hump_trio.transports.tls_records import RECORD_BYTES, IncomingRecords
 from hump_trio.transports.transport import (
     HTTP_1_1,
     RECEIVE_BYTES,
+    Arrivals,
     ConflictDetector,
     PeerState,
     Transport,
@@ -90,6 +91,11 @@ class TlsTransport(Transport):
         """The peer's address and port."""
         return self._inner.client
 
+    @property
+    def arrivals(self) -> Arrivals | None:
+        """Those of the inner transport, which are kept ready while plain text may be held."""
+        return self._inner.arrivals
+
     async def handshake(self) -> None:
         """Agree on keys and a protocol with the peer, and learn who it is.
 
@@ -111,6 +117,8 @@ class TlsTransport(Transport):
                 raise trio.BrokenResourceError("the peer has left during its handshake")
             while not agreed and self._incoming.feed():
                 agreed = await self._shake_hands()
+        if self._incoming.may_hold_data:  # what has come behind the handshake
+            self._stay_ready()
         await self._send_held()
         self._established = True
         self._handshake_bytes = self._inner.sent_bytes
@@ -175,7 +183,7 @@ class TlsTransport(Transport):
         try:
             self._incoming.take(ciphertext)
         except trio.BrokenResourceError:
-            self._broken = True
+            self._break()
             raise
 
     def _decrypt(self, max_bytes: int) -> bytes | None:
@@ -187,12 +195,25 @@ class TlsTransport(Transport):
         try:
             data = self._incoming.decrypt(max_bytes)
         except trio.BrokenResourceError:
+            self._break()
             self._answer()
-            self._broken = True
             raise
         if self._outgoing.pending:
             self._answer()
+        if self._incoming.may_hold_data:
+            self._stay_ready()
         return data
+
+    def _stay_ready(self) -> None:
+        """Let nobody wait for an arrival, since a read needs none."""
+        arrivals = self._inner.arrivals
+        if arrivals is not None:
+            arrivals.ready = True
+
+    def _break(self) -> None:
+        """Let every read and write raise from now on."""
+        self._broken = True
+        self._stay_ready()
 
     def _answer(self) -> None:
         """Send what TLS itself answers to what has come, as far as that is taken at once.
@@ -204,7 +225,7 @@ class TlsTransport(Transport):
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             self._send_held_nowait()
         if len(self._held) > HELD_BYTES:
-            self._broken = True
+            self._break()
             raise trio.BrokenResourceError("the peer doesn't read what it asks for")
 
     def send_nowait(self, data: bytes | memoryview) -> int:
@@ -240,7 +261,7 @@ class TlsTransport(Transport):
         try:
             byte_count = self._tls.write(data)
         except ssl.SSLError as error:
-            self._broken = True
+            self._break()
             raise trio.BrokenResourceError(f"nothing can be sent: {error.reason}") from error
         self._sent_bytes += byte_count
         return byte_count

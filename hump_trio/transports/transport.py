@@ -52,6 +52,9 @@ class Arrivals:
       after a wait has found nothing. The caller looks at `Transport.arrivals` again after it.
     - Only the one task that receives may wait, and only while `ready` is False: an arrival that
       was reported before isn't reported again.
+    - A transport over another one has the arrivals of that one. As long as it holds something that
+      a read may return, or every read of it would raise, `ready` is True. What comes may be no
+      more than a part of what it can return: the read after a wait finds nothing then.
     - Each report wakes `task` once: the code that wakes a task sets `task` to None first. A
       connection that several tasks serve may therefore put any of its tasks here that is parked in
       `trio.lowlevel.wait_task_rescheduled`, exchange it for another one, or take it away.
@@ -61,7 +64,8 @@ class Arrivals:
 
     Attributes:
         ready: Whether a read may return something, so that nobody may wait for it. The transport
-            writes it.
+            writes it, and so does a transport that is over that one. A read that finds nothing
+            makes it False.
         more_behind: Whether more may be behind a short read, which else proves that all was read:
             bytes behind urgent data, or an end that came with the last bytes. Such a transport
             stays ready until a read has found nothing.
@@ -141,7 +145,6 @@ class Transport(trio.abc.HalfCloseableStream):
     - **Time.** Nothing here has a deadline: the caller gives one to each wait.
 
     Attributes:
-        arrivals: Lets the task that receives wait more cheaply; None: only `receive_some` waits.
         tells_acked: Whether the transport knows what the peer has acknowledged; else it takes all
             that was sent for acknowledged.
         needs_handshake: Whether `handshake` has to come before anything else.
@@ -154,7 +157,6 @@ class Transport(trio.abc.HalfCloseableStream):
             `ssl.SSLSocket.getpeercert`.
     """
 
-    arrivals: Arrivals | None = None
     tells_acked: bool = True
     needs_handshake: bool = False
     protocol: str = HTTP_1_1
@@ -166,6 +168,11 @@ class Transport(trio.abc.HalfCloseableStream):
     @abstractmethod
     def client(self) -> tuple[str, int] | None:
         """The peer's address and port, or None where there is none."""
+
+    @property
+    def arrivals(self) -> Arrivals | None:
+        """What lets the task that receives wait more cheaply; None: only `receive_some` waits."""
+        return None
 
     async def handshake(self) -> None:
         """Settle with the peer what comes before the first request.

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport, Pipe
 from tests.support.secured import End, client_context, server_context
 
-__all__ = ["Forger", "Pen", "open_ends"]
+__all__ = ["Forger", "Pen", "open_ends", "read_secret"]
 
 APPLICATION_DATA, HANDSHAKE = 23, 22
 KEY_UPDATE = b"\x18\0\0\1\1"  # which asks for one in return
@@ -81,6 +81,11 @@ async def open_ends(folder: Path) -> tuple[Pen, End, End, Forger]:
         nursery.start_soon(client.handshake)
         nursery.start_soon(server.handshake)
     assert client.receive_nowait() is None  # tickets
-    lines = [line.split() for line in secrets.read_text().splitlines()]
+    return pen, client, server, Forger(read_secret(secrets))
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the client's first traffic secret, from where its context has written it."""
+    lines = [line.split() for line in path.read_text().splitlines()]
     [secret] = [line[2] for line in lines if line[0] == "CLIENT_TRAFFIC_SECRET_0"]
-    return pen, client, server, Forger(bytes.fromhex(secret))
+    return bytes.fromhex(secret)

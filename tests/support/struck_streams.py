@@ -45,7 +45,7 @@ class WatchedTransport(TappedTransport):
     """A tapped transport whose arrivals may be waited for, where the inner one has them."""
 
     @property
-    def arrivals(self) -> Arrivals | None:  # type: ignore[override]
+    def arrivals(self) -> Arrivals | None:
         """The inner one's."""
         return self.inner.arrivals
 
