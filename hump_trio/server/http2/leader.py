@@ -548,11 +548,13 @@ async def inform_client(clock: Clock, request: Request, status: int, fields: Fie
 
 
 def receive_body(mux: Multiplexer, stream_id: int, head: RequestHead, choice: Choice) -> bytes:
-    """Return the body of a request, if it was read whole together with its head; else none."""
-    found = read_body(stream_id, mux.data, mux.pos)
-    if found is None or head.content_length not in (None, len(found[0])):
+    """Return the body of a request, if it was read whole together with its head; else none.
+
+    Nor is an empty one returned, whose end has to be received like that of any other body.
+    """
+    body, end = read_body(stream_id, mux.data, mux.pos) or (b"", 0)
+    if not body or head.content_length not in (None, len(body)):
         return b""
-    body, end = found
     if not mux.prepared.has_room(len(body), choice) or not mux.receiver.take_body(len(body)):
         return b""
     mux.pos = end

@@ -186,16 +186,34 @@ async def test_a_body_of_another_length_ends_its_stream(
         assert framed.running == 0
 
 
-async def test_a_body_of_the_length_that_was_said(autojump_clock: MockClock) -> None:
-    """In one part or many, none of which is the end by itself."""
+WHOLE = [[b"abcde"], [b"ab", b"", b"cde"], [b"abcde", b""], [b""], [b"", b""]]
+
+
+@pytest.mark.parametrize("parts", WHOLE)
+@pytest.mark.parametrize("with_length", [True, False])
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("path", ["/", "/stream"])
+async def test_a_body_of_the_length_that_was_said(
+    path: str, together: bool, with_length: bool, parts: list[bytes], autojump_clock: MockClock
+) -> None:
+    """Or of one that wasn't: in one part or many, with the head or later, and none is awaited."""
+    body = b"".join(parts)
+    length = [("content-length", str(len(body)))] if with_length else []
     async with speak(Framed().app) as peer:
-        for n, parts in enumerate([[b"abcde"], [b"ab", b"", b"cde"], [b"abcde", b""]]):
-            stream_id = 2 * n + 1
-            length = ("content-length", "5")
-            await peer.send(peer.head(stream_id, length, method="POST", end=False))
-            await peer.send(*(data(stream_id, part) for part in parts[:-1]))
-            await peer.send(data(stream_id, parts[-1], end=True))
-            assert '"body":"abcde"' in (await peer.answer(stream_id)).text.replace(" ", "")
+        frames = [
+            peer.head(1, *length, method="POST", path=path, end=False),
+            *(data(1, part) for part in parts[:-1]),
+            data(1, parts[-1], end=True),
+            peer.head(3),
+        ]
+        for some in [frames] if together else [[each] for each in frames]:
+            await peer.send(*some)
+            await peer.frames()
+        text = (await peer.answer(1)).text.replace(" ", "")
+        assert (
+            f'"bytes":{len(body)}' if path == "/stream" else f'"body":"{body.decode()}"'
+        ) in text
+        assert (await peer.answer(3)).text == "hello"
 
 
 # What is unusual and yet well-formed, and the status that it gets.
