@@ -122,6 +122,8 @@ class Http2Peer:
         stream, mux = self.stream, self.mux
         if mux.dead or (stream is not None and stream.reset):
             return "reset"
+        if mux.ended and not self.fully_acked():  # no window is ever opened any more
+            return "reset"
         return mux.connection.peer_state()
 
     def acked_bytes(self) -> int:

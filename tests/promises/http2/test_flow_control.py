@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import trio
 from hyperframe.frame import DataFrame
 from trio.testing import MockClock
 
@@ -250,3 +251,33 @@ async def test_an_answer_larger_than_its_windows_comes_through(autojump_clock: M
                 await peer.send(window_update(0, count), window_update(1, count))
         assert peer.answers[1].ended
         assert len(peer.answers[1].body) == LARGE_BYTES
+
+
+@pytest.mark.parametrize("path", ["/large", "/endless"])
+@pytest.mark.parametrize("window_bytes", [0, 100_000], ids=["stream", "connection"])
+async def test_no_window_opens_behind_the_end_of_a_connection(
+    window_bytes: int, path: str, autojump_clock: MockClock
+) -> None:
+    """An answer that waits for one is given up at once, and the connection ends."""
+    framed = Framed()
+    async with speak(framed.app, initial_window_size=window_bytes) as peer:
+        await peer.send(peer.head(1, path=path))
+        await peer.frames()
+        await peer.transport.send_eof()
+        await trio.sleep(1)
+        answer = await peer.answer(1)
+        assert (answer.reset, peer.state) == (ErrorCode.CANCEL, "ended")
+        assert framed.app.statistics().outcomes["client-gone"] == 1
+        assert framed.running == 0
+
+
+async def test_an_answer_within_its_windows_is_whole_behind_the_end(
+    autojump_clock: MockClock,
+) -> None:
+    """However slowly the client reads, whose connection has ended on its side."""
+    async with speak(Framed().app, window_bytes=10_000, initial_window_size=2**20) as peer:
+        await peer.send(window_update(0, 2**20), peer.head(1, path="/large"))
+        await peer.transport.send_eof()
+        await trio.sleep(5)
+        answer = await peer.answer(1)
+        assert (len(answer.body), answer.ended, peer.state) == (LARGE_BYTES, True, "ended")
