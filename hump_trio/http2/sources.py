@@ -1,6 +1,13 @@
 """What streams have to send, framed in the order of their priorities (RFC 9218 section 10)."""
 
-from hump_trio.http2.frames import DATA, END_STREAM, FRAME_BYTES, encode_headers, pack_header
+from hump_trio.http2.frames import (
+    DATA,
+    END_STREAM,
+    FRAME_BYTES,
+    HEADER_BYTES,
+    encode_headers,
+    pack_header,
+)
 from hump_trio.http2.streams import Stream
 
 __all__ = ["Sources", "parse_priority"]
@@ -57,14 +64,14 @@ class Sources:
             out: Takes the frames, in their order.
             room: Bytes; the last frame may exceed them.
         """
-        framed_bytes = 0
-        while framed_bytes < room and self.streams:
+        payload_bytes = 0
+        while payload_bytes < room and self.streams:
             stream = self._next()
             if stream is None:
                 break
-            turn_bytes = FRAME_BYTES if stream.incremental else room - framed_bytes
-            framed_bytes += self._frame_part(stream, out, turn_bytes)
-        return framed_bytes
+            turn_bytes = FRAME_BYTES if stream.incremental else room - payload_bytes
+            payload_bytes += self._frame_part(stream, out, turn_bytes)
+        return payload_bytes
 
     def _next(self) -> Stream | None:
         """Return the stream whose turn it is; None if windows keep all of them waiting."""
@@ -91,14 +98,17 @@ class Sources:
                 out += full_header, source[start : start + FRAME_BYTES]
             flags = END_STREAM if ends else 0
             out += pack_header((count - last) << 8 | DATA, flags, stream_id), source[last:count]
+            made_count = last // FRAME_BYTES + 1
             self.window -= count
             stream.window -= count
-            stream.framed_bytes += count
-            self.data_frame_count += last // FRAME_BYTES + 1
+            stream.framed_bytes += count + made_count * HEADER_BYTES
+            self.data_frame_count += made_count
         if over:
             self.discard(stream)
             if stream.trailer_block:
-                out.append(encode_headers(stream_id, stream.trailer_block, ends=True))
+                trailers = encode_headers(stream_id, stream.trailer_block, ends=True)
+                stream.framed_bytes += len(trailers)
+                out.append(trailers)
             stream.notice_framed()
         else:
             stream.source = source[count:]

@@ -45,7 +45,7 @@ class Stream:
             follows here.
         source_ends: Whether the answer ends with the source.
         trailer_block: The encoded trailers that go out behind the source; empty for none.
-        framed_bytes: How much was framed of all sources, without the headers of frames.
+        framed_bytes: The length of all frames that were made of sources.
     """
 
     __slots__ = (

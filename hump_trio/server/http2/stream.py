@@ -87,7 +87,7 @@ class Http2Stream(Stream):
         self._writer: trio.lowlevel.Task | None = None
         self._unsent = b""  # the header block of the answer
         self._remaining_bytes: int | None = None
-        self._sent_bytes = 0
+        self._sent_bytes = 0  # of heads; less what is in `framed_bytes` and was counted already
         self._shed = False  # whether the body was thrown away for want of memory
 
     @property
@@ -293,7 +293,6 @@ class Http2Stream(Stream):
         Cancelled here, a part of the data may be framed, and nothing may follow.
         """
         mux, session, peer = self._mux, self._mux.session, self._peer
-        framed_bytes = self.framed_bytes
         session.sources.add(self, data, ends=ends, trailer_block=trailer_block)
         if len(data) <= FRAME_BYTES and len(session.streams) > 1 and not mux.unsent:
             session.sources.frame(session.out, FRAME_BYTES)
@@ -308,7 +307,6 @@ class Http2Stream(Stream):
         if self.reset:
             peer.gone = True
             raise trio.BrokenResourceError("the stream was reset")
-        self._sent_bytes += self.framed_bytes - framed_bytes
 
     def _abort_write(self, _: object) -> Abort:
         self._writer = None
@@ -330,5 +328,6 @@ class Http2Stream(Stream):
 
     def count_sent(self) -> int:
         """Return how many bytes were framed since this was last asked."""
-        sent_bytes, self._sent_bytes = self._sent_bytes, 0
+        sent_bytes = self._sent_bytes + self.framed_bytes
+        self._sent_bytes = -self.framed_bytes
         return sent_bytes

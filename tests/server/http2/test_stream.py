@@ -1,10 +1,14 @@
 """One request of an HTTP/2 connection: its body as it comes, its answer as windows allow."""
 
+from collections.abc import AsyncIterator
+
+import pytest
 from trio.testing import MockClock
 
-from hump_trio import Hump, Request
+from hump_trio import Hump, Request, Response
 from hump_trio.http2.failures import ErrorCode
-from tests.support.frames import data, speak, window_update
+from hump_trio.http2.frames import HEADER_BYTES
+from tests.support.frames import data, reset, speak, window_update
 
 
 def echoing() -> Hump:
@@ -43,3 +47,43 @@ async def test_what_is_held_of_a_body_is_given_back(autojump_clock: MockClock) -
         await peer.send(peer.head(3, method="POST", end=False), data(3, b"12345", end=True))
         assert (await peer.answer(3)).text == "12345"
         assert app.statistics().buffered_bytes == 0
+
+
+@pytest.mark.parametrize("path", ["/plain", "/large", "/parts", "/left"])
+async def test_all_frames_of_an_answer_are_counted(
+    path: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The access log tells of heads, parts and trailers, also where the client leaves amid a part.
+
+    A frame that resets a stream is no part of an answer.
+    """
+    app = Hump()
+
+    @app.get("/plain")
+    async def plain() -> bytes:
+        return bytes(10_000)
+
+    @app.get("/large")
+    @app.get("/left")
+    async def large() -> bytes:
+        return bytes(100_000)
+
+    @app.get("/parts")
+    async def parts() -> Response:
+        async def generate() -> AsyncIterator[bytes]:
+            for size in (1, 20_000):
+                yield bytes(size)
+
+        return Response(generate(), trailers={"x-sum": "20001"})
+
+    caplog.set_level("INFO", "hump_trio.access")
+    window_bytes = 50_000 if path == "/left" else 1_000_000
+    async with speak(app, initial_window_size=window_bytes) as peer:
+        await peer.send(window_update(0, 1_000_000), peer.head(1, path=path))
+        frames = await peer.frames()
+        if path == "/left":
+            await peer.send(reset(1))
+            frames += await peer.frames()
+        sizes = [HEADER_BYTES + each.body_len for each in frames if each.stream_id == 1]
+        assert len(sizes) >= 2
+        assert [record.access.byte_count for record in caplog.records] == [sum(sizes)]  # type: ignore[attr-defined]
