@@ -3,7 +3,7 @@
 A frame is no object: it is read by its header where it stands, and written as bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from struct import Struct
 
 from hump_trio.http2.failures import ConnectionFailure, ErrorCode, violation
@@ -58,8 +58,8 @@ FRAME_BYTES = 16_384
 HEADER = Struct(">IBI")
 # A frame's header is read and written as three numbers: ``length << 8 | type``, flags, stream. The
 # highest bit of the stream is reserved, and ignored by whoever reads it (RFC 9113 section 4.1).
-unpack_header = HEADER.unpack_from
-pack_header = HEADER.pack
+unpack_header: Callable[[bytes, int], tuple[int, int, int]] = HEADER.unpack_from
+pack_header: Callable[[int, int, int], bytes] = HEADER.pack
 
 
 def encode_frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:

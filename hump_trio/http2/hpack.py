@@ -108,12 +108,13 @@ class Decoder:
                 of two bytes may take a microsecond, and nothing else runs meanwhile. Fields that
                 are all indices of one byte are bounded by the block alone, and take a tenth.
         """
-        self.table = BEGINNING.copy()
+        self.table: list[Field | None] = BEGINNING.copy()
         self.memo: dict[Any, Any] = {}
-        self.size_bytes = 0
-        self.limit_bytes = self.maximum_bytes = limit_bytes
-        self.insertion_count = 0
-        self.field_limit = field_limit
+        self.size_bytes: int = 0
+        self.limit_bytes: int = limit_bytes
+        self.maximum_bytes: int = limit_bytes
+        self.insertion_count: int = 0
+        self.field_limit: int = field_limit
         # For each dynamic entry that is None, by the number of its insertion: its name, which a
         # literal may refer to; whether the name is valid; and its size.
         self.malformed: dict[int, tuple[str, bool, int]] = {}

@@ -88,5 +88,4 @@ def encode_integer(value: int, mask: int, first: int) -> bytes:
     return bytes(data)
 
 
-for name in INDEX_OF:
-    begin_literal(name)
+BEGINNINGS.update({name: begin_literal(name) for name in INDEX_OF})

@@ -3,6 +3,7 @@
 Nothing enters the table of the peer's decoder, so a block is the same for every connection.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -148,4 +149,4 @@ def encode_field(name: str, value: str) -> bytes:
     return encode_plain_literal(name, value)
 
 
-encode_steady = lru_cache(maxsize=KEPT_COUNT)(encode_literal)
+encode_steady: Callable[[str, str], bytes] = lru_cache(maxsize=KEPT_COUNT)(encode_literal)

@@ -95,7 +95,7 @@ def test_no_body_is_found_where_more_is_to_be_known(frames: bytes) -> None:
 
 def test_a_header_is_three_numbers() -> None:
     """The length and the type, the flags, the stream."""
-    first, flags, stream_id = unpack_header(encode_headers(7, b"abc", ends=True))
+    first, flags, stream_id = unpack_header(encode_headers(7, b"abc", ends=True), 0)
     assert (first >> 8, first & 0xFF, flags, stream_id) == (3, 1, 5, 7)
 
 
