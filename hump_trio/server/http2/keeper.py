@@ -198,13 +198,16 @@ class Keeper:
         """Send what lanes say that are cancelled, as far as it is taken in time."""
         connection, mux = self._connection, self._mux
         deadline = connection.state.closing_deadline()
+        mux.over = True
         with trio.CancelScope(deadline=deadline, shield=True):
             while mux.members and not mux.dead:
                 await mux.park()
                 mux.unpark()
                 mux.flush()
-        if not (mux.members or mux.unsent):
+        if not (mux.members or mux.unsent or mux.dead):
             connection.clock.phase = Phase.LINGER  # nothing is unfinished
+            with suppress(trio.BrokenResourceError):
+                connection.transport.receive_nowait()  # or what was sent would be lost with it
 
     async def _take_leave(self) -> None:
         """Let the peer read all that was sent, before the transport is closed."""

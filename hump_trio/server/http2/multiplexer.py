@@ -269,7 +269,8 @@ class Multiplexer:
         idle connection would hold a coroutine more.
         """
         arrivals = self.connection.transport.arrivals
-        if self.busy and not self.appointed and arrivals is not None and arrivals.task is None:
+        wanted = self.busy and not (self.appointed or self.ended or self.over)
+        if wanted and arrivals is not None and arrivals.task is None:
             if arrivals.ready:
                 self.armed = True
                 return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it

@@ -109,6 +109,22 @@ async def test_what_a_shutdown_cuts_is_reset_and_told(
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
+async def test_bytes_that_come_behind_the_end_keep_nobody_busy(autojump_clock: MockClock) -> None:
+    """While a handler that was cut still cleans up; virtual time passes when all are at rest."""
+    reasons: list[str | None] = []
+    app = ending_app(reasons)
+    async with speak(app) as peer:
+        await peer.send(peer.head(1, path="/slow"))
+        await peer.frames()
+        app.shutdown()
+        await trio.sleep(8.5)
+        await peer.send(ping())
+        await trio.sleep(2)
+        await peer.frames()
+        assert peer.answers[1].reset == ErrorCode.CANCEL
+    assert reasons == ["shutdown"]
+
+
 async def test_an_answer_that_needs_no_time_still_goes_out(autojump_clock: MockClock) -> None:
     """Of a handler that a shutdown cancels, and that has something to say."""
     app = ending_app([])
