@@ -101,7 +101,12 @@ class Dispatcher:
             return self._unknown_method, {}
         if path == "*":
             return self._every_method, {}
-        match = self._table.match(path_segments(path), method)
+        segments = path_segments(path)
+        found = self._table.match_straight(segments, method)
+        if found is not None:
+            route, path_params = found
+            return self._choices[route], path_params
+        match = self._table.match(segments, method)
         if match.route is not None:
             return self._choices[match.route], match.path_params
         if not match.allowed:

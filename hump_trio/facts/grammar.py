@@ -38,7 +38,9 @@ def is_number(value: object) -> TypeGuard[float]:
 
 def match_int(text: str) -> int | None:
     """Return the integer that a text is, or None: digits alone, not ``1.0`` or ``1e3``."""
-    return int(text) if INTEGER.fullmatch(text) else None
+    # Most have no sign, and to see so saves a third of the instructions.
+    is_plain = text.isdecimal() and text.isascii() and len(text) < 310
+    return int(text) if is_plain or INTEGER.fullmatch(text) else None
 
 
 def match_float(text: str) -> float | None:

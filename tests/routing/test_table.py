@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.routing.route import Route
 from hump_trio.routing.table import Match, RouteTable
-from hump_trio.routing.template import CONVERTERS
+from hump_trio.routing.template import CONVERTERS, TYPES, parse_template
 
 SOME_UUID = "12345678-1234-5678-1234-567812345678"
 
@@ -190,6 +191,91 @@ def test_the_quick_look_agrees_with_the_walk(segments: list[str]) -> None:
     quick = table.match_path("/" + "/".join(segments), "GET")
     if quick is not None:
         assert table.match(["", *segments], "GET").route is quick
+
+
+def find_straight(table: RouteTable, path: str, method: str = "GET") -> Any:
+    """Return what `find` returns, by the walk without a step back; None if that finds nothing."""
+    found = table.match_straight(path.split("/"), method)
+    return found and (found[0].template, found[1])
+
+
+def test_most_paths_need_no_step_back() -> None:
+    """A straight walk finds the route of the method itself, through segments of every kind."""
+    table = table_of("/a", "/{b}", "/{b}/c/{d:int}", "/a/{rest:path}")
+    assert find_straight(table, "/a") == ("/a", {})
+    assert find_straight(table, "/x") == ("/{b}", {"b": "x"})
+    assert find_straight(table, "/x/c/7") == ("/{b}/c/{d:int}", {"b": "x", "d": 7})
+    assert find_straight(table, "/a/c/7") == ("/a/{rest:path}", {"rest": "c/7"})
+    for path in ("/x/c/y", "/x/y", "/x/c", "", "*"):
+        assert find_straight(table, path) is None
+    assert find_straight(table, "/x", "HEAD") is None
+
+
+SEGMENTS = ["a", "b", "7", "", "1.5", SOME_UUID]
+PARTS = ["a", "7", "", "{p:int}", "{p:float}", "{p:uuid}", "{p}", "{other:int}"]
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> str:
+    """Return a template; routes for the same paths may name their parameters differently."""
+    parts = draw(st.lists(st.sampled_from(PARTS), min_size=1, max_size=4))
+    parts += draw(st.sampled_from([[], ["{rest:path}"]]))
+    marks = [
+        part.replace("{p", f"{{p{index}").replace("other", f"o{index}")
+        for index, part in enumerate(parts)
+    ]
+    return "/" + "/".join(marks)
+
+
+def plain_find(
+    table: RouteTable, segments: list[str], method: str
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the template of the best route and its values, by the rule as it is told.
+
+    Of all routes that take the path and the method, the one counts whose first segment is the
+    most special, then the one whose second is, and so on.
+    """
+    best: tuple[list[int], str, dict[str, Any]] | None = None
+    for each in table.routes:
+        parts = parse_template(each.template)
+        values: dict[str, Any] = {}
+        left, ranks = segments[1:], []
+        value: Any
+        for name, text in parts:
+            if name and text == "path" and left:
+                value, left = "/".join(left), []
+            elif left:
+                value = CONVERTERS[text](left[0]) if name else (True if left[0] == text else None)
+                left = left[1:]
+            else:
+                value = None
+            if value is None:
+                break
+            ranks.append(TYPES.index(text) if name else -1)
+            if name:
+                values[name] = value
+        else:
+            if not left and method in each.methods and (best is None or ranks < best[0]):
+                best = ranks, each.template, values
+    return best and best[1:]
+
+
+@given(
+    st.lists(st.tuples(templates(), st.sampled_from(["GET", "POST"])), max_size=8),
+    st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=5),
+)
+def test_every_walk_finds_the_most_special_route(
+    added: list[tuple[str, str]], segments: list[str]
+) -> None:
+    """In any table both walks find the route that the rule names, with its values, or none."""
+    table = RouteTable()
+    for template, method in added:
+        with suppress(RouteError):
+            table.add(route(template, method))
+    expected = plain_find(table, ["", *segments], "GET")
+    path = "/" + "/".join(segments)
+    assert find(table, path) == (expected or (None, {}))
+    assert find_straight(table, path) in (None, expected)
 
 
 @pytest.mark.parametrize(
