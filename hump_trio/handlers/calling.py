@@ -50,6 +50,9 @@ def bind_handler(route: Route, signature: Signature) -> Call:
         return close_over(handler, names, asking)
     if not names:
         return handler
+    if len(names) == 1:
+        name = names[0]
+        return lambda request: handler(request, **{name: request.path_params[name]})
     return lambda request: handler(request, **{name: request.path_params[name] for name in names})
 
 
@@ -173,6 +176,9 @@ def path_value(name: str) -> Get[Request]:
 def close_over(handler: Handler, names: tuple[str, ...], asking: Asking) -> Call:
     """Return a function that calls a handler with values of the path, and perhaps the request."""
     count, request_names = asking.count, asking.names
+    if len(names) == 1 and not count and not request_names:
+        name = names[0]
+        return lambda request: handler(**{name: request.path_params[name]})
 
     def call(request: Request) -> Any:
         values = {name: request.path_params[name] for name in names}
