@@ -350,6 +350,8 @@ def build_request(
     request.target = line.target
     request.path = line.path
     request.query_string = line.query_string
+    if line.query_string:
+        request._query = None  # most handlers of such requests look at it
     request.http_version = line.version
     request.host = host
     request.received_fields = fields
