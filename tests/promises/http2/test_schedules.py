@@ -38,15 +38,15 @@ class ReportedTransport(TappedTransport):
 
     def __init__(self, inner: MemoryTransport, takes: list[int], pause: float) -> None:
         super().__init__(inner, "step", Countdown(math.inf), None)
-        self.arrivals: Arrivals | None = Arrivals()
+        self._reports = Arrivals()
         self._takes = takes
         self._pause = pause
         self._turn = 0
 
     @property
-    def _reports(self) -> Arrivals:
-        assert self.arrivals is not None
-        return self.arrivals
+    def arrivals(self) -> Arrivals:
+        """What the test reports."""
+        return self._reports
 
     def readable(self) -> bool:
         """Tell whether something has come that wasn't read."""
