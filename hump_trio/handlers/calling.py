@@ -184,6 +184,6 @@ def close_over(handler: Handler, names: tuple[str, ...], asking: Asking) -> Call
         values = {name: request.path_params[name] for name in names}
         for name in request_names:
             values[name] = request
-        return handler(*[request] * count, **values)
+        return handler(*[request] * count, **values) if count else handler(**values)
 
     return call if names or count or request_names else lambda request: handler()
