@@ -5,7 +5,7 @@ proxy before it. The checksum is known when the last byte is out, and goes behin
 
 Try: curl -i http://localhost:8342/
      curl -i -H 'TE: trailers' http://localhost:8342/numbers
-     curl -i -H 'TE: trailers' http://localhost:8342/letters
+     curl -i --http2-prior-knowledge http://localhost:8342/letters
 """
 
 from collections.abc import AsyncIterator
