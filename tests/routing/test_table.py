@@ -122,7 +122,10 @@ ORDER = ["/a/7", "/a/{i:int}", "/a/{f:float}", "/a/{u:uuid}", "/a/{s}", "/a/{p:p
 )
 def test_the_most_special_route_counts(templates: list[str], path: str, template: str) -> None:
     """Static, then typed, then plain, then the rest of the path: whatever was added first."""
-    assert find(table_of(*templates), path)[0] == template
+    table = table_of(*templates)
+    assert find(table, path)[0] == template
+    straight = find_straight(table, path)
+    assert straight is None or straight[0] == template
 
 
 @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ PARTS = ["a", "7", "", "{p:int}", "{p:float}", "{p:uuid}", "{p}", "{other:int}"]
 @st.composite
 def templates(draw: st.DrawFn) -> str:
     """Return a template; routes for the same paths may name their parameters differently."""
-    parts = draw(st.lists(st.sampled_from(PARTS), min_size=1, max_size=4))
+    parts = draw(st.lists(st.sampled_from(PARTS), min_size=1, max_size=2))
     parts += draw(st.sampled_from([[], ["{rest:path}"]]))
     marks = [
         part.replace("{p", f"{{p{index}").replace("other", f"o{index}")
@@ -262,7 +265,7 @@ def plain_find(
 
 @given(
     st.lists(st.tuples(templates(), st.sampled_from(["GET", "POST"])), max_size=8),
-    st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=5),
+    st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3),
 )
 def test_every_walk_finds_the_most_special_route(
     added: list[tuple[str, str]], segments: list[str]
