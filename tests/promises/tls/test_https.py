@@ -70,7 +70,7 @@ async def run(*command: str) -> tuple[int, str]:
         done = await trio.run_process(
             command, capture_stdout=True, capture_stderr=True, check=False, stdin=b"Q\n"
         )
-    return done.returncode, (done.stdout + done.stderr).decode()
+    return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
 
 
 def at_localhost(url: str) -> str:
