@@ -149,7 +149,7 @@ def parse_request_line(text: str, target_bytes: int) -> RequestLine:
     version = "1.1"
     if not usual:
         if protocol[5] != "1":
-            raise HttpParserError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+            raise HttpParserError(505, "this version of HTTP isn't spoken here")
         if protocol[7] == "0":
             version = "1.0"
     if len(target) > target_bytes or len(text) + 2 > target_bytes + LINE_SLACK_BYTES:
