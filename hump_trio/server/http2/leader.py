@@ -122,10 +122,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             if work >= TURN_WORK:
                 work = 0
                 mux.flush()
-                await trio.lowlevel.checkpoint()
+                await trio.lowlevel.checkpoint()  # cancelled if nothing more is served
                 now = trio.current_time()
-                if mux.over:
-                    return None
             first, flags, stream_id = unpack_header(data, pos)
             length = first >> 8
             begin = pos + HEADER_BYTES

@@ -165,3 +165,22 @@ async def test_a_body_in_pieces(echo_app: Hump, autojump_clock: MockClock) -> No
         assert await post(peer, 3, "/echo", b"other") == "200 other"
         await peer.send(data(1, b"c", end=True))
         assert (await peer.answer(1)).text == "abc"
+
+
+async def test_no_request_is_begun_for_a_client_that_is_gone(autojump_clock: MockClock) -> None:
+    """Of those that were read together, once it is seen that none can be answered."""
+    app, seen = Hump(), 0
+
+    @app.get("/")
+    async def index() -> str:
+        nonlocal seen
+        seen += 1
+        if seen == 10:
+            peer.transport.reset()
+        return "hello"
+
+    async with speak(app) as peer:
+        await peer.send(*(peer.head(2 * n + 1) for n in range(100)))
+        await trio.sleep(1)
+        assert 10 <= seen < 50
+        assert app.statistics().connections == {}
