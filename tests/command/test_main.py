@@ -54,7 +54,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 def app_with(*arguments: str, **environment: str) -> Hump[Any]:
     """Return an app with some options applied."""
     app = Hump("127.0.0.1", 8342)
-    override(app, parse_options([HELLO, *arguments], {}), environment)
+    override(app, parse_options([HELLO, *arguments], environment), environment)
     return app
 
 
