@@ -47,9 +47,12 @@ COUNTABLE = [
 ]
 # What a request over HTTP/2 may cost beside the same one over HTTP/1.1.
 HTTP2_BOUNDS = {
+    "h2_hello_16x1": ("hello", 1.15),
     "h2_hello_16x10": ("hello", 0.6),
     "h2_hello_1x100": ("hello", 0.6),
     "h2_browser_16x10": ("browser", 0.6),
+    "h2_varied_16x1": ("varied", 1.1),
+    "h2_varied_16x10": ("varied", 0.8),
     "h2_echo_64k_16x1": ("echo_64k", 1.3),
 }
 RATIOS = Path(__file__).with_name("ratios.json")
