@@ -29,7 +29,7 @@ from typing import Any
 import trio
 
 from hump_trio.http2.failures import ErrorCode
-from hump_trio.http2.session import LAST_ID, USED_UP_ID
+from hump_trio.http2.session import USED_UP_ID
 from hump_trio.server.connection import Connection
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.http2.wire import Http2Wire
@@ -185,13 +185,13 @@ class Keeper:
         mux, session = self._mux, self._session
         if mux.over:
             return True
-        if session.goaway_id == LAST_ID and (
+        if self._drain_deadline < math.inf and (
             session.drain_acked or trio.current_time() >= self._drain_deadline
         ):
             self._drain_deadline = math.inf
             session.say_goodbye(session.last_id)
             mux.flush()
-        named = session.goaway_id is not None and session.goaway_id != LAST_ID
+        named = session.goaway_id is not None and self._drain_deadline == math.inf
         return (mux.ended or named) and not mux.serves
 
     async def _let_lanes_end(self) -> None:

@@ -120,3 +120,19 @@ async def test_a_shutdown_waits_for_nobody_too_long(what: str, autojump_clock: M
         framed.app.shutdown()
     assert trio.current_time() - begun <= 16
     assert framed.running == 0
+
+
+@pytest.mark.parametrize("acked", [True, False])
+@pytest.mark.parametrize("last_id", [2**30 + 1, 2**31 - 1])
+async def test_a_connection_ends_whose_numbers_are_used_up(
+    last_id: int, acked: bool, autojump_clock: MockClock
+) -> None:
+    """After half of them, or with the very last one; what has come is answered."""
+    async with speak(Framed().app) as peer:
+        assert (await peer.ask(last_id)).text == "hello"
+        if acked:
+            await peer.send(ping(b"draining", ack=True))
+        await trio.sleep(1)
+        await peer.frames()
+        assert peer.goaways == [(2**31 - 1, 0), (last_id, 0)]
+        assert peer.state == "ended"
