@@ -1,11 +1,13 @@
 """One request of an HTTP/2 connection: its body as it comes, its answer as windows allow."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import pytest
+import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Request, Response
+from hump_trio import Hump, Request, Response, Send, StreamResponse
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.frames import HEADER_BYTES
 from tests.support.frames import data, reset, speak, window_update
@@ -87,3 +89,69 @@ async def test_all_frames_of_an_answer_are_counted(
         sizes = [HEADER_BYTES + each.body_len for each in frames if each.stream_id == 1]
         assert len(sizes) >= 2
         assert [record.access.byte_count for record in caplog.records] == [sum(sizes)]  # type: ignore[attr-defined]
+
+
+LINK = "</style.css>; rel=preload"
+
+
+def streaming() -> Hump:
+    """Return an app whose answers are written part by part, each in a way of its own."""
+    app = Hump()
+
+    def route(
+        path: str, produce: Callable[[Request, Send], Awaitable[None]], **fields: str
+    ) -> None:
+        @app.get(path)
+        async def answer(request: Request) -> StreamResponse:
+            return StreamResponse(partial(produce, request), headers=fields)
+
+    async def hint(request: Request, send: Send) -> None:
+        await request.send_early_hints(LINK)
+        await send("a")
+        await send("")
+        await send("b")
+
+    async def cut(request: Request, send: Send) -> None:
+        with trio.move_on_after(1):
+            await send("a" * 100)
+        await send("b")
+
+    async def two(request: Request, send: Send) -> None:
+        await send("a")
+        await send("b")
+
+    route("/hint", hint)
+    route("/cut", cut)
+    route("/short", two, **{"content-length": "3"})
+    route("/long", two, **{"content-length": "1"})
+    return app
+
+
+async def test_hints_and_empty_parts_of_a_streamed_answer(autojump_clock: MockClock) -> None:
+    """Hints go out before the head, and a part without bytes changes nothing."""
+    async with speak(streaming()) as peer:
+        await peer.send(peer.head(1, path="/hint"))
+        answer = await peer.answer(1)
+        assert (answer.status, answer.text, answer.ended) == (200, "ab", True)
+
+
+@pytest.mark.parametrize("path", ["/short", "/long"])
+async def test_a_streamed_answer_of_another_length_than_announced(
+    path: str, autojump_clock: MockClock
+) -> None:
+    """Its stream is reset, so that it doesn't look whole; the connection goes on."""
+    async with speak(streaming()) as peer:
+        await peer.send(peer.head(1, path=path))
+        await peer.expect_reset(1, ErrorCode.INTERNAL_ERROR)
+        await peer.expect_open()
+
+
+async def test_nothing_follows_a_part_that_was_cut(autojump_clock: MockClock) -> None:
+    """A handler's own scope ended it while its window was shut: the rest would follow a gap."""
+    async with speak(streaming(), initial_window_size=10) as peer:
+        await peer.send(peer.head(1, path="/cut"))
+        await trio.sleep(2)
+        await peer.send(window_update(1, 1000))
+        await peer.expect_reset(1, ErrorCode.INTERNAL_ERROR)
+        await peer.expect_open()
+        assert peer.answers[1].text == "a" * 10
