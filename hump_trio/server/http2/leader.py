@@ -15,16 +15,13 @@ which the first one names it. A test holds each copy to its rule, as code.
 """
 
 import math
-import re
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import trio
 from trio.lowlevel import current_task, wait_task_rescheduled
 
-from hump_trio.facts.exceptions import HttpParserError, StatusError
-from hump_trio.facts.loggers import logger
-from hump_trio.http2.failures import ConnectionFailure, ErrorCode, StreamFailure
+from hump_trio.http2.failures import ConnectionFailure, ErrorCode
 from hump_trio.http2.frames import (
     DATA,
     END_STREAM,
@@ -34,28 +31,25 @@ from hump_trio.http2.frames import (
     PREFACE,
     WITH_PRIORITY,
     encode_data,
-    encode_frame,
     encode_headers,
     pack_header,
     read_body,
     unpack_header,
 )
 from hump_trio.http2.header_block import PRIORITY_BYTES, is_priority
-from hump_trio.http2.huffman import decode_huffman
-from hump_trio.http2.messages import RequestHead, parse_request, with_target
+from hump_trio.http2.messages import RequestHead
 from hump_trio.http2.receiver import StreamHead
 from hump_trio.http2.response_head import encode_head
 from hump_trio.http2.session import USED_UP_ID
 from hump_trio.messages.choice import Choice
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request, inform_nobody
-from hump_trio.messages.response import TEXT_TYPE, Response, error_response, settle
-from hump_trio.server.access_log import log_request
+from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.server.clock import Clock
 from hump_trio.server.exchange import Exchange, inform, log_answer
+from hump_trio.server.http2.heads import Known, know, read_head, recall
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.http2.peer import Http2Peer
-from hump_trio.server.http2.prepared import Chosen
 from hump_trio.server.lane import Lane, Step
 from hump_trio.server.phases import Phase
 from hump_trio.tasks.failures import is_failure
@@ -67,21 +61,8 @@ HANDLER, SPARE, ANSWERED = Phase.HANDLER, Phase.SPARE, Phase.ANSWERED
 # So much work is done before other connections have their turn: that of 32 requests. Another frame
 # counts as a part of one, and so do some bytes of what isn't known yet and has to be decoded.
 TURN_WORK, REQUEST_WORK, WORK_BYTES = 512, 16, 32
-# Most heads: indexed fields, the path as a Huffman-coded literal that isn't to be indexed, and
-# whatever other fields there are.
-SPLIT = re.compile(rb"([\x81-\xfe]*)\x04([\x80-\xfe])").match
 # An answer that is no longer is framed at once, where nothing else waits to be sent.
 JOINED_BYTES = 64 * 1024
-# How many blocks a connection remembers.
-MEMO_COUNT = 64
-# How long those may be: those of browsers are shorter, and all of them together are little.
-MEMO_BLOCK_BYTES = 512
-# How much text the heads of all of them may have, about: a few bytes may stand for a long cookie in
-# many pieces, which is a copy in each head.
-MEMO_HEAD_BYTES = 64 * 1024
-
-# What is known of a request by its block alone.
-Known: TypeAlias = tuple[RequestHead, Chosen]
 
 
 async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
@@ -428,79 +409,12 @@ async def receive_preface(mux: Multiplexer) -> bool:
     return True
 
 
-def recall(mux: Multiplexer, block: bytes, *, ends: int) -> Known | None:
-    """Return what a block says whose path alone is new, or that has a body behind it; else None."""
-    memo = mux.receiver.decoder.memo
-    parts = SPLIT(block)
-    if parts is None:
-        known: Known | None = None if ends else memo.get((block, None))
-        return known
-    at = parts.end()
-    after = at + block[at - 1] - 0x80
-    base = memo.get((parts[1], block[after:], ends))
-    if base is None or after > len(block):
-        return None
-    try:
-        path = decode_huffman(block[at:after]).decode("latin-1")
-        head = with_target(base, path, mux.connection.state.limits)
-    except (StreamFailure, HttpParserError):
-        return None  # `know` finds the same
-    return head, mux.prepared.choose(head.line)
-
-
-def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: int) -> Known | None:
-    """Return what a new block says; None if it was refused.
-
-    What a connection has said before it needn't say again: whole blocks are remembered, and what
-    stands around a path. Both hold until the table of fields changes. They are no other
-    connection's business, which could learn from the time of an answer what this one sends.
-
-    Raises:
-        ConnectionFailure: The block can't be decoded.
-    """
-    session, decoder = mux.session, mux.receiver.decoder
-    memo, insertion_count = decoder.memo, decoder.insertion_count
-    try:
-        head = parse_request(decoder.decode(block), mux.connection.state.limits)
-        if ends and head.content_length:
-            raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
-    except StreamFailure as failure:
-        session.last_id = stream_id
-        refuse_malformed(mux, stream_id, failure, now)
-        return None
-    except HttpParserError as error:
-        session.last_id = stream_id
-        refuse(mux, stream_id, error, now, ends=bool(ends))
-        return None
-    choice, path_params, inline = mux.prepared.choose(head.line)
-    known = head, (choice, path_params, inline and not head.expect)
-    # A block that inserts has to do so each time that it comes.
-    if decoder.insertion_count == insertion_count and len(block) <= MEMO_BLOCK_BYTES:
-        if len(memo) >= MEMO_COUNT or len(memo) * head.head_bytes > MEMO_HEAD_BYTES:
-            memo.clear()
-        parts = SPLIT(block)
-        if parts is None:
-            memo[block if ends else (block, None)] = known
-        elif not head.expect:
-            at = parts.end()
-            after = at + block[at - 1] - 0x80
-            memo[parts[1], block[after:], ends] = head
-    return known
-
-
 def begin_stream(
     mux: Multiplexer, peer: Http2Peer, lane: Lane, new: StreamHead, now: float
 ) -> Step | None:
     """Serve a new stream, and return what the lane does next; None if it was refused."""
-    try:
-        head = parse_request(new.fields, mux.connection.state.limits)
-        if new.ends and head.content_length:
-            raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
-    except StreamFailure as failure:
-        refuse_malformed(mux, new.stream_id, failure, now)
-        return None
-    except HttpParserError as error:
-        refuse(mux, new.stream_id, error, now, ends=new.ends)
+    head = read_head(mux, new.stream_id, new.fields, now, ends=new.ends)
+    if head is None:
         return None
     return serve_head(mux, peer, lane, new.stream_id, head, now, ends=new.ends)
 
@@ -566,61 +480,3 @@ def adopt(
     head, (choice, _, _) = known
     stream = peer.open(stream_id, head, input_ended=True, request=request)
     return Exchange(stream, lane.clock, request, choice, body_bytes)
-
-
-def refuse_malformed(mux: Multiplexer, stream_id: int, failure: StreamFailure, now: float) -> None:
-    """Reset the stream of what is no request (RFC 9113 section 8.1.1).
-
-    Raises:
-        ConnectionFailure: There were too many glitches.
-    """
-    logger.info("refused a request: %s", failure)
-    note_refusal(mux, 0, 0)
-    mux.session.reset(stream_id, failure.code, now)
-
-
-def refuse(mux: Multiplexer, stream_id: int, error: StatusError, now: float, *, ends: bool) -> None:
-    """Answer what is no request that the app hears of, with the head alone if windows are shut."""
-    logger.info("refused a request: %s", error)
-    session, prepared = mux.session, mux.prepared
-    if now >= prepared.stamp_until:
-        prepared.stamp_anew(now)
-    response = error_response(error)
-    settle(response)
-    content = response.body
-    assert isinstance(content, bytes)
-    if len(content) > min(session.sources.window, session.initial_window):
-        content = b""
-    head = encode_head(
-        "GET",
-        response.status,
-        response.headers.items(),
-        body_bytes=len(content),
-        date=prepared.date_field,
-        server=prepared.server_field,
-    )
-    block = session.size_update + head.block
-    session.size_update = b""
-    session.sources.window -= len(content)
-    answer = encode_headers(stream_id, block, ends=not content)
-    if content:
-        answer += encode_frame(DATA, END_STREAM, stream_id, content)
-    session.out.append(answer)
-    if not ends:
-        session.cut(stream_id, ErrorCode.NO_ERROR)
-    note_refusal(mux, response.status, len(answer))
-
-
-def note_refusal(mux: Multiplexer, status: int, byte_count: int) -> None:
-    """Count what was refused, and write its line into the access log."""
-    connection = mux.connection
-    connection.state.outcomes["refused"] += 1
-    if connection.state.access_log:
-        log_request(
-            None,
-            status,
-            outcome="refused",
-            byte_count=byte_count,
-            seconds=0.0,
-            client=connection.transport.client,
-        )

@@ -1,0 +1,82 @@
+"""What heads of HTTP/2 say, and what those get that are refused."""
+
+from logging import LogRecord
+
+import pytest
+from trio.testing import MockClock
+
+from hump_trio import Hump, Request
+from hump_trio.facts.settings import Limits
+from hump_trio.http2.failures import ErrorCode
+from hump_trio.http2.literals import encode_literal
+from tests.support.frames import speak
+
+
+@pytest.fixture
+def app() -> Hump:
+    """An app that says what it was asked for."""
+    app = Hump(limits=Limits(head_bytes=400))
+
+    @app.get("/{name}")
+    async def tell(request: Request) -> str:
+        return f"{request.path} {request.headers.get('x', '-')}"
+
+    return app
+
+
+async def test_what_stands_around_a_path_is_remembered(
+    app: Hump, autojump_clock: MockClock
+) -> None:
+    """Requests with the same fields but another path are each asked and answered as they are."""
+    lead = b"\x82\x86"
+    rest = encode_literal(":authority", "a") + encode_literal("x", "1")
+    async with speak(app) as peer:
+        for number, path in enumerate(["/first", "/second", "/first", "/third"]):
+            block = lead + encode_literal(":path", path) + rest
+            await peer.send(peer.heads(2 * number + 1, block))
+            assert (await peer.answer(2 * number + 1)).text == f"{path} 1"
+
+
+@pytest.mark.parametrize("path", ["/%zz", "/" + "a" * 500])
+async def test_a_path_that_is_refused_is_refused_behind_others(
+    app: Hump, path: str, autojump_clock: MockClock
+) -> None:
+    """What is remembered of other requests changes nothing of that."""
+    lead, rest = b"\x82\x86", encode_literal(":authority", "a")
+    async with speak(app) as peer:
+        await peer.send(peer.heads(1, lead + encode_literal(":path", path) + rest))
+        alone = await peer.answer(1)
+        await peer.send(peer.heads(3, lead + encode_literal(":path", "/good") + rest))
+        assert (await peer.answer(3)).status == 200
+        await peer.send(peer.heads(5, lead + encode_literal(":path", path) + rest))
+        behind = await peer.answer(5)
+    assert alone.status in (400, 431)
+    assert (behind.status, behind.text) == (alone.status, alone.text)
+
+
+async def test_a_refusal_is_counted_and_logged(
+    app: Hump, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A malformed request has no status, since its stream is reset; another one has its own."""
+    with caplog.at_level("INFO", "hump_trio.access"):
+        async with speak(app) as peer:
+            await peer.ask(1, ("connection", "close"))
+            await peer.expect_reset(1, ErrorCode.PROTOCOL_ERROR)
+            assert (await peer.ask(3, ("x", "y" * 500))).status == 431
+            assert app.statistics().outcomes["refused"] == 2
+    assert [refused(each) for each in caplog.records if each.name == "hump_trio.access"] == [0, 431]
+
+
+def refused(record: LogRecord) -> int:
+    """Return the status that the access log has for a request that was refused."""
+    access = record.__dict__["access"]
+    assert access.outcome == "refused"
+    status: int = access.status
+    return status
+
+
+async def test_a_refusal_fits_shut_windows(app: Hump, autojump_clock: MockClock) -> None:
+    """Where the client takes no body, the head says all."""
+    async with speak(app, initial_window_size=0) as peer:
+        answer = await peer.ask(1, ("x", "y" * 500))
+    assert (answer.status, answer.body, answer.ended) == (431, b"", True)
