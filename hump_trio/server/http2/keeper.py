@@ -145,7 +145,7 @@ class Keeper:
                 await self._write()
             elif self._is_over():
                 return
-            elif not mux.armed:
+            else:
                 if self._drain_deadline < math.inf:
                     with trio.move_on_at(self._drain_deadline):
                         await mux.park()

@@ -1,15 +1,19 @@
 """How a connection of HTTP/2 begins (RFC 9113 section 3.4), and what a wrong beginning gets."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 from hyperframe.frame import SettingsFrame
 from trio.testing import MockClock
 
-from hump_trio import Limits
+from hump_trio import Hump, Limits
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.testing import connect
 from tests.support.framed_app import Framed
-from tests.support.frames import ACK, PREFACE, SETTINGS, data, frame, ping, settings, speak
+from tests.support.frames import ACK, PREFACE, SETTINGS, Peer, data, frame, ping, settings, speak
+from tests.support.secured import behind_door, client_context
 from tests.support.wire import request
 
 FIRST = PREFACE + settings()
@@ -110,3 +114,52 @@ async def test_both_protocols_are_spoken_at_one_door(autojump_clock: MockClock) 
         await raw.send(request())
         assert (await raw.receive()).startswith(b"HTTP/1.1 200 ")
         assert (await peer.ask(3)).text == "hello"
+
+
+@asynccontextmanager
+async def agreed(app: Hump) -> AsyncIterator[Peer]:
+    """Serve an app over TLS, and give a connection on which HTTP/2 was agreed on."""
+    context = client_context()
+    context.set_alpn_protocols(["h2"])
+    async with behind_door(app) as door:
+        peer = Peer(await door.greet(context))
+        yield peer
+        peer.transport.close()
+
+
+async def test_a_client_that_agrees_and_says_nothing(autojump_clock: MockClock) -> None:
+    """It is told nothing more than the server's settings, and closed after the time for a head."""
+    async with agreed(Framed().app) as peer:
+        await trio.sleep(9)
+        await peer.frames()
+        assert peer.state == "open"
+        await trio.sleep(2)
+        await peer.frames()
+        assert (peer.state == "open", peer.goaways) == (False, [])
+
+
+async def test_a_client_that_agrees_and_speaks_otherwise(autojump_clock: MockClock) -> None:
+    """The first byte that is another one ends the connection."""
+    async with agreed(Framed().app) as peer:
+        await peer.send(PREFACE[:1])
+        await trio.sleep(1)
+        await peer.send(b"OST / HTTP/1.1")
+        await peer.expect_goaway(ErrorCode.PROTOCOL_ERROR)
+
+
+@pytest.mark.parametrize("end", ["reset", "send_eof"])
+async def test_a_client_that_agrees_and_goes(
+    end: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Amid its first bytes; nothing is logged, and nothing is left of its connection."""
+    framed = Framed()
+    async with agreed(framed.app) as peer:
+        await peer.send(PREFACE[:10])
+        await peer.frames()
+        if end == "reset":
+            peer.transport.reset()
+        else:
+            await peer.transport.send_eof()
+        await trio.sleep(1)
+        assert not sum(framed.app.statistics().connections.values())
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]

@@ -5,7 +5,7 @@ import trio
 from hyperframe.frame import WindowUpdateFrame
 from trio.testing import MockClock
 
-from hump_trio import Hump, Request
+from hump_trio import FileResponse, Hump, Request
 from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.frames import HEADERS
@@ -184,3 +184,18 @@ async def test_no_request_is_begun_for_a_client_that_is_gone(autojump_clock: Moc
         await trio.sleep(1)
         assert 10 <= seen < 50
         assert app.statistics().connections == {}
+
+
+async def test_a_file_is_answered(autojump_clock: MockClock) -> None:
+    """What it becomes depends on its request: a client that has it hears just that."""
+    app = Hump()
+
+    @app.get("/")
+    async def index() -> FileResponse:
+        return FileResponse(__file__)
+
+    async with speak(app, initial_window_size=2**20) as peer:
+        first = await peer.ask(1)
+        assert first.body == await trio.Path(__file__).read_bytes()
+        again = await peer.ask(3, ("if-none-match", first.headers["etag"]))
+        assert (again.status, again.body, again.ended) == (304, b"", True)

@@ -132,6 +132,7 @@ async def test_hints_and_empty_parts_of_a_streamed_answer(autojump_clock: MockCl
     async with speak(streaming()) as peer:
         await peer.send(peer.head(1, path="/hint"))
         answer = await peer.answer(1)
+        assert answer.informational == [103]
         assert (answer.status, answer.text, answer.ended) == (200, "ab", True)
 
 
