@@ -345,6 +345,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             connection_clock.deadline = -math.inf
             # end of the copy
         # Nothing is held of what was taken in.
+        more = None
         mux.data = data = data[pos:] if pos < end else b""
         mux.pos = 0
         mux.reading = True
@@ -361,10 +362,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 arrivals.task = task
                 await wait_task_rescheduled(arrivals.abort_wait)
                 more, now = transport.receive_nowait(), arrivals.reported_at
-            else:
-                if mux.listening:
-                    mux.hear_nothing()
-                more = None
+            elif mux.listening:
+                mux.hear_nothing()
             if more is None:
                 more, now = await transport.receive_some(), trio.current_time()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
