@@ -51,7 +51,7 @@ async def test_what_is_held_of_a_body_is_given_back(autojump_clock: MockClock) -
         assert app.statistics().buffered_bytes == 0
 
 
-@pytest.mark.parametrize("path", ["/plain", "/large", "/parts", "/left"])
+@pytest.mark.parametrize("path", ["/plain", "/some", "/large", "/parts", "/left"])
 async def test_all_frames_of_an_answer_are_counted(
     path: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -64,6 +64,10 @@ async def test_all_frames_of_an_answer_are_counted(
     @app.get("/plain")
     async def plain() -> bytes:
         return bytes(10_000)
+
+    @app.get("/some")
+    async def some() -> bytes:
+        return bytes(50_000)
 
     @app.get("/large")
     @app.get("/left")
