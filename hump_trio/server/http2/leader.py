@@ -348,22 +348,16 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
         more = None
         mux.data = data = data[pos:] if pos < end else b""
         mux.pos = 0
+        if mux.listening:
+            mux.stop_listening()
         mux.reading = True
         arrivals = transport.arrivals
         try:
             if arrivals is not None and not arrivals.ready:
-                if mux.listening:
-                    # copy of Multiplexer.stop_listening(arrivals)
-                    mux.listening = False
-                    if arrivals is None or arrivals.task is not keeper:
-                        mux.parked = False
-                    # end of the copy
                 # As `Arrivals` says, instead of by way of three coroutines.
                 arrivals.task = task
                 await wait_task_rescheduled(arrivals.abort_wait)
                 more, now = transport.receive_nowait(), arrivals.reported_at
-            elif mux.listening:
-                mux.hear_nothing()
             if more is None:
                 more, now = await transport.receive_some(), trio.current_time()
         except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -235,27 +235,23 @@ class Multiplexer:
         self.listening = True
         arrivals.task = self.keeper
 
-    def stop_listening(self, arrivals: Arrivals | None) -> None:
-        """Let the caller take the place of the keeper, whom the next arrival would have woken.
+    def stop_listening(self) -> None:
+        """Let the next arrival wake the keeper no more.
 
-        If the keeper isn't in that place any more, bytes have woken it: it only has to run.
+        If the keeper isn't there any more, bytes have woken it: it only has to run.
         """
         self.listening = False
-        if arrivals is None or arrivals.task is not self.keeper:
-            self.parked = False
-
-    def hear_nothing(self) -> None:
-        """Let the next arrival wake nobody, if it is to wake the keeper."""
         arrivals = self.connection.transport.arrivals
-        self.stop_listening(arrivals)
-        if arrivals is not None and self.parked:
+        if arrivals is not None and arrivals.task is self.keeper:
             arrivals.task = None
+        else:
+            self.parked = False
 
     def wake(self) -> None:
         """Let the keeper look at what has changed."""
         if self.parked:
             if self.listening:
-                self.hear_nothing()
+                self.stop_listening()
             if self.parked:
                 self.parked = False
                 reschedule(self.keeper)
@@ -288,7 +284,7 @@ class Multiplexer:
 
     def _abort_park(self, _: object) -> Abort:
         if self.listening:
-            self.hear_nothing()
+            self.stop_listening()
         self.parked = False
         return Abort.SUCCEEDED
 

@@ -133,8 +133,7 @@ class Http2Peer:
         for the window of the connection: more urgent ones may take it.
         """
         stream = self.stream
-        if stream is None:
-            return 0
+        assert stream is not None, "what is sent belongs to a stream"
         granted_bytes = self.mux.session.sources.granted_bytes
         if stream.window > 0:
             self._allowed_bytes += granted_bytes - self._granted_bytes

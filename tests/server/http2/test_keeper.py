@@ -4,16 +4,19 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Response
+from hump_trio import Hump, Response, Timeouts
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.session import LAST_ID, USED_UP_ID
+from hump_trio.server.watchdog import SWEEP_SECONDS
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.frames import GOAWAY, PREFACE, frame, settings, speak
 
+DEFAULTS = Timeouts()
 
-def app_of() -> Hump:
+
+def app_of(timeouts: Timeouts = DEFAULTS) -> Hump:
     """Return an app that answers at once and after a second."""
-    app = Hump()
+    app = Hump(timeouts=timeouts)
 
     @app.get("/")
     async def index() -> str:
@@ -93,3 +96,25 @@ async def test_a_client_that_has_used_half_of_all_numbers(autojump_clock: MockCl
         await peer.frames()
         assert peer.goaways[1:] == [(USED_UP_ID + 3, ErrorCode.NO_ERROR)]
         assert peer.state == "ended"
+
+
+@pytest.mark.memory_only("there a request comes in the very moment in which its connection ends")
+async def test_a_request_at_the_last_moment_is_answered_or_unbegun(
+    autojump_clock: MockClock,
+) -> None:
+    """Which of the two is up to the order of the server's tasks; nothing else comes of it."""
+    ends = set()
+    for _ in range(40):
+        app = app_of(Timeouts(keep_alive=1))
+        start = trio.current_time()
+        async with speak(app) as peer:
+            await peer.send(peer.head(1))
+            assert (await peer.answer(1)).body == b"hello"
+            await trio.sleep_until(start + 1 + SWEEP_SECONDS)
+            peer.transport.send_nowait(peer.head(3, path="/slow"))
+            await trio.sleep(2)
+            answer = await peer.answer(3)
+            begun = peer.goaways == [] or peer.goaways[0][0] >= 3
+            assert answer.body == (b"at last" if begun else b"")
+            ends.add(begun)
+    assert ends == {True, False}

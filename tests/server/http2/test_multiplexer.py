@@ -1,10 +1,16 @@
 """What the lanes of an HTTP/2 connection share: who leads, and what is unsent."""
 
-import trio
-from trio.testing import MockClock
+from urllib.parse import urlsplit
 
-from hump_trio import Hump
-from tests.support.frames import ping, speak
+import pytest
+import trio
+from hyperframe.frame import PingFrame
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from hump_trio import Hump, Limits, Request
+from hump_trio.http2.frames import encode_headers
+from hump_trio.http2.literals import encode_literal
+from tests.support.frames import PREFACE, ping, settings, speak
 
 
 async def test_a_handler_that_waits_holds_up_nobody(autojump_clock: MockClock) -> None:
@@ -48,3 +54,56 @@ async def test_a_client_that_ends_its_half_costs_nothing(autojump_clock: MockClo
         await peer.frames()
         assert peer.state == "ended"
         assert peer.answers[1].text == "waited"
+
+
+@pytest.mark.memory_only("there it is known how much is taken before anybody reads")
+async def test_a_client_that_reads_again_is_read_again(autojump_clock: MockClock) -> None:
+    """As often as it stops reading what its frames have asked for, nothing of that is lost."""
+    count = 30_000  # their answers are more than a connection holds
+    async with speak(Hump(limits=Limits(glitches=10**6))) as peer:
+        for _ in range(2):
+            peer.transport.set_window(0)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(peer.send, *[ping()] * count)
+                await trio.sleep(1)
+                assert nursery.child_tasks, "the server reads no more than it can answer"
+                peer.transport.set_window(10**7)
+            frames = await peer.frames()
+            assert sum(isinstance(each, PingFrame) for each in frames) == count
+
+
+async def test_a_server_that_is_cancelled_waits_for_no_arrival() -> None:
+    """A handler that the whole connection waits for learns of it, over a system's sockets too."""
+    app = Hump("127.0.0.1", 0)
+    begun = trio.Event()
+    reasons = []
+
+    @app.get("/quick")
+    async def answer() -> str:
+        return "at once"
+
+    @app.get("/")
+    async def wait(request: Request) -> None:
+        begun.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            reasons.append(request.cancel_reason)
+
+    async with trio.open_nursery() as nursery:
+        [url] = await nursery.start(app.serve)
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        async with await trio.open_tcp_stream(parts.hostname, parts.port) as stream:
+            lead, host = b"\x82\x86", encode_literal(":authority", "a")
+            quick = lead + encode_literal(":path", "/quick") + host
+            await stream.send_all(PREFACE + settings() + encode_headers(1, quick, ends=True))
+            data = b""
+            while b"at once" not in data:
+                data += await stream.receive_some()
+            await stream.send_all(encode_headers(3, lead + b"\x84" + host, ends=True))
+            await begun.wait()
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    assert reasons == ["server-failed"]
