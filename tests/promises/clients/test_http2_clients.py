@@ -193,9 +193,9 @@ async def test_what_a_load_has_begun_is_answered_in_a_shutdown(app: Hump) -> Non
     async def count() -> None:
         nonlocal counted
         counted += 1
-        await trio.lowlevel.checkpoint()
         if counted == 5000:
             app.shutdown()
+        await trio.lowlevel.checkpoint()
 
     async with trio.open_nursery() as nursery:
         urls: tuple[str, ...] = await nursery.start(app.serve)
