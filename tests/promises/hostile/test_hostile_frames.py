@@ -360,12 +360,12 @@ BATCHES: dict[str, tuple[Callable[[Peer], list[bytes]], int]] = {
         100,
     ),
     "long heads": (
-        lambda p: [p.heads(2 * n + 1, LONG_BLOCK) for n in range(4)],
-        2,
+        lambda p: [p.heads(2 * n + 1, LONG_BLOCK) for n in range(5)],
+        3,
     ),
     "long heads in several frames": (
-        lambda p: [p.heads(2 * n + 1, LONG_BLOCK + b"\x93" * 5000) for n in range(3)],
-        2,
+        lambda p: [p.heads(2 * n + 1, LONG_BLOCK + b"\x93" * 5000) for n in range(4)],
+        3,
     ),
     "bytes of a body": (
         lambda p: [p.head(1, method="POST", path="/wait", end=False), *[data(1, b"x")] * 4000],

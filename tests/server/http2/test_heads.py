@@ -37,7 +37,7 @@ async def test_what_stands_around_a_path_is_remembered(
             assert (await peer.answer(2 * number + 1)).text == f"{path} 1"
 
 
-@pytest.mark.parametrize("path", ["/%zz", "/" + "a" * 500])
+@pytest.mark.parametrize("path", ["/%zz", "/" + "a" * 30 + "%zz", "/" + "a" * 500])
 async def test_a_path_that_is_refused_is_refused_behind_others(
     app: Hump, path: str, autojump_clock: MockClock
 ) -> None:
@@ -80,3 +80,23 @@ async def test_a_refusal_fits_shut_windows(app: Hump, autojump_clock: MockClock)
     async with speak(app, initial_window_size=0) as peer:
         answer = await peer.ask(1, ("x", "y" * 500))
     assert (answer.status, answer.body, answer.ended) == (431, b"", True)
+
+
+async def test_a_refusal_asks_for_no_body(app: Hump, autojump_clock: MockClock) -> None:
+    """What is still to come of the request needn't be sent (RFC 9113 section 8.1)."""
+    async with speak(app) as peer:
+        await peer.send(peer.head(1, ("x", "y" * 500), end=False))
+        answer = await peer.answer(1)
+    assert (answer.status, answer.ended, answer.reset) == (431, True, ErrorCode.NO_ERROR)
+
+
+async def test_an_expectation_is_no_part_of_what_is_remembered(
+    app: Hump, autojump_clock: MockClock
+) -> None:
+    """One that nobody meets is refused each time, whatever the path."""
+    async with speak(app) as peer:
+        for number in range(3):
+            path = encode_literal(":path", "/" + "a" * (10 + number))
+            rest = encode_literal(":authority", "a") + encode_literal("expect", "tea")
+            await peer.send(peer.heads(2 * number + 1, b"\x82\x86" + path + rest))
+            assert (await peer.answer(2 * number + 1)).status == 417

@@ -1,5 +1,7 @@
 """The lane of an HTTP/2 connection that reads, and answers what it can by itself."""
 
+import math
+
 import pytest
 import trio
 import trio.lowlevel
@@ -10,6 +12,7 @@ from hump_trio import FileResponse, Hump, Request
 from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.frames import HEADERS
+from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.frames import Answer, Peer, data, frame, speak, window_update
 from tests.support.loopback import PATIENCE_SECONDS
@@ -211,3 +214,46 @@ async def answer_by_threads(peer: Peer, stream_id: int) -> Answer:
         while not (await peer.answer(stream_id)).ended:
             await trio.lowlevel.checkpoint()
     return peer.answers[stream_id]
+
+
+async def test_hints_come_before_an_answer(autojump_clock: MockClock) -> None:
+    """Of a handler that needs nothing else of its stream; when it is over there is no place."""
+    app = Hump()
+    kept = []
+
+    @app.get("/")
+    async def index(request: Request) -> str:
+        kept.append(request)
+        await request.send_early_hints("</style.css>; rel=preload")
+        await request.send_early_hints("</script.js>; rel=preload")
+        return "page"
+
+    async with speak(app) as peer:
+        answer = await peer.ask(1)
+        assert (answer.informational, answer.status, answer.text) == ([103, 103], 200, "page")
+        with pytest.raises(trio.ClosedResourceError):
+            await kept[0].send_early_hints("</late.css>; rel=preload")
+        assert (await peer.ask(3)).text == "page"
+
+
+@pytest.mark.memory_only("there a connection is called secure that begins with HTTP/2")
+async def test_a_secure_transport_is_told(autojump_clock: MockClock) -> None:
+    """To each handler, whether its request is answered at once or is a stream."""
+    app = Hump()
+
+    @app.get("/")
+    async def index(request: Request) -> str:
+        return request.scheme
+
+    @app.post("/", stream=True)
+    async def upload(request: Request) -> str:
+        return request.scheme + str([part async for part in request.stream])
+
+    async with running(app) as listener:
+        peer = Peer(listener.connect(math.inf, secure=True))
+        await peer.greet()
+        assert (await peer.ask(1)).text == "https"
+        assert (await peer.ask(3, path="/nothing")).status == 404
+        await peer.send(peer.head(5, method="POST", end=False))
+        await peer.send(data(5, b"a", end=True))
+        assert (await peer.answer(5)).text == "https[b'a']"

@@ -1,5 +1,6 @@
 """What the lanes of an HTTP/2 connection share: who leads, and what is unsent."""
 
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -75,20 +76,30 @@ async def test_a_client_that_reads_again_is_read_again(autojump_clock: MockClock
 async def test_a_server_that_is_cancelled_waits_for_no_arrival() -> None:
     """A handler that the whole connection waits for learns of it, over a system's sockets too."""
     app = Hump("127.0.0.1", 0)
-    begun = trio.Event()
-    reasons = []
+    begun, go_on, reasons = [trio.Event(), trio.Event()], trio.Event(), []
 
     @app.get("/quick")
     async def answer() -> str:
         return "at once"
 
+    @app.get("/later")
+    async def answer_in_parts() -> AsyncIterator[str]:
+        begun[0].set()
+        await go_on.wait()
+        yield "later"
+        await trio.sleep_forever()
+
     @app.get("/")
     async def wait(request: Request) -> None:
-        begun.set()
+        begun[1].set()
         try:
             await trio.sleep_forever()
         finally:
             reasons.append(request.cancel_reason)
+
+    def head(stream_id: int, path: str) -> bytes:
+        fields = encode_literal(":path", path) + encode_literal(":authority", "a")
+        return encode_headers(stream_id, b"\x82\x86" + fields, ends=True)
 
     async with trio.open_nursery() as nursery:
         [url] = await nursery.start(app.serve)
@@ -96,14 +107,18 @@ async def test_a_server_that_is_cancelled_waits_for_no_arrival() -> None:
         assert parts.hostname is not None
         assert parts.port is not None
         async with await trio.open_tcp_stream(parts.hostname, parts.port) as stream:
-            lead, host = b"\x82\x86", encode_literal(":authority", "a")
-            quick = lead + encode_literal(":path", "/quick") + host
-            await stream.send_all(PREFACE + settings() + encode_headers(1, quick, ends=True))
-            data = b""
-            while b"at once" not in data:
-                data += await stream.receive_some()
-            await stream.send_all(encode_headers(3, lead + b"\x84" + host, ends=True))
-            await begun.wait()
+            received = b""
+            await stream.send_all(PREFACE + settings() + head(1, "/quick"))
+            while b"at once" not in received:
+                received += await stream.receive_some()
+            await stream.send_all(head(3, "/later") + head(5, "/later"))
+            await begun[0].wait()
+            await wait_all_tasks_blocked()
+            await stream.send_all(head(7, "/"))
+            await begun[1].wait()
+            go_on.set()
+            while b"later" not in received:
+                received += await stream.receive_some()
             await wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
     assert reasons == ["server-failed"]
