@@ -8,10 +8,11 @@ import trio
 from hyperframe.frame import PingFrame
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Limits, Request
+from hump_trio import Hump, Limits, Request, Timeouts
 from hump_trio.http2.frames import encode_headers
 from hump_trio.http2.literals import encode_literal
 from tests.support.frames import PREFACE, ping, settings, speak
+from tests.support.loopback import PATIENCE_SECONDS
 
 
 async def test_a_handler_that_waits_holds_up_nobody(autojump_clock: MockClock) -> None:
@@ -122,3 +123,34 @@ async def test_a_server_that_is_cancelled_waits_for_no_arrival() -> None:
             await wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
     assert reasons == ["server-failed"]
+
+
+async def test_a_request_comes_with_the_answer_to_a_goodbye() -> None:
+    """It was on its way when the client heard that there will be a last one."""
+    app = Hump("127.0.0.1", 0, timeouts=Timeouts(drain_idle=PATIENCE_SECONDS))
+
+    @app.get("/")
+    async def answer() -> str:
+        return "at once"
+
+    lead = b"\x82\x86\x84" + encode_literal(":authority", "a")
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            [url] = await nursery.start(app.serve)
+            parts = urlsplit(url)
+            assert parts.hostname is not None
+            assert parts.port is not None
+            async with await trio.open_tcp_stream(parts.hostname, parts.port) as stream:
+                received = b""
+                await stream.send_all(PREFACE + settings() + encode_headers(1, lead, ends=True))
+                while b"at once" not in received:
+                    received += await stream.receive_some()
+                app.shutdown()
+                while b"draining" not in received:
+                    received += await stream.receive_some()
+                last = encode_headers(3, lead, ends=True)
+                await stream.send_all(ping(b"draining", ack=True) + last)
+                while received.count(b"at once") < 2:
+                    part = await stream.receive_some()
+                    assert part, "the request was answered"
+                    received += part
