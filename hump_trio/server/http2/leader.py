@@ -312,22 +312,9 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 lane.renew_context(task)
                 work = TURN_WORK
         # While more is awaited nothing of a request is held.
-        known = head = request = value = content = response = answer = block = body = stream = None  # type: ignore
-        if sources.streams or mux.unsent or mux.dead:
+        known = head = request = value = content = response = answer = block = body = stream = None  # type: ignore[assignment]
+        if out or sources.streams:
             mux.flush()
-        elif out:
-            # As `Multiplexer.flush` does it.
-            answer = b"".join(out)
-            out.clear()
-            try:
-                sent_bytes = transport.send_nowait(answer)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                mux.lose_transport()
-                return None
-            if sent_bytes < len(answer):
-                mux.unsent = answer[sent_bytes:]
-                mux.wake()
-            answer = b""
         if mux.unsent and mux.congested:
             mux.enter_streams()
             await mux.wait_room()
@@ -336,7 +323,13 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             mux.wake()
         if mux.over:
             return None
-        if pos < end or mux.stream_count or session.last_id == mux.told_id or not receiver.greeted:
+        if (
+            pos < end
+            or mux.stream_count
+            or mux.unsent
+            or session.last_id == mux.told_id
+            or not receiver.greeted
+        ):
             mux.settle_phase()
         else:
             mux.told_id = session.last_id

@@ -9,7 +9,7 @@ from hyperframe.frame import WindowUpdateFrame
 from trio.testing import MockClock
 
 from hump_trio import FileResponse, Hump, Request
-from hump_trio.facts.settings import Limits
+from hump_trio.facts.settings import Limits, Timeouts
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.frames import HEADERS
 from hump_trio.testing.memory_listener import running
@@ -185,7 +185,7 @@ async def test_no_request_is_begun_for_a_client_that_is_gone(autojump_clock: Moc
         return "hello"
 
     async with speak(app) as peer:
-        await peer.send(*(peer.head(2 * n + 1) for n in range(100)))
+        await peer.send(window_update(0, 10**6), *(peer.head(2 * n + 1) for n in range(100)))
         await trio.sleep(1)
         assert 10 <= seen < 50
         assert app.statistics().connections == {}
@@ -257,3 +257,21 @@ async def test_a_secure_transport_is_told(autojump_clock: MockClock) -> None:
         await peer.send(peer.head(5, method="POST", end=False))
         await peer.send(data(5, b"a", end=True))
         assert (await peer.answer(5)).text == "https[b'a']"
+
+
+@pytest.mark.memory_only("there it is known how much is taken before anybody reads")
+async def test_a_client_that_reads_no_small_answers_is_reset(autojump_clock: MockClock) -> None:
+    """After `Timeouts.send_grace`, though none of its requests is open any more."""
+    app = Hump(timeouts=Timeouts(send_grace=10, keep_alive=1000))
+
+    @app.get("/")
+    async def index() -> str:
+        return "a" * 8000
+
+    async with speak(app) as peer:
+        peer.transport.set_window(0)
+        await peer.send(window_update(0, 10**6), *(peer.head(2 * n + 1) for n in range(10)))
+        await trio.sleep(9)
+        assert app.statistics().connections == {"streams": 1}
+        await trio.sleep(2)
+        assert app.statistics().connections == {}
