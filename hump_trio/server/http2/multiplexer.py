@@ -266,18 +266,15 @@ class Multiplexer:
         """
         arrivals = self.connection.transport.arrivals
         wanted = self.busy and not (self.appointed or self.ended or self.over)
-        ready = False
         if wanted and arrivals is not None and arrivals.task is None:
-            ready = arrivals.ready  # bytes were reported when nobody listened
-            self.armed |= ready
-            self.listening = not ready
-            arrivals.task = None if ready else self.keeper
-        self.parked = not ready
-        wait = trio.lowlevel.checkpoint if ready else self._wait_parked
-        return wait()  # the caller awaits it
-
-    def _wait_parked(self) -> Awaitable[object]:
-        return wait_task_rescheduled(self._abort_park)  # noqa: ASYNC105 - the same
+            if arrivals.ready:  # bytes were reported when nobody listened
+                self.armed = True
+                return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
+            self.listening = True
+            arrivals.task = self.keeper
+        self.parked = True
+        # The caller awaits it: a coroutine of this class around it would stay while it waits.
+        return wait_task_rescheduled(self._abort_park)  # noqa: ASYNC105
 
     def unpark(self) -> None:
         """Hear that the keeper waits no more, and whether that was for bytes that have come."""

@@ -11,8 +11,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hump_trio import Hump, Limits, Request, Timeouts
 from hump_trio.http2.frames import encode_headers
 from hump_trio.http2.literals import encode_literal
+from hump_trio.server.connection import Connection
+from hump_trio.server.http2.multiplexer import Multiplexer
+from hump_trio.transports.memory import MemoryTransport, Pipe
+from hump_trio.transports.transport import Arrivals
 from tests.support.frames import PREFACE, ping, settings, speak
 from tests.support.loopback import PATIENCE_SECONDS
+from tests.support.served import served
 
 
 async def test_a_handler_that_waits_holds_up_nobody(autojump_clock: MockClock) -> None:
@@ -154,3 +159,25 @@ async def test_a_request_comes_with_the_answer_to_a_goodbye() -> None:
                     part = await stream.receive_some()
                     assert part, "the request was answered"
                     received += part
+
+
+class Reporting(MemoryTransport):
+    """A transport with arrivals, of which a test reports what it likes."""
+
+    reported = Arrivals()
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """What the test reports."""
+        return self.reported
+
+
+async def test_bytes_that_came_before_it_waits_wake_the_keeper() -> None:
+    """Nothing reports them again, so it looks for a leader instead of waiting."""
+    transport = Reporting(Pipe(0), Pipe(0))
+    mux = Multiplexer(Connection(transport, served()), b"")
+    mux.busy = transport.reported.ready = True
+    with trio.fail_after(PATIENCE_SECONDS):
+        await mux.park()
+    mux.unpark()
+    assert (mux.armed, transport.reported.task) == (True, None)
