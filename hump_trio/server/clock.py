@@ -28,6 +28,8 @@ __all__ = ["Clock", "Ending", "extended"]
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, IDLE, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.IDLE, Phase.HANDLER
 SPARE = Phase.SPARE
+# The app works in these phases, and a client that has gone has no use for that.
+WORKING = frozenset({Phase.HANDLER, Phase.SEND})
 # Nothing is asked in these phases, or all is answered.
 WAITING = frozenset({Phase.OPENED, Phase.IDLE, Phase.LINGER})
 
@@ -428,6 +430,11 @@ class Clock:
             request.cancelled_for = request.cancel_reason or reason
             if request.outcome == "ok":
                 request.outcome = CANCELLED_OUTCOMES[request.cancelled_for]
+
+    def look_at_once(self, now: float) -> None:
+        """Look for a client that may have gone, if the app works for it: no sweep is awaited."""
+        if self.request is not None and self.phase in WORKING:
+            self.look_for_peer(now)
 
     def look_for_peer(self, now: float) -> None:
         """Cancel a handler whose client has gone; called by the watchdog while the app works.

@@ -22,6 +22,7 @@ from hump_trio.server.state import ServerState
 COPY = re.compile(
     r"^ *# copy of ([^\n]+?\))(?: as (\w+))?\n(.*?)^ *# end of the copy$", re.DOTALL | re.MULTILINE
 )
+SAME = re.compile(r"^ *# the same in \S+\n(.*?)^ *# end of the same$", re.DOTALL | re.MULTILINE)
 RULES = {"Clock": Clock, "Lane": Lane, "ServerState": ServerState, "Multiplexer": Multiplexer}
 # What copies call the objects of these classes, and what they hold.
 NAMES = {
@@ -51,6 +52,13 @@ def copies_of(module: ModuleType) -> list[Copy]:
     return [
         Copy(rule, name, textwrap.dedent(lines))
         for rule, name, lines in COPY.findall(source_of(module))
+    ]
+
+
+def same_code_in(module: ModuleType) -> list[str]:
+    """Return what a module says to stand in another one too, as code without comments."""
+    return [
+        ast.unparse(ast.parse(textwrap.dedent(lines))) for lines in SAME.findall(source_of(module))
     ]
 
 

@@ -143,6 +143,7 @@ async def serve_whole(
         del data
         kind, content = TEXT_TYPE, b""
         try:
+            # the same in server/http2/leader.py
             try:
                 value = await choice.call(request)
                 renderer = choice.renderers.get(type(value))
@@ -160,6 +161,7 @@ async def serve_whole(
                 if not is_failure(error):
                     raise
                 response = await application.answer_error(request, error)
+            # end of the same
         except BaseException:
             lane.take_over(
                 adopt(connection, parser, prepared, lane, whole, chosen, request),

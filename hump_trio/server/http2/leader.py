@@ -205,6 +205,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             value = response = None
             kind, content = TEXT_TYPE, b""
             try:
+                # the same in server/http1/fast_path.py
                 try:
                     value = await choice.call(request)
                     renderer = choice.renderers.get(type(value))
@@ -222,6 +223,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                     if not is_failure(error):
                         raise
                     response = await application.answer_error(request, error)
+                # end of the same
             except BaseException:
                 exchange = adopt(peer, lane, stream_id, known, request, len(body))
                 lane.take_over(exchange, None, started=False)

@@ -7,7 +7,6 @@ from hump_trio.messages.request import Request
 from hump_trio.server.clock import Clock
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.http2.stream import Http2Stream
-from hump_trio.server.phases import Phase
 from hump_trio.transports.transport import PeerState
 
 __all__ = ["Http2Peer"]
@@ -110,8 +109,7 @@ class Http2Peer:
 
     def look_for_peer(self, now: float) -> None:
         """Let the lane see at once that its client has gone."""
-        if self.clock.request is not None and self.clock.phase in (Phase.HANDLER, Phase.SEND):
-            self.clock.look_for_peer(now)
+        self.clock.look_at_once(now)
 
     def stop(self) -> None:
         """End the wait for another request (see `Member.stop`)."""

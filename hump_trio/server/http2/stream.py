@@ -16,7 +16,6 @@ from hump_trio.messages.target import RequestLine
 from hump_trio.server.clock import Clock
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.life import Life
-from hump_trio.server.phases import Phase
 
 __all__ = ["Http2Stream"]
 
@@ -323,8 +322,7 @@ class Http2Stream(Stream):
         """Wake whoever waits, and let the lane see that its client has gone."""
         self.notice_input()
         self.notice_framed()
-        if self._clock.request is not None and self._clock.phase in (Phase.HANDLER, Phase.SEND):
-            self._clock.look_for_peer(trio.current_time())
+        self._clock.look_at_once(trio.current_time())
 
     def count_sent(self) -> int:
         """Return how many bytes were framed since this was last asked."""
