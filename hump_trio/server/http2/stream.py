@@ -221,8 +221,15 @@ class Http2Stream(Stream):
         return head.body_follows
 
     async def send_informational(self, status: int, fields: FieldLines) -> None:
-        """Send an informational response (see `HttpStream.send_informational`)."""
+        """Send an informational response (see `HttpStream.send_informational`).
+
+        What the client hasn't taken is bounded, so a handler waits before it can send more. The
+        time of the connection bounds that, as it bounds the answers.
+        """
         self._check_writable()
+        while self._mux.unsent and self._mux.congested:
+            await self._mux.wait_room()
+            self._check_writable()
         self._inform(status, fields)
 
     def _inform(self, status: int, fields: FieldLines) -> None:

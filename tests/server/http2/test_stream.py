@@ -160,3 +160,27 @@ async def test_nothing_follows_a_part_that_was_cut(autojump_clock: MockClock) ->
         await peer.expect_reset(1, ErrorCode.INTERNAL_ERROR)
         await peer.expect_open()
         assert peer.answers[1].text == "a" * 10
+
+
+@pytest.mark.memory_only("there it is known how much is taken before anybody reads")
+async def test_hints_wait_for_a_client_that_reads(autojump_clock: MockClock) -> None:
+    """A handler that sends many is held up, so that no more of them is held than of answers."""
+    app = Hump()
+    sent = 0
+
+    @app.get("/")
+    async def index(request: Request) -> str:
+        nonlocal sent
+        for _ in range(10_000):
+            await request.send_early_hints("</style.css>; rel=preload; as=style")
+            sent += 1
+        return "page"
+
+    async with speak(app) as peer:
+        peer.transport.set_window(0)
+        await peer.send(peer.head(1))
+        await trio.sleep(1)
+        assert 1000 < sent < 9000
+        peer.transport.set_window(10**7)
+        answer = await peer.answer(1)
+    assert (len(answer.informational), answer.text) == (10_000, "page")
