@@ -5,6 +5,7 @@ __all__ = [
     "FORBIDDEN_TRAILERS",
     "LENGTH_DIGITS",
     "announce_length",
+    "count_body",
     "may_follow_answer",
 ]
 
@@ -39,6 +40,27 @@ def may_follow_answer(name: str) -> bool:
     if name.startswith("content-"):
         return name == "content-digest"
     return name not in FORBIDDEN_IN_ANSWERS
+
+
+def count_body(missing_bytes: int | None, byte_count: int, *, ends: bool) -> int | None:
+    """Return what is missing of a streamed body's announced length behind another part of it.
+
+    Args:
+        missing_bytes: What was missing before; None if no length was announced.
+        byte_count: The length of the part.
+        ends: Whether it is the last one.
+
+    Raises:
+        ValueError: The body is longer than was announced, or ends before that.
+    """
+    if missing_bytes is None:
+        return None
+    missing_bytes -= byte_count
+    if missing_bytes < 0:
+        raise ValueError("a streamed body is longer than its Content-Length")
+    if ends and missing_bytes:
+        raise ValueError("a streamed body is shorter than its Content-Length")
+    return missing_bytes
 
 
 def announce_length(

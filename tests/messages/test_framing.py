@@ -1,8 +1,15 @@
 """The length that a response announces, and the fields that no trailer may have."""
 
+from contextlib import nullcontext
+
 import pytest
 
-from hump_trio.messages.framing import FORBIDDEN_TRAILERS, announce_length, may_follow_answer
+from hump_trio.messages.framing import (
+    FORBIDDEN_TRAILERS,
+    announce_length,
+    count_body,
+    may_follow_answer,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +73,24 @@ def test_what_no_trailer_may_be() -> None:
 def test_what_may_follow_an_answer(name: str, *, may: bool) -> None:
     """What frames, routes, authenticates, controls or describes it has to come before its body."""
     assert may_follow_answer(name) is may
+
+
+@pytest.mark.parametrize(
+    ("parts", "fails"),
+    [
+        ([10], ""),
+        ([4, 6], ""),
+        ([0, 10], ""),
+        ([11], "longer"),
+        ([4, 7], "longer"),
+        ([4], "shorter"),
+    ],
+)
+def test_a_body_has_the_length_that_was_announced(parts: list[int], fails: str) -> None:
+    """Ten bytes, in any number of parts; another length is found as soon as it is certain."""
+    missing: int | None = 10
+    with pytest.raises(ValueError, match=fails) if fails else nullcontext():
+        for number, part in enumerate(parts, 1):
+            missing = count_body(missing, part, ends=number == len(parts))
+    assert fails or missing == 0
+    assert count_body(None, 10**9, ends=True) is None

@@ -15,6 +15,7 @@ from hump_trio.http1.response_head import (
     encode_informational,
     encode_last_chunk,
 )
+from hump_trio.messages.framing import count_body
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine
@@ -46,9 +47,9 @@ class Http1Stream:
         "_connection",
         "_drain_bytes",
         "_may_follow",
+        "_missing_bytes",
         "_parser",
         "_prepared",
-        "_remaining_bytes",
         "_unsent",
         "_wants_continue",
         "body_ended",
@@ -79,7 +80,7 @@ class Http1Stream:
         self._may_follow = False
         self._unsent = unsent
         self._chunked = False
-        self._remaining_bytes: int | None = None
+        self._missing_bytes: int | None = None
 
     @property
     def target(self) -> RequestLine:
@@ -199,33 +200,28 @@ class Http1Stream:
         )
         self._unsent = head.data
         self._chunked = head.chunked and head.body_follows
-        self._remaining_bytes = head.content_length if head.body_follows else None
+        self._missing_bytes = head.content_length if head.body_follows else None
         self.keep_alive = head.keep_alive
         return head.body_follows
 
     async def send(self, data: bytes) -> None:
         """Send a part of the body (see `HttpStream.send`)."""
-        framed = self._frame(data)
+        framed = self._frame(data, ends=False)
         unsent, self._unsent = self._unsent, b""
         await self._write(unsent, framed)
 
     async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
         """Send what is left of the answer, and its end (see `HttpStream.finish`)."""
-        framed = self._frame(data)
-        if self._remaining_bytes:
-            raise ValueError("a streamed body is shorter than its Content-Length")
+        framed = self._frame(data, ends=True)
         if self._chunked:
             known = trailers and self.takes_trailers
             framed += encode_last_chunk(trailers) if known else LAST_CHUNK
         unsent, self._unsent = self._unsent, b""
         await self._write(unsent, framed)
 
-    def _frame(self, data: bytes) -> bytes:
+    def _frame(self, data: bytes, *, ends: bool) -> bytes:
         """Count a part of the body, and return it as it goes onto the wire."""
-        if self._remaining_bytes is not None:
-            self._remaining_bytes -= len(data)
-            if self._remaining_bytes < 0:
-                raise ValueError("a streamed body is longer than its Content-Length")
+        self._missing_bytes = count_body(self._missing_bytes, len(data), ends=ends)
         return encode_chunk(data) if self._chunked and data else data
 
     def _write(self, head: bytes, data: bytes) -> Awaitable[None]:

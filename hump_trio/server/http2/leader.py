@@ -313,8 +313,10 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             if task.context != context:
                 lane.renew_context(task)
                 work = TURN_WORK
-        # While more is awaited nothing of a request is held.
-        known = head = request = value = content = response = answer = block = body = stream = None  # type: ignore[assignment]
+        # While more is awaited nothing of a request is held. Types leave out None, since each of
+        # these is set before it is read again.
+        known = head = request = value = response = stream = None  # type: ignore[assignment]
+        content = answer = block = body = b""
         if out or sources.streams:
             mux.flush()
         if mux.unsent and mux.congested:

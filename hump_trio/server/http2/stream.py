@@ -10,6 +10,7 @@ from hump_trio.http2.frames import FRAME_BYTES, encode_headers
 from hump_trio.http2.messages import RequestHead
 from hump_trio.http2.response_head import encode_head, encode_informational, encode_trailers
 from hump_trio.http2.streams import Stream
+from hump_trio.messages.framing import count_body
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine
@@ -44,10 +45,10 @@ class Http2Stream(Stream):
         "_mux",
         "_peer",
         "_reader",
-        "_remaining_bytes",
         "_sent_bytes",
         "_shed",
         "_unsent",
+        "_unsent_bytes",
         "_wants_continue",
         "_writer",
         "answered",
@@ -85,7 +86,7 @@ class Http2Stream(Stream):
         self._reader: trio.lowlevel.Task | None = None
         self._writer: trio.lowlevel.Task | None = None
         self._unsent = b""  # the header block of the answer
-        self._remaining_bytes: int | None = None
+        self._unsent_bytes: int | None = None
         self._sent_bytes = 0  # of heads; less what is in `framed_bytes` and was counted already
         self._shed = False  # whether the body was thrown away for want of memory
 
@@ -217,7 +218,7 @@ class Http2Stream(Stream):
         if head.closes and hear_drain is not None:
             hear_drain()
         self._unsent = head.block
-        self._remaining_bytes = head.content_length if head.body_follows else None
+        self._unsent_bytes = head.content_length if head.body_follows else None
         return head.body_follows
 
     async def send_informational(self, status: int, fields: FieldLines) -> None:
@@ -239,7 +240,7 @@ class Http2Stream(Stream):
 
     async def send(self, data: bytes) -> None:
         """Send a part of the body (see `HttpStream.send`)."""
-        self._count(data)
+        self._unsent_bytes = count_body(self._unsent_bytes, len(data), ends=False)
         self._begin(ends=False)
         if data:
             await self._deliver(data, ends=False)
@@ -248,9 +249,7 @@ class Http2Stream(Stream):
 
     async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
         """Send what is left of the answer, and its end (see `HttpStream.finish`)."""
-        self._count(data)
-        if self._remaining_bytes:
-            raise ValueError("a streamed body is shorter than its Content-Length")
+        self._unsent_bytes = count_body(self._unsent_bytes, len(data), ends=True)
         block = encode_trailers(list(trailers)) if trailers else b""
         if data or block or not self._unsent:
             self._begin(ends=False)
@@ -259,13 +258,6 @@ class Http2Stream(Stream):
             self._begin(ends=True)
             self._mux.flush_soon()
         self.answered = True
-
-    def _count(self, data: bytes) -> None:
-        """Count a part of the body against the length that was announced."""
-        if self._remaining_bytes is not None:
-            self._remaining_bytes -= len(data)
-            if self._remaining_bytes < 0:
-                raise ValueError("a streamed body is longer than its Content-Length")
 
     def _begin(self, *, ends: bool) -> None:
         """Frame the head of the answer, if it isn't framed already."""

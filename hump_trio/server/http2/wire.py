@@ -66,7 +66,7 @@ class Http2Wire(Http2Peer):
 
     async def refuse(self, error: StatusError, outcome: Outcome) -> None:
         """Never called: what is no request is answered where it is read (see `Wire.refuse`)."""
-        raise NotImplementedError  # pragma: no cover - says so
+        raise NotImplementedError  # pragma: no cover - `Wire` has it, and no lane comes to it here
 
     async def settle(self, stream: HttpStream) -> bool:
         """Be done with a stream whose answer is framed (see `Wire.settle`)."""
