@@ -62,6 +62,27 @@ TAKEN_BY_TESTS = {
 }
 
 
+# What is on its way to its first user.
+AWAITED: set[tuple[str, str]] = {
+    ("facts.exceptions", "WebSocketClosed"),
+    ("messages.channel", "Channel"),
+    ("messages.channel", "Message"),
+    ("messages.channel", "MessageRules"),
+    ("websocket.reader", "Reader"),
+    ("websocket.reader", "Part"),
+    ("websocket.frames", "encode_text"),
+    ("websocket.frames", "encode_bytes"),
+    ("websocket.frames", "encode_frame"),
+    ("websocket.frames", "encode_close"),
+    ("websocket.handshake", "asks_websocket"),
+    ("websocket.handshake", "check_handshake"),
+    ("websocket.handshake", "accept_key"),
+    ("websocket.handshake", "parse_subprotocols"),
+    ("websocket.deflate", "negotiate"),
+    ("server.line", "Line"),
+}
+
+
 def inner_imports(module: str) -> set[str]:
     """Return the modules of the package that a module imports."""
     found = set()
@@ -238,4 +259,5 @@ def test_what_is_imported_is_offered(module: str) -> None:
 def test_what_is_offered_is_imported(module: str) -> None:
     """A name in ``__all__`` has a user: another module, the front door or a test."""
     used = {name for source, name in TAKEN | TAKEN_BY_TESTS | PUBLIC if source == module}
+    used |= {name for source, name in AWAITED if source == module}
     assert names_given(SOURCES[module]) <= used

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from hump_trio.facts.outcomes import Outcome
 
@@ -21,6 +21,7 @@ __all__ = [
     "StatusError",
     "TlsError",
     "UnresolvedError",
+    "WebSocketClosed",
     "phrase_of",
 ]
 
@@ -180,6 +181,31 @@ class HttpParserError(StatusError):
         status: The status to answer with.
         detail: The fault, in words that repeat nothing of the input.
     """
+
+
+class WebSocketClosed(HumpError):
+    """The end of a WebSocket: nothing more can be received from its client, or sent to it.
+
+    A handler may let it pass: that is an end like any other, and no crash.
+
+    Args:
+        code: The code of the closing frame (RFC 6455 section 7.4); 1005 if it had none, 1006 if the
+            client has gone without one.
+        reason: The reason of that frame; empty without one.
+        by: Who has closed: ``"client"``, ``"server"`` (the handler, or the server for it), or
+            ``"lost"`` if the connection broke.
+    """
+
+    def __init__(
+        self, code: int, reason: str = "", by: Literal["client", "server", "lost"] = "client"
+    ) -> None:
+        self.code: int = code
+        self.reason: str = reason
+        self.by: Literal["client", "server", "lost"] = by
+        super().__init__(code, reason, by)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.reason}".rstrip() + f" ({self.by})"
 
 
 class RouteError(HumpError):

@@ -41,6 +41,13 @@ class Limits:
             no request further: a request taken back or malformed, a ping, a change of settings, a
             frame without content. 1,000: a browser that leaves a page takes back 100 requests. 33
             more are granted each second. Past that the connection ends with ENHANCE_YOUR_CALM.
+        websockets: Open WebSockets. None: no limit but ``connections`` and ``streams``. A handshake
+            beyond that is answered with 503; none that is open makes room.
+        message_bytes: Bytes of one message of a WebSocket, decompressed, unless its route has a
+            ``message_limit``. 1 MiB, as of a body. A longer one ends the WebSocket with 1009.
+        message_queue_bytes: Bytes of a WebSocket that are received before its handler asks for
+            them; nothing more is read then, so that its client waits. 64 KiB: a handler that falls
+            behind for a moment costs no round trip. A message that has begun comes on top.
         form_parts: Fields of a urlencoded form, or fields and files of a form with files. 1,000:
             more than any page has. A form with more is answered with 400 or 413.
         form_field_bytes: Bytes of one text field of a form with files. 64 KiB: an essay of ten
@@ -66,6 +73,9 @@ class Limits:
     requests: int | None = None
     streams: int = 100
     glitches: int = 1000
+    websockets: int | None = None
+    message_bytes: int = 1024 * 1024
+    message_queue_bytes: int = 64 * 1024
     form_parts: int = 1000
     form_field_bytes: int = 64 * 1024
     upload_bytes: int = 32 * 1024 * 1024
@@ -74,12 +84,13 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None and field.name == "requests":
+            if value is None and field.name in MAY_BE_NONE:
                 continue
             if not is_integer(value) or value < 1:
                 raise ValueError(f"Limits.{field.name} must be a positive integer, not {value!r}")
 
 
+MAY_BE_NONE = frozenset({"requests", "websockets"})
 MAY_BE_ZERO = frozenset({"half_closed", "shutdown_delay", "shutdown", "drain_idle", "cleanup"})
 
 
@@ -108,6 +119,15 @@ class Timeouts:
             doesn't.
         send_grace: Longest silence of a peer that has answer bytes to acknowledge. 60:
             acknowledgements come in steps of up to 64 KiB. On expiry the connection is reset.
+        ping: Silence of a WebSocket's client, while it has acknowledged all that was sent, after
+            which it is sent a ping. 20: proxies cut what is silent for 60.
+        pong: Time for any sign of life after that ping. 20: one that has vanished is found within
+            40 seconds. On expiry the handler is cancelled and the connection is reset.
+        message_grace: Longest silence between two fragments of one message of a WebSocket. 60:
+            fragments are sent as they are made. Each byte moves the deadline by ``1 / min_rate``.
+            On expiry the WebSocket is closed with 1008.
+        close: Time for a client to answer the closing frame of a WebSocket. 5: as long as
+            `stall_grace`. On expiry the connection is closed.
         handler: Time from the complete request to the handler's return. 30: a person has left by
             then. On expiry the handler is cancelled and the answer is 503.
         deadline_header: Name of the field in which a caller says how many milliseconds it waits,
@@ -141,6 +161,10 @@ class Timeouts:
     stall_grace: float = 5.0
     min_rate: float = 240.0
     send_grace: float = 60.0
+    ping: float = 20.0
+    pong: float = 20.0
+    message_grace: float = 60.0
+    close: float = 5.0
     handler: float = 30.0
     deadline_header: str | None = None
     disconnect_poll: float = 0.25

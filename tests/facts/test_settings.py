@@ -33,11 +33,12 @@ def test_a_limit_may_be_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_only_requests_may_be_without_limit(name: str) -> None:
-    """None means no limit for the requests in flight, and nothing anywhere else."""
-    assert Limits(requests=None).requests is None
+def test_what_is_without_limit(name: str) -> None:
+    """None means no limit for requests in flight and open WebSockets, and nothing elsewhere."""
     nothing: dict[str, Any] = {name: None}
-    if name != "requests":
+    if name in ("requests", "websockets"):
+        assert getattr(Limits(**nothing), name) is None
+    else:
         with pytest.raises(ValueError, match=f"Limits.{name}"):
             Limits(**nothing)
 
