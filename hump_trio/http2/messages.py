@@ -23,6 +23,7 @@ from hump_trio.messages.target import TARGET, RequestLine, is_authority, parse_t
 
 __all__ = ["RequestHead", "parse_request", "parse_trailers", "with_target"]
 
+WEBSOCKET = "websocket"  # the one protocol that a stream can be used for (RFC 8441 section 5)
 SCHEMES = frozenset({"http", "https"})
 # A name has 255 characters at most (RFC 3986 section 3.2.2), each with an escape of three, and a
 # port. `is_authority` remembers what it has seen, and a field may be longer than a head may be.
@@ -50,6 +51,8 @@ class RequestHead:
         content_length: The bytes of the body; None if they aren't announced.
         expect: The ``Expect`` field in lower case; empty if there is none.
         head_bytes: The bytes that the head would have in HTTP/1.1, which `Limits` counts.
+        protocol: What the stream is to be used for, of a CONNECT that names a protocol, in lower
+            case; empty for any other request.
     """
 
     line: RequestLine
@@ -58,6 +61,7 @@ class RequestHead:
     content_length: int | None
     expect: str
     head_bytes: int
+    protocol: str = ""
 
 
 def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> RequestHead:
@@ -71,7 +75,8 @@ def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> Reque
     Raises:
         StreamFailure: The request is malformed (RFC 9113 section 8.1.1).
         HttpParserError: 400 for a path that can't be decoded, 413 for a length past any limit, 414
-            for a target that is too long, 431 for a head that is, 501 for CONNECT.
+            for a target that is too long, 431 for a head that is, 501 for a CONNECT to elsewhere,
+            or for a protocol other than ``websocket``.
 
     Source: RFC 9113 sections 8.1 to 8.3, RFC 8441 section 4.
     """
@@ -100,6 +105,8 @@ def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> Reque
     length = named.get("content-length")
     if length is not None and not (length.isascii() and length.isdigit()):
         raise malformed("a Content-Length that is none")
+    if length is not None and ":protocol" in pseudo:  # RFC 9110 section 9.3.6: it has no content
+        raise malformed("a Content-Length of what has no body")
     method = check_pseudo(pseudo)
     path = pseudo[":path"]
 
@@ -128,6 +135,7 @@ def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> Reque
         content_length=None if length is None else int(length),
         expect=expect.lower(),
         head_bytes=head_bytes,
+        protocol=WEBSOCKET if method == "CONNECT" else "",
     )
 
 
@@ -135,7 +143,7 @@ def with_target(head: RequestHead, path: str, limits: Limits) -> RequestHead:
     """Return what `parse_request` returns for the same fields with another ``:path``.
 
     Args:
-        head: A head that `parse_request` has returned under the same limits.
+        head: A head without a protocol that `parse_request` has returned under the same limits.
         path: The other path.
         limits: The caps for heads.
 
@@ -189,7 +197,7 @@ def check_pseudo(pseudo: dict[str, str]) -> str:
 
     Raises:
         StreamFailure: One is missing, malformed, or has no place in such a request.
-        HttpParserError: 501 for CONNECT, with or without ``:protocol``.
+        HttpParserError: 501 for CONNECT, unless its ``:protocol`` is `WEBSOCKET`.
 
     Source: RFC 9113 sections 8.3.1 and 8.5, RFC 8441 section 4.
     """
@@ -210,8 +218,9 @@ def check_pseudo(pseudo: dict[str, str]) -> str:
     check_path(method, pseudo.get(":path", ""))
     if len(pseudo) != expected:
         raise malformed("a pseudo-field that has no place in such a request")
-    if method == "CONNECT":
-        raise HttpParserError(501, "no protocol is offered over a stream here")
+    # RFC 9110 section 7.8: names of protocols are compared without regard to case.
+    if method == "CONNECT" and pseudo[":protocol"].lower() != WEBSOCKET:
+        raise HttpParserError(501, "no such protocol is offered over a stream here")
     return method
 
 
@@ -238,11 +247,17 @@ def check_path(method: str, path: str) -> None:
 def parse_path(method: str, path: str, limits: Limits) -> RequestLine:
     """Take a path apart that `check_path` lets pass.
 
+    A CONNECT that has a path names a protocol, and its path is what a GET's is.
+
     Raises:
         HttpParserError: 414 for a path that is too long, 400 for one that can't be decoded.
     """
     if len(path) > limits.target_bytes:
         raise HttpParserError(414, "the request target is too long")
+    if method == "CONNECT":
+        line = parse_target("GET", path, "2")
+        line.method = method
+        return line
     return parse_target(method, path, "2")
 
 

@@ -190,7 +190,7 @@ class Receiver:
             raise ConnectionFailure(ErrorCode.STREAM_CLOSED, "HEADERS on a closed stream")
         if stream.input_ended:
             raise StreamFailure(ErrorCode.STREAM_CLOSED, "HEADERS behind the end of a request")
-        if not block.ends:
+        if stream.tunnel or not block.ends:
             raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "trailers that don't end a request")
         stream.end_input(parse_trailers(fields, session.limits))
         return None

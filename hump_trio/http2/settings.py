@@ -1,6 +1,6 @@
 """Settings: what each side of a connection says of itself, in frames of that type.
 
-Source: RFC 9113 sections 6.5 and 6.9.2, RFC 9218 section 2.1.
+Source: RFC 9113 sections 6.5 and 6.9.2, RFC 8441 section 3, RFC 9218 section 2.1.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,13 @@ DEFAULT_WINDOW_BYTES = 65_535  # RFC 9113 section 6.9.2
 # Streams share it, and it is credited when bytes come: a handler that doesn't read holds up none.
 CONNECTION_WINDOW_BYTES = 1024 * 1024
 DEFAULT_TABLE_BYTES = 4_096  # RFC 7541 section 4.2
-# The numbers of settings (RFC 9113 section 6.5.2; the last one is RFC 9218 section 2.1).
+# The numbers of settings (RFC 9113 section 6.5.2; the last two are RFC 8441 section 3 and RFC 9218
+# section 2.1).
 HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE = 1, 2, 3, 4
-MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, NO_RFC7540_PRIORITIES = 5, 6, 9
+MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 5, 6
+ENABLE_CONNECT_PROTOCOL, NO_RFC7540_PRIORITIES = 8, 9
+# These are 0 or 1.
+SWITCHES = frozenset({ENABLE_PUSH, ENABLE_CONNECT_PROTOCOL, NO_RFC7540_PRIORITIES})
 
 SETTING = Struct(">HI")
 
@@ -54,6 +58,7 @@ def encode_own_settings(limits: Limits) -> bytes:
             (MAX_CONCURRENT_STREAMS, limits.streams),
             (INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES),
             (MAX_HEADER_LIST_SIZE, limits.head_bytes + 32 * limits.header_count),
+            (ENABLE_CONNECT_PROTOCOL, 1),
             (NO_RFC7540_PRIORITIES, 1),
         )
     )
@@ -76,7 +81,7 @@ def parse_settings(payload: bytes) -> PeerSettings:
             settings.widest_window = max(settings.widest_window, value)
         elif key == HEADER_TABLE_SIZE:
             settings.small_table = settings.small_table or value < DEFAULT_TABLE_BYTES
-        elif (key in (ENABLE_PUSH, NO_RFC7540_PRIORITIES) and value > 1) or (
+        elif (key in SWITCHES and value > 1) or (
             key == MAX_FRAME_SIZE and not FRAME_BYTES <= value < 2**24
         ):
             raise violation("a setting of no meaning")

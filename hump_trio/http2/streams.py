@@ -35,6 +35,8 @@ class Stream:
         trailers: The fields behind the body, checked.
         input_ended: Whether all of the request has come.
         declined: Whether what comes of the body is thrown away.
+        tunnel: Whether it is asked to be a tunnel, on which the peer sends nothing but DATA behind
+            the head (RFC 9113 section 8.5). A subclass writes it.
         broken: Whether the peer has ended the connection before its request was whole; written by
             whoever reads the connection.
         reset: Whether either side has reset the stream, or the connection is lost; written by the
@@ -63,6 +65,7 @@ class Stream:
         "stream_id",
         "trailer_block",
         "trailers",
+        "tunnel",
         "urgency",
         "window",
     )
@@ -72,6 +75,7 @@ class Stream:
     ) -> None:
         self.stream_id: int = stream_id
         self.window: int = send_bytes
+        self.tunnel: bool = False
         self.broken: bool = False
         self.input_ended: bool = input_ended
         self.held: bytes | bytearray = b""

@@ -139,6 +139,14 @@ SAMPLES = [
     # CONNECT with a protocol has them all.
     *[Sample("8441 4", without(EXTENDED, each)) for each in EXTENDED[2:]],
     Sample("8441 4", [*EXTENDED, (":status", "200")]),
+    Sample("8441 4", [*EXTENDED, EXTENDED[1]]),
+    Sample("8441 4", [*EXTENDED[:3], (":path", "*"), AUTHORITY], h2_takes=True),
+    Sample("8441 4", [*EXTENDED[:3], (":path", "a:443"), AUTHORITY], h2_takes=True),
+    # A CONNECT has no content, and so no length of any (RFC 9110 section 9.3.6).
+    *[
+        Sample("9110 9.3.6", [*EXTENDED, ("content-length", value)], h2_takes=True)
+        for value in ("0", "5")
+    ],
     # Any blank around a value, and upper case in a name (section 8.2.1); fields of a connection
     # (section 8.2.2).
     *[

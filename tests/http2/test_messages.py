@@ -143,6 +143,28 @@ def test_targets(method: str, path: str, decoded: str, query: str) -> None:
     )
 
 
+@pytest.mark.parametrize("token", ["websocket", "WebSocket"])
+def test_a_websocket_is_asked_for_by_its_protocol(token: str) -> None:
+    """The method stays CONNECT, and the path is taken apart as that of a GET (RFC 8441 4, 5)."""
+    fields: Fields = [EXTENDED[0], (":protocol", token), SCHEME, (":path", "/%41?q"), AUTHORITY]
+    head = parse_request([*fields, ("sec-websocket-version", "13")], LIMITS)
+    line = head.line
+    assert (line.method, line.target, line.path) == ("CONNECT", "/%41?q", "/A")
+    assert (line.raw_path, line.query_string, line.authority) == ("/%41", "q", None)
+    assert (head.protocol, head.host, head.content_length) == ("websocket", "a", None)
+    assert head.fields == [("host", "a"), ("sec-websocket-version", "13")]
+
+
+def test_no_other_request_has_a_protocol() -> None:
+    """A GET is for the answer alone."""
+    assert parse_request(LEAD, LIMITS).protocol == ""
+
+
+def test_a_websocket_may_name_its_host_alone() -> None:
+    """Its authority is what that of a GET is (RFC 8441 section 4), which a host may stand for."""
+    assert parse_request([*EXTENDED[:4], ("host", "b:1")], LIMITS).host == "b:1"
+
+
 each_malformed = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: ascii(sample)[:120])
 
 
@@ -206,8 +228,12 @@ def test_pseudo_fields_are_judged_here_too(field: tuple[str, str]) -> None:
         (TUNNEL, 501),
         ([*TUNNEL, ("host", "a:443"), ("x", "y")], 501),
         ([TUNNEL[0], (":authority", "[::1]:443")], 501),
-        (EXTENDED, 501),
-        ([*EXTENDED[:2], *LEAD[1:], ("x", "y")], 501),
+        ([EXTENDED[0], (":protocol", "connect-udp"), *EXTENDED[2:]], 501),
+        ([EXTENDED[0], (":protocol", "websocket2"), *EXTENDED[2:]], 501),
+        ([EXTENDED[0], (":protocol", ""), *EXTENDED[2:]], 501),
+        ([*EXTENDED[:3], (":path", "/%"), AUTHORITY], 400),
+        ([*EXTENDED[:3], (":path", "/" + "a" * 8192), AUTHORITY], 414),
+        ([*EXTENDED, *[("x", "y")] * 100], 431),
     ],
     ids=lambda value: ascii(value)[:60],
 )

@@ -16,12 +16,22 @@ from hump_trio.http2.frames import PREFACE, encode_headers, encode_settings
 from hump_trio.http2.hpack import Decoder
 from hump_trio.http2.messages import RequestHead, parse_request
 from hump_trio.messages.target import RequestLine
-from tests.http2.malformed import LEAD, SAMPLES, TUNNEL, Fields, Sample, encode_fields, lead
+from tests.http2.malformed import (
+    EXTENDED,
+    LEAD,
+    SAMPLES,
+    TUNNEL,
+    Fields,
+    Sample,
+    encode_fields,
+    lead,
+)
 
 # Requests that are well-formed, whatever is answered.
 WELL_FORMED: list[Fields] = [
     LEAD,
     TUNNEL,
+    EXTENDED,
     LEAD[::-1],
     [*LEAD[:3], ("host", "a")],
     [*LEAD, ("host", "a")],

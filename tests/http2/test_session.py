@@ -39,7 +39,7 @@ def test_the_first_flight() -> None:
     driven.session.greet()
     first, update = driven.frames()
     assert isinstance(first, SettingsFrame)
-    assert first.settings == {3: 7, 4: STREAM_WINDOW_BYTES, 6: 1320, 9: 1}
+    assert first.settings == {3: 7, 4: STREAM_WINDOW_BYTES, 6: 1320, 8: 1, 9: 1}
     assert (update.stream_id, update.window_increment + 65_535) == (0, CONNECTION_WINDOW_BYTES)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hump_trio.facts.settings import Limits
-from hump_trio.http2.failures import ConnectionFailure
+from hump_trio.http2.failures import ConnectionFailure, ErrorCode
 from hump_trio.http2.settings import PeerSettings, encode_own_settings, parse_settings
 from tests.support.driven_session import read_frames
 from tests.support.frames import settings
@@ -17,7 +17,7 @@ def parse(*pairs: tuple[int, int]) -> PeerSettings:
 def test_a_server_says_what_is_not_the_default() -> None:
     """A list of fields is counted with 32 bytes for each of them (RFC 9113 section 6.5.2)."""
     (frame,) = read_frames(encode_own_settings(Limits(streams=7, head_bytes=1000, header_count=10)))
-    assert frame.settings == {3: 7, 4: 256 * 1024, 6: 1320, 9: 1}
+    assert frame.settings == {3: 7, 4: 256 * 1024, 6: 1320, 8: 1, 9: 1}
 
 
 def test_the_last_value_holds() -> None:
@@ -36,6 +36,18 @@ def test_what_concerns_no_server_is_ignored() -> None:
 def test_a_small_table_was_small_for_a_moment(sizes: tuple[int, ...], small: bool) -> None:
     """The smallest size is to be confirmed (RFC 7541 section 4.2)."""
     assert parse(*((1, size) for size in sizes)).small_table is small
+
+
+@pytest.mark.parametrize("number", [2, 8, 9])
+def test_a_switch_is_on_or_off(number: int) -> None:
+    """Other values are no settings (RFC 9113 6.5.2, RFC 8441 3, RFC 9218 2.1).
+
+    What a client offers over streams means nothing to a server, so it may change its mind.
+    """
+    parse((number, 1), (number, 0))
+    with pytest.raises(ConnectionFailure) as raised:
+        parse((number, 2))
+    assert raised.value.code is ErrorCode.PROTOCOL_ERROR
 
 
 def test_half_a_setting_is_none() -> None:

@@ -82,7 +82,7 @@ def know(mux: Multiplexer, stream_id: int, block: bytes, now: float, *, ends: in
         parts = SPLIT(block)
         if parts is None:
             memo[block if ends else (block, None)] = known
-        elif not head.expect:
+        elif not (head.expect or head.protocol):
             at = parts.end()
             after = at + block[at - 1] - 0x80
             memo[parts[1], block[after:], ends] = head
@@ -108,6 +108,8 @@ def read_head(
         head = parse_request(fields, mux.connection.state.limits)
         if ends and head.content_length:
             raise StreamFailure(ErrorCode.PROTOCOL_ERROR, "a body that doesn't come")
+        if ends and head.protocol:
+            raise HttpParserError(400, "a WebSocket whose client sends nothing")
     except StreamFailure as failure:
         refuse_malformed(mux, stream_id, failure, now)
         return None

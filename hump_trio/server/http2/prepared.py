@@ -15,6 +15,9 @@ from hump_trio.server.state import ServerState
 
 __all__ = ["Chosen", "Prepared"]
 
+# The answer to a HEAD is none of those that are half made, and a CONNECT asks for a WebSocket.
+NEVER_INLINE = frozenset({"HEAD", "CONNECT"})
+
 # What may happen with a request, the values of its path template, and whether it may be answered
 # where its head is read.
 Chosen: TypeAlias = tuple[Choice, dict[str, Any], bool]
@@ -57,7 +60,7 @@ class Prepared:
 
     def _choose(self, method: str, path: str) -> Chosen:
         choice, path_params = self._choose_path(method, path)
-        inline = choice.plain and method != "HEAD" and self._inline
+        inline = choice.plain and method not in NEVER_INLINE and self._inline
         return choice, path_params, inline
 
     def has_room(self, byte_count: int, choice: Choice) -> bool:

@@ -76,6 +76,7 @@ class Http2Stream(Stream):
         )
         self.head: RequestHead = head
         self.request: Request | None = request
+        self.tunnel = bool(head.protocol)
         self.body_ended: bool = input_ended
         self.body_failed: bool = False
         self.answered: bool = False

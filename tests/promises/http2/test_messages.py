@@ -88,6 +88,10 @@ MALFORMED: list[tuple[str, list[tuple[str, str]]]] = [
     ("8.5 CONNECT with a path", good(method="CONNECT")),
     ("8.5 CONNECT without a host", good(method="CONNECT", scheme=None, path=None, authority=None)),
     ("8441 4 a protocol without CONNECT", [*good(), (":protocol", "websocket")]),
+    ("8441 4 a WebSocket without a path",
+     [*good(method="CONNECT", path=None), (":protocol", "websocket")]),
+    ("9110 9.3.6 a WebSocket with a length",
+     [*good(method="CONNECT"), (":protocol", "websocket"), ("content-length", "0")]),
 ]  # fmt: skip
 
 
@@ -235,6 +239,8 @@ UNUSUAL: list[tuple[str, list[tuple[str, str]], int]] = [
     ("8.5 CONNECT", good(method="CONNECT", scheme=None, path=None, authority="a:80"), 501),
     ("8441 4 CONNECT of a protocol that nobody speaks",
      [*good(method="CONNECT"), (":protocol", "unknown")], 501),
+    ("8441 5 a WebSocket whose client has ended its half",
+     [*good(method="CONNECT"), (":protocol", "websocket")], 400),
     ("9110 9 an unknown method", good(method="BREW"), 501),
     ("9110 15.5.6 a method that the path hasn't", good(method="DELETE"), 405),
     ("9110 15.5.5 a path that leads nowhere", good(path="/nowhere"), 404),

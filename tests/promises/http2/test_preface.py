@@ -34,6 +34,7 @@ async def test_what_a_server_begins_with(autojump_clock: MockClock) -> None:
         3: limits.streams,
         4: 262_144,
         6: limits.head_bytes + 32 * limits.header_count,
+        8: 1,  # a stream may become a WebSocket (RFC 8441 section 3)
         9: 1,
     }
     assert 65_535 + peer.credits[0] == 2**20

@@ -3,13 +3,14 @@
 from logging import LogRecord
 
 import pytest
+import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Request
+from hump_trio import CallNext, Hump, Request, Response
 from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.literals import encode_literal
-from tests.support.frames import speak
+from tests.support.frames import END_HEADERS, END_STREAM, HEADERS, frame, speak
 
 
 @pytest.fixture
@@ -100,3 +101,39 @@ async def test_an_expectation_is_no_part_of_what_is_remembered(
             rest = encode_literal(":authority", "a") + encode_literal("expect", "tea")
             await peer.send(peer.heads(2 * number + 1, b"\x82\x86" + path + rest))
             assert (await peer.answer(2 * number + 1)).status == 417
+
+
+CONNECT = encode_literal(":method", "CONNECT") + encode_literal(":protocol", "websocket")
+
+
+def websocket_block(path: str) -> bytes:
+    """Return the head of a request for a WebSocket, in the shape that most heads have."""
+    return b"\x86" + encode_literal(":path", path) + CONNECT + encode_literal(":authority", "a")
+
+
+@pytest.mark.parametrize("paths", [["/one", "/two", "/three"], ["/same"] * 3], ids=str)
+async def test_a_websocket_is_one_however_often_its_head_came(
+    app: Hump, paths: list[str], autojump_clock: MockClock
+) -> None:
+    """Nothing but DATA may follow it (RFC 9113 section 8.5), so trailers are malformed."""
+
+    @app.middleware
+    async def wait(request: Request, call_next: CallNext) -> Response:
+        await trio.sleep(1)
+        return await call_next(request)
+
+    async with speak(app) as peer:
+        for number, path in enumerate(paths):
+            stream_id = 2 * number + 1
+            await peer.send(peer.heads(stream_id, websocket_block(path), end=False))
+            await peer.send(frame(HEADERS, END_HEADERS | END_STREAM, stream_id))
+            await peer.expect_reset(stream_id, ErrorCode.PROTOCOL_ERROR)
+
+
+async def test_a_websocket_whose_client_sends_nothing(app: Hump, autojump_clock: MockClock) -> None:
+    """The end of the stream came with its head: there is nothing to talk about."""
+    async with speak(app) as peer:
+        for stream_id in (1, 3):
+            await peer.send(peer.heads(stream_id, websocket_block("/x")))
+            answer = await peer.answer(stream_id)
+            assert (answer.status, answer.ended, answer.reset) == (400, True, None)

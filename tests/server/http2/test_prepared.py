@@ -5,7 +5,7 @@ from trio.testing import MockClock
 
 from hump_trio import Hump, Request
 from hump_trio.http2.hpack import Decoder
-from hump_trio.messages.target import parse_target
+from hump_trio.messages.target import RequestLine, parse_target
 from hump_trio.server.http2.prepared import Prepared
 from tests.support.served import served
 
@@ -40,11 +40,16 @@ async def test_a_path_is_chosen_for_once() -> None:
 
 
 async def test_only_what_needs_nothing_is_answered_where_its_head_is_read() -> None:
-    """A body that a handler reads needs a stream, and so does HEAD, whose answer has no body."""
+    """A body that a handler reads needs a stream, as do a HEAD, which has none, and a WebSocket."""
     prepared = prepared_for(app_of_two_routes())
-    for method, path, inline in [("GET", "/", True), ("HEAD", "/", False), ("POST", "/upload", 0)]:
-        _, _, answered = prepared.choose(parse_target(method, path, "2"))
-        assert answered == bool(inline), path
+    for method, path, inline in [
+        ("GET", "/", True),
+        ("HEAD", "/", False),
+        ("POST", "/upload", False),
+        ("CONNECT", "/", False),
+    ]:
+        _, _, answered = prepared.choose(RequestLine(method, path, path, path, "", None, "2"))
+        assert answered is inline, (method, path)
 
 
 async def test_heads_tell_the_second(autojump_clock: MockClock) -> None:
