@@ -15,6 +15,7 @@ __all__ = [
     "OF_PARAMETER",
     "OF_REQUEST",
     "OF_ROUTE",
+    "OF_WEBSOCKET",
     "add_hint",
     "hint_of",
     "hint_of_class",
@@ -27,7 +28,12 @@ ADD_ROUTE = "a route is added with @app.get(path), @app.route(path, methods=[...
 STATUS = "the status of an answer is that of Response(body, status)"
 QUERY = "query values are request.query, or parameters of the handler"
 FILES = "files are parameters of the handler: `picture: UploadFile`"
-WEBSOCKET = "there are no WebSockets in this version; events go one way with EventStream"
+SOCKET_ROUTE = "a WebSocket is handled by @app.websocket(path), or added by app.add_websocket"
+RECEIVE = "`await ws.receive()`; what JSON becomes is an annotation: `ws: WebSocket[In, Out]`"
+SEND = "`await ws.send(message)`; of what JSON is made says `ws: WebSocket[In, Out]`"
+ITERATE = "messages are iterated: `async for message in ws`"
+OF_ITS_REQUEST = "it is the request's: ws.request"
+ENDED = "ws.close_code is None while it is open"
 TEMPLATE = "render it with a template engine of your own, and return HtmlResponse(text)"
 DEPENDS = "what a handler needs it takes from app.state, or from a decorator of your own"
 
@@ -48,7 +54,8 @@ OF_APP: Mapping[str, str] = {
     "add_api_route": ADD_ROUTE,
     "add_url_rule": ADD_ROUTE,
     "api_route": ADD_ROUTE,
-    "websocket": WEBSOCKET,
+    **dict.fromkeys(("websocket_route", "websocket_listener"), SOCKET_ROUTE),
+    **dict.fromkeys(("add_websocket_route", "add_api_websocket_route"), SOCKET_ROUTE),
     "url_path_for": "the path of a route is app.url_for(name)",
     "test_client": "in tests, `async with hump_trio.testing.client(app) as http`",
     "dependency_overrides": DEPENDS,
@@ -68,6 +75,20 @@ OF_REQUEST: Mapping[str, str] = {
     "view_args": "the path's parameters are request.path_params, or parameters of the handler",
     "user": "what middleware knows of a request it keeps in request.state",
     "is_disconnected": "a handler is cancelled when its client has gone",
+}
+# Attributes of a WebSocket.
+OF_WEBSOCKET: Mapping[str, str] = {
+    **dict.fromkeys(("receive_text", "receive_bytes", "receive_json", "receive_str"), RECEIVE),
+    **dict.fromkeys(("recv", "get_message", "read_message", "receive_data"), RECEIVE),
+    **dict.fromkeys(("send_text", "send_bytes", "send_json", "send_str"), SEND),
+    **dict.fromkeys(("send_message", "write_message", "send_data"), SEND),
+    **dict.fromkeys(("iter_text", "iter_bytes", "iter_json", "iter_data"), ITERATE),
+    **dict.fromkeys(("headers", "cookies", "query_params", "path_params"), OF_ITS_REQUEST),
+    **dict.fromkeys(("client", "url", "state", "app", "query", "scope"), OF_ITS_REQUEST),
+    **dict.fromkeys(("client_state", "application_state", "closed", "open"), ENDED),
+    "send_denial_response": "raise HttpException(403) before the first use",
+    "aclose": "`await ws.close(code, reason)`",
+    "ping": "the server sends pings by itself: Timeouts.ping",
 }
 # Classes of the package that a parameter is annotated with.
 OF_PARAMETER: Mapping[str, str] = {
@@ -111,7 +132,8 @@ IMPORTS: Mapping[str, str] = {
     "BackgroundTasks": "background work is started with app.start_soon(function, ...)",
     "Depends": DEPENDS,
     "Security": DEPENDS,
-    "WebSocket": WEBSOCKET,
+    "WebSocketException": "raise HttpException before the first use, or `await ws.close(4401)`",
+    "WebSocketState": ENDED,
     "Jinja2Templates": TEMPLATE,
     "render_template": TEMPLATE,
     "abort": "raise HttpException(404)",

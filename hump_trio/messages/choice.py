@@ -15,7 +15,11 @@ from hump_trio.messages.renderers import Renderer, to_response
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 
-__all__ = ["Application", "Call", "Choice"]
+__all__ = ["WEBSOCKET", "Application", "Call", "Choice"]
+
+# What a request for a WebSocket asks a path for, instead of its method: no client can send a method
+# of this name, since no token has a colon.
+WEBSOCKET = ":websocket"
 
 # Starts a handler for a request that has its route, its values of the path and its body.
 Call: TypeAlias = Callable[[Request], Awaitable[Any]]
@@ -42,6 +46,9 @@ class Choice:
             server may keep what it has made of them.
         disconnect_grace: Seconds that the call has left when its client has gone.
         route: The template of the route; empty if there is none.
+        websocket: Whether the call opens the request's channel (see `Request.channel`). It then has
+            ended that channel too, as far as it lies with the app, and its answer isn't sent; a
+            call that has opened none gives an ordinary answer.
 
     Attributes:
         plain: Whether the request may be answered at once when it has come whole. A server then
@@ -60,10 +67,12 @@ class Choice:
     fixed: bool = False
     disconnect_grace: float = 0.0
     route: str = ""
+    websocket: bool = False
     plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "plain", self.timeout is ... and not self.stream)
+        plain = self.timeout is ... and not self.stream and not self.websocket
+        object.__setattr__(self, "plain", plain)
 
 
 class Application(Protocol):
@@ -90,7 +99,7 @@ class Application(Protocol):
         The same question has the same answer.
 
         Args:
-            method: As sent, whatever the protocol.
+            method: As sent, whatever the protocol; `WEBSOCKET` for a request that asks for one.
             path: The path with its escapes, which are known to be UTF-8; ``"*"`` for the server
                 as a whole, empty for a CONNECT to elsewhere.
         """

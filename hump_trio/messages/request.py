@@ -17,6 +17,7 @@ from hump_trio.facts.exceptions import HttpException
 from hump_trio.facts.hints import OF_REQUEST, hint_of
 from hump_trio.facts.outcomes import CancelReason, Outcome
 from hump_trio.facts.settings import Limits
+from hump_trio.messages.channel import Channel
 from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders, check_field
 from hump_trio.messages.target import RequestLine, origin_form
@@ -81,6 +82,8 @@ class Request:
         late: Returns the error that answers the request, and the deadline for that, if an error
             is the result of the request's time having passed; None while the request has no such
             time.
+        channel: The WebSocket that the request asks for, as its server sees it; None if it asks for
+            none.
 
     Attributes:
         received_fields: The field lines of which ``headers`` are made at the first look.
@@ -113,6 +116,7 @@ class Request:
     late: Callable[[BaseException], tuple[HttpException, float] | None] | None = field(
         default=None, repr=False
     )
+    channel: Channel | None = field(default=None, repr=False)
     received_fields: list[tuple[str, str]] = field(init=False, repr=False)
     inform: "Callable[[Request, int, FieldLines], Awaitable[None]] | None" = field(
         default=None, init=False, repr=False

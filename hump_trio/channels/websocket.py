@@ -1,0 +1,428 @@
+"""The WebSocket that a handler takes: messages both ways, over whatever protocol it came by."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeAlias, TypeVar
+
+import trio
+
+from hump_trio.facts.exceptions import HttpException, WebSocketClosed
+from hump_trio.facts.grammar import is_integer
+from hump_trio.facts.hints import OF_WEBSOCKET, hint_of
+from hump_trio.messages.channel import Channel, Message, MessageRules
+from hump_trio.messages.headers import Headers
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Fields
+
+__all__ = ["Terms", "WebSocket", "channel_of", "cut_reason", "match_subprotocol"]
+
+if TYPE_CHECKING:  # defaults, which the typing module has from Python 3.13 on
+    from typing_extensions import TypeVar as DefaultTypeVar
+
+    In = DefaultTypeVar("In", default=Message)
+    Out = DefaultTypeVar("Out", default=In)
+else:
+    In = TypeVar("In")
+    Out = TypeVar("Out")
+
+# RFC 6455 section 7.4: what an endpoint may send, those that IANA has registered included.
+REGISTERED_CODES = frozenset({*range(1000, 1004), *range(1007, 1015)})
+OWN_CODES = range(3000, 5000)
+# RFC 6455 section 5.5: a control frame has at most 125 bytes, two of which are the code.
+REASON_BYTES = 123
+# Fields of the handshake, and of framing, which are the server's (RFC 6455 section 4.2.2).
+HANDSHAKE_FIELDS = frozenset({"connection", "content-length", "transfer-encoding", "upgrade"})
+
+SendPart: TypeAlias = Callable[[str | bytes], Awaitable[None]]
+
+
+def check_plain(message: Any) -> Message:
+    """Return what is sent as it is, str or bytes.
+
+    Raises:
+        TypeError: With what to write for messages of other types.
+    """
+    if isinstance(message, str | bytes):
+        return message
+    raise TypeError(
+        f"a WebSocket sends str and bytes, not {type(message).__name__}; one of another type is"
+        " annotated with it, as in `websocket: WebSocket[Question, Answer]`"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a route and the annotation of its handler's parameter say of a WebSocket.
+
+    Args:
+        rules: What is taken from the client.
+        encode: Makes a message of what is sent; raises TypeError for what is of another type.
+        subprotocols: Those that the server speaks, the preferred one first.
+    """
+
+    rules: MessageRules = field(default_factory=MessageRules)
+    encode: Callable[[Any], Message] = check_plain
+    subprotocols: tuple[str, ...] = ()
+
+
+class WebSocket(Generic[In, Out]):
+    """A WebSocket, as the handler of an `@app.websocket` route takes it.
+
+    ``async for message in websocket`` yields messages until the client closes, and `send` sends
+    one. A plain ``WebSocket`` receives and sends str and bytes. ``WebSocket[In, Out]`` names the
+    types of both directions, and ``WebSocket[T]`` one type for both: str, bytes, or what JSON can
+    become, such as a union of tagged `msgspec.Struct` classes.
+
+    The handshake is answered at the first use: until then the handler may raise an `HttpException`,
+    which is an ordinary answer. When the handler returns, the WebSocket is closed with 1000.
+
+    Every task of the handler may send; one at a time receives. Pings, and the client's close, are
+    answered whether the handler receives or not.
+
+    Args:
+        request: The request that asks for the WebSocket; `request` gives it to the handler.
+        terms: What the route and the annotation of the handler's parameter say.
+        subprotocol: What the route has agreed on with the client.
+
+    Source: RFC 6455, and RFC 8441 over HTTP/2.
+    """
+
+    __slots__ = ("_channel", "_encode", "_opening", "_request", "_rules", "_subprotocol")
+
+    def __init__(self, request: Request, terms: Terms, subprotocol: str | None = None) -> None:
+        assert request.channel is not None, "a route for WebSockets is asked for one"
+        self._request = request
+        self._channel: Channel = request.channel
+        self._rules = terms.rules
+        self._encode = terms.encode
+        self._subprotocol = subprotocol
+        self._opening = trio.Lock()
+
+    if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
+
+        def __class_getitem__(cls, types: Any) -> Any:
+            """Return the class of a WebSocket with types; one type is that of both directions."""
+            return super().__class_getitem__(types if isinstance(types, tuple) else (types, types))
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say in the error what another framework's name is called here."""
+            hint = hint_of(OF_WEBSOCKET, [name])
+            raise AttributeError(f"a WebSocket has no {name!r}{hint}", name=name, obj=self)
+
+    @property
+    def request(self) -> Request:
+        """The request that has asked for the WebSocket: its fields, cookies, client and state."""
+        return self._request
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The first subprotocol of the route's that the client has offered; None for none.
+
+        After `accept` the property is the subprotocol that was given there.
+        """
+        return self._subprotocol
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the close that has ended the WebSocket; None while it is open.
+
+        1005 stands for a client's close without a code, and 1006 for a client that has gone without
+        a close (RFC 6455 section 7.4.1).
+        """
+        return self._channel.close_code
+
+    @property
+    def close_reason(self) -> str:
+        """The reason of the close that has ended the WebSocket; empty while it is open."""
+        return self._channel.close_reason
+
+    @property
+    def latency_seconds(self) -> float | None:
+        """How long the client took to answer the last ping; None before its first answer."""
+        return self._channel.latency_seconds
+
+    @property
+    def draining(self) -> bool:
+        """Whether the shutdown of the app has begun (see `Hump.draining`)."""
+        app = self._request.app
+        return app is not None and bool(app.draining)
+
+    async def wait_draining(self) -> None:
+        """Wait until a shutdown asks handlers to end (see `Hump.wait_draining`).
+
+        Cancellation: a checkpoint.
+        """
+        await self._request.wait_draining()
+
+    async def accept(self, *, subprotocol: str | None = None, headers: Fields = ()) -> None:
+        """Answer the handshake, so that messages come and go. Few handlers need this.
+
+        The first use of the WebSocket does the same. A call without arguments changes nothing if
+        the WebSocket is open already.
+
+        Args:
+            subprotocol: One of those that the client has offered. By default the first one of the
+                route's ``subprotocols`` among them.
+            headers: Further header fields of the answer, such as ``Set-Cookie``.
+
+        Raises:
+            RuntimeError: There are arguments, and the handshake was answered already.
+            ValueError: The client hasn't offered the subprotocol, or a field can't be sent, or is
+                one of the handshake's own.
+            WebSocketClosed: The client has gone.
+
+        Cancellation: a checkpoint. Cancelled while the client doesn't take the answer, the
+            WebSocket is lost.
+
+        Source: RFC 6455 section 4.2.2.
+        """
+        fields = Headers(headers).items()
+        for name, _ in fields:
+            if name in HANDSHAKE_FIELDS or name.startswith("sec-websocket-"):
+                raise ValueError(f"{name} is the server's own in the answer to a handshake")
+        if subprotocol is not None and subprotocol not in parse_subprotocols(self._request):
+            raise ValueError(f"the client has not offered the subprotocol {subprotocol!r:.80}")
+        if self._channel.opened and (fields or subprotocol is not None):
+            raise RuntimeError("the handshake was answered already: accept comes before all else")
+        await self._open(fields, subprotocol)
+
+    async def _open(
+        self, fields: list[tuple[str, str]] | tuple[()] = (), subprotocol: str | None = None
+    ) -> None:
+        """Answer the handshake, unless another task has done so."""
+        async with self._opening:
+            channel = self._channel
+            if not channel.opened:
+                if channel.close_code is not None:
+                    raise WebSocketClosed(channel.close_code, channel.close_reason, "lost")
+                if subprotocol is not None:
+                    self._subprotocol = subprotocol
+                await channel.accept(self._rules, fields, self._subprotocol)
+
+    def receive(self) -> Awaitable[In]:
+        """Return the next message.
+
+        One that is longer than the route's ``message_limit``, and one of the other kind (binary
+        where text is taken), closes the WebSocket. With ``WebSocket[In, Out]`` a message that is no
+        ``In`` raises `BindingError`. The WebSocket stays open if the handler catches that, and is
+        closed with 1007 and the place of the fault otherwise.
+
+        Raises:
+            BindingError: The message is no ``In``.
+            WebSocketClosed: The client has closed or gone, or the WebSocket was closed here.
+                Messages that came before are returned first.
+            trio.BusyResourceError: Another task receives.
+
+        Cancellation: a checkpoint if no message is here yet, and now and then. No message is lost.
+        """
+        if self._channel.opened:
+            return self._channel.receive()
+        return self._receive_first(iterating=False)
+
+    async def _receive_first(self, *, iterating: bool) -> Any:
+        await self._open()
+        return await self._channel.receive(iterating=iterating)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[In]:
+        # A coroutine around that of the channel would cost a tenth of a message.
+        if self._channel.opened:
+            return self._channel.receive(iterating=True)
+        return self._receive_first(iterating=True)
+
+    def send(self, message: Out) -> Awaitable[None]:
+        """Send a message, and wait until the system has it.
+
+        Any task may send: messages go out whole, in the order of the calls.
+
+        Raises:
+            TypeError: The message is of another type than ``Out``.
+            WebSocketClosed: The client has closed or gone, or the WebSocket was closed here.
+
+        Cancellation: a checkpoint where the system doesn't take the message at once, and now and
+            then. A message that has begun its way goes out whole; another one isn't sent.
+        """
+        text = self._encode(message)
+        if self._channel.opened:
+            return self._channel.send(text)
+        return self._send_first(text)
+
+    async def _send_first(self, message: Message) -> None:
+        await self._open()
+        await self._channel.send(message)
+
+    def send_nowait(self, message: Out) -> bool:
+        """Send a message if no other waits to be sent before it, and tell whether that was so.
+
+        What the system doesn't take at once of a message is sent as soon as possible.
+
+        Raises:
+            RuntimeError: The handshake isn't answered yet (see `accept`).
+            TypeError: The message is of another type than ``Out``.
+            WebSocketClosed: The client has closed or gone, or the WebSocket was closed here.
+        """
+        text = self._encode(message)
+        if not self._channel.opened and self._channel.close_code is None:
+            raise RuntimeError("nothing can be sent at once before `await websocket.accept()`")
+        return self._channel.send_nowait(text)
+
+    def stream(self) -> AsyncIterator[Any]:
+        """Return the parts of the next message, str or bytes, to be iterated as they come.
+
+        No limit applies to the message, and ``In`` isn't looked at. If the loop is left before the
+        end of the message, the next call of `stream` goes on with it. The first step opens the
+        WebSocket.
+
+        Raises:
+            WebSocketClosed: The client has closed or gone, or the WebSocket was closed here; a
+                message may have begun.
+            trio.BusyResourceError: Another task receives.
+
+        Cancellation: each step is a checkpoint. No part is lost.
+        """
+        return Parts(self._receive_part)
+
+    async def _receive_part(self) -> tuple[Message, bool]:
+        await self._open()
+        return await self._channel.receive_part()
+
+    def writer(self) -> AbstractAsyncContextManager[SendPart]:
+        """Return what sends one message in parts: ``async with websocket.writer() as send``.
+
+        ``await send(part)`` takes str, or bytes; all parts of a message are of one of them. The
+        message ends with the block. Other tasks' messages wait until then. If the block raises, or
+        is cancelled, when a part is out, the message can't be ended: the WebSocket is closed with
+        1011. A block without a part sends nothing. ``Out`` isn't looked at.
+
+        Raises:
+            TypeError: A part is of another type than str or bytes, or than the part before it.
+            WebSocketClosed: The client has closed or gone, or the WebSocket was closed here.
+
+        Cancellation: ``send`` is a checkpoint where the system doesn't take the part at once.
+
+        Source: RFC 6455 section 5.4.
+        """
+        return self._writing()
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[SendPart]:
+        kind: type[str] | type[bytes] | None = None
+
+        async def send(part: str | bytes) -> None:
+            nonlocal kind
+            if not isinstance(part, str | bytes) or (kind is not None and type(part) is not kind):
+                wanted = "str or bytes" if kind is None else kind.__name__
+                raise TypeError(f"a part of this message is {wanted}, not {type(part).__name__}")
+            await self._open()
+            first, kind = kind is None, type(part)
+            await self._channel.send_part(part, first=first, last=False)
+
+        try:
+            yield send
+            if kind is not None:
+                await self._channel.send_part(kind(), first=False, last=True)
+        except BaseException:
+            if kind is not None:
+                self._channel.finish(1011, "a message broke off")
+            raise
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the WebSocket behind all messages that were sent; a second close changes nothing.
+
+        Before the handshake is answered, the handshake is answered first, since a browser shows no
+        page the code otherwise; raise an `HttpException` to refuse the handshake itself.
+
+        Args:
+            code: 1000 to 1003 and 1007 to 1014 have a meaning of their own; 3000 to 4999 are for
+                applications.
+            reason: A text for the client's program, of at most 123 bytes in UTF-8.
+
+        Raises:
+            TypeError: The code isn't a number, or the reason isn't text.
+            ValueError: The code can't be sent, or the reason is too long.
+
+        Cancellation: a checkpoint where the system doesn't take the close at once.
+
+        Source: RFC 6455 sections 5.5.1 and 7.4.
+        """
+        check_close(code, reason)
+        try:
+            await self._open()
+            await self._channel.close(code, reason)
+        except WebSocketClosed:
+            return
+
+
+class Parts:
+    """The parts of one message, as they come.
+
+    This is no generator: one that isn't run to its end would have to be closed.
+    """
+
+    __slots__ = ("_receive_part", "_whole")
+
+    def __init__(self, receive_part: Callable[[], Awaitable[tuple[Message, bool]]]) -> None:
+        self._receive_part = receive_part
+        self._whole = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._whole:
+            raise StopAsyncIteration
+        part, self._whole = await self._receive_part()
+        return part
+
+
+def channel_of(websocket: WebSocket[Any, Any]) -> Channel:
+    """Return the channel of a WebSocket."""
+    return websocket._channel
+
+
+def check_close(code: int, reason: str) -> None:
+    """Refuse a code that may not be sent, and a reason that doesn't fit into its frame.
+
+    Raises:
+        TypeError: The code isn't a number, or the reason isn't text.
+        ValueError: The code can't be sent, or the reason is too long.
+    """
+    if not is_integer(code) or not isinstance(reason, str):
+        raise TypeError(f"a close has a code and a reason, not {code!r:.80} and {reason!r:.80}")
+    if code not in REGISTERED_CODES and code not in OWN_CODES:
+        raise ValueError(f"a close code is 1000, 1011, 4000 or the like, not {code}")
+    if len(reason.encode()) > REASON_BYTES:
+        raise ValueError(f"a reason has at most {REASON_BYTES} bytes, not {reason!r:.200}")
+
+
+def cut_reason(text: str) -> str:
+    """Return a text, cut to what a closing frame has room for."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= REASON_BYTES:
+        return data.decode()
+    return data[: REASON_BYTES - 3].decode("utf-8", "ignore") + "..."
+
+
+def parse_subprotocols(request: Request) -> list[str]:
+    """Return the subprotocols that a client has offered, the preferred one first."""
+    values = request.headers.get_all("sec-websocket-protocol")
+    return [each.strip() for each in ",".join(values).split(",") if each.strip()]
+
+
+def match_subprotocol(spoken: tuple[str, ...], request: Request) -> str | None:
+    """Return the first subprotocol of the server's that a client has offered.
+
+    Raises:
+        HttpException: 400, the client has offered others alone, and would fail the handshake
+            without a word (RFC 6455 section 4.1).
+    """
+    offered = parse_subprotocols(request) if spoken else []
+    if not offered:
+        return None
+    found = next((each for each in spoken if each in offered), None)
+    if found is None:
+        raise HttpException(400, f"the subprotocols here are {', '.join(spoken)}")
+    return found
