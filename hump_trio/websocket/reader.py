@@ -153,7 +153,7 @@ class Reader:
                 self.messages.append(Part(held, last=False))
             self._message_bytes = 0
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> bool:
         """Take what has come; what is whole stands in `messages`, `controls` and `close_code`.
 
         What was found before a failure stands there too. Nothing is taken after a failure or a
@@ -162,12 +162,18 @@ class Reader:
         Args:
             data: The bytes that follow those that were fed before.
 
+        Returns:
+            Whether there is more to look at than messages: control frames, a Close, or a frame or a
+            message that has begun, went on or has ended, or is held back.
+
         Raises:
             WebSocketFailure: 1002, 1003, 1007 or 1009; the WebSocket is to be closed with that.
         """
         if self._over:
-            return
+            return False
+        more = False
         if self._rest:
+            more = True
             data = self._rest + data
             self._rest = b""
             self.behind = False
@@ -193,6 +199,7 @@ class Reader:
                         append(str(payload, "utf-8") if first == text else payload)
                         start = stop
                         continue
+                more = True
                 stop = self._take(data, start)
                 if stop == start:
                     break
@@ -207,8 +214,9 @@ class Reader:
         except WebSocketFailure:
             self._end()
             raise
-        if not self._over:
+        if start < end and not self._over:
             self._rest = data[start:]
+        return more
 
     def _take(self, data: bytes, start: int) -> int:
         """Take a frame, or what is there of one, and return where it ends; the start if nothing."""

@@ -63,9 +63,20 @@ def test_messages_in_pieces_of_any_size(step: int) -> None:
 def test_all_of_a_read_in_one_call() -> None:
     """A burst of messages costs one call."""
     reader = Reader(1000)
-    reader.feed(GOOD * 50 + masked(FINAL | PING) + GOOD)
+    assert reader.feed(GOOD * 50 + masked(FINAL | PING) + GOOD)
     assert [*reader.messages] == ["good"] * 51
     assert reader.controls == [(PING, b"")]
+
+
+def test_whether_there_is_more_than_messages() -> None:
+    """A call tells that of what it has taken, so that whole messages need no further look."""
+    reader = Reader(1000)
+    ping = masked(FINAL | PING)
+    pieces = [GOOD, GOOD * 3, GOOD[:1], GOOD[1:8], GOOD[8:], GOOD + ping, GOOD, ping[:3], ping[3:]]
+    pieces += [masked(BINARY), masked(FINAL), GOOD, masked(FINAL | CLOSE), GOOD]
+    told = [reader.feed(piece) for piece in pieces]
+    whole = [0, 1, 6, 11, 13]
+    assert told == [at not in whole for at in range(len(pieces))]
 
 
 def test_line_ends_are_left_as_they_are() -> None:
