@@ -34,6 +34,7 @@ from hump_trio.routing.layer import CallNext
 if TYPE_CHECKING:
     from hump_trio.answers.event_stream import Event, EventStream
     from hump_trio.answers.json_lines import JsonLines
+    from hump_trio.channels.topic import Topic
     from hump_trio.middleware.compression import Compression
     from hump_trio.middleware.cors import Cors
     from hump_trio.middleware.forwarded import Forwarded
@@ -83,6 +84,7 @@ __all__ = [
     "StreamResponse",
     "Timeouts",
     "TlsError",
+    "Topic",
     "TrustedHosts",
     "UploadFile",
     "limit",
@@ -103,6 +105,7 @@ LOADED_LATER = {
     "RequestIdFilter": "middleware.request_id",
     "SecurityHeaders": "middleware.security_headers",
     "TLS": "transports.certificates",
+    "Topic": "channels.topic",
     "TrustedHosts": "middleware.trusted_hosts",
 }
 
