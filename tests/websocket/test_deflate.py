@@ -6,10 +6,15 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage
+from wsproto.extensions import PerMessageDeflate
 
-from hump_trio.websocket.deflate import Inflater
+from hump_trio.websocket.deflate import Deflate, Deflater, Inflater, negotiate
 from hump_trio.websocket.failures import WebSocketFailure
-from hump_trio.websocket.frames import BINARY, CONTINUATION, FINAL, PING, RSV1, TEXT
+from hump_trio.websocket.frames import BINARY, CONTINUATION, FINAL, PING, RSV1, TEXT, encode_frame
 from hump_trio.websocket.reader import Part, Reader
 from tests.websocket.client_frames import GOOD, masked, squeezed
 
@@ -189,3 +194,151 @@ def test_a_bomb_in_parts() -> None:
         assert reader.behind or last
         reader.feed(b"")
     assert (total, last) == (1 << 24, True)
+
+
+def agreed(*offers: str) -> Deflate:
+    """Return what is made of fields with offers."""
+    deflate = negotiate([("sec-websocket-extensions", offer) for offer in offers])
+    assert deflate is not None
+    return deflate
+
+
+@pytest.mark.parametrize(
+    ("offer", "more"),
+    [
+        ("permessage-deflate", ""),
+        (" permessage-deflate ; client_no_context_takeover\t", ""),
+        ("permessage-deflate; client_max_window_bits", "client_max_window_bits=12"),
+        ("permessage-deflate; client_max_window_bits=15", "client_max_window_bits=12"),
+        ("permessage-deflate; client_max_window_bits=10", "client_max_window_bits=10"),
+        ('permessage-deflate; client_max_window_bits = "8"', "client_max_window_bits=8"),
+        ("permessage-deflate;server_no_context_takeover", "server_no_context_takeover"),
+        ("x-webkit-deflate-frame, permessage-deflate", ""),
+        ('x; a="1"; b, permessage-deflate; server_max_window_bits=8, permessage-deflate', ""),
+        ("permessage-deflate; server_max_window_bits=15", ""),
+    ],
+)
+def test_offers_that_are_taken(offer: str, more: str) -> None:
+    """The first one that can be, with the server's window and without a context of the client."""
+    answer = "permessage-deflate; client_no_context_takeover; server_max_window_bits=12"
+    assert agreed(offer).answer == (f"{answer}; {more}" if more else answer)
+    assert agreed("other", offer) == agreed(offer)
+
+
+def test_a_smaller_window_of_the_server() -> None:
+    """A client may ask for one, and for no context."""
+    deflate = agreed("permessage-deflate; server_no_context_takeover; server_max_window_bits=9")
+    assert "server_max_window_bits=9" in deflate.answer
+    assert not deflate.keeps_context
+    assert agreed("permessage-deflate").keeps_context
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "",
+        ",",
+        "permessage-bzip2",
+        "permessage-deflate=1",
+        "permessage-deflate;",
+        "permessage-deflate; server_max_window_bits",
+        "permessage-deflate; server_max_window_bits=8",
+        "permessage-deflate; server_max_window_bits=16",
+        "permessage-deflate; server_max_window_bits=09",
+        "permessage-deflate; server_max_window_bits=",
+        "permessage-deflate; server_max_window_bits=\u0662",
+        "permessage-deflate; client_max_window_bits=7",
+        "permessage-deflate; client_max_window_bits=",
+        'permessage-deflate; client_max_window_bits=""',
+        "permessage-deflate; client_max_window_bits=1 2",
+        "permessage-deflate; client_no_context_takeover=1",
+        "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
+        "permessage-deflate; client_max_window_bits; client_max_window_bits=12",
+        "permessage-deflate; mux",
+        "permessage-deflate" + "; server_no_context_takeover" * 300,
+        "x, " * 100 + "permessage-deflate",
+        "permessage-deflate; a, " * 400 + "permessage-deflate",
+        "permessage-deflate" + ";" * 8000,
+    ],
+)
+def test_offers_that_are_declined(offer: str) -> None:
+    """What is malformed or unknown is as if it weren't offered (RFC 7692 section 7)."""
+    assert negotiate([("sec-websocket-extensions", offer)]) is None
+
+
+def test_no_offer() -> None:
+    """Most programs offer nothing."""
+    assert negotiate([("host", "a")]) is None
+
+
+@given(
+    st.lists(st.binary(max_size=600), max_size=6),
+    st.sampled_from([8, 9, 12, 15, None]),
+    st.sampled_from([9, 12, 15]),
+    st.booleans(),
+)
+def test_wsproto_reads_and_writes_it(
+    payloads: list[bytes], client_bits: int | None, server_bits: int, keeps_context: bool
+) -> None:
+    """What is agreed on with it, it keeps to and reads: several messages, of any bytes."""
+    extension = PerMessageDeflate(server_max_window_bits=server_bits)
+    offer = f"permessage-deflate; server_max_window_bits={server_bits}"
+    if not keeps_context:
+        offer += "; server_no_context_takeover"
+    if client_bits is not None:
+        offer += f"; client_max_window_bits={client_bits}"
+    deflate = agreed(offer)
+    # It takes a client's window of 512 bytes at least, as zlib does.
+    extension.finalize(
+        deflate.answer.replace("client_max_window_bits=8", "client_max_window_bits=9")
+    )
+    judge = Connection(ConnectionType.CLIENT, [extension])
+    deflater = deflate.deflater()
+    reader = Reader(10_000, inflate=Inflater(15) if client_bits == 8 else deflate.inflater())
+    for payload in payloads:
+        judge.receive_data(encode_frame(FINAL | RSV1 | BINARY, deflater.deflate(payload)))
+        assert list(judge.events()) == [BytesMessage(data=payload)]
+        reader.feed(judge.send(BytesMessage(data=payload)))
+    assert [*reader.messages] == payloads
+
+
+def test_websockets_reads_and_writes_it() -> None:
+    """Its client takes the answer to its own offer, and keeps to it."""
+    factory = ClientPerMessageDeflateFactory(client_max_window_bits=True)
+    params = factory.get_request_params()
+    offer = "; ".join(key if value is None else f"{key}={value}" for key, value in params)
+    deflate = agreed(f"permessage-deflate; {offer}")
+    answer = [each.partition("=") for each in deflate.answer.split("; ")[1:]]
+    judge = factory.process_response_params([(key, value or None) for key, _, value in answer], [])
+    deflater, reader = deflate.deflater(), Reader(10_000, inflate=deflate.inflater())
+    for payload in (b"", b"text" * 300, b"text" * 300, b""):
+        sent = Frame(Opcode.BINARY, deflater.deflate(payload), rsv1=True)
+        assert judge.decode(sent).data == payload
+        frame = judge.encode(Frame(Opcode.BINARY, payload))
+        reader.feed(masked(FINAL | RSV1 | BINARY, bytes(frame.data)))
+    assert [*reader.messages] == [b"", b"text" * 300, b"text" * 300, b""]
+
+
+def test_a_window_of_256_bytes() -> None:
+    """A client may have one, which is inflated."""
+    reader = Reader(1000, inflate=agreed("permessage-deflate; client_max_window_bits=8").inflater())
+    reader.feed(masked(COMPRESSED_TEXT, bytes.fromhex(HELLO["one block"])))
+    assert [*reader.messages] == ["Hello"]
+
+
+def test_context_is_kept_or_not() -> None:
+    """A message that was sent before is short the next time, unless nothing is kept of it."""
+    text = bytes(range(200))
+    keeping, forgetting = Deflater(12, keeps_context=True), Deflater(12, keeps_context=False)
+    first = keeping.deflate(text)
+    assert len(keeping.deflate(text)) < len(first) / 10
+    assert forgetting.deflate(text) == forgetting.deflate(text) == first
+
+
+def test_a_context_that_was_let_go() -> None:
+    """A client that has kept its own reads on."""
+    deflater, client = Deflater(12, keeps_context=True), zlib.decompressobj(-12)
+    for text in (b"text" * 100, b"text" * 200, b"", b""):
+        assert client.decompress(deflater.deflate(text) + b"\0\0\xff\xff") == text
+        deflater.release()
+    assert deflater.deflate(b"") == b"\0"
