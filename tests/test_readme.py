@@ -212,6 +212,19 @@ async def test_snippet_of_a_form_works(
     assert await trio.Path(tmp_path / "picture.png").read_bytes() == bytes(100_000)
 
 
+async def test_snippet_of_a_topic_works(program: dict[str, Any]) -> None:
+    """A price that changes is read by who follows the prices."""
+    async with connect(program["app"]) as connection, client(program["app"]) as http:
+        await connection.send(b"GET /prices HTTP/1.1\r\nhost: a\r\n\r\n")
+        received = await connection.receive()
+        while not program["prices"]:
+            await trio.lowlevel.checkpoint()
+        assert (await http.post("/prices/tea", params={"price": 1.5})).status_code == 204
+        while b"data: " not in received:
+            received += await connection.receive()
+    assert b'data: {"tea":1.5}\n\n' in received
+
+
 async def test_snippet_of_a_test_passes(program: dict[str, Any]) -> None:
     """The test that is shown for an app passes."""
     await program["test_index"]()
