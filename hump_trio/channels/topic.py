@@ -11,6 +11,7 @@ from hump_trio.channels.websocket import WebSocket, channel_of
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.exceptions import OverloadError, WebSocketClosed
 from hump_trio.facts.grammar import is_integer
+from hump_trio.messages.channel import Message
 from hump_trio.websocket.frames import FINAL, TEXT, encode_bytes, encode_frame, encode_text
 
 __all__ = ["Topic"]
@@ -88,14 +89,18 @@ class Topic(Generic[Out]):
         """Return how many subscribers there are."""
         return len(self._subscribers)
 
-    def subscribe(self, ws: WebSocket[Any, Any]) -> "Subscription":
+    def subscribe(self, ws: WebSocket[Any, Out] | WebSocket[Any, Message]) -> "Subscription":
         """Return a context within which a WebSocket gets what is published.
 
         It is entered by ``async with``, which accepts a WebSocket that isn't open yet. A WebSocket
         may subscribe to any number of topics. What waits for it at the end is still sent.
 
         Args:
-            ws: The WebSocket. Its end isn't an error here: the subscription ends with it.
+            ws: The WebSocket. Its end isn't an error here: the subscription ends with it. One with
+                types sends what is published here; one without them may send anything.
+
+        Raises:
+            WebSocketClosed: When it is entered: the client has gone.
         """
         return Subscription(ws, self._subscribers, Backlog(self._backlog_bytes, self._slow))
 

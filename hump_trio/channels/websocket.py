@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # defaults, which the typing module has from Python 3.13 on
     from typing_extensions import TypeVar as DefaultTypeVar
 
     In = DefaultTypeVar("In", default=Message)
-    Out = DefaultTypeVar("Out", default=In)
+    Out = DefaultTypeVar("Out", default=In, contravariant=True)  # what sends more also sends less
 else:
     In = TypeVar("In")
     Out = TypeVar("Out")

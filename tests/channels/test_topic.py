@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any, cast
+from typing import Any, assert_type, cast
 
 import pytest
 import trio
@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio.channels.backlog import SlowPolicy
 from hump_trio.channels.topic import Topic
+from hump_trio.channels.websocket import WebSocket
 from hump_trio.facts.exceptions import WebSocketClosed
 from tests.support.channels import FakeChannel
 from tests.support.subscribers import messages_of, new_websocket
@@ -366,6 +367,26 @@ async def test_a_thread_publishes() -> None:
     async with topic.subscribe(websocket):
         await trio.to_thread.run_sync(trio.from_thread.run_sync, topic.publish_nowait, "hello")
     assert messages_of(channel) == ["hello"]
+
+
+async def test_types_agree() -> None:
+    """A type checker lets a WebSocket subscribe if it sends what is published, or has no types."""
+    _, websocket = new_websocket()
+    plain: WebSocket = websocket
+    numbers: WebSocket[str, int] = websocket
+    both: WebSocket[str, int | str] = websocket
+    topic, wider = Topic[int](), Topic[int | str]()
+    topic.subscribe(plain)
+    topic.subscribe(numbers)
+    topic.subscribe(both)
+    wider.subscribe(plain)
+    wider.subscribe(both)
+    wider.subscribe(numbers)  # type: ignore[arg-type]
+    await topic.publish("one")  # type: ignore[arg-type]
+    await wider.publish("one")
+    listener = topic.listen()
+    await topic.publish(1)
+    assert_type(await anext(listener), int)
 
 
 @pytest.mark.parametrize(
