@@ -3,7 +3,7 @@
 How a request is answered and how its bytes arrive are not known here.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -31,6 +31,7 @@ from hump_trio.listening.bind import check_binds, check_host, check_port, join_b
 from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from hump_trio.messages.headers import check_field
 from hump_trio.routing.layer import NOTHING
+from hump_trio.routing.route import RouterOptions
 from hump_trio.server.protocols import protocol_names
 from hump_trio.server.server import Listeners, Server
 from hump_trio.server.signals import owns_signals
@@ -80,6 +81,8 @@ class Hump(Router, Generic[S]):
         timeouts: How long the server waits for clients and handlers; None: the defaults of
             `Timeouts`.
         server: The value of the ``Server`` field of each response; None: no such field.
+        origins: The origins of pages whose browsers may open WebSockets (see `websocket`), unless a
+            route or router says otherwise; None: those from the host that is asked for.
         http2: Whether HTTP/2 is spoken beside HTTP/1.1: over TLS with clients that ask for it by
             ALPN, and in plain text with those that begin with it (RFC 9113 section 3.3). An
             `ssl.SSLContext` of the program's decides by itself what it agrees on.
@@ -113,6 +116,7 @@ class Hump(Router, Generic[S]):
         timeouts: Timeouts | None = None,
         server: str | None = "hump_trio",
         http2: bool = True,
+        origins: Collection[str] | None = None,
     ) -> None:
         check_host(host)
         check_port(port)
@@ -120,7 +124,8 @@ class Hump(Router, Generic[S]):
             raise TypeError("an app has either a host and a port, or binds")
         if server is not None:
             check_field("server", server)
-        super().__init__()
+        options: RouterOptions = {} if origins is None else {"origins": origins}
+        super().__init__("", **options)
         self.host = host
         self.port = port
         self._binds: tuple[str, ...] | None = None if binds is None else check_binds(binds)

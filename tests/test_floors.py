@@ -64,7 +64,6 @@ TAKEN_BY_TESTS = {
 
 # What is on its way to its first user.
 AWAITED: set[tuple[str, str]] = {
-    ("messages.choice", "WEBSOCKET"),
     ("websocket.reader", "Reader"),
     ("websocket.reader", "Part"),
     ("websocket.frames", "encode_close"),

@@ -15,7 +15,7 @@ from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Fields
 
-__all__ = ["Terms", "WebSocket", "channel_of", "cut_reason", "match_subprotocol"]
+__all__ = ["Terms", "WebSocket", "channel_of", "check_plain", "cut_reason", "match_subprotocol"]
 
 if TYPE_CHECKING:  # defaults, which the typing module has from Python 3.13 on
     from typing_extensions import TypeVar as DefaultTypeVar
@@ -172,8 +172,8 @@ class WebSocket(Generic[In, Out]):
                 one of the handshake's own.
             WebSocketClosed: The client has gone.
 
-        Cancellation: a checkpoint. Cancelled while the client doesn't take the answer, the
-            WebSocket is lost.
+        Cancellation: a checkpoint if the WebSocket isn't open. Cancelled while the client doesn't
+            take the answer, the WebSocket is lost.
 
         Source: RFC 6455 section 4.2.2.
         """
@@ -191,6 +191,8 @@ class WebSocket(Generic[In, Out]):
         self, fields: list[tuple[str, str]] | tuple[()] = (), subprotocol: str | None = None
     ) -> None:
         """Answer the handshake, unless another task has done so."""
+        if self._channel.opened:
+            return
         async with self._opening:
             channel = self._channel
             if not channel.opened:

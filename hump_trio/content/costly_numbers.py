@@ -22,7 +22,7 @@ PLAIN: frozenset[type] = frozenset({str, int, bool, type(None), bytes})
 Decode: TypeAlias = Callable[[bytes], Any]
 
 
-def guard_numbers(decode: Decode, annotation: Any) -> Decode:
+def guard_numbers(decode: Decode, annotation: Any, place: str = "body") -> Decode:
     """Return a decoder that also refuses costly numbers; the same one if the type has none.
 
     The decoder raises `BindingError` 422 for numbers that a query is refused for too: NaN, with
@@ -32,6 +32,7 @@ def guard_numbers(decode: Decode, annotation: Any) -> Decode:
     Args:
         decode: Decodes a body.
         annotation: The type of the decoded value.
+        place: What the error calls the body.
     """
     if not any(each is Decimal or has_float_keys(each) for each in types_in(annotation)):
         return decode
@@ -39,7 +40,7 @@ def guard_numbers(decode: Decode, annotation: Any) -> Decode:
     def decode_guarded(body: bytes) -> Any:
         value = decode(body)
         if holds_endless(value):  # finding the places takes several times as long
-            raise BindingError(endless_in(value, "body"))
+            raise BindingError(endless_in(value, place))
         return value
 
     return decode_guarded

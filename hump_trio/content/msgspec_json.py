@@ -48,21 +48,28 @@ class MsgspecJson:
         except (self._msgspec.DecodeError, ValueError, RecursionError) as error:
             raise HttpException(400, "the body is not valid JSON") from error
 
-    def decoder(self, expected: Any) -> Callable[[bytes], Any]:
+    def decoder(self, expected: Any, place: str = "body") -> Callable[[bytes], Any]:
         """Return a function that converts a text to a value of a type.
 
         The function raises ValueError (see `explain_mismatch`) or RecursionError for a text that
         doesn't fit the type, and `BindingError` for one that would keep the server busy (see
         `Guard`, `guard_numbers`).
 
+        Args:
+            expected: The type.
+            place: What a `BindingError` calls the text.
+
         Raises:
             TypeError: JSON can't become such a type.
         """
         self.check_type(expected)
         decode: Callable[[bytes], Any] = self._msgspec.json.Decoder(expected).decode
-        return filling(guard_numbers(self._guarded(decode, expected), expected), expected)
+        guarded = self._guarded(decode, expected, place)
+        return filling(guard_numbers(guarded, expected, place), expected)
 
-    def _guarded(self, decode: Callable[[bytes], Any], expected: Any) -> Callable[[bytes], Any]:
+    def _guarded(
+        self, decode: Callable[[bytes], Any], expected: Any, place: str
+    ) -> Callable[[bytes], Any]:
         """Return a decoder that `Guard` protects; the same decoder if the type needs no guard."""
         guard = guard_of(expected)
         if guard is None:
@@ -73,7 +80,7 @@ class MsgspecJson:
                 if text.count(b",") > COMMA_COUNT:
                     # Where a name comes twice, msgspec would convert both of its values.
                     value = self._decode_exactly(text)
-                    guard.check(value, "body")
+                    guard.check(value, place)
                     text = guard.encode(value)
                 return decode(text)
             except TypeError as error:  # a signaling NaN, or a list, has no hash

@@ -18,6 +18,7 @@ from hump_trio.dispatch.errors import (
     convert_error,
     returned_by,
 )
+from hump_trio.dispatch.websockets import serve_websocket
 from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import HttpException, StatusError
 from hump_trio.facts.loggers import logger
@@ -25,7 +26,7 @@ from hump_trio.facts.outcomes import Outcome
 from hump_trio.handlers.decorated import decorated_above
 from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.handlers.results import RESULTS
-from hump_trio.messages.choice import Call, Choice
+from hump_trio.messages.choice import WEBSOCKET, Call, Choice
 from hump_trio.messages.negotiation import prefers_json
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import (
@@ -45,6 +46,13 @@ __all__ = ["Dispatcher"]
 # The most refusals that are kept. The server's own errors are fewer, although there is a text for
 # each limit of a body. Further ones are answered as well, but not kept.
 REFUSAL_COUNT = 256
+# What a client is told that asks a WebSocket for an ordinary answer (RFC 9110 section 15.5.22, and
+# RFC 6455 section 4.4).
+UPGRADE_FIELDS = (
+    ("upgrade", "websocket"),
+    ("connection", "upgrade"),
+    ("sec-websocket-version", "13"),
+)
 
 
 class Dispatcher:
@@ -66,12 +74,12 @@ class Dispatcher:
         self._table = table
         self._layer = layer or Layer()
         self._handlers: Handlers = (self._layer.exception_handlers,)
-        self._methods = frozenset({*VERBS, *table.methods})
+        self._methods = frozenset({*VERBS, *table.methods, WEBSOCKET})
         self.static_paths: Sequence[tuple[str, str]] = tuple(
             (method, route.template)
             for route in table.routes
             for method in route.methods
-            if not route.parameters
+            if not route.parameters and route.channel is None
         )
         # The handlers' names, for the log.
         self._names: dict[tuple[str, str], str] = {
@@ -85,7 +93,10 @@ class Dispatcher:
         self._unknown_method = self.refuse(
             HttpException(501, "this method is not implemented here")
         )
-        self._every_method = self._description_of(tuple(sorted(self._methods)))
+        self._not_asked_for = self.refuse(
+            HttpException(426, "this path has a WebSocket alone", headers=UPGRADE_FIELDS)
+        )
+        self._every_method = self._description_of(tuple(sorted(self._methods - {WEBSOCKET})))
         # Two choices for paths without a route for the method, by the methods that they have: one
         # for OPTIONS, and one for any other method.
         self._other_methods: dict[tuple[str, ...], tuple[Choice, Choice]] = {}
@@ -100,7 +111,7 @@ class Dispatcher:
         if method not in self._methods:
             return self._unknown_method, {}
         if path == "*":
-            return self._every_method, {}
+            return self._unknown_path if method == WEBSOCKET else self._every_method, {}
         segments = path_segments(path)
         found = self._table.match_straight(segments, method)
         if found is not None:
@@ -111,6 +122,8 @@ class Dispatcher:
             return self._choices[match.route], match.path_params
         if not match.allowed:
             return self._unknown_path, {}
+        if WEBSOCKET in match.allowed and method in ("GET", "HEAD"):
+            return self._not_asked_for, {}
         described, refused = self._other_methods.get(match.allowed) or self._keep(match.allowed)
         return described if method == "OPTIONS" else refused, {}
 
@@ -120,11 +133,12 @@ class Dispatcher:
         Their number is bounded by the sets of methods that paths have.
 
         Args:
-            allowed: The methods that the path has.
+            allowed: The methods that the path has. One that has WebSockets takes GET.
         """
-        allow = ", ".join(allowed)
+        shown = tuple(sorted({"GET" if each == WEBSOCKET else each for each in allowed}))
+        allow = ", ".join(shown)
         error = HttpException(405, f"this path takes {allow}", headers={"allow": allow})
-        choices = self._description_of(allowed), self.refuse(error)
+        choices = self._description_of(shown), self.refuse(error)
         self._other_methods[allowed] = choices
         return choices
 
@@ -172,6 +186,9 @@ class Dispatcher:
         endpoint = endpoint_of(route)
         call, results = endpoint.call, endpoint.results
         body_limit, stream = route.body_limit, route.stream
+        websocket = route.channel is not None
+        if route.channel is not None:
+            call = partial(serve_websocket, call, route.channel, name_of(route.handler))
         if endpoint.signature.takes_files:
             stream = True
             if body_limit is ...:
@@ -179,7 +196,7 @@ class Dispatcher:
         if self._layer.middleware or any(
             layer.middleware or layer.exception_handlers for layer in route.layers
         ):
-            respond = partial(call_apart, call, results.render)
+            respond = call if websocket else partial(call_apart, call, results.render)
             call, results = self._onion(respond, route.layers), RESULTS
         return Choice(
             call,
@@ -190,6 +207,7 @@ class Dispatcher:
             stream,
             disconnect_grace=route.disconnect_grace,
             route=route.template,
+            websocket=websocket,
         )
 
     def _onion(self, endpoint: CallNext, layers: tuple[Layer, ...] = ()) -> CallNext:
@@ -235,7 +253,8 @@ class Dispatcher:
                 return response
         except Exception as failure:
             error = failure
-        handler = self._names.get((request.method, request.route), "")
+        method = request.method if request.channel is None else WEBSOCKET
+        handler = self._names.get((method, request.route), "")
         return answer_unexpected(request, error, handler)
 
 

@@ -22,6 +22,8 @@ __all__ = [
     "answer_within",
     "choose_handler",
     "convert_error",
+    "log_crash",
+    "note_error",
     "returned_by",
 ]
 
@@ -84,12 +86,7 @@ async def convert_error(
         if handler is None:
             return answer_unexpected(request, error) if used else None
         used.append(handler)
-        if isinstance(cause, HttpException) and cause.outcome is not None:
-            request.outcome = cause.outcome
-        if isinstance(cause, DeadlineError):
-            request.cancelled_for = "deadline"
-            stood = cause.source_line and f", it stood at {cause.source_line}"
-            logger.warning("%s: %s %s%s", cause.detail, request.method, request.target, stood)
+        note_error(request, cause)
         try:
             response = own_copy(returned_by(handler, await handler(request, cause)))
             if response.__depends_on_request__:
@@ -99,6 +96,16 @@ async def convert_error(
             if not is_failure(failure):
                 raise
             error = failure
+
+
+def note_error(request: Request, error: BaseException) -> None:
+    """Set the outcome of a request by the error that it is answered with, if that decides it."""
+    if isinstance(error, HttpException) and error.outcome is not None:
+        request.outcome = error.outcome
+    if isinstance(error, DeadlineError):
+        request.cancelled_for = "deadline"
+        stood = error.source_line and f", it stood at {error.source_line}"
+        logger.warning("%s: %s %s%s", error.detail, request.method, request.target, stood)
 
 
 def choose_handler(
@@ -159,12 +166,17 @@ def answer_unexpected(request: Request, error: BaseException, handler: str = "")
         error: The error.
         handler: The name of the route's handler; empty if it isn't known.
     """
+    log_crash(request, error, handler)
+    response = error_response(HttpException(500), request.headers.get("accept", ""))
+    settle(response)
+    return response
+
+
+def log_crash(request: Request, error: BaseException, handler: str) -> None:
+    """Log an error of the program's with its traceback, as `answer_unexpected` does."""
     request.outcome = "crash"
     for leaf in leaves_of(error):
         add_hint(leaf)
     where = f": route {request.route}" if request.route else ""
     where += f", handler {handler}" if handler else ""
     logger.error("%s %s failed%s", request.method, request.target, where, exc_info=error)
-    response = error_response(HttpException(500), request.headers.get("accept", ""))
-    settle(response)
-    return response

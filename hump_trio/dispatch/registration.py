@@ -1,16 +1,27 @@
 """Registrations of routes in a router, and how the options of both are joined."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, cast
 
 from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.facts.hints import OF_ROUTE, hint_of
+from hump_trio.messages.choice import WEBSOCKET
+from hump_trio.routing.channel_options import ChannelOptions
 from hump_trio.routing.layer import Layer
-from hump_trio.routing.route import Route, RouteOptions, RouterOptions
+from hump_trio.routing.route import Route, RouteOptions, RouterOptions, WebSocketOptions
 from hump_trio.routing.route_hints import join_raises, parse_tags
 from hump_trio.routing.template import parse_template
 
-__all__ = ["Registration", "check_options", "check_prefix", "join_options"]
+__all__ = ["Registration", "check_options", "check_prefix", "join_options", "websocket_at"]
+
+# Who has the options of a TypedDict.
+OWNERS = {RouteOptions: "a route", RouterOptions: "a router", WebSocketOptions: "a WebSocket"}
+OF_CHANNELS = frozenset(each.name for each in fields(ChannelOptions) if each.init)
+# Seconds that the handler of a WebSocket has left when its client has closed: the client may have
+# closed right behind its last message, which must not be cut while it is handled.
+LAST_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +35,7 @@ class Registration:
         options: The options of `Route` that were given.
         layers: The layers of the routers that include it, the outermost first.
         space: The names before the route's name, as `Route` takes them.
+        websocket: The options of a WebSocket, which has no others; None for a route of HTTP.
     """
 
     template: str
@@ -32,6 +44,7 @@ class Registration:
     options: RouteOptions
     layers: tuple[Layer, ...] = ()
     space: str = ""
+    websocket: WebSocketOptions | None = None
 
     def build(self) -> Route:
         """Return the route.
@@ -39,6 +52,8 @@ class Registration:
         Raises:
             RouteError: `Route` refuses the path, an option or a method.
         """
+        if self.websocket is not None:
+            return self._build_websocket(self.websocket)
         return Route(
             template=self.template,
             methods=self.methods,
@@ -46,6 +61,20 @@ class Registration:
             layers=self.layers,
             space=self.space,
             **self.options,
+        )
+
+    def _build_websocket(self, options: WebSocketOptions) -> Route:
+        own = {name: value for name, value in options.items() if name in OF_CHANNELS}
+        return Route(
+            template=self.template,
+            methods=self.methods,
+            handler=self.handler,
+            layers=self.layers,
+            space=self.space,
+            timeout=options.get("timeout", ...),
+            on_disconnect=options.get("on_disconnect", LAST_SECONDS),
+            name=options.get("name", ""),
+            channel=ChannelOptions(**own),  # type: ignore[arg-type] # as the TypedDict says
         )
 
     def below(
@@ -63,9 +92,35 @@ class Registration:
             self,
             template=prefix + self.template,
             options=join_options(options, self.options),
+            websocket=None if self.websocket is None else join_said(options, self.websocket),
             layers=(layer, *self.layers),
             space=space + self.space,
         )
+
+
+def websocket_at(
+    template: str, handler: Handler, router: RouterOptions, options: WebSocketOptions
+) -> Registration:
+    """Return the registration of a WebSocket.
+
+    Args:
+        template: The path, with the router's prefix.
+        handler: The handler.
+        router: The options of the router.
+        options: The options of the WebSocket.
+    """
+    given = join_said(router, options)
+    return Registration(template, (WEBSOCKET,), handler, {}, websocket=given)
+
+
+def join_said(outer: RouterOptions, inner: WebSocketOptions) -> WebSocketOptions:
+    """Return the options of a WebSocket in a router, whose ``timeout`` bounds handlers of HTTP."""
+    joined: WebSocketOptions = {}
+    if "origins" in outer:
+        joined["origins"] = outer["origins"]
+    if "on_disconnect" in outer:
+        joined["on_disconnect"] = outer["on_disconnect"]
+    return {**joined, **inner}
 
 
 def check_prefix(prefix: str) -> None:
@@ -91,7 +146,7 @@ def join_options(outer: RouterOptions, inner: RouteOptions) -> RouteOptions:
     Raises:
         RouteError: The ``raises`` or ``tags`` have no valid form.
     """
-    joined: RouteOptions = {**outer, **inner}
+    joined: RouteOptions = {**of_routes(outer), **inner}
     if "raises" in joined:
         joined["raises"] = join_raises(outer.get("raises", ()), inner.get("raises", ()))
     if "tags" in joined:
@@ -100,16 +155,25 @@ def join_options(outer: RouterOptions, inner: RouteOptions) -> RouteOptions:
     return joined
 
 
-def check_options(options: RouterOptions, kind: type[RouterOptions]) -> None:
+def of_routes(options: RouterOptions) -> RouteOptions:
+    """Return those options of a router that are options of its routes, and not of WebSockets."""
+    names = RouteOptions.__annotations__
+    return cast("RouteOptions", {name: value for name, value in options.items() if name in names})
+
+
+def check_options(options: Mapping[str, Any], kind: type) -> None:
     """Refuse unknown options.
+
+    Args:
+        options: The options that were given.
+        kind: The TypedDict that has those there are.
 
     Raises:
         TypeError: The message has the known options.
     """
     unknown = options.keys() - kind.__annotations__.keys()
     if unknown:
-        what = "a route" if kind is RouteOptions else "a router"
         known = ", ".join(kind.__annotations__)
         names = sorted(unknown)
         hint = hint_of(OF_ROUTE, names)
-        raise TypeError(f"{what} has the options {known}, not {', '.join(names)}{hint}")
+        raise TypeError(f"{OWNERS[kind]} has the options {known}, not {', '.join(names)}{hint}")

@@ -12,6 +12,7 @@ from hump_trio.dispatch.registration import (
     check_options,
     check_prefix,
     join_options,
+    websocket_at,
 )
 from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import UnresolvedError
@@ -20,7 +21,8 @@ from hump_trio.handlers.async_functions import check_layer
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.routing.layer import NOTHING, Layer
-from hump_trio.routing.route import RouteOptions, RouterOptions
+from hump_trio.routing.origins import parse_origins
+from hump_trio.routing.route import RouteOptions, RouterOptions, WebSocketOptions
 from hump_trio.routing.table import RouteTable
 
 __all__ = ["Router", "layer_of", "table_of"]
@@ -35,7 +37,8 @@ class Router:
         prefix: The beginning of the routes' paths, e.g. ``/shop`` or ``/users/{user}``; it may be
             empty. A route's path is appended as it is, so the path ``""`` is the prefix itself.
         options: Defaults for the options of each route (see `route`), e.g. ``timeout``. The
-            ``raises`` and ``tags`` of a route are added to these instead of replacing them.
+            ``raises`` and ``tags`` of a route are added to these instead of replacing them. Only
+            ``origins`` and ``on_disconnect`` are those of WebSockets, too (see `websocket`).
 
     Raises:
         RouteError: The prefix can't begin a path, or an option has a wrong value.
@@ -45,6 +48,8 @@ class Router:
     def __init__(self, prefix: str = "", **options: Unpack[RouterOptions]) -> None:
         check_prefix(prefix)
         check_options(options, RouterOptions)
+        if "origins" in options:
+            parse_origins(options["origins"])
         self.prefix: str = prefix
         self._included: bool = False
         self._layer: Layer = Layer()
@@ -261,6 +266,74 @@ class Router:
     def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
         """Return a decorator that registers a handler for DELETE; see `route` for options."""
         return self.route(path, methods=["DELETE"], **options)
+
+    def websocket(self, path: str, **options: Unpack[WebSocketOptions]) -> Callable[[H], H]:
+        """Return a decorator that registers a handler for the WebSockets of a path.
+
+        The handler takes a `WebSocket`, and whatever else a handler of HTTP takes of the head of a
+        request. Middleware and exception handlers stand around it. A path may have a WebSocket
+        beside its other methods.
+
+        Args:
+            path: The path, as for `route`.
+            origins: The origins of pages whose browsers may open the WebSocket, such as
+                ``https://shop.example``; ``["*"]`` lets all in. By default a page has to be from
+                the host and port that the request asks for. Programs that send no ``Origin`` are
+                let in. Others are answered with 403.
+            subprotocols: The subprotocols that the handler speaks, the preferred one first. A
+                client that offers only others is answered with 400.
+            compress: Whether messages may be compressed (RFC 7692), if the client offers that. By
+                default False: each connection holds more memory then, and a secret beside another's
+                text can be guessed by the length.
+            message_limit: The most bytes of a message that the client sends; None: no limit. By
+                default `Limits.message_bytes`.
+            binary: Whether the JSON of ``WebSocket[In, Out]`` goes in binary messages instead of
+                text. By default False.
+            timeout: Seconds for the handler, and so for the WebSocket; None: no limit. By default
+                `Timeouts.handler` until the WebSocket is open, and no limit then.
+            on_disconnect: What happens to the handler when its client has closed or gone:
+                ``"cancel"``, ``"finish"``, or a number of seconds until it is cancelled; by default
+                5.
+            name: The route's name for `Hump.url_for`. By default the handler's name.
+
+        Raises:
+            RouteError: The path, an option or the handler's parameters make no sense, or another
+                WebSocket has this path.
+            RuntimeError: The app is being served already.
+            TypeError: The handler isn't async, the path is missing, or an option isn't known.
+
+        Source: RFC 6455, and RFC 8441 over HTTP/2.
+        """
+        if not isinstance(path, str):
+            raise TypeError(f"a path comes first, as in @app.websocket('/chat'), not {path!r}")
+
+        def register(handler: H) -> H:
+            self.add_websocket(path, handler, **options)
+            if isroutine(handler):
+                DECORATED[handler] = next(MOMENTS)
+            return handler
+
+        return register
+
+    def add_websocket(
+        self, path: str, handler: Handler, **options: Unpack[WebSocketOptions]
+    ) -> None:
+        """Register a handler for the WebSockets of a path, as the decorator of `websocket` does.
+
+        Args:
+            path: The path, as for `route`.
+            handler: An async function.
+            options: The options of `websocket`, e.g. ``origins``.
+
+        Raises:
+            RouteError: The path, an option or the handler's parameters make no sense, or another
+                WebSocket has this path.
+            RuntimeError: The app is being served already.
+            TypeError: The handler isn't async, or an option isn't known.
+        """
+        self._check_open()
+        check_options(options, WebSocketOptions)
+        self._add(websocket_at(self.prefix + path, handler, self._options, options))
 
     def middleware(self, function: H = NOTHING) -> H:
         """Register middleware: ``async def function(request, call_next) -> Response``.

@@ -17,7 +17,7 @@ from hump_trio.handlers.steps import Get, Read
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import JSON_TYPE
 
-__all__ = ["FORM_TYPE", "body_getter", "fields_getter"]
+__all__ = ["FORM_TYPE", "body_getter", "explain", "fields_getter"]
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -55,21 +55,22 @@ def is_json(media_type: str) -> bool:
     return media_type.startswith("application/") and media_type.endswith("+json")
 
 
-def explain(text: bytes, annotation: Any, error: Exception) -> BindingError:
+def explain(text: bytes, annotation: Any, error: Exception, place: str = "body") -> BindingError:
     """Return the error for a text that can't become a value of a type.
 
     Args:
         text: The body.
         annotation: The type.
         error: What the decoder raised.
+        place: What the error calls the text.
     """
     try:
         value = json_codec.decode(text)
     except HttpException:
-        return BindingError([("body", "not valid JSON")], 400)
+        return BindingError([(place, "not valid JSON")], 400)
     if not isinstance(error, ValueError):
-        return BindingError([("body", "nested too deeply")], 400)
-    return BindingError(find_mismatches(value, annotation, "body", error))
+        return BindingError([(place, "nested too deeply")], 400)
+    return BindingError(find_mismatches(value, annotation, place, error))
 
 
 def form_in(request: Request) -> MultiMap:

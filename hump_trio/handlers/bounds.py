@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import trio
 
+from hump_trio.channels.websocket import WebSocket
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import DeadlineError, OverloadError
 from hump_trio.facts.grammar import is_integer, is_number
@@ -65,12 +66,19 @@ def timeout(seconds: float) -> Callable[[H], H]:
         check_below("timeout", handler, made)
 
         def bound_of(arguments: tuple[Any, ...]) -> Bound:
-            request = next((each for each in arguments if isinstance(each, Request)), None)
+            request = next(filter(None, map(request_of, arguments)), None)
             return partial(expiring, handler, trio.current_time() + seconds, request)
 
         return enclose(handler, bound_of)
 
     return decorate
+
+
+def request_of(argument: Any) -> Request | None:
+    """Return the request that an argument of a handler is, or belongs to."""
+    if isinstance(argument, WebSocket):
+        argument = argument.request
+    return argument if isinstance(argument, Request) else None
 
 
 def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:

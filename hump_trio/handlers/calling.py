@@ -19,7 +19,7 @@ from hump_trio.handlers.steps import Get
 from hump_trio.messages.request import Request
 from hump_trio.routing.route import Route
 
-__all__ = ["Call", "bind_handler"]
+__all__ = ["Call", "bind_handler", "getter_of", "path_value", "refused_for"]
 
 # Calls a handler with what it asks for; raises BindingError if the request doesn't fit.
 Call: TypeAlias = Callable[[Request], Any]

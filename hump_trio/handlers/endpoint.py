@@ -9,6 +9,7 @@ from hump_trio.handlers.calling import Call, bind_handler
 from hump_trio.handlers.parameter import Signature
 from hump_trio.handlers.results import RESULTS, Results, results_of
 from hump_trio.handlers.signature import parse_signature
+from hump_trio.handlers.websocket_calling import bind_websocket
 from hump_trio.messages.request import Request
 from hump_trio.routing.route import Route
 
@@ -50,6 +51,8 @@ def make_endpoint(route: Route) -> Endpoint:
     """Return what a route's handler is called by."""
     check_async(route.handler, "handler")
     signature = parse_signature(route)
+    if route.channel is not None:
+        return Endpoint(signature, bind_websocket(route, route.channel, signature), RESULTS)
     call = bind_handler(route, signature)
     if is_generator(route.handler):
         return Endpoint(signature, partial(call_generator, call), RESULTS)

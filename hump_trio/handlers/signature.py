@@ -7,6 +7,7 @@ import inspect
 from dataclasses import MISSING, dataclass
 from typing import Any, Literal, get_args, is_typeddict
 
+from hump_trio.channels.websocket import WebSocket
 from hump_trio.content.annotations import (
     Field,
     class_of,
@@ -23,14 +24,22 @@ from hump_trio.handlers.markers import Body, Marker
 from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Signature, Source
 from hump_trio.handlers.resolving import Names, refusal, resolve_parameter, resolve_return
 from hump_trio.handlers.results import check_returns
-from hump_trio.handlers.signature_checks import check_path, check_requests, check_sources
-from hump_trio.handlers.sources import PATH, REQUEST, SOURCES
+from hump_trio.handlers.signature_checks import (
+    check_path,
+    check_requests,
+    check_returns_nothing,
+    check_sources,
+    check_websockets,
+)
+from hump_trio.handlers.sources import CHANNEL, PATH, REQUEST, SOURCES
 from hump_trio.messages.request import Request
 from hump_trio.routing.route import Route
 from hump_trio.routing.template import parse_template
 
 __all__ = ["parse_signature"]
 
+# What is given as a whole, perhaps by position, and needs no annotation.
+WHOLE = (REQUEST, CHANNEL)
 MARKED = {source.marker: source for source in SOURCES if source.marker is not None}
 
 
@@ -44,7 +53,7 @@ def parse_signature(route: Route) -> Signature:
     """
     handler = route.handler
     fixed, known = names_known(handler)
-    names = {"Request": Request, **known}
+    names = {"Request": Request, "WebSocket": WebSocket, **known}
     raws = parameters_taken(handler)
     rules = Rules(route, fixed, names)
     parsed = [(raw, rules.parse(raw, first=raw is raws[0])) for raw in raws]
@@ -52,10 +61,14 @@ def parse_signature(route: Route) -> Signature:
     check_requests(route, own)
     given = [each for _, each in parsed if each is not None]
     parameters = rules.add_collected(given, raws)
+    check_websockets(route, own, parameters)
     check_sources(route, parameters)
     check_path(route, parameters)
     returns = resolve_return(handler, names)
-    check_returns(name_of(handler), returns)
+    if route.channel is None:
+        check_returns(name_of(handler), returns)
+    else:
+        check_returns_nothing(name_of(handler), returns)
     return Signature(tuple(parameters), returns)
 
 
@@ -91,9 +104,9 @@ class Rules:
         source = self.source_of(name, annotation, marker)
         field = self.outer_name(name, name, source, marker)
         says_nothing = annotation is Any or annotation is object
-        if source is REQUEST and says_nothing and raw.default is not EMPTY:
+        if source in WHOLE and says_nothing and raw.default is not EMPTY:
             return None
-        if raw.kind is raw.POSITIONAL_ONLY and source is not REQUEST:
+        if raw.kind is raw.POSITIONAL_ONLY and source not in WHOLE:
             why = "that is passed by name: drop the /, or let its decorator pass on **kwargs"
             raise self.refuse(name, why)
         return Parameter(
@@ -124,6 +137,8 @@ class Rules:
             return PATH
         if marker is not None:
             source = MARKED[type(marker)]
+        elif self.route.channel is not None and (annotation is Any or annotation is object):
+            source = CHANNEL
         else:
             source = next(each for each in SOURCES if each.takes(annotation))
         if why := source.refuse(annotation, marker):
@@ -208,9 +223,10 @@ class Rules:
         """
         first, last = raws[:1], raws[-1:]
         collected = list(parameters)
-        asking = any(each.source is REQUEST for each in parameters)
+        wanted = REQUEST if self.route.channel is None else CHANNEL
+        asking = any(each.source is wanted for each in parameters)
         if any(each.kind is each.VAR_POSITIONAL for each in first) and not asking:
-            collected.insert(0, Parameter(first[0].name, REQUEST, "", by_position=True))
+            collected.insert(0, Parameter(first[0].name, wanted, "", by_position=True))
         if any(each.kind is each.VAR_KEYWORD for each in last):
             taken = {each.name for each in collected}
             left = [name for name in self.route.parameters if name not in taken]

@@ -2,15 +2,24 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
+from types import NoneType
+from typing import Any, Never, NoReturn
 
+from hump_trio.facts.callables import name_of
+from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.decorated import wrapped_by
 from hump_trio.handlers.parameter import Parameter
 from hump_trio.handlers.resolving import refusal
-from hump_trio.handlers.sources import BODY, QUERY, REQUEST, UPLOAD
+from hump_trio.handlers.sources import BODY, CHANNEL, QUERY, REQUEST, UPLOAD
 from hump_trio.routing.route import Route
 
-__all__ = ["check_path", "check_requests", "check_sources"]
+__all__ = [
+    "check_path",
+    "check_requests",
+    "check_returns_nothing",
+    "check_sources",
+    "check_websockets",
+]
 
 
 def check_requests(route: Route, parameters: Iterable[Parameter]) -> None:
@@ -32,6 +41,56 @@ def check_requests(route: Route, parameters: Iterable[Parameter]) -> None:
         )
 
 
+def check_websockets(
+    route: Route, own: Iterable[Parameter], parameters: Iterable[Parameter]
+) -> None:
+    """Refuse a WebSocket where there is none, two of them, and a WebSocket that nobody takes.
+
+    Args:
+        route: The handler's route.
+        own: The handler's own parameters; a decorator around it may take a WebSocket for itself.
+        parameters: Those that are given something, of the decorators, too.
+    """
+    taken = [each for each in parameters if each.source is CHANNEL]
+    if route.channel is None:
+        for each in taken:
+            why = f"that is a WebSocket: register it with @app.websocket({route.template!r})"
+            raise refusal(route.handler, each.name, why)
+        return
+    if not taken:
+        raise RouteError(
+            f"{name_of(route.handler)} handles a WebSocket and takes none: give it a parameter, as"
+            " in `websocket: WebSocket`"
+        )
+    websockets = [each for each in own if each.source is CHANNEL]
+    if len(websockets) > 1:
+        vague = [each for each in websockets if each.annotation is Any or each.annotation is object]
+        name = (vague or websockets)[-1].name
+        raise refusal(
+            route.handler,
+            name,
+            f"that is neither the WebSocket nor in its path; annotate it, as in `{name}: Request`,"
+            f" or `{name}: str` for a query value",
+        )
+
+
+def check_returns_nothing(name: str, returns: Any) -> None:
+    """Refuse a return annotation of a WebSocket's handler: nobody gets what it returns.
+
+    Args:
+        name: The handler's name.
+        returns: The annotation, resolved.
+
+    Raises:
+        RouteError: The handler returns something else than None.
+    """
+    if returns not in (None, NoneType, Any, object, NoReturn, Never):
+        raise RouteError(
+            f"{name} handles a WebSocket and returns something: send that by `await"
+            " websocket.send(...)`, and return None"
+        )
+
+
 def check_sources(route: Route, parameters: Iterable[Parameter]) -> None:
     """Refuse two bodies, and a body where there is none."""
     bodies = [each for each in parameters if each.source.name == BODY.name]
@@ -43,6 +102,13 @@ def check_sources(route: Route, parameters: Iterable[Parameter]) -> None:
     if wrapped_by(route.handler):
         given = (
             "; if a decorator gives it, that has to leave it out of its function's __signature__"
+        )
+    if route.channel is not None:
+        raise refusal(
+            route.handler,
+            name,
+            "that is a body, which a WebSocket has none of: its messages are typed, as in"
+            f" `websocket: WebSocket[Question, Answer]`{given}",
         )
     if len(bodies) > 1:
         raise refusal(

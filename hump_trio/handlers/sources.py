@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from hump_trio.content.annotations import is_body, item_types, members
+from hump_trio.channels.websocket import WebSocket
+from hump_trio.content.annotations import class_of, is_body, item_types, members
 from hump_trio.content.upload import UploadFile
 from hump_trio.facts.hints import hint_of_class
 from hump_trio.handlers.body_getters import body_getter
@@ -20,12 +21,17 @@ from hump_trio.handlers.text_getters import (
 from hump_trio.messages.headers import check_field
 from hump_trio.messages.request import Request
 
-__all__ = ["BODY", "PATH", "QUERY", "REQUEST", "SOURCES", "UPLOAD"]
+__all__ = ["BODY", "CHANNEL", "PATH", "QUERY", "REQUEST", "SOURCES", "UPLOAD"]
 
 
 def is_request(annotation: Any) -> bool:
     """Tell whether an annotation says that a parameter is the request, or nothing."""
     return annotation is Any or annotation is object or Request in members(annotation)
+
+
+def is_websocket(annotation: Any) -> bool:
+    """Tell whether an annotation says that a parameter is the WebSocket."""
+    return any(class_of(each) is WebSocket for each in members(annotation))
 
 
 def is_file(annotation: Any) -> bool:
@@ -49,6 +55,8 @@ def refuse_body(annotation: Any, marker: Marker | None) -> str:
     for each in members(annotation) if marker else ():
         if each is Request:
             return "that is the request: drop the Body()"
+        if is_websocket(each):
+            return "that is the WebSocket: drop the Body()"
         if holds_file(each):
             return "that is a file of a form: drop the Body()"
         if each is bytes:
@@ -76,6 +84,13 @@ def cookie_name(name: str, alias: str) -> str:
 REQUEST = Source(
     name="request",
     takes=is_request,
+    outer_name=no_name,
+    optional=False,
+    statuses=frozenset(),
+)
+CHANNEL = Source(
+    name="websocket",
+    takes=is_websocket,
     outer_name=no_name,
     optional=False,
     statuses=frozenset(),
@@ -130,4 +145,4 @@ QUERY = Source(
 )
 # A marker names its source. A parameter without one is taken from the first source that takes its
 # annotation, and so from the query if no other does.
-SOURCES = (REQUEST, UPLOAD, BODY, HEADER, COOKIE, PATH, QUERY)
+SOURCES = (REQUEST, CHANNEL, UPLOAD, BODY, HEADER, COOKIE, PATH, QUERY)

@@ -1,7 +1,7 @@
 """What a user registers: a handler for methods and a path, with its options."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any, Literal, TypeAlias, TypedDict
@@ -9,19 +9,28 @@ from typing import Any, Literal, TypeAlias, TypedDict
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.facts.grammar import TOKEN, is_integer, is_number
+from hump_trio.routing.channel_options import ChannelOptions
 from hump_trio.routing.layer import Layer
 from hump_trio.routing.route_hints import parse_raises, parse_returns, parse_tags
 from hump_trio.routing.template import parse_template
 
-__all__ = ["VERBS", "OnDisconnect", "Route", "RouteOptions", "RouterOptions", "names_of"]
+__all__ = [
+    "VERBS",
+    "OnDisconnect",
+    "Route",
+    "RouteOptions",
+    "RouterOptions",
+    "WebSocketOptions",
+    "names_of",
+]
 
 VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
 OnDisconnect: TypeAlias = Literal["cancel", "finish"] | float
 
 
-class RouterOptions(TypedDict, total=False):
-    """What may be said of all routes of a router; the fields of `Route`."""
+class SharedOptions(TypedDict, total=False):
+    """What may be said of a route, or of all routes of a router; the fields of `Route`."""
 
     timeout: float | EllipsisType | None
     body_limit: int | EllipsisType | None
@@ -32,11 +41,33 @@ class RouterOptions(TypedDict, total=False):
     hidden: bool
 
 
-class RouteOptions(RouterOptions, total=False):
+class RouterOptions(SharedOptions, total=False):
+    """What may be said of all routes of a router: of WebSockets by ``on_disconnect``, too."""
+
+    origins: Collection[str]
+
+
+class RouteOptions(SharedOptions, total=False):
     """What may be said of a route besides its path and methods; the fields of `Route`."""
 
     name: str
     returns: Any
+
+
+class WebSocketOptions(TypedDict, total=False):
+    """What may be said of a WebSocket's route besides its path.
+
+    These are fields of `Route`, and of its `ChannelOptions`.
+    """
+
+    origins: Collection[str] | None
+    subprotocols: Sequence[str]
+    compress: bool
+    message_limit: int | EllipsisType | None
+    binary: bool
+    timeout: float | EllipsisType | None
+    on_disconnect: OnDisconnect
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +76,7 @@ class Route:
 
     Args:
         template: The path, with parameters in braces.
-        methods: The methods it answers.
+        methods: The methods it answers; `WEBSOCKET` alone for WebSockets.
         handler: The async function.
         timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
         body_limit: Bytes of a body; None for no limit, ``...`` for the app's default.
@@ -60,6 +91,7 @@ class Route:
         hidden: Whether `Hump.openapi` leaves it out.
         layers: What the routers that it came through put around it, the outermost first.
         space: What `Router.include` puts before its name, with a dot at its end; or empty.
+        channel: What is said of its WebSockets; None for a route of HTTP.
 
     Attributes:
         parameters: The names in the template, in order.
@@ -84,6 +116,7 @@ class Route:
     hidden: bool = False
     layers: tuple[Layer, ...] = ()
     space: str = ""
+    channel: ChannelOptions | None = None
     parameters: tuple[str, ...] = field(init=False)
     disconnect_grace: float = field(init=False)
     endpoint: Any = field(default=None, init=False, repr=False)
@@ -94,7 +127,7 @@ class Route:
         object.__setattr__(self, "disconnect_grace", parse_grace(self.on_disconnect))
         if not self.methods:
             raise RouteError(f"a route for {self.template} needs a method")
-        for method in self.methods:
+        for method in self.methods if self.channel is None else ():
             if not TOKEN.fullmatch(method) or method == "CONNECT":
                 raise RouteError(f"{method!r} is no method for a route")
             if method.upper() in VERBS and method not in VERBS:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError
+from hump_trio.messages.choice import WEBSOCKET
 from hump_trio.routing.route import Route, names_of
 from hump_trio.routing.template import CONVERTERS, TYPES, fill_template, parse_template
 
@@ -33,8 +34,8 @@ class Match:
     Args:
         route: The route that answers, or None.
         path_params: Its parameters, converted.
-        allowed: The methods that the path has, if no route answers the one asked for; none
-            at all for an unknown path.
+        allowed: The methods that the path has, if no route answers the one asked for, `WEBSOCKET`
+            among them; none at all for an unknown path.
     """
 
     route: Route | None
@@ -80,8 +81,9 @@ class RouteTable:
         for method in route.methods:
             taken = node.routes.get(method)
             if taken is not None:
+                what = "a WebSocket at" if method == WEBSOCKET else method
                 raise RouteError(
-                    f"{method} {route.template} is taken by {name_of(taken.handler)}"
+                    f"{what} {route.template} is taken by {name_of(taken.handler)}"
                     f" ({taken.template})"
                 )
         node.routes.update(dict.fromkeys(route.methods, route))

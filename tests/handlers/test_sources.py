@@ -7,7 +7,7 @@ import pytest
 from hump_trio import Body, Cookie, Header, Query, Request, UploadFile
 from hump_trio.handlers import signature
 from hump_trio.handlers.parameter import Source
-from hump_trio.handlers.sources import REQUEST, SOURCES
+from hump_trio.handlers.sources import CHANNEL, REQUEST, SOURCES
 from hump_trio.openapi.document import document_of
 from tests.support.annotated import INT, Item
 from tests.support.typed_handlers import ask, parse, places_of, route_of, taking
@@ -50,9 +50,9 @@ def test_every_marker_has_a_source() -> None:
 
 
 def test_every_source_has_getters() -> None:
-    """But the request, which is passed as it is."""
+    """But the request and the WebSocket, which are passed as they are."""
     without = [each for each in SOURCES if not each.getter and not each.form_getter]
-    assert without == [REQUEST]
+    assert without == [REQUEST, CHANNEL]
 
 
 class Clock:

@@ -6,11 +6,16 @@ from typing import Any, Literal
 
 import trio
 
+from hump_trio import Hump, Request, Response
+from hump_trio.dispatch.dispatcher import Dispatcher
+from hump_trio.dispatch.router import layer_of, table_of
 from hump_trio.facts.exceptions import WebSocketClosed
 from hump_trio.messages.channel import Message, MessageRules
-from hump_trio.messages.request import Request
+from hump_trio.messages.choice import WEBSOCKET
+from hump_trio.messages.request import build_request
+from hump_trio.messages.target import parse_target
 
-__all__ = ["FakeChannel", "websocket_request"]
+__all__ = ["FakeChannel", "open_websocket", "websocket_request"]
 
 
 class FakeChannel:
@@ -196,3 +201,29 @@ def websocket_request(*fields: tuple[str, str], path: str = "/") -> tuple[Reques
         request.headers.add(name, value)
     request.channel = channel = FakeChannel()
     return request, channel
+
+
+async def open_websocket(
+    app: Hump,
+    path: str = "/",
+    *fields: tuple[str, str],
+    client: Callable[[FakeChannel], None] | None = None,
+) -> tuple[Response, FakeChannel, Request]:
+    """Return what an app makes of a request for a WebSocket: the answer, the channel, the request.
+
+    Args:
+        app: The app.
+        path: The path and the query that are asked for.
+        fields: The fields of the request.
+        client: Does to the channel what the client does before the handler starts.
+    """
+    application = Dispatcher(app, table_of(app), layer_of(app))
+    line = parse_target("GET", path, "1.1")
+    request = build_request(line, "shop.example", list(fields), ("127.0.0.1", 1))
+    request.app = app
+    request.channel = channel = FakeChannel()
+    if client is not None:
+        client(channel)
+    choice, request.path_params = application.choose(WEBSOCKET, line.raw_path)
+    request.route = choice.route
+    return await application.respond(choice, request), channel, request

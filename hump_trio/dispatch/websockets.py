@@ -1,0 +1,103 @@
+"""What stands around the handler of a WebSocket: who may open it, and how it is closed.
+
+What is raised before the WebSocket is open is answered as in any other handler. What is raised
+after that becomes the code of its close.
+"""
+
+from hump_trio.channels.websocket import cut_reason
+from hump_trio.dispatch.errors import log_crash, note_error
+from hump_trio.facts.exceptions import (
+    BindingError,
+    DeadlineError,
+    HttpException,
+    WebSocketClosed,
+)
+from hump_trio.facts.loggers import logger
+from hump_trio.messages.choice import Call
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response
+from hump_trio.routing.channel_options import ChannelOptions
+from hump_trio.routing.origins import is_let_in
+from hump_trio.tasks.failures import is_failure, leaves_of
+
+__all__ = ["serve_websocket"]
+
+
+class OpenedResponse(Response):
+    """What middleware sees of a WebSocket that was open: the status 101, sent long ago."""
+
+    __slots__ = ()
+
+    def __check__(self) -> None:
+        """Let the status pass, which no handler can answer with."""
+        self.status = 101
+
+
+async def serve_websocket(
+    call: Call, options: ChannelOptions, handler: str, request: Request
+) -> Response:
+    """Call the handler of a WebSocket, and have the WebSocket closed by what becomes of it.
+
+    Args:
+        call: Calls the handler; it opens the WebSocket if the handler has not.
+        options: Those of the route.
+        handler: The name of the handler.
+        request: The request, with its channel.
+
+    Raises:
+        HttpException: The WebSocket isn't open: 403 for a page of another site, 400 for other
+            subprotocols, 422 for parameters, and whatever the handler raises.
+
+    Cancellation: up to the handler. The channel is left as it is; the server ends it.
+    """
+    channel = request.channel
+    assert channel is not None, "the server has found that it asks for a WebSocket"
+    if options.checked:
+        check_origin(request, options)
+    code, reason = 1000, ""
+    try:
+        await call(request)
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        ends = [leaf for leaf in leaves_of(error) if isinstance(leaf, WebSocketClosed)]
+        others = [leaf for leaf in leaves_of(error) if leaf not in ends]
+        gone = channel.close_code is not None and bool(ends) and ends[0].by != "server"
+        if not channel.opened and (others or not gone):
+            raise
+        if all(isinstance(leaf, HttpException) for leaf in others):
+            for leaf in others[:1]:
+                note_error(request, leaf)
+                code, reason = closing_of(leaf)
+            if gone and not others:
+                request.outcome = "client-gone"
+        else:
+            log_crash(request, error, handler)
+            code = 1011
+    if not channel.opened:
+        return Response(None, 400)  # to nobody: the client has gone
+    channel.finish(code, reason)
+    return OpenedResponse()
+
+
+def closing_of(error: BaseException) -> tuple[int, str]:
+    """Return the code and the reason of the close for an error that tells the client what is wrong.
+
+    Source: RFC 6455 section 7.4.1.
+    """
+    if isinstance(error, DeadlineError):
+        return 1001, "time limit"
+    code = 1007 if isinstance(error, BindingError) else 1008
+    return code, cut_reason(str(getattr(error, "detail", "")))
+
+
+def check_origin(request: Request, options: ChannelOptions) -> None:
+    """Refuse a page that may not open the WebSocket.
+
+    Raises:
+        HttpException: 403.
+    """
+    values = request.headers.get_all("origin")
+    if not is_let_in(values, request.host, options.let_in):
+        logger.info("%s was refused for its origin, %.80r", request.target, ", ".join(values))
+        raise HttpException(403, "pages of this origin may not open this WebSocket")
