@@ -1,17 +1,27 @@
 """Clients for tests of an app: real bytes through the real connection code, without sockets.
 
 ``async with client(app) as http`` gives an httpx client, ``async with connect(app) as raw`` a
-connection byte by byte. Both work under `AutojumpClock` and `trio.testing.MockClock`. They need
-httpx (extra ``testing``).
+connection byte by byte, ``async with websocket(app, "/path") as ws`` a WebSocket. All work under
+`AutojumpClock` and `trio.testing.MockClock`. They need httpx (extra ``testing``).
 """
 
 from typing import TYPE_CHECKING, Any
 
 from hump_trio.testing.autojump_clock import AutojumpClock
-from hump_trio.testing.clients import client, connect
+from hump_trio.testing.clients import client, connect, websocket
+from hump_trio.testing.opening_handshake import Refused
 from hump_trio.testing.raw_connection import RawConnection
+from hump_trio.testing.websocket_client import WebSocketClient
 
-__all__ = ["AutojumpClock", "RawConnection", "client", "connect"]
+__all__ = [
+    "AutojumpClock",
+    "RawConnection",
+    "Refused",
+    "WebSocketClient",
+    "client",
+    "connect",
+    "websocket",
+]
 
 if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
 

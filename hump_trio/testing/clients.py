@@ -1,6 +1,6 @@
-"""Clients of an app that is served in memory: httpx, and a raw connection."""
+"""Clients of an app that is served in memory: httpx, a raw connection, and a WebSocket."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
@@ -9,6 +9,7 @@ try:
     import httpx
 
     from hump_trio.testing.memory_pool import PoolTransport
+    from hump_trio.testing.websocket_client import WebSocketClient, open_websocket
 except ImportError as _missing:
     raise ImportError(
         "hump_trio.testing needs httpx: pip install 'hump-trio[testing]'", name=_missing.name
@@ -18,7 +19,7 @@ from hump_trio.app import Hump
 from hump_trio.testing.memory_listener import running
 from hump_trio.testing.raw_connection import RawConnection
 
-__all__ = ["client", "connect"]
+__all__ = ["client", "connect", "websocket"]
 
 T = TypeVar("T", covariant=True)
 
@@ -108,3 +109,62 @@ async def open_connection(app: Hump[Any]) -> AsyncIterator[RawConnection]:
             yield RawConnection(transport)
         finally:
             transport.close()
+
+
+def websocket(
+    app: Hump[Any],
+    url: str,
+    *,
+    subprotocols: Sequence[str] = (),
+    origin: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    cookies: Any = None,
+    timeout: float | None = 60.0,
+) -> AbstractAsyncContextManager[WebSocketClient, None]:
+    """Serve an app in memory and open a WebSocket to it.
+
+    Write ``async with websocket(app, "/rooms/tea") as ws``, then ``await ws.send("hello")`` and
+    ``await ws.receive()``. The WebSocket is closed with 1000 at the end, unless it has ended or the
+    test has kept it from that. Inside `client(app)`, or another `websocket(app, ...)`, it is one
+    more connection to the same app.
+
+    Args:
+        app: The app; it isn't being served elsewhere.
+        url: The path, with a query if there is one. A URL that begins with ``wss:`` says another
+            host than ``testserver``, and the app takes the connection for one over TLS.
+        subprotocols: What is offered, the best one first.
+        origin: The page that a browser would ask from; None, as of a program, for none.
+        headers: Further fields of the handshake.
+        cookies: A dict of cookies, or the ``cookies`` of an httpx client.
+        timeout: The seconds that the methods of the WebSocket wait for the app at most, so that a
+            test which would wait for ever fails. 60: less than tests of anything but silence need.
+            None: no limit.
+
+    Raises:
+        AssertionError: The app breaks a rule of RFC 6455.
+        Refused: The app answers the handshake otherwise than by a WebSocket.
+        RuntimeError: Trio isn't running when the ``async with`` is entered.
+    """
+    fields = dict(headers or {})
+    if subprotocols:
+        fields["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
+    if origin is not None:
+        fields["Origin"] = origin
+    return Opening(
+        open_websocket_of(app, url, fields, cookies, timeout),
+        "async with websocket(app, ...) as ws",
+    )
+
+
+@asynccontextmanager
+async def open_websocket_of(
+    app: Hump[Any], url: str, fields: dict[str, str], cookies: Any, timeout: float | None
+) -> AsyncIterator[WebSocketClient]:
+    """Serve an app while a WebSocket to it is open."""
+    scheme, colon, rest = url.partition("://")
+    http_url = f"{scheme.replace('ws', 'http')}://{rest}" if colon and "/" not in scheme else url
+    async with (
+        open_client(app, {"cookies": cookies}) as http,
+        open_websocket(http, http_url, fields, timeout) as ws,
+    ):
+        yield ws

@@ -1,7 +1,7 @@
 """The listener of an app that is served in memory, and the serving of one for tests."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,7 +11,7 @@ from hump_trio.app import Hump
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
 from hump_trio.transports.transport import Transport
 
-__all__ = ["MemoryListener", "running"]
+__all__ = ["MemoryListener", "running", "single_failure"]
 
 
 class MemoryListener(trio.abc.Listener[Transport]):
@@ -76,14 +76,22 @@ async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
         stopped.set()
 
     try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(serve)
-            yield listener
-            if not stopped.is_set():
-                app.shutdown()
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) == 1:
-            raise group.exceptions[0] from None  # a failed assertion should look like one
-        raise
+        with single_failure():
+            async with trio.open_nursery() as nursery:
+                await nursery.start(serve)
+                yield listener
+                if not stopped.is_set():
+                    app.shutdown()
     finally:
         del running_apps[app]
+
+
+@contextmanager
+def single_failure() -> Iterator[None]:
+    """Raise what a group holds, if it is one: a failed assertion should look like one."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise

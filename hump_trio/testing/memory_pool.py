@@ -41,7 +41,12 @@ class MemoryNetworkStream(httpcore.AsyncNetworkStream):
         await self._transport.aclose()
 
     def get_extra_info(self, info: str) -> Any:
-        """Tell the pool whether the connection has ended or has something to read."""
+        """Tell the pool whether the connection has ended or has something to read.
+
+        A WebSocket asks for the transport itself.
+        """
+        if info == "transport":
+            return self._transport
         return self._transport.readable() if info == "is_readable" else None
 
 

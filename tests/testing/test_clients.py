@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from functools import partial
 from typing import Any
 
 import httpcore
@@ -11,7 +12,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpsRedirect, Hump, Request, Response
-from hump_trio.testing import client, connect
+from hump_trio.testing import Refused, client, connect, websocket
 from tests.testing.apps import new_app
 
 
@@ -109,7 +110,46 @@ async def test_other_schemes_are_none(autojump_clock: MockClock) -> None:
             await http.get("ftp://testserver/")
 
 
-@pytest.mark.parametrize("opening", [client, connect])
+async def asked_for(url: str, **options: Any) -> dict[str, str]:
+    """Return what an app sees of a handshake; it answers as if it were no handshake."""
+    app = Hump()
+
+    @app.get("/{path:path}")
+    async def look(request: Request) -> dict[str, str]:
+        return {**dict(request.headers.items()), "url": request.absolute_url}
+
+    with pytest.raises(Refused) as refused:
+        async with websocket(app, url, **options):
+            raise AssertionError
+    found: dict[str, str] = refused.value.response.json()
+    return found
+
+
+async def test_a_handshake_says_what_it_is_told(autojump_clock: MockClock) -> None:
+    """A path is enough, and nothing is said by default that only browsers say."""
+    found = await asked_for("/room?x=http://a")
+    assert found["url"].endswith("://testserver/room?x=http://a")
+    assert not {"origin", "cookie", "sec-websocket-protocol"} & set(found)
+    found = await asked_for(
+        "ws://example.org:81/room",
+        subprotocols=["chat.v2", "chat.v1"],
+        origin="https://shop.example",
+        headers={"X-Test": "yes"},
+        cookies={"session": "ann"},
+    )
+    assert found["host"] == "example.org:81"
+    assert found["sec-websocket-protocol"] == "chat.v2, chat.v1"
+    assert found["origin"] == "https://shop.example"
+    assert (found["x-test"], found["cookie"]) == ("yes", "session=ann")
+
+
+@pytest.mark.memory_only("what stands for TLS there is only said")
+async def test_a_handshake_is_made_over_https(autojump_clock: MockClock) -> None:
+    """For a URL that says so."""
+    assert (await asked_for("wss://example.org/room"))["url"] == "https://example.org/room"
+
+
+@pytest.mark.parametrize("opening", [client, connect, partial(websocket, url="/")])
 def test_another_event_loop_is_told_to_be_trio(opening: Any) -> None:
     """A test for asyncio's runner says how it is run."""
 
@@ -123,7 +163,11 @@ def test_another_event_loop_is_told_to_be_trio(opening: Any) -> None:
 
 @pytest.mark.parametrize(
     ("opening", "form"),
-    [(client, "async with client(app) as http"), (connect, "async with connect(app) as raw")],
+    [
+        (client, "async with client(app) as http"),
+        (connect, "async with connect(app) as raw"),
+        (partial(websocket, url="/"), "async with websocket(app, ...) as ws"),
+    ],
 )
 def test_a_client_that_is_not_open(opening: Any, form: str) -> None:
     """Who leaves ``async with`` out learns of it."""
