@@ -64,7 +64,7 @@ HOSTILE = {
     ],
     "another method than the path's": [b"DELETE / HTTP/1.1\r\nhost: a\r\n\r\n" + GOOD],
     "an unknown `Expect`": [POST + b"expect: tea\r\n\r\n" + GOOD],
-    "an `Upgrade`": [
+    "an `Upgrade`, but to a WebSocket where there is one": [
         b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: tea\r\nconnection: upgrade\r\n\r\n" + GOOD
     ],
     "a bad request behind good ones": [GOOD + b"GET\r\n\r\n" + GOOD],

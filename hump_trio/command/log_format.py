@@ -166,6 +166,10 @@ class JsonFormatter(logging.Formatter):
                 "user_agent": access.user_agent,
                 "referrer": access.referrer,
             }
+            if access.close_code:
+                values["close_code"] = access.close_code
+                values["received_count"] = access.received_count
+                values["sent_count"] = access.sent_count
         elif request_id := getattr(record, "request_id", ""):
             head["request_id"] = cut(str(request_id))
         if record.exc_info:

@@ -48,6 +48,9 @@ class RequestHead:
         chunked: Whether the body is chunked.
         keep_alive: Whether the client allows another request after this one.
         expect: The ``Expect`` field in lower case; empty if there is none.
+        upgrade: Whether the client asks for another protocol behind this request (RFC 9110 section
+            7.8). If it isn't given that, the connection ends with the answer: a proxy may take
+            what follows for the other protocol, and let anything pass.
     """
 
     line: RequestLine
@@ -57,6 +60,7 @@ class RequestHead:
     chunked: bool
     keep_alive: bool
     expect: str
+    upgrade: bool = False
 
     @property
     def has_body(self) -> bool:
@@ -101,14 +105,17 @@ def parse_head(section: bytes, limits: Limits, line: RequestLine | None = None) 
         # RFC 9110 section 9.3.6: it has no content; some parsers read a body, some a tunnel.
         raise HttpParserError(400, "CONNECT has no content")
     options = framing.get("connection")
+    keep_alive = line.version == "1.1" if options is None else keeps_alive(options, line.version)
+    upgrade = options is not None and asks_upgrade(options, line.version, fields)
     return RequestHead(
         line=line,
         fields=fields,
         host=host if line.authority is None else line.authority,
         content_length=length,
         chunked=chunked,
-        keep_alive=line.version == "1.1" if options is None else keeps_alive(options, line.version),
+        keep_alive=keep_alive and not upgrade,
         expect=framing.get("expect", "").lower(),
+        upgrade=upgrade,
     )
 
 
@@ -191,6 +198,21 @@ def check_codings(codings: list[str]) -> None:
     if codings[-1] != "chunked" or names.count("chunked") > 1:
         raise HttpParserError(400, "chunked must be the last transfer coding, and once")
     raise HttpParserError(501, "no transfer coding but chunked is spoken here")
+
+
+def asks_upgrade(options: str, version: str, fields: FieldLines) -> bool:
+    """Tell whether a client asks for another protocol (RFC 9110 section 7.8).
+
+    Args:
+        options: Those of the ``Connection`` field.
+        version: That of the request; a client of HTTP/1.0 can't ask.
+        fields: The fields of the request.
+    """
+    return (
+        version == "1.1"
+        and "upgrade" in [option.strip(" \t").lower() for option in options.split(",")]
+        and any(name == "upgrade" for name, _ in fields)
+    )
 
 
 def keeps_alive(options: str, version: str) -> bool:

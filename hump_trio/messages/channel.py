@@ -57,7 +57,10 @@ class Channel(Protocol):
     opened: bool
     close_code: int | None
     close_reason: str
-    latency_seconds: float | None
+
+    @property
+    def latency_seconds(self) -> float | None:
+        """How long the last ping took to be answered; None before the first answer."""
 
     @property
     def unsent_bytes(self) -> int:
@@ -68,6 +71,8 @@ class Channel(Protocol):
         rules: MessageRules,
         fields: Iterable[tuple[str, str]] = (),
         subprotocol: str | None = None,
+        *,
+        streaming: bool = False,
     ) -> None:
         """Answer the handshake; from then on messages come and go. Called once.
 
@@ -75,6 +80,7 @@ class Channel(Protocol):
             rules: What is taken from the client.
             fields: Further fields of the answer, checked.
             subprotocol: One of those that the client has offered; None for none.
+            streaming: Whether the first message is received in parts (see `receive_part`).
 
         Raises:
             WebSocketClosed: The client has gone.

@@ -31,6 +31,10 @@ class AccessRecord(NamedTuple):
         request_id: The name that `RequestId` has given to the request; else empty.
         user_agent: The request's field ``User-Agent``; empty without one.
         referrer: The request's field ``Referer``; empty without one.
+        close_code: The code that has ended a WebSocket (RFC 6455 section 7.4): 1006 if no closing
+            frame came or went. 0 for any other request.
+        received_count: Messages that a WebSocket's handler has received.
+        sent_count: Messages that it has sent.
     """
 
     client: tuple[str, int] | None
@@ -45,6 +49,9 @@ class AccessRecord(NamedTuple):
     request_id: str
     user_agent: str
     referrer: str
+    close_code: int = 0
+    received_count: int = 0
+    sent_count: int = 0
 
     def __str__(self) -> str:
         """Return the message, which a handler may never ask for."""
@@ -72,6 +79,7 @@ def log_request(
     byte_count: int,
     seconds: float,
     client: tuple[str, int] | None = None,
+    ended: tuple[int, int, int] | None = None,
 ) -> None:
     """Write the line of a request that is over.
 
@@ -83,6 +91,8 @@ def log_request(
         seconds: From the request's head to the answer's end. Of bytes that were no request: since
             the last answer on the connection, or since it was accepted.
         client: The client's address and port, where there is no request that knows it.
+        ended: What is known of a WebSocket: the code that has ended it, and how many messages were
+            received and sent.
     """
     if request is None:
         access = AccessRecord(
@@ -108,6 +118,11 @@ def log_request(
             request_id_of(request),
             agent,
             referrer,
+        )
+    if ended is not None:
+        close_code, received_count, sent_count = ended
+        access = access._replace(
+            close_code=close_code, received_count=received_count, sent_count=sent_count
         )
     # `logger.info` would look through the stack for this line, which is the same each time.
     logger.handle(

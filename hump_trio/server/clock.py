@@ -23,7 +23,7 @@ from hump_trio.tasks.lateness import log_late
 from hump_trio.tasks.task_tree import source_line_of_error
 from hump_trio.transports.transport import PeerState
 
-__all__ = ["Clock", "Ending", "extended"]
+__all__ = ["Clock", "Ending", "Swept", "extended"]
 
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, IDLE, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.IDLE, Phase.HANDLER
@@ -54,6 +54,22 @@ class Peer(Protocol):
 
     def fully_acked(self) -> bool:
         """Tell whether it has acknowledged all that was sent."""
+
+
+class Swept(Protocol):
+    """What keeps a time of its own while a clock is in `Phase.OPEN`: the channel of a WebSocket."""
+
+    def sweep(self, now: float) -> None:
+        """End what has lasted too long, and set the clock's next deadline."""
+
+    def give_back(self, seconds: float) -> None:
+        """Move what the peer owes by a time in which the server stood still."""
+
+    def drain(self, deadline: float) -> None:
+        """Hear that the server closes, and say so to the peer, at the latest at a deadline."""
+
+    def end(self, reason: CancelReason) -> None:
+        """Hear why the handler is cancelled, and say so to the peer without waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +132,8 @@ class Clock:
         disconnect_grace: Seconds that a handler has left when its client has gone.
         half_closed: Whether the last look found that the client has ended its half.
         leave_deadline: When a handler whose client has gone is cancelled.
+        channel: What is swept in `Phase.OPEN`; None before the handshake of a WebSocket is
+            answered, and once it is over.
     """
 
     __slots__ = (
@@ -123,6 +141,7 @@ class Clock:
         "_send_deadline",
         "answering",
         "asked",
+        "channel",
         "closing",
         "deadline",
         "disconnect_grace",
@@ -162,6 +181,7 @@ class Clock:
         self.disconnect_grace: float = 0.0
         self.half_closed: bool = False
         self.leave_deadline: float = math.inf
+        self.channel: Swept | None = None
         self._acked_bytes = 0
         self._send_deadline = math.inf
         self.silence_seconds: float = state.timeouts.stall_grace
@@ -263,6 +283,13 @@ class Clock:
         self.deadline = -math.inf
         self._send_deadline = math.inf
 
+    def enter_open(self, channel: Swept) -> None:
+        """Go to the phase of a WebSocket, whose channel keeps its time from the next sweep on."""
+        self.phase = Phase.OPEN
+        self.deadline = -math.inf
+        self.answering = True
+        self.channel = channel
+
     def extend(self, byte_count: int) -> None:
         """Move the deadline for bytes that have come."""
         timeouts = self.state.timeouts
@@ -355,6 +382,7 @@ class Clock:
         request, ending = self.request, self.ending
         if (
             request is None
+            or self.channel is not None
             or self.peer.gone
             or self.peer.write_cut
             or self.closing is Life.CLEANUP
@@ -397,6 +425,12 @@ class Clock:
             self.expire_send(now)
         elif self.phase is ANSWERED:
             self.enter_idle()
+        elif self.channel is not None:
+            if self.phase is Phase.OPEN:
+                self.channel.sweep(now)
+            elif self.ending is None:
+                self.ending = Ending("deadline", self.phase)
+                self.scope.cancel()
         else:
             self.cut()
 
@@ -491,6 +525,8 @@ class Clock:
         self.silence_seconds = min(self.silence_seconds + seconds, stall_grace)
         self.head_deadline += seconds
         self._send_deadline += seconds
+        if self.channel is not None:
+            self.channel.give_back(seconds)
         if self.phase is Phase.BODY:  # its bytes may have moved it already
             self.deadline = min(self.deadline + seconds, now + stall_grace)
         elif self.phase is not HANDLER:

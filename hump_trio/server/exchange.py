@@ -9,11 +9,13 @@ import trio
 
 from hump_trio.content.room import Room
 from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError, StatusError
-from hump_trio.messages.choice import Choice
+from hump_trio.messages.choice import WEBSOCKET, Choice
 from hump_trio.messages.headers import FieldLines, Headers
 from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.messages.response import Response
+from hump_trio.messages.target import RequestLine
 from hump_trio.server.access_log import log_request
+from hump_trio.server.channel import ServerChannel
 from hump_trio.server.clock import Clock
 from hump_trio.server.deadline_header import parse_deadline
 from hump_trio.server.phases import Phase
@@ -45,6 +47,7 @@ class Exchange:
 
     Attributes:
         choice: What may happen with the request.
+        channel: What the handler of a WebSocket speaks through; None for any other request.
         status: The status of the answer, once it is being sent.
         over: Whether all that it was counted for has been given back.
     """
@@ -59,6 +62,7 @@ class Exchange:
         "_reading",
         "_state",
         "_stopped",
+        "channel",
         "choice",
         "clock",
         "over",
@@ -81,6 +85,7 @@ class Exchange:
         self.request.inform = self.inform
         self.over: bool = False
         self.status: int = 0
+        self.channel: ServerChannel | None = None
         self._state = clock.state
         self._counted = choice is not None  # among the requests in flight
         self._cut_seconds = 0.0  # by which the caller has shortened the handler's time
@@ -109,9 +114,12 @@ class Exchange:
         self._counted = True
         state.count_in()
         target = stream.target
-        choice, self.request.path_params = state.application.choose(target.method, target.raw_path)
+        if stream.asks_websocket:
+            choice = self._choose_websocket(target)
+        else:
+            choice = self._ask(target.method, target.raw_path)
         self.request.route = choice.route
-        if choice.refused:
+        if choice.refused or self.channel is not None:
             return choice
         if stream.expect and stream.expect != "100-continue":
             return state.application.refuse(HttpException(417, "only 100-continue is expected"))
@@ -124,6 +132,51 @@ class Exchange:
             return state.application.refuse(too_large(self._body_limit))
         return choice
 
+    def _ask(self, method: str, path: str) -> Choice:
+        choice, self.request.path_params = self._state.application.choose(method, path)
+        return choice
+
+    def _choose_websocket(self, target: RequestLine) -> Choice:
+        """Choose for a client that asks for a WebSocket, and make the channel if it gets one.
+
+        Where there is none an upgrade is ignored (RFC 9110 section 7.8): it is a request like any
+        other. A stream can't be taken for one (RFC 8441 section 4).
+        """
+        state, stream = self._state, self.stream
+        choice = self._ask(WEBSOCKET, target.raw_path)
+        if not choice.websocket:
+            return choice if target.method == "CONNECT" else self._ask("GET", target.raw_path)
+        try:
+            stream.check_websocket()
+        except StatusError as error:
+            return state.application.refuse(error)
+        if state.websocket_count >= state.websocket_limit:
+            return state.application.refuse(OverloadError("too many WebSockets"))
+        self.channel = self.request.channel = stream.make_channel(self._open)
+        return choice
+
+    def _open(self, status: int) -> None:
+        """Hear that the handshake of a WebSocket is answered: it is no request in flight any more.
+
+        Only a timeout of the route's own bounds it from here on.
+
+        Args:
+            status: That of the answer.
+        """
+        clock, state, timeout = self.clock, self._state, self.choice.timeout
+        assert self.channel is not None
+        self.status = status
+        state.request_count -= 1
+        self._counted = False
+        state.websocket_count += 1
+        clock.lift()
+        clock.asked = False
+        self.request.server_deadline = math.inf
+        clock.enter_open(self.channel)
+        if isinstance(timeout, int | float):
+            self.request.server_deadline = clock.since + timeout
+            clock.enforce(self.request.server_deadline)
+
     async def receive(self) -> None:
         """Receive the body, if the handler wants it whole, or prepare it to be read in parts.
 
@@ -134,7 +187,7 @@ class Exchange:
 
         Cancellation: a checkpoint if bytes are missing.
         """
-        if self.choice.refused:
+        if self.choice.refused or self.channel is not None:
             return
         if self.choice.stream:
             self._body_stream = BodyStream(self)
@@ -181,6 +234,8 @@ class Exchange:
         timeouts = self._state.timeouts
         timeout = self.choice.timeout
         seconds = timeouts.handler if timeout is ... else math.inf if timeout is None else timeout
+        if self.channel is not None:  # its own time is that of the WebSocket
+            seconds = min(seconds, timeouts.handler)
         if timeouts.deadline_header is not None:
             asked_seconds = parse_deadline(request.headers.get_all(timeouts.deadline_header))
             if asked_seconds < seconds:
@@ -317,6 +372,12 @@ class Exchange:
         request.late, request.inform = None, inform_nobody
         if self._reading is not None:
             self._reading.cancel()
+        channel = self.channel
+        if channel is not None:
+            request.channel = None  # what a handler has kept of it is closed
+            clock.channel = None
+            channel.release()
+            state.websocket_count -= channel.opened
         if self._body_stream is not None:
             self._body_stream.exchange = None  # or request and exchange would hold each other
         status = self.status if clock.answering else 0
@@ -330,7 +391,7 @@ class Exchange:
         assert state.buffered_bytes >= 0, "nothing is given back twice"
         assert state.request_count >= 0, "nothing is given back twice"
         if state.access_log:
-            log_answer(clock, self.stream, request, status)
+            log_answer(clock, self.stream, request, status, channel)
 
 
 async def inform(clock: Clock, sending: Awaitable[None]) -> None:
@@ -356,7 +417,13 @@ async def inform(clock: Clock, sending: Awaitable[None]) -> None:
         raise
 
 
-def log_answer(clock: Clock, sender: Counted, request: Request, status: int) -> None:
+def log_answer(
+    clock: Clock,
+    sender: Counted,
+    request: Request,
+    status: int,
+    channel: ServerChannel | None = None,
+) -> None:
     """Write the line of a request that is over into the access log.
 
     Args:
@@ -364,13 +431,18 @@ def log_answer(clock: Clock, sender: Counted, request: Request, status: int) -> 
         sender: Knows how many bytes were sent for it.
         request: Its outcome is known.
         status: The answer's; 0 if none was started.
+        channel: That of a WebSocket.
     """
+    ended = None
+    if channel is not None and channel.opened:
+        ended = channel.close_code or 1006, channel.received_count, channel.sent_count
     log_request(
         request,
         status,
         outcome=request.outcome,
         byte_count=sender.count_sent(),
         seconds=clock.age(),
+        ended=ended,
     )
 
 

@@ -21,6 +21,7 @@ AWAIT    [_await]    no exchange; the wire has the connection's time
 RECEIVE  [_receive]  an exchange, counted; its choice is known, its body may not be here
 HANDLE   [_handle]   its body is here, or is read by the handler; its time runs
 FAIL     [_answer_error]  its handler was cut; nothing was sent
+CLOSE    [_close]    the handler of a WebSocket is over: its closing frame is on its way; then OVER
 SEND     [_send], FLUSH [_flush]  an answer; from its first byte on it can only be ended or cut
 SETTLE   [_settle]   the answer is out; whatever happens now, the request was answered
 REFUSE   [_refuse]   what came was no request; the wire answers that by itself
@@ -39,9 +40,9 @@ import trio
 
 from hump_trio.facts.exceptions import DeadlineError, HttpException, StatusError
 from hump_trio.facts.loggers import logger
-from hump_trio.facts.outcomes import Outcome
+from hump_trio.facts.outcomes import CancelReason, Outcome
 from hump_trio.messages.response import Response, error_response, own_copy, settle
-from hump_trio.server.clock import Clock, Ending
+from hump_trio.server.clock import Clock, Ending, Swept
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.phases import Phase
 from hump_trio.server.sending import Sender, close_unsent
@@ -74,6 +75,7 @@ class Step(Enum):
     FAIL = auto()
     SEND = auto()
     FLUSH = auto()
+    CLOSE = auto()
     SETTLE = auto()
     REFUSE = auto()
     END = auto()
@@ -313,9 +315,23 @@ class Lane:
         return Step.HANDLE
 
     async def _handle(self) -> Step:
-        """Run the handler."""
-        self._answer = await self._current().respond()
+        """Run the handler. What that of a WebSocket returns is no answer: it was sent already."""
+        exchange = self._current()
+        answer = await exchange.respond()
+        if exchange.channel is not None and exchange.channel.opened:
+            return Step.CLOSE
+        self._answer = answer
         return Step.SEND
+
+    async def _close(self) -> Step:
+        """Wait until both sides of a WebSocket have closed it."""
+        exchange, clock = self._current(), self.clock
+        channel = exchange.channel
+        assert channel is not None
+        clock.enter(Phase.CLOSING, clock.state.timeouts.close)
+        await channel.wait_closed()
+        exchange.release()
+        return Step.OVER
 
     async def _answer_error(self) -> Step:
         """Make the answer for an error that no handler is there to answer."""
@@ -447,6 +463,13 @@ class Lane:
         # Without a cause that was noted the scope's own deadline has passed.
         ending = ending or Ending("deadline", clock.phase)
         expired = ending.phase if ending.reason == "deadline" else None
+        if self._step is Step.CLOSE:  # which takes nothing away from how the handler has ended
+            self._current().release()
+            self._step = Step.OVER
+            return
+        if self._step is Step.HANDLE and clock.channel is not None and not clock.peer.gone:
+            self._end_channel(clock.channel, ending.reason, where)
+            return
         verdict = judge(
             expired=expired,
             phase=clock.phase,
@@ -463,6 +486,18 @@ class Lane:
         elif verdict is Verdict.ANSWER:
             assert expired is not None
             self._expire(expired, where)
+
+    def _end_channel(self, channel: Swept, reason: CancelReason, where: str) -> None:
+        """Close a WebSocket whose handler was cancelled."""
+        clock = self.clock
+        clock.note(reason)
+        if reason == "deadline":
+            where = where and f", it stood at {where}"
+            logger.warning(
+                "cut after %.1f s: %s, its time has passed%s", clock.age(), clock.describe(), where
+            )
+        channel.end(reason)
+        self._step = Step.CLOSE
 
     def _cut(self, expired: Phase | None, where: str) -> None:
         """End everything, since nothing can be answered any more."""
@@ -518,6 +553,7 @@ STEPS: Mapping[Step, Callable[[Lane], Awaitable[Step]]] = {
     Step.FAIL: Lane._answer_error,
     Step.SEND: Lane._send,
     Step.FLUSH: Lane._flush,
+    Step.CLOSE: Lane._close,
     Step.SETTLE: Lane._settle,
     Step.REFUSE: Lane._refuse,
     Step.END: Lane._end,

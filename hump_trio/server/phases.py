@@ -31,6 +31,8 @@ class Phase(Enum):
     BODY = auto()  # the rest of a body
     HANDLER = auto()  # the app
     SEND = auto()  # the peer's acknowledgements
+    OPEN = auto()  # whatever either side of a WebSocket does next
+    CLOSING = auto()  # the peer's closing frame, and its close
     CLOSE_BODY = auto()  # the end of a streamed body whose bytes have all been sent
     DRAIN = auto()  # the rest of a body that nobody wants
     LINGER = auto()  # the peer's close
@@ -116,6 +118,8 @@ RULES: Mapping[Phase, Rule] = {
         error=LATE_ANSWER,  # where a route's own time has passed before anything was sent
         resets=True,
     ),
+    Phase.OPEN: Rule(word="open", resets=True),
+    Phase.CLOSING: Rule(word="closing", setting="close", expiry=Expiry.CLOSE),
     Phase.CLOSE_BODY: Rule(word="send", setting="cleanup"),
     Phase.DRAIN: Rule(
         word="drain", setting="stall_grace", progress=Progress.RECEIVED, expiry=Expiry.CLOSE

@@ -217,6 +217,7 @@ class Server:
     async def _serve_connections(self, listeners: Listeners, started: Callable[[], None]) -> None:
         """Accept and serve until the last connection and all background work has ended."""
         async with trio.open_nursery() as attendants:
+            self.state.start_attendant = attendants.start_soon
             attendants.start_soon(self._watchdog.sweep)
             if self._readiness is not None:
                 attendants.start_soon(self._readiness.watch)

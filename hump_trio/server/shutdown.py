@@ -41,7 +41,7 @@ async def shut_down(
     state.advance(Life.DRAINING)
     await trio.sleep(timeouts.shutdown_delay)
     state.advance(Life.CLOSING)
-    watchdog.drain()
+    watchdog.drain(timeouts.shutdown / 2)
     accepting.cancel()
     await trio.sleep(timeouts.shutdown)
     state.enter_cleanup()
@@ -64,6 +64,8 @@ def cut_connections(watchdog: Watchdog) -> None:
     for clock in watchdog.clocks:
         if clock.phase not in (Phase.STREAMS, Phase.SPARE):
             log_cut(clock.describe(), clock.task)
+        if clock.channel is not None:  # its task is cancelled with all others, and says nothing
+            clock.channel.end("shutdown")
         clock.cancel("shutdown")
 
 

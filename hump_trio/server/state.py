@@ -1,7 +1,7 @@
 """What all connections of a server share: its settings, its load, and its life."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, get_args
 
 import trio
@@ -32,6 +32,10 @@ class ServerState:
         request_count: Requests in flight on all connections.
         request_limit: How many requests may be in flight; infinite without a limit.
         stream_count: HTTP/2 streams that are open on all connections.
+        websocket_count: WebSockets that are open on all connections.
+        websocket_limit: How many WebSockets may be open; infinite without a limit.
+        start_attendant: Starts a task that runs until the server ends, beside all connections. It
+            is set before the first connection is accepted.
         buffered_bytes: Bytes of bodies that are held for handlers, and of forms in memory.
         disk: The room for uploads on the disk.
         connection_count: Connections accepted so far.
@@ -58,6 +62,9 @@ class ServerState:
         self.request_count: int = 0
         self.request_limit: float = math.inf if limits.requests is None else limits.requests
         self.stream_count: int = 0
+        self.websocket_count: int = 0
+        self.websocket_limit: float = math.inf if limits.websockets is None else limits.websockets
+        self.start_attendant: Callable[[Callable[[], Awaitable[None]]], None]
         self.buffered_bytes = 0
         self.disk: DiskRoom = DiskRoom(limits.spooled_bytes)
         self.connection_count = 0

@@ -25,7 +25,7 @@ class RequestStatistics:
         target: The request target as received.
         route: The template of the request's route; empty if there is none.
         client: The client's address and port; None where there is none (a Unix socket).
-        phase: ``"body"``, ``"handler"`` or ``"send"``.
+        phase: ``"body"``, ``"handler"`` or ``"send"``; of a WebSocket, ``"open"`` or ``"closing"``.
         age_seconds: Seconds since the request's head was received.
         remaining_seconds: Seconds until the handler will be cancelled; ``math.inf`` without limit.
     """
@@ -46,9 +46,11 @@ class ServerStatistics:
     Args:
         connections: How many connections are in which phase: ``"handshake"``, ``"opened"``,
             ``"idle"``, ``"head"``, ``"streams"`` (HTTP/2, with any number of requests),
-            ``"body"``, ``"handler"``, ``"send"``, ``"drain"``, ``"linger"``.
+            ``"body"``, ``"handler"``, ``"send"``, ``"open"`` and ``"closing"`` (WebSockets),
+            ``"drain"``, ``"linger"``.
         requests: The requests in flight, the oldest first.
         streams: HTTP/2 streams that are open on all connections.
+        websockets: WebSockets that are open on all connections.
         buffered_bytes: Bytes of bodies that are held for handlers, and of forms in memory.
         connection_count: Connections accepted since the start.
         outcomes: How many requests have ended in which way, by the words of the access log.
@@ -57,6 +59,7 @@ class ServerStatistics:
     connections: Mapping[str, int]
     requests: tuple[RequestStatistics, ...]
     streams: int
+    websockets: int
     buffered_bytes: int
     connection_count: int
     outcomes: Mapping[Outcome, int]
@@ -77,6 +80,7 @@ def collect_statistics(
         connections=Counter(RULES[each.clock.phase].word for each in connections),
         requests=tuple(sorted(requests, key=lambda each: -each.age_seconds)),
         streams=state.stream_count,
+        websockets=state.websocket_count,
         buffered_bytes=state.buffered_bytes,
         connection_count=state.connection_count,
         outcomes=dict(state.outcomes),

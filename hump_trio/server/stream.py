@@ -4,17 +4,22 @@ Receiving, handling and answering know this contract alone; `Wire` in `lane` is 
 brings the requests. A protocol is a folder within this one that implements both, as `http1` and
 `http2` do.
 
-An upgraded connection (WebSocket), and an app of another kind that begins its answer while it runs,
-would ask for more: a kind of body beside the producer, which starts its own answer. Its status is
-set then, and the handler's time ends then; the lane sets both before a body runs.
+A request for a WebSocket has no answer like the others: its channel sends that, while the handler
+runs, and goes on with the bytes of the stream (see `Line`).
+
+An app of another kind that begins its answer while it runs would ask for more: a kind of body
+beside the producer, which starts its own answer. Its status is set then, and the handler's time
+ends then; the lane sets both before a body runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request
 from hump_trio.messages.target import RequestLine
+from hump_trio.server.channel import ServerChannel
+from hump_trio.server.line import Line
 
 __all__ = ["HttpStream"]
 
@@ -68,6 +73,39 @@ class HttpStream(Protocol):
     @property
     def takes_trailers(self) -> bool:
         """Whether the client takes fields behind the body of its answer."""
+
+    @property
+    def asks_websocket(self) -> bool:
+        """Whether the client asks for a WebSocket."""
+
+    def check_websocket(self) -> None:
+        """Judge the handshake of a client that asks for a WebSocket, where there is one.
+
+        Raises:
+            HttpException: 400, it is malformed; 426, another version is asked for.
+        """
+
+    def make_channel(self, opened: Callable[[int], None]) -> ServerChannel:
+        """Return the channel of a request for a WebSocket. Called once, after `check_websocket`.
+
+        Args:
+            opened: Called with the status when the answer to the handshake is out.
+        """
+
+    async def switch(self, fields: FieldLines) -> Line:
+        """Answer a handshake, and return the stream as a line. Nothing else was sent before.
+
+        The stream is used no more then, but to count what was sent; `Wire.close` closes the line.
+
+        Args:
+            fields: Those of the answer, checked; the protocol adds its own.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+
+        Cancellation: a checkpoint only where the peer doesn't take the answer at once; nothing may
+            follow if cancelled here.
+        """
 
     def build_request(self) -> Request:
         """Return the request of the head; its body, route and app are still to come."""

@@ -15,6 +15,8 @@ __all__ = ["SWEEP_SECONDS", "Watchdog"]
 # How late a coarse deadline may be noticed: unnoticed by people, and 40,000 idle connections cost
 # less than 1 % of a core.
 SWEEP_SECONDS = 0.25
+# So many WebSockets may end at one time without their clients being a burden together.
+SPREAD_COUNT = 1000
 
 
 class Watchdog:
@@ -159,7 +161,19 @@ class Watchdog:
         while self.connections:
             await self._changed.park()
 
-    def drain(self) -> None:
-        """Tell every connection that the server closes (see `Connection.drain`)."""
+    def drain(self, spread_seconds: float = 0.0) -> None:
+        """Tell every connection that the server closes (see `Connection.drain`).
+
+        Of many WebSockets the clients are told one after the other, since they will all connect to
+        another server.
+
+        Args:
+            spread_seconds: The time over which the ends of many WebSockets are spread.
+        """
         for connection in self.connections:
             connection.drain()
+        channels = [each.channel for each in self.clocks if each.channel is not None]
+        seconds = spread_seconds if len(channels) > SPREAD_COUNT else 0.0
+        now = trio.current_time()
+        for index, channel in enumerate(channels):
+            channel.drain(now + seconds * index / len(channels))

@@ -83,3 +83,5 @@ class Readiness:
                 if task is not None:
                     arrivals.task = None
                     trio.lowlevel.reschedule(task)
+                elif arrivals.hear is not None:
+                    arrivals.hear()

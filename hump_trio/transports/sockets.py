@@ -133,9 +133,8 @@ class SocketTransport(Transport):
 
     async def _receive_when_ready(self, readiness: Readiness, max_bytes: int) -> bytes:
         """Receive without telling the system anew what is waited for."""
-        arrivals = self.arrivals
-        if arrivals is None:
-            arrivals = self.arrivals = readiness.add(self._open_socket())
+        arrivals = self.watch()
+        assert arrivals is not None, "the readiness watches"
         if arrivals.ready:
             await arrivals.pause()
         while True:
@@ -147,6 +146,15 @@ class SocketTransport(Transport):
             data = self.receive_nowait(max_bytes)
             if data is not None:
                 return data
+
+    def watch(self) -> Arrivals | None:
+        """Return the arrivals, which begin here if they haven't begun (see `Transport.watch`)."""
+        readiness = self._readiness
+        if readiness is None or not readiness.watching:
+            return None
+        if self.arrivals is None:
+            self.arrivals = readiness.add(self._open_socket())
+        return self.arrivals
 
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send what is taken at once (see `Transport.send_nowait`)."""

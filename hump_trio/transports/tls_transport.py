@@ -96,6 +96,10 @@ class TlsTransport(Transport):
         """Those of the inner transport, which are kept ready while plain text may be held."""
         return self._inner.arrivals
 
+    def watch(self) -> Arrivals | None:
+        """Return the arrivals of what carries the ciphertext (see `Transport.watch`)."""
+        return self._inner.watch()
+
     async def handshake(self) -> None:
         """Agree on keys and a protocol with the peer, and learn who it is.
 

@@ -71,15 +71,18 @@ class Arrivals:
             stays ready until a read has found nothing.
         reported_at: Trio time of the latest report; before the first one, `-math.inf`.
         task: The task that waits and is to be woken by a report; None if none waits.
+        hear: Called by each report while no task waits; None: nothing is. It must not wait, and
+            it raises nothing.
     """
 
-    __slots__ = ("_pausing", "more_behind", "ready", "reported_at", "task")
+    __slots__ = ("_pausing", "hear", "more_behind", "ready", "reported_at", "task")
 
     def __init__(self) -> None:
         self.ready: bool = False
         self.more_behind: bool = False
         self.reported_at: float = -math.inf
         self.task: trio.lowlevel.Task | None = None
+        self.hear: Callable[[], None] | None = None
         self._pausing = False
 
     async def wait(self) -> None:
@@ -173,6 +176,13 @@ class Transport(trio.abc.HalfCloseableStream):
     def arrivals(self) -> Arrivals | None:
         """What lets the task that receives wait more cheaply; None: only `receive_some` waits."""
         return None
+
+    def watch(self) -> Arrivals | None:
+        """Return what tells of the next bytes before anything is received; None if nothing does.
+
+        While a task waits in `receive_some`, it isn't called.
+        """
+        return self.arrivals
 
     async def handshake(self) -> None:
         """Settle with the peer what comes before the first request.

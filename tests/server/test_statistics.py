@@ -295,6 +295,7 @@ async def test_what_has_been_is_counted_from_the_start(autojump_clock: MockClock
             connections=statistics.connections,
             requests=(),
             streams=0,
+            websockets=0,
             buffered_bytes=0,
             connection_count=statistics.connection_count,
             outcomes=dict.fromkeys(get_args(Outcome), 0),

@@ -108,6 +108,8 @@ class FakeChannel:
         rules: MessageRules,
         fields: Iterable[tuple[str, str]] = (),
         subprotocol: str | None = None,
+        *,
+        streaming: bool = False,
     ) -> None:
         """Answer the handshake (see `Channel.accept`)."""
         self.accept_count += 1

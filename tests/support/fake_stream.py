@@ -10,7 +10,9 @@ from hump_trio.messages.framing import BODYLESS
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine, parse_target
+from hump_trio.server.channel import ServerChannel
 from hump_trio.server.clock import Clock
+from hump_trio.server.line import Line
 from hump_trio.transports.transport import PeerState
 
 __all__ = ["END", "FakePeer", "FakeStream"]
@@ -65,6 +67,7 @@ class FakeStream:
         expect: Its expectation.
 
     Attributes:
+        asks_websocket: False.
         takes_trailers: Whether its client takes fields behind the answer's body.
         sent: What was sent: the status and the fields of each head, the parts, the fields behind
             the body in a list, and `END`.
@@ -89,6 +92,7 @@ class FakeStream:
         self.body_failed: bool = False
         self.trailers: FieldLines = []
         self.takes_trailers: bool = True
+        self.asks_websocket: bool = False
         self.sent: list[Any] = []
         self.calls: list[str] = []
         self.writing: Callable[[], Awaitable[None]] = take_at_once
@@ -98,6 +102,17 @@ class FakeStream:
         self._head: list[tuple[int, dict[str, str]]] = []
         self._remaining_bytes: int | None = None
         self._sent_bytes = 0
+
+    def check_websocket(self) -> None:
+        """Find no fault."""
+
+    def make_channel(self, opened: Callable[[int], None]) -> ServerChannel:
+        """Never called: it asks for no WebSocket."""
+        raise NotImplementedError
+
+    async def switch(self, fields: FieldLines) -> Line:
+        """Never called: it asks for no WebSocket."""
+        raise NotImplementedError
 
     def build_request(self) -> Request:
         """Return a request of the method and the fields."""

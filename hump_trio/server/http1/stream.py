@@ -1,6 +1,6 @@
 """One request of an HTTP/1.1 connection: its body out of the parser, its answer onto the wire."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
@@ -19,8 +19,13 @@ from hump_trio.messages.framing import count_body
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine
+from hump_trio.server.channel import ServerChannel
 from hump_trio.server.connection import Connection
+from hump_trio.server.http1.line import Http1Line
 from hump_trio.server.http1.prepared import DRAIN_BYTES, Prepared
+from hump_trio.server.line import Line
+from hump_trio.server.websocket.session import Session
+from hump_trio.websocket.handshake import accept_key, asks_websocket, check_handshake
 
 __all__ = ["JOINED_BYTES", "Http1Stream", "send_informational"]
 
@@ -46,6 +51,7 @@ class Http1Stream:
         "_chunked",
         "_connection",
         "_drain_bytes",
+        "_key",
         "_may_follow",
         "_missing_bytes",
         "_parser",
@@ -77,6 +83,7 @@ class Http1Stream:
             head.has_body and head.expect == "100-continue" and head.line.version == "1.1"
         )
         self._drain_bytes = DRAIN_BYTES
+        self._key = ""  # of a handshake that was judged
         self._may_follow = False
         self._unsent = unsent
         self._chunked = False
@@ -106,6 +113,34 @@ class Http1Stream:
     def takes_trailers(self) -> bool:
         """Whether the client takes fields behind the body of its answer."""
         return takes_trailers(self.head.line.version, self.head.fields)
+
+    @property
+    def asks_websocket(self) -> bool:
+        """Whether the client asks for a WebSocket."""
+        return self.head.upgrade and asks_websocket(self.head.fields)
+
+    def check_websocket(self) -> None:
+        """Judge the handshake (see `HttpStream.check_websocket`)."""
+        head = self.head
+        line = head.line
+        self._key = check_handshake(
+            head.fields, method=line.method, version=line.version, has_body=head.has_body
+        )
+
+    def make_channel(self, opened: Callable[[int], None]) -> ServerChannel:
+        """Return the channel of the request (see `HttpStream.make_channel`)."""
+        return Session(self, self._connection, self._connection.clock, opened)
+
+    async def switch(self, fields: FieldLines) -> Line:
+        """Send the 101, and return the connection as a line (see `HttpStream.switch`)."""
+        answer = [
+            ("upgrade", "websocket"),
+            ("connection", "Upgrade"),
+            ("sec-websocket-accept", accept_key(self._key)),
+            *fields,
+        ]
+        await self._connection.write(encode_informational(101, answer))
+        return Http1Line(self._connection, self._parser.take_all())
 
     def build_request(self) -> Request:
         """Return the request of the head (see `HttpStream.build_request`)."""

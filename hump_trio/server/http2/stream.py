@@ -1,6 +1,6 @@
 """One request of an HTTP/2 connection: its body as it comes, its answer as windows allow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import trio
 from trio.lowlevel import Abort, current_task, reschedule, wait_task_rescheduled
@@ -14,9 +14,12 @@ from hump_trio.messages.framing import count_body
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine
+from hump_trio.server.channel import ServerChannel
 from hump_trio.server.clock import Clock
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.life import Life
+from hump_trio.server.line import Line
+from hump_trio.server.websocket.session import Session
 
 __all__ = ["Http2Stream"]
 
@@ -110,6 +113,22 @@ class Http2Stream(Stream):
     def expect(self) -> str:
         """The ``Expect`` field in lower case; empty if there is none."""
         return self.head.expect
+
+    @property
+    def asks_websocket(self) -> bool:
+        """Whether the client asks for a WebSocket."""
+        return False
+
+    def check_websocket(self) -> None:
+        """Judge the handshake (see `HttpStream.check_websocket`)."""
+
+    def make_channel(self, opened: Callable[[int], None]) -> ServerChannel:
+        """Return the channel of the request (see `HttpStream.make_channel`)."""
+        return Session(self, self._mux.connection, self._clock, opened)
+
+    async def switch(self, fields: FieldLines) -> Line:
+        """Return the stream as a line (see `HttpStream.switch`)."""
+        raise NotImplementedError
 
     def build_request(self) -> Request:
         """Return the request of the head (see `HttpStream.build_request`)."""

@@ -1,0 +1,169 @@
+"""Whether the client of a WebSocket is alive, keeps sending what it has begun, and reads."""
+
+import math
+
+from hump_trio.facts.settings import Timeouts
+from hump_trio.server.clock import Clock, extended
+from hump_trio.server.line import Line
+from hump_trio.server.websocket.outbox import Outbox
+from hump_trio.websocket.frames import FINAL, PING, encode_frame
+from hump_trio.websocket.reader import Reader
+
+__all__ = ["Liveness"]
+
+
+class Liveness:
+    """Watches one client, for the sweeps of the watchdog.
+
+    Whatever has come of it is a sign of life, and so is what it acknowledges. A client that has
+    acknowledged all that was sent, and is silent, is sent a ping. One that owes acknowledgements
+    is judged by those instead: a ping would wait behind what it doesn't read. Messages cost
+    nothing here: a sweep finds out when something came last.
+
+    Args:
+        clock: That of the lane.
+        line: Where frames come from and go to.
+        reader: Knows what has come in part.
+        outbox: Knows what is unsent.
+
+    Attributes:
+        latency_seconds: How long the last ping took to be answered; None before the first answer.
+    """
+
+    __slots__ = (
+        "_acked_at",
+        "_acked_bytes",
+        "_clock",
+        "_frame_deadline",
+        "_line",
+        "_message_deadline",
+        "_outbox",
+        "_ping_end",
+        "_ping_number",
+        "_pinged_at",
+        "_reader",
+        "_send_deadline",
+        "latency_seconds",
+    )
+
+    def __init__(self, clock: Clock, line: Line, reader: Reader, outbox: Outbox) -> None:
+        self.latency_seconds: float | None = None
+        self._clock = clock
+        self._line = line
+        self._reader = reader
+        self._outbox = outbox
+        self._acked_bytes = clock.peer.acked_bytes()
+        self._acked_at = -math.inf
+        self._send_deadline = math.inf
+        self._frame_deadline = math.inf
+        self._message_deadline = math.inf
+        self._pinged_at: float | None = None  # None: no ping is awaited
+        self._ping_end = 0  # what is acknowledged once the ping is
+        self._ping_number = 0
+
+    @property
+    def _timeouts(self) -> Timeouts:
+        return self._clock.state.timeouts
+
+    def take_part(self, byte_count: int, now: float) -> None:
+        """Hear that bytes have come, behind which a frame or a message isn't whole.
+
+        Each byte moves what its sender has left, as of a body.
+        """
+        timeouts, reader = self._timeouts, self._reader
+        rate = timeouts.min_rate
+        if reader.frame_begun:
+            grace = timeouts.stall_grace
+            before = now + grace if self._frame_deadline == math.inf else self._frame_deadline
+            self._frame_deadline = extended(before, byte_count, min_rate=rate, now=now, grace=grace)
+        else:
+            self._frame_deadline = math.inf
+        if reader.message_begun:
+            grace = timeouts.message_grace
+            before = now + grace if self._message_deadline == math.inf else self._message_deadline
+            self._message_deadline = extended(
+                before, byte_count, min_rate=rate, now=now, grace=grace
+            )
+        else:
+            self._message_deadline = math.inf
+        self._clock.deadline = -math.inf
+
+    def take_whole(self) -> None:
+        """Hear that nothing has come in part any more, or that nobody reads: no time runs."""
+        self._frame_deadline = self._message_deadline = math.inf
+
+    @property
+    def waits_for_part(self) -> bool:
+        """Whether a frame or a message has begun, and its sender's time runs."""
+        return self._message_deadline < math.inf or self._frame_deadline < math.inf
+
+    def take_pong(self, payload: bytes, now: float) -> None:
+        """Hear a pong; one that answers no ping is ignored (RFC 6455 section 5.5.3)."""
+        if self._pinged_at is not None and payload == self._ping_payload():
+            self.latency_seconds = now - self._pinged_at
+
+    def _ping_payload(self) -> bytes:
+        return self._ping_number.to_bytes(4, "big")
+
+    def is_slow(self, now: float) -> bool:
+        """Tell whether what has come in part should have been whole by now."""
+        return now >= self._frame_deadline or now >= self._message_deadline
+
+    def look(self, now: float) -> float | None:
+        """Return when to look again, after a ping if it is time for one.
+
+        None: the client has gone, or reads so little that it counts as gone.
+        """
+        peer, outbox = self._clock.peer, self._outbox
+        acked_bytes = peer.acked_bytes()
+        progress_bytes = acked_bytes - self._acked_bytes
+        self._acked_bytes = acked_bytes
+        if progress_bytes and (self._pinged_at is None or acked_bytes > self._ping_end):
+            self._acked_at = now
+        alive_at = max(self._line.heard_at, self._acked_at)
+        if self._pinged_at is not None:
+            if alive_at <= self._pinged_at:
+                due = self._pinged_at + self._timeouts.pong
+                return None if now >= due else due
+            self._pinged_at = None
+        if outbox.busy or not peer.fully_acked():
+            return self._look_at_sending(progress_bytes, now)
+        self._send_deadline = math.inf
+        due = alive_at + self._timeouts.ping
+        return self._send_ping(now) if now >= due else due
+
+    def _look_at_sending(self, progress_bytes: int, now: float) -> float | None:
+        """Judge a client by what it acknowledges (see `Clock.expire_send`)."""
+        timeouts = self._timeouts
+        if self._send_deadline == math.inf:
+            self._send_deadline = now + timeouts.send_grace
+        else:
+            self._send_deadline = extended(
+                self._send_deadline,
+                progress_bytes,
+                min_rate=timeouts.min_rate,
+                now=now,
+                grace=timeouts.send_grace,
+            )
+        return None if now >= self._send_deadline else -math.inf
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a client that counts as gone has stopped to read, and may be there still."""
+        return self._pinged_at is None
+
+    def _send_ping(self, now: float) -> float:
+        self._ping_number = (self._ping_number + 1) & 0xFFFFFFFF
+        self._outbox.send_control(encode_frame(FINAL | PING, self._ping_payload()))
+        self._pinged_at = now
+        self._ping_end = self._line.sent_bytes
+        return now + self._timeouts.pong
+
+    def give_back(self, seconds: float) -> None:
+        """Move what the client owes by a time in which the server stood still."""
+        self._frame_deadline += seconds
+        self._message_deadline += seconds
+        self._send_deadline += seconds
+        if self._pinged_at is not None:
+            self._pinged_at += seconds
+        self._acked_at += seconds
