@@ -1,10 +1,10 @@
 """The messages of one client, taken from its bytes as they come (RFC 6455 sections 5 and 8.1)."""
 
-from codecs import utf_8_decode
 from collections import deque
-from io import BytesIO, StringIO
-from typing import Any, Literal, NamedTuple, TypeAlias
+from math import inf
+from typing import Literal, TypeAlias
 
+from hump_trio.websocket.assembly import Assembly, Messages, Part, too_long
 from hump_trio.websocket.deflate import Inflater
 from hump_trio.websocket.failures import NO_CODE, WebSocketFailure, check_close_code
 from hump_trio.websocket.frames import BINARY, CLOSE, CONTINUATION, FINAL, PONG, RSV1, TEXT
@@ -32,21 +32,13 @@ FRAME_BYTES = 64
 SLICE_BYTES = 1024
 
 
-class Part(NamedTuple):
-    """A part of a message that is handed on as it comes."""
-
-    data: str | bytes
-    last: bool
-
-
 class Reader:
     """Takes bytes as they come, and makes messages of them.
 
     A whole message in one frame in one read is the common case and takes the short way in `feed`.
     Anything else is checked at the first byte that can tell. A header is judged once two bytes of
     it are there, a length before a byte of the payload is kept, and a payload that comes in pieces
-    is unmasked and checked piece by piece. A message in fragments is held as one growing text or
-    row of bytes, so a million fragments of a byte take as much memory as one frame.
+    is unmasked and checked piece by piece.
 
     Args:
         limit_bytes: The most that a message may have, inflated; infinite for no limit.
@@ -67,21 +59,15 @@ class Reader:
     """
 
     __slots__ = (
-        "_announced_bytes",
         "_final",
         "_inflate",
-        "_inflating",
-        "_is_text",
         "_key",
         "_kind",
         "_limit_bytes",
         "_message",
-        "_message_bytes",
         "_need_bytes",
         "_over",
-        "_parted",
         "_rest",
-        "_split",
         "_streaming",
         "_turn_bytes",
         "_whole",
@@ -96,7 +82,7 @@ class Reader:
     def __init__(
         self, limit_bytes: float, kind: Kind | None = None, inflate: Inflater | None = None
     ) -> None:
-        self.messages: deque[str | bytes | Part] = deque()
+        self.messages: Messages = deque()
         self.controls: list[tuple[int, bytes]] = []
         self.close_code: int | None = None
         self.close_reason = ""
@@ -110,18 +96,11 @@ class Reader:
         self._rest = b""  # of a header, of a control frame, or held back
         self._turn_bytes = 0  # what this call has inflated
         self._whole = WHOLE[kind]  # what takes the short way now
+        self._message: Assembly | None = None
         # Of the data frame whose payload is on its way.
         self._need_bytes = 0
         self._key = b""
         self._final = False
-        # Of the message that isn't whole.
-        self._message: Any = None  # a StringIO or a BytesIO
-        self._message_bytes = 0  # held
-        self._announced_bytes = 0  # by the headers so far
-        self._is_text = False
-        self._split = b""  # the first bytes of a character whose others haven't come
-        self._inflating = False
-        self._parted = False  # handed on in parts
 
     @property
     def frame_begun(self) -> bool:
@@ -131,7 +110,8 @@ class Reader:
     @property
     def held_bytes(self) -> int:
         """What is held of frames and messages that aren't whole, and what is held back."""
-        return self._message_bytes + len(self._rest)
+        held_bytes = 0 if self._message is None else self._message.held_bytes
+        return held_bytes + len(self._rest)
 
     @property
     def streaming(self) -> bool:
@@ -147,11 +127,8 @@ class Reader:
         self._streaming = streaming
         if self._message is None:
             self._whole = NONE_WHOLE if streaming else WHOLE[self._kind]
-        elif streaming and not self._parted:
-            self._parted = True
-            if held := self._message.getvalue():
-                self.messages.append(Part(held, last=False))
-            self._message_bytes = 0
+        elif streaming:
+            self._message.hand_on()
 
     def feed(self, data: bytes) -> bool:
         """Take what has come; what is whole stands in `messages`, `controls` and `close_code`.
@@ -221,7 +198,8 @@ class Reader:
     def _take(self, data: bytes, start: int) -> int:
         """Take a frame, or what is there of one, and return where it ends; the start if nothing."""
         if self._need_bytes:
-            return self._take_payload(data, start)
+            assert self._message is not None
+            return self._take_payload(self._message, data, start)
         end = len(data)
         if end - start < 2:
             return start
@@ -229,7 +207,8 @@ class Reader:
         if size < 128:
             raise WebSocketFailure(1002, "a frame without a mask")
         size &= 127
-        self._check_first(first)
+        if first & ~FINAL or self._message is None:
+            self._check_first(first)
         begin = start + 6
         if size > 125:
             if first & CONTROL:
@@ -247,14 +226,30 @@ class Reader:
                 return start
             self._take_control(first & 15, apply_mask(data[begin:stop], data[begin - 4 : begin]))
             return end if self._over else stop
-        self._check_length(first, size)
+        message = self._message
+        room_bytes = self._room_for(first) if message is None else message.room_bytes
+        if size > room_bytes:
+            raise too_long()
         if begin > end:
             return start
-        self._begin_frame(first, size, data[begin - 4 : begin])
-        return self._take_payload(data, begin)
+        if message is None:
+            message = self._begin_message(first)
+        message.room_bytes = room_bytes - size
+        self._need_bytes = size
+        self._key = key = data[begin - 4 : begin]
+        self._final = last = first >= FINAL
+        if not last:
+            self.message_begun = True
+        stop = begin + size
+        if last or stop > end or message.inflate is not None:
+            return self._take_payload(message, data, begin)
+        # A whole fragment takes a short way too, since there may be ten thousand in a read.
+        self._need_bytes = 0
+        message.add(apply_mask(data[begin:stop], key), last=False)
+        return stop
 
     def _check_first(self, first: int) -> None:
-        """Judge a frame by its first byte, and by the frames before it (RFC 6455 section 5.2)."""
+        """Judge a frame, which continues no message, by its first byte (RFC 6455 section 5.2)."""
         opcode = first & 15
         if first & RESERVED:
             may_inflate = self._inflate is not None and opcode in {TEXT, BINARY}
@@ -266,84 +261,53 @@ class Reader:
             if not first & FINAL:
                 raise WebSocketFailure(1002, "a fragment of a control frame")
         elif opcode == CONTINUATION:
-            if self._message is None:
-                raise WebSocketFailure(1002, "a continuation of nothing")
+            raise WebSocketFailure(1002, "a continuation of nothing")
         elif self._message is not None:
             raise WebSocketFailure(1002, "a message within another")
         elif self._kind is not None and (opcode == TEXT) != (self._kind == "text"):
             raise WebSocketFailure(1003, f"only {self._kind} messages are taken")
 
-    def _check_length(self, first: int, size: int) -> None:
-        """Judge a data frame by its length, before a byte of it is kept."""
-        begins = self._message is None
-        if self._streaming if begins else self._parted:
-            return
-        limit_bytes = self._limit_bytes
-        if first & RSV1 or self._inflating:
+    def _room_for(self, first: int) -> float:
+        """Return how many bytes headers may announce for a message, by its first byte."""
+        if self._streaming:
+            return inf
+        if first & RSV1:
             # What can't be compressed gets longer by its blocks, and by an empty one a fragment.
-            limit_bytes = limit_bytes * 1.125 + 64
-        if size + self._announced_bytes > limit_bytes:
-            raise WebSocketFailure(1009, "a message that is too long")
+            return self._limit_bytes * 1.125 + 64
+        return self._limit_bytes
 
-    def _begin_frame(self, first: int, size: int, key: bytes) -> None:
-        """Note the header of a data frame."""
-        self._need_bytes = size
-        self._key = key
-        self._final = first >= FINAL
-        self._announced_bytes += size
-        if not self._final:
-            self.message_begun = True
-        if self._message is None:
-            self._is_text = first & 15 == TEXT
-            self._message = StringIO() if self._is_text else BytesIO()
-            self._inflating = first & RSV1 != 0
-            self._parted = self._streaming
-            self._whole = NONE_WHOLE
+    def _begin_message(self, first: int) -> Assembly:
+        """Return a message that begins with a frame."""
+        inflate = self._inflate if first & RSV1 else None
+        self._whole = NONE_WHOLE
+        self._message = message = Assembly(
+            self.messages,
+            self._limit_bytes,
+            inflate,
+            is_text=first & 15 == TEXT,
+            in_parts=self._streaming,
+        )
+        return message
 
-    def _take_payload(self, data: bytes, start: int) -> int:
+    def _take_payload(self, message: Assembly, data: bytes, start: int) -> int:
         """Take what is there of a data frame's payload, and return where that ends."""
-        stop = min(start + self._need_bytes, len(data))
-        if self._inflating and self._parted:
+        need_bytes = self._need_bytes
+        stop = min(start + need_bytes, len(data))
+        if message.in_parts and message.inflate is not None:
             stop = min(stop, start + SLICE_BYTES)
-        piece = apply_mask(data[start:stop], self._key)
-        self._need_bytes -= stop - start
-        turn = stop - start & 3
-        if turn and self._need_bytes:
-            self._key = self._key[turn:] + self._key[:turn]
-        last = self._final and not self._need_bytes
-        if self._inflating:
-            piece = self._inflate_piece(piece, last=last)
-        self._add(piece, last=last)
-        return stop
-
-    def _inflate_piece(self, piece: bytes, *, last: bool) -> bytes:
-        """Return what a piece of a compressed message inflates to."""
-        assert self._inflate is not None
-        room = float("inf") if self._parted else self._limit_bytes - self._message_bytes
-        inflated = self._inflate.inflate(piece, room)
-        if last and len(inflated) <= room:
-            inflated += self._inflate.finish(room - len(inflated))
-        if len(inflated) > room:
-            raise WebSocketFailure(1009, "a message that is too long")
-        self._turn_bytes += len(inflated) + FRAME_BYTES
-        return inflated
-
-    def _add(self, piece: bytes, *, last: bool) -> None:
-        """Add a piece to the message that isn't whole; hand that on if it is then."""
-        message = self._message
-        found: str | bytes = piece
-        if self._is_text:
-            found, self._split = decode(self._split + piece, last=last)
-        if self._parted:
-            if found or last:
-                self.messages.append(Part(found, last))
-        else:
-            message.write(found)
-            self._message_bytes += len(piece)
-            if last:
-                self.messages.append(message.getvalue())
+        key = self._key
+        piece = apply_mask(data[start:stop], key)
+        self._need_bytes = need_bytes = need_bytes - (stop - start)
+        if need_bytes:
+            turn = (stop - start) & 3
+            self._key = key[turn:] + key[:turn]
+        last = self._final and not need_bytes
+        size = message.add(piece, last=last)
+        if message.inflate is not None:
+            self._turn_bytes += size + FRAME_BYTES
         if last:
             self._forget_message()
+        return stop
 
     def _take_control(self, opcode: int, payload: bytes) -> None:
         """Take a whole control frame (RFC 6455 section 5.5)."""
@@ -364,8 +328,7 @@ class Reader:
     def _forget_message(self) -> None:
         """Make room for the next message."""
         self._message = None
-        self._message_bytes = self._announced_bytes = 0
-        self._inflating = self.message_begun = False
+        self.message_begun = False
         self._whole = NONE_WHOLE if self._streaming else WHOLE[self._kind]
 
     def _end(self) -> None:
@@ -373,20 +336,3 @@ class Reader:
         self._over = True
         self._need_bytes = 0
         self._forget_message()
-
-
-def decode(data: bytes, *, last: bool) -> tuple[str, bytes]:
-    """Return the text that data is, and the first bytes of a character that isn't whole.
-
-    Args:
-        data: The next bytes of a text.
-        last: Whether they are the last ones.
-
-    Raises:
-        UnicodeDecodeError: A byte can't stand where it does.
-    """
-    text, size = utf_8_decode(data, "strict", last)
-    rest = data[size:]
-    if len(rest) == 2 and rest >= b"\xed\xa0" and rest < b"\xee":
-        utf_8_decode(rest, "strict", True)  # a surrogate, which Python waits for
-    return text, rest

@@ -99,6 +99,7 @@ def test_no_limit() -> None:
         (b"\xff\xff\xff", 1007),
         (squeezed(b"message")[:-3], 1007),
         (squeezed(b"message") + b"\0\0\xff\xff", 1007),
+        (bytes.fromhex("001400ebff") + b"Hello", 1007),
         (zlib.compress(b"with a header"), 1007),
         (squeezed(b"\xff"), 1007),
         (squeezed("€".encode()[:2]), 1007),
