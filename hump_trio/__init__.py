@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hump_trio.answers.file_response import FileResponse
 from hump_trio.answers.redirect import RedirectResponse
 from hump_trio.app import Hump
+from hump_trio.channels.websocket import WebSocket
 from hump_trio.content.form import Form
 from hump_trio.content.multimap import MultiMap
 from hump_trio.content.upload import UploadFile
@@ -22,6 +23,7 @@ from hump_trio.facts.exceptions import (
     HumpError,
     RouteError,
     TlsError,
+    WebSocketClosed,
 )
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
 from hump_trio.handlers.bounds import limit, timeout
@@ -87,6 +89,8 @@ __all__ = [
     "Topic",
     "TrustedHosts",
     "UploadFile",
+    "WebSocket",
+    "WebSocketClosed",
     "limit",
     "statuses",
     "timeout",

@@ -15,6 +15,7 @@ from trio.testing import MockClock
 import hump_trio
 from hump_trio import Hump, Limits, Sockets, Timeouts
 from hump_trio.testing import client, connect
+from tests.support.channels import FakeChannel, open_websocket
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -195,6 +196,25 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
     assert (unknown.status_code, unknown.headers["x-greeting"]) == (404, "hello")
     assert asset.text == hello
     assert (report.text, report.url.path) == ("hump_trio", "/report")
+
+
+async def test_snippet_of_a_websocket_works(program: dict[str, Any]) -> None:
+    """Who isn't signed in has an answer, and who is has one to each message."""
+    app, path = program["app"], "/rooms/tea"
+    response, _, _ = await open_websocket(app, path)
+    assert response.status == 422
+    response, _, _ = await open_websocket(app, path, ("cookie", "session=coffee"))
+    assert (response.status, response.body) == (401, b"sign in")
+    fields = [("cookie", "session=tea"), ("origin", "https://shop.example")]
+
+    def client(channel: FakeChannel) -> None:
+        channel.give('{"type":"Say","text":"hi"}')
+        channel.give('{"type":"Shout"}')
+
+    _, channel, _ = await open_websocket(app, path, *fields, client=client)
+    assert channel.sent == ['{"type":"Said","text":"hi","room":"tea"}']
+    assert channel.closed_with is not None
+    assert channel.closed_with[0] == 1007
 
 
 async def test_snippet_of_a_form_works(

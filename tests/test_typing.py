@@ -26,6 +26,8 @@ from hump_trio import (
     Request,
     Response,
     Timeouts,
+    WebSocket,
+    WebSocketClosed,
     statuses,
 )
 from hump_trio.testing import RawConnection, client, connect
@@ -144,6 +146,43 @@ async def plain(request: Request) -> bytes:
     return request.method.encode()
 
 
+@app.websocket("/items", origins=["https://shop.example"], binary=True, name="items")
+async def follow(ws: WebSocket[Item, list[Item]], page: int = 1) -> None:
+    """Take typed messages, and send others."""
+    assert_type(ws.request, Request)
+    assert_type(ws.close_code, int | None)
+    async for item in ws:
+        assert_type(item, Item)
+        await ws.send([item] * page)
+    assert_type(await ws.receive(), Item)
+    assert_type(ws.send_nowait([]), bool)
+    async with ws.writer() as send:
+        await send(b"part")
+    async for part in ws.stream():
+        await send(part)
+
+
+@app.websocket("/echo", on_disconnect="finish", message_limit=None, timeout=60)
+async def talk(ws: WebSocket) -> None:
+    """Take text and bytes."""
+    try:
+        message = await ws.receive()
+        assert_type(message, str | bytes)
+        await ws.send(message)
+        await ws.accept(subprotocol="a", headers={"x": "y"})
+    except WebSocketClosed as closed:
+        assert_type(closed.code, int)
+        await ws.close(4000, "bye")
+
+
+async def shout(ws: WebSocket[str]) -> None:
+    """Take text alone, both ways."""
+    async for text in ws:
+        assert_type(text, str)
+        await ws.send(text.upper())
+
+
+app.add_websocket("/shout", shout, subprotocols=["a"], compress=True)
 app.add_route("/plain", plain, methods=("GET",), timeout=None)
 
 

@@ -1,21 +1,24 @@
 """The WebSocket that a handler takes: messages both ways, over whatever protocol it came by."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 import trio
 
-from hump_trio.facts.exceptions import HttpException, WebSocketClosed
+from hump_trio.channels.parts import Parts, SendPart, write_parts
+from hump_trio.facts.exceptions import WebSocketClosed
 from hump_trio.facts.grammar import is_integer
 from hump_trio.facts.hints import OF_WEBSOCKET, hint_of
 from hump_trio.messages.channel import Channel, Message, MessageRules
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Fields
+from hump_trio.websocket.failures import check_close_code
+from hump_trio.websocket.handshake import parse_subprotocols
 
-__all__ = ["Terms", "WebSocket", "channel_of", "check_plain", "cut_reason", "match_subprotocol"]
+__all__ = ["Terms", "WebSocket", "channel_of", "check_plain"]
 
 if TYPE_CHECKING:  # defaults, which the typing module has from Python 3.13 on
     from typing_extensions import TypeVar as DefaultTypeVar
@@ -26,15 +29,10 @@ else:
     In = TypeVar("In")
     Out = TypeVar("Out")
 
-# RFC 6455 section 7.4: what an endpoint may send, those that IANA has registered included.
-REGISTERED_CODES = frozenset({*range(1000, 1004), *range(1007, 1015)})
-OWN_CODES = range(3000, 5000)
 # RFC 6455 section 5.5: a control frame has at most 125 bytes, two of which are the code.
 REASON_BYTES = 123
 # Fields of the handshake, and of framing, which are the server's (RFC 6455 section 4.2.2).
 HANDSHAKE_FIELDS = frozenset({"connection", "content-length", "transfer-encoding", "upgrade"})
-
-SendPart: TypeAlias = Callable[[str | bytes], Awaitable[None]]
 
 
 def check_plain(message: Any) -> Message:
@@ -181,14 +179,20 @@ class WebSocket(Generic[In, Out]):
         for name, _ in fields:
             if name in HANDSHAKE_FIELDS or name.startswith("sec-websocket-"):
                 raise ValueError(f"{name} is the server's own in the answer to a handshake")
-        if subprotocol is not None and subprotocol not in parse_subprotocols(self._request):
+        if subprotocol is not None and subprotocol not in parse_subprotocols(
+            self._request.headers.items()
+        ):
             raise ValueError(f"the client has not offered the subprotocol {subprotocol!r:.80}")
         if self._channel.opened and (fields or subprotocol is not None):
             raise RuntimeError("the handshake was answered already: accept comes before all else")
         await self._open(fields, subprotocol)
 
     async def _open(
-        self, fields: list[tuple[str, str]] | tuple[()] = (), subprotocol: str | None = None
+        self,
+        fields: Iterable[tuple[str, str]] = (),
+        subprotocol: str | None = None,
+        *,
+        streaming: bool = False,
     ) -> None:
         """Answer the handshake, unless another task has done so."""
         if self._channel.opened:
@@ -200,7 +204,7 @@ class WebSocket(Generic[In, Out]):
                     raise WebSocketClosed(channel.close_code, channel.close_reason, "lost")
                 if subprotocol is not None:
                     self._subprotocol = subprotocol
-                await channel.accept(self._rules, fields, self._subprotocol)
+                await channel.accept(self._rules, fields, self._subprotocol, streaming=streaming)
 
     def receive(self) -> Awaitable[In]:
         """Return the next message.
@@ -288,7 +292,7 @@ class WebSocket(Generic[In, Out]):
         return Parts(self._receive_part)
 
     async def _receive_part(self) -> tuple[Message, bool]:
-        await self._open()
+        await self._open(streaming=True)
         return await self._channel.receive_part()
 
     def writer(self) -> AbstractAsyncContextManager[SendPart]:
@@ -307,29 +311,7 @@ class WebSocket(Generic[In, Out]):
 
         Source: RFC 6455 section 5.4.
         """
-        return self._writing()
-
-    @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[SendPart]:
-        kind: type[str] | type[bytes] | None = None
-
-        async def send(part: str | bytes) -> None:
-            nonlocal kind
-            if not isinstance(part, str | bytes) or (kind is not None and type(part) is not kind):
-                wanted = "str or bytes" if kind is None else kind.__name__
-                raise TypeError(f"a part of this message is {wanted}, not {type(part).__name__}")
-            await self._open()
-            first, kind = kind is None, type(part)
-            await self._channel.send_part(part, first=first, last=False)
-
-        try:
-            yield send
-            if kind is not None:
-                await self._channel.send_part(kind(), first=False, last=True)
-        except BaseException:
-            if kind is not None:
-                self._channel.finish(1011, "a message broke off")
-            raise
+        return write_parts(self._channel, self._open)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the WebSocket behind all messages that were sent; a second close changes nothing.
@@ -338,8 +320,8 @@ class WebSocket(Generic[In, Out]):
         page the code otherwise; raise an `HttpException` to refuse the handshake itself.
 
         Args:
-            code: 1000 to 1003 and 1007 to 1014 have a meaning of their own; 3000 to 4999 are for
-                applications.
+            code: 1000 to 1003 and 1007 to 1014 have meanings that the RFC gives them; 3000 to 4999
+                are for applications.
             reason: A text for the client's program, of at most 123 bytes in UTF-8.
 
         Raises:
@@ -350,7 +332,11 @@ class WebSocket(Generic[In, Out]):
 
         Source: RFC 6455 sections 5.5.1 and 7.4.
         """
-        check_close(code, reason)
+        if not is_integer(code) or not isinstance(reason, str):
+            raise TypeError(f"a close has a code and a reason, not {code!r:.80} and {reason!r:.80}")
+        check_close_code(code)
+        if len(reason.encode()) > REASON_BYTES:
+            raise ValueError(f"a reason has at most {REASON_BYTES} bytes, not {reason!r:.200}")
         try:
             await self._open()
             await self._channel.close(code, reason)
@@ -358,73 +344,6 @@ class WebSocket(Generic[In, Out]):
             return
 
 
-class Parts:
-    """The parts of one message, as they come.
-
-    This is no generator: one that isn't run to its end would have to be closed.
-    """
-
-    __slots__ = ("_receive_part", "_whole")
-
-    def __init__(self, receive_part: Callable[[], Awaitable[tuple[Message, bool]]]) -> None:
-        self._receive_part = receive_part
-        self._whole = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
-        if self._whole:
-            raise StopAsyncIteration
-        part, self._whole = await self._receive_part()
-        return part
-
-
 def channel_of(websocket: WebSocket[Any, Any]) -> Channel:
     """Return the channel of a WebSocket."""
     return websocket._channel
-
-
-def check_close(code: int, reason: str) -> None:
-    """Refuse a code that may not be sent, and a reason that doesn't fit into its frame.
-
-    Raises:
-        TypeError: The code isn't a number, or the reason isn't text.
-        ValueError: The code can't be sent, or the reason is too long.
-    """
-    if not is_integer(code) or not isinstance(reason, str):
-        raise TypeError(f"a close has a code and a reason, not {code!r:.80} and {reason!r:.80}")
-    if code not in REGISTERED_CODES and code not in OWN_CODES:
-        raise ValueError(f"a close code is 1000, 1011, 4000 or the like, not {code}")
-    if len(reason.encode()) > REASON_BYTES:
-        raise ValueError(f"a reason has at most {REASON_BYTES} bytes, not {reason!r:.200}")
-
-
-def cut_reason(text: str) -> str:
-    """Return a text, cut to what a closing frame has room for."""
-    data = text.encode("utf-8", "replace")
-    if len(data) <= REASON_BYTES:
-        return data.decode()
-    return data[: REASON_BYTES - 3].decode("utf-8", "ignore") + "..."
-
-
-def parse_subprotocols(request: Request) -> list[str]:
-    """Return the subprotocols that a client has offered, the preferred one first."""
-    values = request.headers.get_all("sec-websocket-protocol")
-    return [each.strip() for each in ",".join(values).split(",") if each.strip()]
-
-
-def match_subprotocol(spoken: tuple[str, ...], request: Request) -> str | None:
-    """Return the first subprotocol of the server's that a client has offered.
-
-    Raises:
-        HttpException: 400, the client has offered others alone, and would fail the handshake
-            without a word (RFC 6455 section 4.1).
-    """
-    offered = parse_subprotocols(request) if spoken else []
-    if not offered:
-        return None
-    found = next((each for each in spoken if each in offered), None)
-    if found is None:
-        raise HttpException(400, f"the subprotocols here are {', '.join(spoken)}")
-    return found

@@ -1,9 +1,12 @@
 """The routes of an app as a table for people, for ``--routes``."""
 
 from dataclasses import fields
+from typing import Any
 
 from hump_trio.answers.static_files import StaticFiles
+from hump_trio.dispatch.registration import LAST_SECONDS
 from hump_trio.facts.callables import Handler, name_of, without_partial
+from hump_trio.routing.channel_options import ChannelOptions
 from hump_trio.routing.route import Route
 from hump_trio.routing.table import RouteTable
 
@@ -11,13 +14,14 @@ __all__ = ["render_routes"]
 
 SHOWN = ("timeout", "body_limit", "stream", "on_disconnect", "name")
 DEFAULTS = {field.name: field.default for field in fields(Route) if field.name in SHOWN}
+OF_CHANNELS = {field.name: field.default for field in fields(ChannelOptions) if field.init}
 
 
 def render_routes(table: RouteTable) -> str:
     """Return a line for each route: its methods, path, handler, and the options it was given."""
     rows = [
         (
-            " ".join(route.methods),
+            " ".join(route.methods) if route.channel is None else "WEBSOCKET",
             route.template,
             describe_handler(route.handler),
             options_of(route),
@@ -45,8 +49,15 @@ def describe_handler(handler: Handler) -> str:
 
 def options_of(route: Route) -> str:
     """Return the options that a route was given."""
-    return " ".join(
-        f"{name}={getattr(route, name)!r}"
-        for name, default in DEFAULTS.items()
-        if getattr(route, name) != default
-    )
+    given = options_in(route, DEFAULTS)
+    if route.channel is not None:
+        if route.on_disconnect == LAST_SECONDS:
+            del given["on_disconnect"]
+        given |= options_in(route.channel, OF_CHANNELS)
+    return " ".join(f"{name}={value!r}" for name, value in given.items())
+
+
+def options_in(holder: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return those options by name that aren't what they are by default."""
+    values = {name: getattr(holder, name) for name in defaults}
+    return {name: value for name, value in values.items() if value != defaults[name]}

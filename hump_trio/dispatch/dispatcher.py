@@ -40,19 +40,13 @@ from hump_trio.routing.layer import CallNext, Layer, Middleware
 from hump_trio.routing.route import VERBS, Route
 from hump_trio.routing.table import RouteTable
 from hump_trio.tasks.failures import is_failure
+from hump_trio.websocket.handshake import UPGRADE_FIELDS
 
 __all__ = ["Dispatcher"]
 
 # The most refusals that are kept. The server's own errors are fewer, although there is a text for
 # each limit of a body. Further ones are answered as well, but not kept.
 REFUSAL_COUNT = 256
-# What a client is told that asks a WebSocket for an ordinary answer (RFC 9110 section 15.5.22, and
-# RFC 6455 section 4.4).
-UPGRADE_FIELDS = (
-    ("upgrade", "websocket"),
-    ("connection", "upgrade"),
-    ("sec-websocket-version", "13"),
-)
 
 
 class Dispatcher:

@@ -14,7 +14,14 @@ from hump_trio.routing.route import Route, RouteOptions, RouterOptions, WebSocke
 from hump_trio.routing.route_hints import join_raises, parse_tags
 from hump_trio.routing.template import parse_template
 
-__all__ = ["Registration", "check_options", "check_prefix", "join_options", "websocket_at"]
+__all__ = [
+    "LAST_SECONDS",
+    "Registration",
+    "check_options",
+    "check_prefix",
+    "join_options",
+    "websocket_at",
+]
 
 # Who has the options of a TypedDict.
 OWNERS = {RouteOptions: "a route", RouterOptions: "a router", WebSocketOptions: "a WebSocket"}

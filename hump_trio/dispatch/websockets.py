@@ -4,7 +4,6 @@ What is raised before the WebSocket is open is answered as in any other handler.
 after that becomes the code of its close.
 """
 
-from hump_trio.channels.websocket import cut_reason
 from hump_trio.dispatch.errors import log_crash, note_error
 from hump_trio.facts.exceptions import (
     BindingError,
@@ -65,22 +64,22 @@ async def serve_websocket(
         gone = channel.close_code is not None and bool(ends) and ends[0].by != "server"
         if not channel.opened and (others or not gone):
             raise
-        if all(isinstance(leaf, HttpException) for leaf in others):
-            for leaf in others[:1]:
-                note_error(request, leaf)
-                code, reason = closing_of(leaf)
-            if gone and not others:
-                request.outcome = "client-gone"
-        else:
+        told = [leaf for leaf in others if isinstance(leaf, HttpException)]
+        if len(told) < len(others):
             log_crash(request, error, handler)
             code = 1011
+        elif told:
+            note_error(request, told[0])
+            code, reason = closing_of(told[0])
+        elif gone:
+            request.outcome = "client-gone"
     if not channel.opened:
         return Response(None, 400)  # to nobody: the client has gone
     channel.finish(code, reason)
     return OpenedResponse()
 
 
-def closing_of(error: BaseException) -> tuple[int, str]:
+def closing_of(error: HttpException) -> tuple[int, str]:
     """Return the code and the reason of the close for an error that tells the client what is wrong.
 
     Source: RFC 6455 section 7.4.1.
@@ -88,7 +87,7 @@ def closing_of(error: BaseException) -> tuple[int, str]:
     if isinstance(error, DeadlineError):
         return 1001, "time limit"
     code = 1007 if isinstance(error, BindingError) else 1008
-    return code, cut_reason(str(getattr(error, "detail", "")))
+    return code, error.detail
 
 
 def check_origin(request: Request, options: ChannelOptions) -> None:

@@ -132,6 +132,8 @@ IMPORTS: Mapping[str, str] = {
     "BackgroundTasks": "background work is started with app.start_soon(function, ...)",
     "Depends": DEPENDS,
     "Security": DEPENDS,
+    "WebSocketDisconnect": "from hump_trio import WebSocketClosed",
+    "ConnectionClosed": "from hump_trio import WebSocketClosed",
     "WebSocketException": "raise HttpException before the first use, or `await ws.close(4401)`",
     "WebSocketState": ENDED,
     "Jinja2Templates": TEMPLATE,

@@ -5,12 +5,12 @@ from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-from hump_trio.channels.websocket import Terms, WebSocket, check_plain, match_subprotocol
+from hump_trio.channels.websocket import Terms, WebSocket, check_plain
 from hump_trio.content.annotations import class_of, members
 from hump_trio.content.json_text import json_codec, typed_codec
 from hump_trio.content.msgspec_json import decode_unmarked
 from hump_trio.facts.callables import name_of
-from hump_trio.facts.exceptions import RouteError
+from hump_trio.facts.exceptions import HttpException, RouteError
 from hump_trio.handlers.async_functions import is_generator
 from hump_trio.handlers.body_getters import explain
 from hump_trio.handlers.calling import Call, getter_of, path_value, refused_for
@@ -23,8 +23,9 @@ from hump_trio.messages.channel import Message, MessageRules
 from hump_trio.messages.request import Request
 from hump_trio.routing.channel_options import ChannelOptions
 from hump_trio.routing.route import Route
+from hump_trio.websocket.handshake import parse_subprotocols
 
-__all__ = ["bind_websocket"]
+__all__ = ["bind_websocket", "match_subprotocol"]
 
 # Types of messages that are sent and received as they are.
 PLAIN = (str, bytes, Any, object)
@@ -77,6 +78,22 @@ def bind_websocket(route: Route, options: ChannelOptions, signature: Signature) 
         await websocket.accept()
 
     return call
+
+
+def match_subprotocol(spoken: tuple[str, ...], request: Request) -> str | None:
+    """Return the first subprotocol of the server's that a client has offered; None for none.
+
+    Raises:
+        HttpException: 400, the client has offered others alone, and would fail the handshake
+            without a word (RFC 6455 section 4.1); or what can't be an offer.
+    """
+    offered = parse_subprotocols(request.headers.items()) if spoken else []
+    if not offered:
+        return None
+    found = next((each for each in spoken if each in offered), None)
+    if found is None:
+        raise HttpException(400, f"the subprotocols here are {', '.join(spoken)}")
+    return found
 
 
 def terms_of(route: Route, options: ChannelOptions, parameters: list[Parameter]) -> Terms:

@@ -163,5 +163,6 @@ class Channel(Protocol):
     def finish(self, code: int, reason: str = "") -> None:
         """Have a closing frame sent, unless one was; nothing is waited for, and nothing raised.
 
+        A reason that the frame has no room for is cut.
         If the client reads so little that it isn't sent within `Timeouts.close`, it is cut.
         """

@@ -9,6 +9,7 @@ from hump_trio.facts.grammar import TOKEN
 from hump_trio.messages.headers import FieldLines
 
 __all__ = [
+    "UPGRADE_FIELDS",
     "accept_key",
     "asks_websocket",
     "check_handshake",

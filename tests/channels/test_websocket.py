@@ -5,14 +5,8 @@ from typing import Any
 import pytest
 import trio
 
-from hump_trio.channels.websocket import (
-    Terms,
-    WebSocket,
-    channel_of,
-    cut_reason,
-    match_subprotocol,
-)
-from hump_trio.facts.exceptions import HttpException, WebSocketClosed
+from hump_trio.channels.websocket import Terms, WebSocket, channel_of
+from hump_trio.facts.exceptions import WebSocketClosed
 from hump_trio.messages.channel import MessageRules
 from tests.support.channels import FakeChannel, websocket_request
 
@@ -143,32 +137,6 @@ async def test_acceptance() -> None:
         await ws.accept(subprotocol="v1")
 
 
-@pytest.mark.parametrize(
-    ("spoken", "offered", "expected"),
-    [
-        ((), "", None),
-        ((), "v1", None),
-        (("v2", "v1"), "", None),
-        (("v2", "v1"), "v1, v2", "v2"),
-        (("v2", "v1"), "v0,v1", "v1"),
-    ],
-)
-def test_subprotocols(spoken: tuple[str, ...], offered: str, expected: str | None) -> None:
-    """The server's order counts; who offers none gets none."""
-    fields = [("sec-websocket-protocol", offered)] if offered else []
-    request, _ = websocket_request(*fields)
-    assert match_subprotocol(spoken, request) == expected
-
-
-def test_no_common_subprotocol() -> None:
-    """A browser would fail without a reason, so that it is told one."""
-    request, _ = websocket_request(
-        ("sec-websocket-protocol", "v3"), ("sec-websocket-protocol", "a")
-    )
-    with pytest.raises(HttpException, match="400 the subprotocols here are v2, v1"):
-        match_subprotocol(("v2", "v1"), request)
-
-
 async def test_a_client_that_has_gone_before() -> None:
     """Each use tells so, and the handshake isn't answered again."""
     ws, channel = made()
@@ -179,57 +147,6 @@ async def test_a_client_that_has_gone_before() -> None:
         await ws.send("x")
     await ws.close()
     assert (ws.close_code, channel.accept_count) == (1006, 0)
-
-
-async def test_large_messages_come_in_parts() -> None:
-    """One message after the other; a loop that is left is gone on with."""
-    ws, channel = made()
-    parts: list[tuple[str | bytes, bool]]
-    parts = [(b"a", False), (b"b", False), (b"c", True), ("d", True)]
-    for part, last in parts:
-        channel.give(part, last=last)
-    async for part in ws.stream():
-        assert part == b"a"
-        break
-    assert [part async for part in ws.stream()] == [b"b", b"c"]
-    assert [part async for part in ws.stream()] == ["d"]
-    channel.end()
-    with pytest.raises(WebSocketClosed):
-        await anext(ws.stream())
-
-
-async def test_large_messages_go_in_parts() -> None:
-    """They end with the block; a block without parts sends nothing."""
-    ws, channel = made()
-    async with ws.writer() as send:
-        await send("a")
-        await send("b")
-        with pytest.raises(TypeError, match="a part of this message is str, not bytes"):
-            await send(b"c")
-    async with ws.writer() as send:
-        with pytest.raises(TypeError, match="is str or bytes, not int"):
-            await send(1)  # type: ignore[arg-type]
-    async with ws.writer() as send:
-        await send(b"d")
-    assert channel.sent == [("a", False), ("b", False), ("", True), (b"d", False), (b"", True)]
-
-
-async def test_a_message_that_breaks_off_ends_the_websocket(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    """It can't be ended as if it were whole, and nothing else can be sent in its midst."""
-    ws, channel = made()
-    with trio.move_on_after(1):
-        async with ws.writer() as send:
-            await send("a")
-            await trio.sleep(2)
-    assert channel.closed_with == (1011, "a message broke off")
-    ws, channel = made()
-    with pytest.raises(LookupError):
-        async with ws.writer():
-            raise LookupError
-    assert channel.closed_with is None
-    await ws.send("whole")
 
 
 @pytest.mark.parametrize("code", [1000, 1003, 1007, 1011, 1014, 3000, 4401, 4999])
@@ -258,14 +175,6 @@ async def test_a_close_that_cannot_be_sent(code: Any, reason: Any, error: type[E
     with pytest.raises(error):
         await ws.close(code, reason)
     assert (channel.closed_with, channel.opened) == (None, False)
-
-
-@pytest.mark.parametrize("text", ["", "a" * 123, "a" * 124, "ü" * 62, "a" + "€" * 60, "a\udc80"])
-def test_reasons_are_cut(text: str) -> None:
-    """Within a character at most, and what is short enough stays whole."""
-    cut = cut_reason(text)
-    assert len(cut.encode()) <= 123
-    assert cut == text or (cut.endswith("...") and text.startswith(cut[:-3])) or "\udc80" in text
 
 
 def test_names_of_other_frameworks() -> None:

@@ -4,7 +4,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from hump_trio import Hump, Router, timeout
+from hump_trio import Hump, Router, WebSocket, timeout
 from hump_trio.command.routes_table import render_routes
 from hump_trio.dispatch.router import table_of
 
@@ -19,6 +19,10 @@ async def index() -> str:
 async def show(tea: int, kind: str) -> str:
     """Answer with both."""
     return f"{tea} {kind}"
+
+
+async def chat(ws: WebSocket) -> None:
+    """Do nothing."""
 
 
 class Endpoint:
@@ -38,6 +42,8 @@ def test_each_route_has_a_line(tmp_path: Path) -> None:
     app.include(shop)
     app.get("/object")(Endpoint())
     app.static("/assets", tmp_path, index=True)
+    app.websocket("/chat")(chat)
+    app.websocket("/rooms", origins=["*"], binary=False, timeout=7, on_disconnect=1)(chat)
     table = render_routes(table_of(app))
     assert [re.split(" {2,}", line) for line in table.splitlines()] == [
         ["GET", "/", f"{__name__}.index", "name='start'"],
@@ -46,6 +52,8 @@ def test_each_route_has_a_line(tmp_path: Path) -> None:
         ["GET", "/object", f"{__name__}.Endpoint"],
         ["GET", "/assets/{rest:path}", f"files of {tmp_path}"],
         ["GET", "/assets", f"files of {tmp_path}"],
+        ["WEBSOCKET", "/chat", f"{__name__}.chat"],
+        ["WEBSOCKET", "/rooms", f"{__name__}.chat", "timeout=7 on_disconnect=1 origins=['*']"],
     ]
     assert len({line.index(" /") for line in table.splitlines()}) == 1
 

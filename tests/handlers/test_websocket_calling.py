@@ -22,8 +22,10 @@ from hump_trio import (
 from hump_trio.channels.websocket import WebSocket
 from hump_trio.content import json_text
 from hump_trio.content.standard_json import StandardJson
+from hump_trio.facts.exceptions import HttpException
+from hump_trio.handlers.websocket_calling import match_subprotocol
 from tests.support.annotated import Item
-from tests.support.channels import FakeChannel, open_websocket
+from tests.support.channels import FakeChannel, open_websocket, websocket_request
 
 
 class Say(msgspec.Struct, tag=True):
@@ -374,3 +376,29 @@ def test_types_take_msgspec(monkeypatch: pytest.MonkeyPatch) -> None:
     for handler in (takes_numbers, sends_numbers):
         with pytest.raises(RouteError, match="this takes msgspec"):
             app_with(handler)
+
+
+@pytest.mark.parametrize(
+    ("spoken", "offered", "expected"),
+    [
+        ((), "", None),
+        ((), "v1", None),
+        (("v2", "v1"), "", None),
+        (("v2", "v1"), "v1, v2", "v2"),
+        (("v2", "v1"), "v0,v1", "v1"),
+    ],
+)
+def test_subprotocols(spoken: tuple[str, ...], offered: str, expected: str | None) -> None:
+    """The server's order counts; who offers none gets none."""
+    fields = [("sec-websocket-protocol", offered)] if offered else []
+    request, _ = websocket_request(*fields)
+    assert match_subprotocol(spoken, request) == expected
+
+
+def test_no_common_subprotocol() -> None:
+    """A browser would fail without a reason, so that it is told one."""
+    request, _ = websocket_request(
+        ("sec-websocket-protocol", "v3"), ("sec-websocket-protocol", "a")
+    )
+    with pytest.raises(HttpException, match="400 the subprotocols here are v2, v1"):
+        match_subprotocol(("v2", "v1"), request)

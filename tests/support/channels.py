@@ -39,6 +39,7 @@ class FakeChannel:
         self.fields: list[tuple[str, str]] = []
         self.subprotocol: str | None = None
         self.accept_count: int = 0
+        self.streaming: bool = False
         self.sent: list[Any] = []
         self.closed_with: tuple[int, str] | None = None
         self._by: Literal["client", "server", "lost"] = "client"
@@ -113,6 +114,7 @@ class FakeChannel:
     ) -> None:
         """Answer the handshake (see `Channel.accept`)."""
         self.accept_count += 1
+        self.streaming = streaming
         await trio.lowlevel.checkpoint()
         if self.close_code is not None:
             raise self._error()
