@@ -314,8 +314,7 @@ class Session:
             if self._over or self._ended is not None or self._closing:
                 self._hear_the_end()
                 return
-            receiver = self._receiver
-            if receiver is None and self._is_full():
+            if self._receiver is None and self._is_full():
                 self._pause()
                 return
             data = self._line.receive_nowait()
@@ -326,6 +325,7 @@ class Session:
             self._queued_bytes += len(data)
             if self._reader.feed(data):
                 self._attend(len(data))
+            receiver = self._receiver
             if receiver is not None and self._arrived:
                 self._receiver = None
                 reschedule(receiver)
