@@ -73,6 +73,22 @@ class Sources:
             payload_bytes += self._frame_part(stream, out, turn_bytes)
         return payload_bytes
 
+    def frame_now(self, stream: Stream, data: memoryview, out: list[bytes | memoryview]) -> None:
+        """Frame bytes that have room in both windows, of a stream that has nothing else to send.
+
+        Args:
+            stream: Whose they are.
+            data: Bytes that don't change.
+            out: Takes the frames.
+        """
+        for start in range(0, len(data), FRAME_BYTES):
+            part = data[start : start + FRAME_BYTES]
+            out += pack_header(len(part) << 8 | DATA, 0, stream.stream_id), part
+            stream.framed_bytes += HEADER_BYTES + len(part)
+            self.data_frame_count += 1
+        self.window -= len(data)
+        stream.window -= len(data)
+
     def _next(self) -> Stream | None:
         """Return the stream whose turn it is; None if windows keep all of them waiting."""
         ready = [

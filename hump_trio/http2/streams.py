@@ -143,7 +143,7 @@ class Stream:
 
     def free(self, byte_count: int) -> int:
         """Count bytes of the body that are taken; return what the peer is to be told of, or 0."""
-        return 0 if self.input_ended else self._inflow.free(byte_count)
+        return 0 if self.input_ended or self.reset else self._inflow.free(byte_count)
 
     def decline(self) -> int:
         """Throw away what has come of the body and what comes, and return how much has come."""

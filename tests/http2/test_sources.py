@@ -49,6 +49,18 @@ def test_a_source_is_cut_into_frames() -> None:
     assert stream.framed_bytes == len(data) + 3 * HEADER_BYTES
 
 
+def test_what_is_framed_at_once() -> None:
+    """It takes of both windows what it has, and counts like a source."""
+    sources, stream = Sources(100_000), make_stream(3, 50_000)
+    out: list[bytes | memoryview] = []
+    sources.frame_now(stream, memoryview(bytes(40_000)), out)
+    frames = read_frames(b"".join(out))
+    assert [len(each.data) for each in frames] == [FRAME_BYTES, FRAME_BYTES, 7_232]
+    assert not any(each.flags for each in frames)
+    assert (sources.window, stream.window) == (60_000, 10_000)
+    assert (sources.data_frame_count, stream.framed_bytes) == (3, 40_000 + 3 * HEADER_BYTES)
+
+
 def test_room_ends_it() -> None:
     """Frames are made as far as somebody takes them; the last one may be too much."""
     sources = Sources(BIG)

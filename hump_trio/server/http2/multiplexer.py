@@ -22,7 +22,7 @@ from hump_trio.server.http2.prepared import Prepared
 from hump_trio.server.phases import Phase
 from hump_trio.transports.transport import Arrivals
 
-__all__ = ["Multiplexer"]
+__all__ = ["UNSENT_BYTES", "Multiplexer"]
 
 # So much is framed and not yet taken by the transport: little enough that a priority or a reset
 # acts soon, enough for a fast network.
@@ -331,6 +331,12 @@ class Multiplexer:
             self.settle_phase()
             if self._room is not None:
                 self._room.unpark_all()
+
+    @property
+    def position(self) -> int:
+        """The bytes that the transport has taken, and those that it has still to take."""
+        unsent_bytes = len(self.unsent) + sum(map(len, self.session.out))
+        return self.connection.transport.sent_bytes + unsent_bytes
 
     @property
     def congested(self) -> bool:

@@ -105,6 +105,7 @@ class Http2Peer:
         self.stream_id = 0
         self.head = None
         if stream is not None:
+            stream.line = None  # or they would hold each other
             self.mux.close(stream)
 
     def look_for_peer(self, now: float) -> None:
@@ -120,7 +121,7 @@ class Http2Peer:
         stream, mux = self.stream, self.mux
         if mux.dead or (stream is not None and stream.reset):
             return "reset"
-        if mux.ended and not self.fully_acked():  # no window is ever opened any more
+        if mux.ended and self._waits_for_window():  # none is ever opened any more
             return "reset"
         return mux.connection.peer_state()
 
@@ -128,10 +129,13 @@ class Http2Peer:
         """Return how much the peer has let go on, by the window that the stream waits for.
 
         That is what was framed of the stream; or what any stream was given, where all of them wait
-        for the window of the connection: more urgent ones may take it.
+        for the window of the connection: more urgent ones may take it. Once a stream is a line, it
+        counts by itself.
         """
         stream = self.stream
         assert stream is not None, "what is sent belongs to a stream"
+        if stream.line is not None:
+            return stream.line.acked_bytes()
         granted_bytes = self.mux.session.sources.granted_bytes
         if stream.window > 0:
             self._allowed_bytes += granted_bytes - self._granted_bytes
@@ -143,9 +147,16 @@ class Http2Peer:
     def fully_acked(self) -> bool:
         """Tell whether the stream doesn't wait for the peer: it may wait for other streams."""
         stream = self.stream
+        if stream is not None and stream.line is not None:
+            return stream.line.fully_acked()
+        return not self._waits_for_window()
+
+    def _waits_for_window(self) -> bool:
+        """Tell whether the stream waits for more room, its own or that of the connection."""
+        stream = self.stream
         if stream is None or not stream.source:
-            return True
-        return stream.window > 0 and self.mux.session.sources.window > 0
+            return False
+        return stream.window <= 0 or self.mux.session.sources.window <= 0
 
     def count_sent(self) -> int:
         """Return how many bytes were sent of an answer that no stream was made for."""

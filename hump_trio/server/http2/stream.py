@@ -6,6 +6,7 @@ import trio
 from trio.lowlevel import Abort, current_task, reschedule, wait_task_rescheduled
 
 from hump_trio.facts.exceptions import HttpParserError, OverloadError
+from hump_trio.http2.failures import ErrorCode, StreamFailure
 from hump_trio.http2.frames import FRAME_BYTES, encode_headers
 from hump_trio.http2.messages import RequestHead
 from hump_trio.http2.response_head import encode_head, encode_informational, encode_trailers
@@ -16,12 +17,20 @@ from hump_trio.messages.request import Request, build_request
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.channel import ServerChannel
 from hump_trio.server.clock import Clock
+from hump_trio.server.http2.line import Http2Line
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.life import Life
 from hump_trio.server.line import Line
 from hump_trio.server.websocket.session import Session
+from hump_trio.websocket.handshake import check_version
 
 __all__ = ["Http2Stream"]
+
+# Urgency, and whether parts are of use by themselves, of a WebSocket whose client says nothing of
+# that: its messages don't wait for the end of a download (RFC 9218 sections 8 and 11).
+LINE_PRIORITY = (2, True)
+# What takes the place of a 2xx in an answer that opens no WebSocket (RFC 8441 section 5).
+NOT_OPENED = 403
 
 
 class Http2Stream(Stream):
@@ -41,6 +50,8 @@ class Http2Stream(Stream):
         body_ended: Whether the body has been received to its end.
         body_failed: Whether no more of the body can be received, or is wanted.
         answered: Whether the end of the answer is framed.
+        line: What the stream is once it is a WebSocket; None before that, and when the lane has let
+            go of it.
     """
 
     __slots__ = (
@@ -58,6 +69,7 @@ class Http2Stream(Stream):
         "body_ended",
         "body_failed",
         "head",
+        "line",
         "request",
     )
 
@@ -79,7 +91,7 @@ class Http2Stream(Stream):
         )
         self.head: RequestHead = head
         self.request: Request | None = request
-        self.tunnel = bool(head.protocol)
+        self.line: Http2Line | None = None
         self.body_ended: bool = input_ended
         self.body_failed: bool = False
         self.answered: bool = False
@@ -93,6 +105,9 @@ class Http2Stream(Stream):
         self._unsent_bytes: int | None = None
         self._sent_bytes = 0  # of heads; less what is in `framed_bytes` and was counted already
         self._shed = False  # whether the body was thrown away for want of memory
+        if head.protocol:
+            self.tunnel = self.body_ended = True  # what comes is no body, and has no end of one
+            self.urgency, self.incremental = LINE_PRIORITY
 
     @property
     def target(self) -> RequestLine:
@@ -114,28 +129,14 @@ class Http2Stream(Stream):
         """The ``Expect`` field in lower case; empty if there is none."""
         return self.head.expect
 
-    @property
-    def asks_websocket(self) -> bool:
-        """Whether the client asks for a WebSocket."""
-        return False
-
-    def check_websocket(self) -> None:
-        """Judge the handshake (see `HttpStream.check_websocket`)."""
-
-    def make_channel(self, opened: Callable[[int], None]) -> ServerChannel:
-        """Return the channel of the request (see `HttpStream.make_channel`)."""
-        return Session(self, self._mux.connection, self._clock, opened)
-
-    async def switch(self, fields: FieldLines) -> Line:
-        """Return the stream as a line (see `HttpStream.switch`)."""
-        raise NotImplementedError
-
     def build_request(self) -> Request:
         """Return the request of the head (see `HttpStream.build_request`)."""
         head, transport = self.head, self._mux.connection.transport
         request = build_request(head.line, head.host, head.fields, transport.client)
         if transport.secure:
             request.scheme, request.client_certificate = "https", transport.client_certificate
+        if self.tunnel:
+            request.method = "GET"  # as over HTTP/1.1, where no handler asks which it came by
         self.request = request
         return request
 
@@ -143,6 +144,9 @@ class Http2Stream(Stream):
 
     def receive_data(self, data: bytes, flow_bytes: int, *, ends: bool) -> None:
         """Take in a part of the body (see `Stream.receive_data`), which counts as held."""
+        if self.tunnel:
+            self._receive_for_line(data, flow_bytes, ends=ends)
+            return
         state = self._mux.connection.state
         held_bytes = len(self.held)
         try:
@@ -152,6 +156,25 @@ class Http2Stream(Stream):
         if not self.declined and state.buffered_bytes > state.limits.buffered_bytes:
             self._shed = True
             self.drop_body()
+
+    def _receive_for_line(self, data: bytes, flow_bytes: int, *, ends: bool) -> None:
+        """Take in bytes of a line: those that nobody wants still open its window.
+
+        They count as held before the line is told of them, which takes them at once. None of them
+        can be left out, so a client for which there is no memory is reset.
+        """
+        state = self._mux.connection.state
+        byte_count = 0 if self.declined else len(data)
+        state.buffered_bytes += byte_count
+        try:
+            if byte_count and state.buffered_bytes > state.limits.buffered_bytes:
+                raise StreamFailure(ErrorCode.ENHANCE_YOUR_CALM, "too much is being received")
+            super().receive_data(data, flow_bytes, ends=ends)
+        except StreamFailure:
+            state.buffered_bytes -= byte_count
+            raise
+        if self.declined:
+            self._mux.session.free(self, len(data))
 
     async def receive_part(self) -> bytes:
         """Return the next bytes of the body (see `HttpStream.receive_part`)."""
@@ -207,10 +230,12 @@ class Http2Stream(Stream):
         return Abort.SUCCEEDED
 
     def notice_input(self) -> None:
-        """Wake the task that waits for the body, if one does."""
+        """Wake the task that waits for the body, if one does, or tell the line."""
         reader, self._reader = self._reader, None
         if reader is not None:
             reschedule(reader)
+        if self.line is not None:
+            self.line.notice()
 
     # The answer.
 
@@ -221,7 +246,15 @@ class Http2Stream(Stream):
     def set_head(
         self, status: int, fields: FieldLines, body_bytes: int | None, *, trailers: bool = False
     ) -> bool:
-        """Encode the head (see `HttpStream.set_head`)."""
+        """Encode the head (see `HttpStream.set_head`).
+
+        A status that says that all is well would open a WebSocket that nobody serves.
+        """
+        if self.tunnel and 200 <= status < 300:
+            status = NOT_OPENED
+        return self._encode_head(status, fields, body_bytes)
+
+    def _encode_head(self, status: int, fields: FieldLines, body_bytes: int | None) -> bool:
         prepared = self._mux.prepared
         now = trio.current_time()
         if now >= prepared.stamp_until:
@@ -342,6 +375,37 @@ class Http2Stream(Stream):
         self.notice_input()
         self.notice_framed()
         self._clock.look_at_once(trio.current_time())
+
+    # A WebSocket.
+
+    @property
+    def asks_websocket(self) -> bool:
+        """Whether the client asks for a WebSocket."""
+        return self.tunnel
+
+    def check_websocket(self) -> None:
+        """Judge the version that the client speaks (see `HttpStream.check_websocket`).
+
+        There is no key: what it proves over HTTP/1.1, ``:protocol`` says (RFC 8441 section 5).
+        """
+        check_version(self.head.fields)
+
+    def make_channel(self, opened: Callable[[int], None]) -> ServerChannel:
+        """Return the channel of the request (see `HttpStream.make_channel`)."""
+        return Session(self, self._mux.connection, self._clock, opened)
+
+    async def switch(self, fields: FieldLines) -> Line:
+        """Answer with the head of what has no end yet (see `HttpStream.switch`).
+
+        Not a checkpoint: the windows don't bound a head.
+        """
+        kept = [field for field in fields if field[0] != "content-length"]
+        self._encode_head(200, kept, None)
+        self._begin(ends=False)
+        self._mux.flush_soon()
+        self._check_writable()
+        line = self.line = Http2Line(self._mux, self, self, self._clock)
+        return line
 
     def count_sent(self) -> int:
         """Return how many bytes were framed since this was last asked."""

@@ -7,10 +7,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Request, Response, Send, StreamResponse
+from hump_trio import CallNext, Hump, Request, Response, Send, StreamResponse
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.frames import HEADER_BYTES
 from tests.support.frames import data, reset, speak, window_update
+from tests.support.lines import ask
 
 
 def echoing() -> Hump:
@@ -184,3 +185,18 @@ async def test_hints_wait_for_a_client_that_reads(autojump_clock: MockClock) -> 
         peer.transport.set_window(10**7)
         answer = await peer.answer(1)
     assert (len(answer.informational), answer.text) == (10_000, "page")
+
+
+async def test_no_answer_opens_what_nobody_serves(autojump_clock: MockClock) -> None:
+    """A client would take a 200 of a middleware for an open WebSocket (RFC 8441 section 5)."""
+    app = Hump()
+
+    @app.middleware
+    async def answer(request: Request, call_next: CallNext) -> Response:
+        return Response("all is well")
+
+    async with speak(app) as peer:
+        await peer.send(ask(peer, 1), data(1, bytes(1000)))
+        opened = await peer.answer(1)
+        assert (opened.status, opened.ended, opened.reset) == (403, True, ErrorCode.NO_ERROR)
+        assert (await peer.ask(3)).status == 200
