@@ -1,13 +1,18 @@
 """Messages that come in pieces, as a reader puts them together."""
 
 import tracemalloc
+from itertools import pairwise
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from hump_trio.websocket.deflate import Inflater
 from hump_trio.websocket.failures import WebSocketFailure
-from hump_trio.websocket.frames import BINARY, CONTINUATION, FINAL, TEXT
+from hump_trio.websocket.frames import BINARY, CONTINUATION, FINAL, RSV1, TEXT
 from hump_trio.websocket.reader import Part, Reader
-from tests.websocket.client_frames import GOOD, masked
+from tests.websocket.client_frames import GOOD, masked, squeezed
 
 
 def fails(reader: Reader, data: bytes) -> int | None:
@@ -51,19 +56,58 @@ def test_text_fails_at_its_first_bad_byte(good: bytes, bad: bytes) -> None:
     assert fails(reader, masked(CONTINUATION, bad)[6:7]) == 1007
 
 
-def test_a_message_without_end_takes_its_length() -> None:
-    """Fragments of one byte hold no more memory than a frame (60 times that with a list)."""
-    for opcode in (TEXT, BINARY):
-        reader = Reader(1 << 20)
-        fragments = masked(CONTINUATION, b"a") * 1000
-        reader.feed(masked(opcode, b"a"))
-        tracemalloc.start()
-        for _ in range(100):
-            reader.feed(fragments)
-        held, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert reader.held_bytes == 100_001
-        assert held < 200_000
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_a_message_without_end_takes_its_length(opcode: int) -> None:
+    """Small fragments hold little more memory than a frame (30 times that in a list)."""
+    reader = Reader(1 << 20)
+    fragments = b"".join(masked(CONTINUATION, b"%02d" % count) for count in range(100))
+    reader.feed(masked(opcode, b"ab"))
+    tracemalloc.start()
+    for _ in range(100):
+        reader.feed(fragments)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert reader.held_bytes == 20_002
+    assert held < 60_000
+    reader.feed(masked(FINAL))
+    (message,) = reader.messages
+    assert len(message) == 20_002
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("aä€𝄞\r\n", max_size=5), st.booleans(), st.booleans()),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(st.integers(0, 200), max_size=6),
+    st.sets(st.integers(0, 7)),
+)
+def test_parts_make_up_their_messages(
+    given_messages: list[tuple[str, bool, bool]], places: list[int], streamed: set[int]
+) -> None:
+    """Wherever streams are cut, and parts are wanted for some of the time; compressed or not."""
+    stream, expected = b"", []
+    for text, is_text, compressed in given_messages:
+        payload = squeezed(text.encode()) if compressed else text.encode()
+        first = (TEXT if is_text else BINARY) | RSV1 * compressed
+        stream += masked(first, payload[:2]) + masked(0, payload[2:5]) + masked(FINAL, payload[5:])
+        expected.append(text if is_text else text.encode())
+    reader = Reader(1000, inflate=Inflater(15))
+    bounds = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    for count, (begin, end) in enumerate(pairwise(bounds)):
+        reader.streaming = count in streamed
+        reader.feed(stream[begin:end])
+        assert not reader.behind
+    found: list[str | bytes] = []
+    parts: list[Any] = []
+    for message in reader.messages:
+        parts.append(message.data if isinstance(message, Part) else message)
+        if not isinstance(message, Part) or message.last:
+            found.append("".join(parts) if isinstance(parts[0], str) else b"".join(parts))
+            parts = []
+    assert not parts
+    assert found == expected
 
 
 def test_parts_as_they_come() -> None:
