@@ -23,7 +23,6 @@ from hump_trio.websocket.frames import (
     PONG,
     RSV1,
     TEXT,
-    encode_bytes,
     encode_close,
     encode_frame,
     encode_text,
@@ -41,8 +40,6 @@ JOINED_BYTES = 64 * 1024
 SMALL_BYTES = 16 * 1024
 # Messages that are taken at once before other tasks have their turn.
 TURN_COUNT = 64
-# The least that is compressed: less becomes no shorter.
-DEFLATED_BYTES = 256
 
 
 class Outbox:
@@ -126,9 +123,10 @@ class Outbox:
         """Send a whole message (see `Channel.send`)."""
         if self.closed is not None:
             raise self.closed_error()
-        frame = encode_text(message) if type(message) is str else self._encode(message)
-        if self.deflater is not None:
-            frame = self._deflate(message, frame)
+        if type(message) is str and self.deflater is None:
+            frame = encode_text(message)
+        else:
+            frame = self._encode(message)
         if not (self._flushing or self._fragmented):
             self.sent_count += 1
             if self._arrived and len(frame) < SMALL_BYTES:
@@ -160,9 +158,10 @@ class Outbox:
             raise self.closed_error()
         if self._flushing or self._fragmented:
             return False
-        frame = encode_text(message) if type(message) is str else self._encode(message)
-        if self.deflater is not None:
-            frame = self._deflate(message, frame)
+        if type(message) is str and self.deflater is None:
+            frame = encode_text(message)
+        else:
+            frame = self._encode(message)
         return self.send_frame_nowait(frame)
 
     def send_frame_nowait(self, frame: bytes) -> bool:
@@ -285,17 +284,19 @@ class Outbox:
                 self._put(data)
 
     def _encode(self, message: Any) -> bytes:
-        if not isinstance(message, bytes | bytearray | memoryview):
-            raise TypeError(f"a message is str or bytes, not {message!r:.80}")
-        return encode_bytes(bytes(message))
+        """Return the frame of a message, compressed if that was agreed on (RFC 7692).
 
-    def _deflate(self, message: Message, frame: bytes) -> bytes:
-        """Return the frame of a message, compressed if that is worth it (RFC 7692)."""
-        if len(frame) < DEFLATED_BYTES:
-            return frame
-        assert self.deflater is not None
-        opcode = TEXT if isinstance(message, str) else BINARY
-        payload = message.encode() if isinstance(message, str) else bytes(message)
+        The shortest ones are compressed, too: with the context of those before, JSON of 100 bytes
+        takes a quarter of that.
+        """
+        if isinstance(message, str):
+            opcode, payload = TEXT, message.encode()
+        elif isinstance(message, bytes | bytearray | memoryview):
+            opcode, payload = BINARY, bytes(message)
+        else:
+            raise TypeError(f"a message is str or bytes, not {message!r:.80}")
+        if self.deflater is None:
+            return encode_frame(FINAL | opcode, payload)
         return encode_frame(FINAL | RSV1 | opcode, self.deflater.deflate(payload))
 
     def _hold(self, frame: bytes) -> None:
