@@ -71,7 +71,7 @@ async def serve_websocket(
         elif told:
             note_error(request, told[0])
             code, reason = closing_of(told[0])
-        elif gone:
+        elif gone and request.outcome == "ok":
             request.outcome = "client-gone"
     if not channel.opened:
         return Response(None, 400)  # to nobody: the client has gone

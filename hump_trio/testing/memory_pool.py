@@ -30,7 +30,9 @@ class MemoryNetworkStream(httpcore.AsyncNetworkStream):
             raise httpcore.ReadError(str(error)) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all of a buffer."""
+        """Send all of a buffer; none is sent to a peer that has gone, too, as over a network."""
+        if not buffer:
+            return
         try:
             await self._transport.send_all(buffer)
         except trio.BrokenResourceError as error:

@@ -122,7 +122,7 @@ class Liveness:
             self._acked_at = now
         alive_at = max(self._line.heard_at, self._acked_at)
         if self._pinged_at is not None:
-            if alive_at <= self._pinged_at:
+            if alive_at < self._pinged_at:
                 due = self._pinged_at + self._timeouts.pong
                 return None if now >= due else due
             self._pinged_at = None

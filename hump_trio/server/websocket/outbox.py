@@ -74,6 +74,7 @@ class Outbox:
         "_held_bytes",
         "_later",
         "_line",
+        "_peer",
         "_pong",
         "_room",
         "_streak",
@@ -100,6 +101,7 @@ class Outbox:
         self.unsent_bytes: int = 0
         self._line = line
         self._clock = clock
+        self._peer = clock.peer  # which the clock loses at the end of the request, maybe before us
         self._arrived = arrived
         self._later = later
         self._connection = connection
@@ -315,7 +317,7 @@ class Outbox:
         try:
             taken_bytes = self._line.send_nowait(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._clock.peer.gone = True
+            self._peer.gone = True
             self.lose(WebSocketClosed(1006, "", "lost"))
             return False
         if taken_bytes == len(data):
@@ -359,10 +361,10 @@ class Outbox:
                 if self._room is not None:
                     self._room.unpark_all()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._clock.peer.gone = True
+            self._peer.gone = True
             self.lose(WebSocketClosed(1006, "", "lost"))
         except trio.Cancelled:
-            self._clock.peer.write_cut = True
+            self._peer.write_cut = True
             raise
         finally:
             self._flushing = False
