@@ -23,7 +23,7 @@ __all__ = [
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-SERVER_FIELDS = frozenset({"connection", "content-length", "transfer-encoding"})
+SERVER_FIELDS = frozenset({"connection", "content-length", "transfer-encoding", "upgrade"})
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +64,8 @@ def encode_head(
         status: A final status.
         fields: The fields of the response, checked. Framing fields among them are replaced, with
             two exceptions: ``Connection: close`` is obeyed, and a ``Content-Length`` is sent if
-            the body is streamed, or is the empty body of an answer to HEAD.
+            the body is streamed, or is the empty body of an answer to HEAD. ``Upgrade`` gets the
+            option of ``Connection`` that belongs to it (RFC 9110 section 7.8).
         body_bytes: The length of the body; None for a streamed body.
         keep_alive: Whether the server is willing to keep the connection open.
         date: The ``Date`` line, left out if ``fields`` has a date.
@@ -88,6 +89,8 @@ def encode_head(
                 server = ""
         elif name == "content-length":
             given_length = value
+        elif name == "upgrade":
+            lines.append(f"upgrade: {value}\r\nconnection: upgrade\r\n")
         elif name == "connection" and not keeps_alive(value, "1.1"):
             keep_alive = False
     lines += (date, server)

@@ -285,3 +285,21 @@ def test_a_reset_of_content_says_that_it_has_none() -> None:
         assert b"transfer-encoding" not in head.data
         assert not head.body_follows
         assert head.keep_alive
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_an_upgrade_is_an_option_of_the_connection(*, keep_alive: bool) -> None:
+    """Proxies take the field for what it is only then (RFC 9110 section 7.8)."""
+    head = encode_head(
+        None,
+        426,
+        [("upgrade", "websocket"), ("connection", "upgrade")],
+        body_bytes=0,
+        keep_alive=keep_alive,
+        date="",
+        server="",
+    )
+    lines = head.data.split(b"\r\n")
+    assert lines.count(b"upgrade: websocket") == 1
+    assert lines.count(b"connection: upgrade") == 1
+    assert lines.count(b"connection: close") == (not keep_alive)
