@@ -92,7 +92,8 @@ class WebSocket(Generic[In, Out]):
         assert request.channel is not None, "a route for WebSockets is asked for one"
         self._request = request
         self._channel: Channel = request.channel
-        self._rules = terms.rules
+        # Taken by the one attempt to answer the handshake: a second one would be read as frames.
+        self._rules: MessageRules | None = terms.rules
         self._encode = terms.encode
         self._subprotocol = subprotocol
         self._opening = trio.Lock()
@@ -195,16 +196,18 @@ class WebSocket(Generic[In, Out]):
         streaming: bool = False,
     ) -> None:
         """Answer the handshake, unless another task has done so."""
-        if self._channel.opened:
+        channel = self._channel
+        if channel.opened:
             return
         async with self._opening:
-            channel = self._channel
-            if not channel.opened:
-                if channel.close_code is not None:
-                    raise WebSocketClosed(channel.close_code, channel.close_reason, "lost")
-                if subprotocol is not None:
-                    self._subprotocol = subprotocol
-                await channel.accept(self._rules, fields, self._subprotocol, streaming=streaming)
+            if channel.opened:
+                return
+            rules, self._rules = self._rules, None
+            if rules is None or channel.close_code is not None:
+                raise WebSocketClosed(1006, "", "lost")
+            if subprotocol is not None:
+                self._subprotocol = subprotocol
+            await channel.accept(rules, fields, self._subprotocol, streaming=streaming)
 
     def receive(self) -> Awaitable[In]:
         """Return the next message.

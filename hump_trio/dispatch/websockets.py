@@ -12,6 +12,7 @@ from hump_trio.facts.exceptions import (
     WebSocketClosed,
 )
 from hump_trio.facts.loggers import logger
+from hump_trio.messages.channel import Channel
 from hump_trio.messages.choice import Call
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
@@ -59,10 +60,8 @@ async def serve_websocket(
     except BaseException as error:
         if not is_failure(error):
             raise
-        ends = [leaf for leaf in leaves_of(error) if isinstance(leaf, WebSocketClosed)]
-        others = [leaf for leaf in leaves_of(error) if leaf not in ends]
-        gone = channel.close_code is not None and bool(ends) and ends[0].by != "server"
-        if not channel.opened and (others or not gone):
+        others = [leaf for leaf in leaves_of(error) if not isinstance(leaf, WebSocketClosed)]
+        if others and not channel.opened:
             raise
         told = [leaf for leaf in others if isinstance(leaf, HttpException)]
         if len(told) < len(others):
@@ -71,12 +70,23 @@ async def serve_websocket(
         elif told:
             note_error(request, told[0])
             code, reason = closing_of(told[0])
-        elif gone and request.outcome == "ok":
+        elif request.outcome == "ok" and has_left(channel, error):
             request.outcome = "client-gone"
     if not channel.opened:
         return Response(None, 400)  # to nobody: the client has gone
     channel.finish(code, reason)
     return OpenedResponse()
+
+
+def has_left(channel: Channel, error: BaseException) -> bool:
+    """Tell whether the client has closed or gone, by the errors that say that a WebSocket is over.
+
+    Args:
+        channel: The client's. One of the errors may be of another's, which the handler used too.
+        error: One `WebSocketClosed`, or a group of them.
+    """
+    is_over = channel.close_code is not None or not channel.opened
+    return is_over and all(getattr(leaf, "by", "") != "server" for leaf in leaves_of(error))
 
 
 def closing_of(error: HttpException) -> tuple[int, str]:

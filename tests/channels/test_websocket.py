@@ -91,6 +91,29 @@ async def test_messages_both_ways() -> None:
     await ws.close()
 
 
+async def test_a_handshake_whose_answer_was_cut() -> None:
+    """It isn't answered again, in the midst of the first answer; the client is lost."""
+    ws, channel = made()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await ws.send("x")
+    assert not channel.opened
+    scope = trio.CancelScope()
+    ws, channel = made()
+
+    async def accept(*args: Any, **options: Any) -> None:
+        scope.cancel()
+        await trio.lowlevel.checkpoint()
+
+    channel.accept = accept  # type: ignore[method-assign]
+    with scope:
+        await ws.send("x")
+    for _ in range(2):
+        with pytest.raises(WebSocketClosed) as caught:
+            await ws.send("x")
+        assert (caught.value.code, caught.value.by) == (1006, "lost")
+
+
 async def test_what_cannot_be_sent() -> None:
     """Another type is refused with what to write, before anything is accepted."""
     ws, channel = made()

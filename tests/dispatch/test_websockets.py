@@ -148,8 +148,6 @@ async def test_what_is_raised_before_it_is_open() -> None:
     async def handler(ws: WebSocket, status: int) -> None:
         if status == 500:
             raise LookupError("nothing")
-        if status == 503:
-            raise WebSocketClosed(1000)  # that of another one
         raise HttpException(status, "sign in")
 
     app = app_with(handler, "/{status:int}")
@@ -165,8 +163,6 @@ async def test_what_is_raised_before_it_is_open() -> None:
     assert response.headers["x-seen"] == "yes"
     assert (channel.opened, channel.closed_with) == (False, None)
     response, _, request = await open_websocket(app, "/500")
-    assert (response.status, request.outcome) == (500, "crash")
-    response, _, request = await open_websocket(app, "/503")
     assert (response.status, request.outcome) == (500, "crash")
 
     @app.exception_handler(LookupError)
@@ -216,6 +212,17 @@ async def test_an_end_that_leaves_the_handler(*, grouped: bool, lost: bool) -> N
 
     response, channel, request = await open_websocket(app_with(handler))
     assert (response.status, channel.closed_with, request.outcome) == (101, None, "client-gone")
+
+
+async def test_an_end_of_another_websocket() -> None:
+    """It is an end of this one as well, though its client is there."""
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.send("x")
+        raise WebSocketClosed(1000)
+
+    _, channel, request = await open_websocket(app_with(handler))
+    assert (channel.closed_with, request.outcome) == ((1000, ""), "ok")
 
 
 async def test_an_end_by_the_handler_itself() -> None:
