@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 import hump_trio
 from hump_trio import Hump, Limits, Sockets, Timeouts
-from hump_trio.testing import client, connect
+from hump_trio.testing import client, connect, websocket
 from tests.support.channels import FakeChannel, open_websocket
 
 ROOT = Path(__file__).parent.parent
@@ -233,13 +233,15 @@ async def test_snippet_of_a_form_works(
 
 
 async def test_snippet_of_a_topic_works(program: dict[str, Any]) -> None:
-    """A price that changes is read by who follows the prices."""
-    async with connect(program["app"]) as connection, client(program["app"]) as http:
+    """A price that a client changes is read by who follows the prices, in both ways."""
+    app = program["app"]
+    async with connect(app) as connection, websocket(app, "/prices") as ws:
         await connection.send(b"GET /prices HTTP/1.1\r\nhost: a\r\n\r\n")
         received = await connection.receive()
-        while not program["prices"]:
+        while len(program["prices"]) < 2:
             await trio.lowlevel.checkpoint()
-        assert (await http.post("/prices/tea", params={"price": 1.5})).status_code == 204
+        await ws.send({"tea": 1.5})
+        assert await ws.receive() == '{"tea":1.5}'
         while b"data: " not in received:
             received += await connection.receive()
     assert b'data: {"tea":1.5}\n\n' in received
