@@ -228,7 +228,7 @@ class Session:
         if self._ended is None:
             if self._drain_deadline < math.inf and trio.current_time() >= self._drain_deadline:
                 self._close_for(1001, "going away")
-            elif self._line.readable and self._receiver is None:
+            elif (self._line.readable or self._reader.behind) and self._receiver is None:
                 self.hear()
                 return bool(self._arrived) or self._ended is not None
         return False
@@ -317,10 +317,11 @@ class Session:
             if self._receiver is None and self._is_full():
                 self._pause()
                 return
-            data = self._line.receive_nowait()
-            if not data:
-                if data is not None:
-                    self._lose()
+            data = b"" if self._reader.behind else self._line.receive_nowait()
+            if data is None:
+                return
+            if not data and not self._reader.behind:
+                self._lose()
                 return
             self._queued_bytes += len(data)
             if self._reader.feed(data):
@@ -331,7 +332,7 @@ class Session:
                 reschedule(receiver)
             elif self._ended is None:
                 self._count_held()
-                if self._line.readable:
+                if self._line.readable or self._reader.behind:
                     self._later.add(self.hear)
         except WebSocketFailure as failure:
             self._take_controls()
@@ -360,7 +361,7 @@ class Session:
             self._take_controls()
         if reader.close_code is not None:
             self._hear_closing()
-        elif reader.frame_begun or reader.message_begun:
+        elif (reader.frame_begun or reader.message_begun) and not reader.behind:
             self._liveness.take_part(byte_count, trio.current_time())
             self._count_held()
         else:
@@ -371,6 +372,7 @@ class Session:
         return (
             self._queued_bytes >= self._clock.state.limits.message_queue_bytes
             or self._outbox.unsent_bytes >= UNSENT_BYTES
+            or (self._reader.behind and bool(self._arrived))
         )
 
     def _wake(self) -> None:
@@ -403,14 +405,15 @@ class Session:
 
     def _hear_the_end(self) -> None:
         """Read what comes when nothing more is for the handler: a closing frame, or the end."""
+        going_on = self._reader.behind and not self._over
         try:
-            data = self._line.receive_nowait()
+            data = b"" if going_on else self._line.receive_nowait()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._clock.peer.gone = True
             data = b""
         if data is None:
             return
-        if not data:
+        if not data and not going_on:
             self._over = True
             if self._reader.close_code is None or self._clock.peer.gone:
                 self._lose()
@@ -427,6 +430,8 @@ class Session:
                 self._leave()
             if self._over:
                 self._wake()
+            elif self._reader.behind:
+                self._later.add(self.hear)
 
     # The end.
 
