@@ -64,14 +64,6 @@ TAKEN_BY_TESTS = {
 
 # What is on its way to its first user.
 AWAITED: set[tuple[str, str]] = {
-    ("websocket.reader", "Reader"),
-    ("websocket.reader", "Part"),
-    ("websocket.frames", "encode_close"),
-    ("websocket.handshake", "asks_websocket"),
-    ("websocket.handshake", "check_handshake"),
-    ("websocket.handshake", "accept_key"),
-    ("websocket.handshake", "parse_subprotocols"),
-    ("websocket.deflate", "negotiate"),
     ("server.line", "Line"),
 }
 
