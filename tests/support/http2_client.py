@@ -24,7 +24,7 @@ from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.transports import connect_http2
 
-__all__ = ["Http2Transport"]
+__all__ = ["Http2Transport", "Patient"]
 
 # Fields that belong to a connection of HTTP/1.1 (RFC 9113 section 8.2.2), and what replaces one.
 LEFT_OUT = frozenset({b"host", b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"})

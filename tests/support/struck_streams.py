@@ -187,6 +187,7 @@ async def serve_struck(
             watchdog.add(connection)
             compartment = Compartment(watchdog)
             instrument = StepsTap(countdown)
+            state.start_attendant = attendants.start_soon
             attendants.start_soon(watchdog.sweep)
             attendants.start_soon(read, client)
             attendants.start_soon(write, client, parts)
