@@ -90,8 +90,15 @@ class ClientSession:
             self._sent_closing = code, reason
 
     async def write(self, data: bytes, *, pause: float | None = None) -> None:
-        """Send bytes, and nothing else between them; a pause is one after each byte, in seconds."""
+        """Send bytes, and nothing else between them; a pause is one after each byte, in seconds.
+
+        Raises:
+            trio.BrokenResourceError: The app has ended the connection.
+            trio.ClosedResourceError: The client has.
+        """
         async with self._writing:
+            if self.ended.is_set() and self.answers_closing:
+                raise trio.BrokenResourceError("the app has ended the connection")
             if pause is None:
                 await self._transport.send_all(data)
                 return
