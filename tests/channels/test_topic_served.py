@@ -10,6 +10,9 @@ from trio.testing import MockClock
 from hump_trio import Hump, Limits, Timeouts, Topic, WebSocket, WebSocketClosed
 from hump_trio.channels.backlog import SlowPolicy
 from hump_trio.testing import WebSocketClient, websocket
+from tests.support.frames import speak, window_update
+from tests.support.lines import ask
+from tests.support.subscribers import messages_in
 
 # Twice as many as fit where a client reads nothing: its window, the rest of a message, a backlog.
 MESSAGE_COUNT = 6
@@ -134,6 +137,33 @@ async def test_what_is_kept_for_readers_that_have_stopped_is_bounded(
             tracemalloc.stop()
         assert peak_bytes < 10 * 4 * 65_536
         assert held_bytes < 10 * 4 * 65_536
+
+
+@pytest.mark.parametrize("slow", ["close", "drop-oldest", "latest"])
+async def test_subscribers_of_http2_are_alike(slow: SlowPolicy, autojump_clock: MockClock) -> None:
+    """A stream that has stopped holds up neither the one beside it nor HTTP/1.1."""
+    room = Room(slow=slow)
+    async with AsyncExitStack() as stack:
+        [ws] = await room.enter(stack, 1)
+        peer = await stack.enter_async_context(speak(room.app))
+        await peer.send(ask(peer, 1), ask(peer, 3), window_update(0, 10**7))
+        await peer.send(window_update(1, 10**7))
+        await peer.frames()
+        assert len(room.topic) == 3
+        texts = [text_of(number) for number in range(MESSAGE_COUNT)]
+        for number, text in enumerate(texts, 1):
+            await room.topic.publish(text)
+            assert await ws.receive() == text
+            assert messages_in((await peer.answer(1)).body) == texts[:number]
+        await peer.send(window_update(3, 10**7))
+        found = messages_in((await peer.answer(3)).body)
+        if slow == "close":
+            assert found.pop() == b"\x03\xf5too slow"  # 1013
+            assert found == texts[: len(found)]
+        else:
+            assert found == [text for text in texts if text in found]
+            assert found[-1] == texts[-1]
+        assert 0 < len(found) < MESSAGE_COUNT
 
 
 async def test_a_chat_reaches_everybody_in_order(autojump_clock: MockClock) -> None:

@@ -7,7 +7,7 @@ from hump_trio.messages.channel import Message
 from hump_trio.websocket.frames import TEXT
 from tests.support.channels import FakeChannel, websocket_request
 
-__all__ = ["messages_of", "new_websocket"]
+__all__ = ["messages_in", "messages_of", "new_websocket"]
 
 
 def new_websocket() -> tuple[FakeChannel, WebSocket[Any, Any]]:
@@ -19,15 +19,19 @@ def new_websocket() -> tuple[FakeChannel, WebSocket[Any, Any]]:
 def messages_of(channel: FakeChannel) -> list[Message]:
     """Return the messages that a client has read: texts of the handler's, and frames."""
     found = list[Message]()
-    for data in channel.sent:
-        end = 0
-        while isinstance(data, bytes) and end < len(data):
-            kind, length, start = data[end] & 0x0F, data[end + 1], end + 2
-            if length > 125:
-                start += 2 if length == 126 else 8
-                length = int.from_bytes(data[end + 2 : start])
-            end = start + length
-            found.append(data[start:end].decode() if kind == TEXT else data[start:end])
-        if isinstance(data, str):
-            found.append(data)
+    for sent in channel.sent:
+        found += [sent] if isinstance(sent, str) else messages_in(sent)
+    return found
+
+
+def messages_in(data: bytes) -> list[Message]:
+    """Return the messages of whole frames."""
+    found, end = list[Message](), 0
+    while end < len(data):
+        kind, length, start = data[end] & 0x0F, data[end + 1], end + 2
+        if length > 125:
+            start += 2 if length == 126 else 8
+            length = int.from_bytes(data[end + 2 : start])
+        end = start + length
+        found.append(data[start:end].decode() if kind == TEXT else data[start:end])
     return found
