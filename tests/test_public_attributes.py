@@ -25,6 +25,8 @@ ATTRIBUTES = {
     "Response": RESPONSE,
     "Router": ROUTER,
     "StreamResponse": RESPONSE,
+    "WebSocket": "accept close close_code close_reason draining latency_seconds receive request"
+    " send send_nowait stream subprotocol wait_draining writer",
 }
 OBJECTS: dict[str, Any] = {"Hump": hump_trio.Hump(), "Router": hump_trio.Router()}
 

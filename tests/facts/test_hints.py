@@ -20,10 +20,21 @@ from hump_trio import (
     RouteError,
     Router,
     UploadFile,
+    WebSocket,
 )
-from hump_trio.facts.hints import IMPORTS, OF_APP, OF_PARAMETER, OF_REQUEST, OF_ROUTE, add_hint
+from hump_trio.channels.websocket import Terms
+from hump_trio.facts.hints import (
+    IMPORTS,
+    OF_APP,
+    OF_PARAMETER,
+    OF_REQUEST,
+    OF_ROUTE,
+    OF_WEBSOCKET,
+    add_hint,
+)
 from hump_trio.routing.route import RouteOptions
 from hump_trio.testing import client
+from tests.support.channels import websocket_request
 
 
 async def index() -> str:
@@ -66,6 +77,15 @@ def test_attributes_of_a_request(name: str) -> None:
     with pytest.raises(AttributeError) as caught:
         getattr(a_request(), name)
     assert str(caught.value) == f"a request has no {name!r}: {OF_REQUEST[name]}"
+
+
+@pytest.mark.parametrize("name", OF_WEBSOCKET)
+def test_attributes_of_a_websocket(name: str) -> None:
+    """They too."""
+    request, _ = websocket_request()
+    with pytest.raises(AttributeError) as caught:
+        getattr(WebSocket(request, Terms()), name)
+    assert str(caught.value) == f"a WebSocket has no {name!r}: {OF_WEBSOCKET[name]}"
 
 
 @pytest.mark.parametrize("name", OF_ROUTE)

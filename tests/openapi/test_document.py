@@ -5,8 +5,9 @@ import logging
 
 import pytest
 
-from hump_trio import Hump, Router
+from hump_trio import Hump, Router, WebSocket
 from hump_trio.dispatch.router import table_of
+from hump_trio.openapi.document import document_of
 from tests.openapi.documented import Item, documented, index, operation, route, silent
 
 
@@ -41,6 +42,20 @@ def test_methods_that_openapi_lacks_are_left_out() -> None:
         route("/a", index, "GET", "BREW"),
         route("/b", index, "BREW"),
     )
+    assert {path: list(item) for path, item in document["paths"].items()} == {"/a": ["get"]}
+
+
+async def chat(ws: WebSocket) -> None:
+    """Do nothing."""
+
+
+def test_websockets_are_left_out() -> None:
+    """A path has its other methods, if it has some."""
+    app = Hump()
+    app.get("/a")(index)
+    app.websocket("/a")(chat)
+    app.websocket("/b")(chat)
+    document = document_of(table_of(app).routes, {})
     assert {path: list(item) for path, item in document["paths"].items()} == {"/a": ["get"]}
 
 
