@@ -58,6 +58,10 @@ async def serve_websocket(
     try:
         await call(request)
     except BaseException as error:
+        if isinstance(error, BaseExceptionGroup) and not is_failure(error):
+            _, rest = error.split(WebSocketClosed)
+            assert rest is not None, "an end is a failure by itself"
+            raise rest from None  # a task that was cancelled has still tried to send
         if not is_failure(error):
             raise
         others = [leaf for leaf in leaves_of(error) if not isinstance(leaf, WebSocketClosed)]

@@ -251,6 +251,36 @@ async def test_a_cancellation_is_raised_on(autojump_clock: trio.testing.MockCloc
     assert scope.cancelled_caught
 
 
+@pytest.mark.parametrize("crashes", [False, True])
+async def test_a_task_that_sends_when_it_is_cancelled(
+    autojump_clock: trio.testing.MockClock, *, crashes: bool
+) -> None:
+    """That the client has gone by then is no failure beside the cancellation; others are."""
+
+    async def part(ws: WebSocket) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            if crashes:
+                raise LookupError
+            await ws.send("bye")
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        channel = ws.request.channel
+        assert isinstance(channel, FakeChannel)
+        channel.end()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(part, ws)
+            nursery.start_soon(trio.sleep_forever)
+
+    with trio.move_on_after(1), pytest.raises(BaseExceptionGroup) as caught:
+        await open_websocket(app_with(handler))
+    cancelled, failures = caught.value.split(trio.Cancelled)
+    assert cancelled is not None
+    assert (failures is not None) == crashes
+
+
 async def test_a_time_limit(
     autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
