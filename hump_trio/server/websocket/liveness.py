@@ -109,10 +109,15 @@ class Liveness:
         """Tell whether what has come in part should have been whole by now."""
         return now >= self._frame_deadline or now >= self._message_deadline
 
-    def look(self, now: float) -> float | None:
+    def look(self, now: float, *, unread: bool) -> float | None:
         """Return when to look again, after a ping if it is time for one.
 
         None: the client has gone, or reads so little that it counts as gone.
+
+        Args:
+            now: Trio's time.
+            unread: Whether something has come that isn't read, since the handler is behind. A pong
+                would stand behind it: the client owes none.
         """
         peer, outbox = self._clock.peer, self._outbox
         acked_bytes = peer.acked_bytes()
@@ -120,7 +125,7 @@ class Liveness:
         self._acked_bytes = acked_bytes
         if progress_bytes and (self._pinged_at is None or acked_bytes > self._ping_end):
             self._acked_at = now
-        alive_at = max(self._line.heard_at, self._acked_at)
+        alive_at = now if unread else max(self._line.heard_at, self._acked_at)
         if self._pinged_at is not None:
             if alive_at < self._pinged_at:
                 due = self._pinged_at + self._timeouts.pong

@@ -566,7 +566,7 @@ class Session:
         if not self._over:
             if self._ended is None:
                 due = min(due, self._look_at_input(now))
-            looked = liveness.look(now)
+            looked = liveness.look(now, unread=self._paused)
             if looked is None:
                 self._give_up("stalled" if liveness.stalled else "client-gone")
                 return
