@@ -1,6 +1,6 @@
 """A topic: each message that is published goes to every subscriber, and no slow one holds it up."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, get_args
 
@@ -193,7 +193,7 @@ class Subscription:
         self._channel = channel_of(ws)
         self._subscribers = subscribers
         self._backlog = backlog
-        self.send_frame = send_nowhere
+        self.send_frame: Callable[[bytes], bool] = send_nowhere
 
     @property
     def dropped(self) -> int:
@@ -247,6 +247,8 @@ class Inbox:
         backlog: What waits.
 
     Attributes:
+        backlog: What waits.
+        readers: The task that waits for it, if there is one.
         over: Whether nothing more comes.
         late: Whether that is for too much having waited.
     """
@@ -255,8 +257,8 @@ class Inbox:
 
     def __init__(self, subscribers: dict[Subscriber, None], backlog: Backlog) -> None:
         self._subscribers = subscribers
-        self.backlog = backlog
-        self.readers = trio.lowlevel.ParkingLot()
+        self.backlog: Backlog = backlog
+        self.readers: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.over: bool = False
         self.late: bool = False
         subscribers[self] = None
