@@ -1,5 +1,7 @@
 """What is read of a client's bytes, however they come, with the mask in Python and in C."""
 
+import math
+
 import pytest
 
 from hump_trio.websocket import reader as reader_module
@@ -189,3 +191,22 @@ def test_a_key_of_zeros_and_one_for_each_frame() -> None:
     reader = Reader(1000)
     reader.feed(masked(TEXT, b"one", b"\0\0\0\0") + masked(FINAL, b"two", KEY[::-1]))
     assert [*reader.messages] == ["onetwo"]
+
+
+@pytest.mark.parametrize("first", [FINAL | PING, CONTINUATION])
+def test_many_small_frames_are_taken_in_turns(first: int) -> None:
+    """A read that is full of them keeps nobody waiting: the next call goes on."""
+    reader = Reader(math.inf)
+    reader.feed(masked(TEXT, b"a"))
+    data = masked(first, b"b") * 3000
+    calls = 1
+    reader.feed(data)
+    while reader.behind:
+        assert not reader.frame_begun
+        reader.feed(b"")
+        calls += 1
+    assert calls == 3
+    reader.feed(masked(FINAL | CONTINUATION, b"c"))
+    count = 3000 if first == CONTINUATION else 0
+    assert list(reader.messages) == ["a" + "b" * count + "c"]
+    assert len(reader.controls) == 3000 - count
