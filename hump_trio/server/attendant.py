@@ -30,12 +30,15 @@ class Attendant:
         connection.start_lane(self)
 
     async def serve(self) -> None:
-        """Run the function.
+        """Run the function. Called once.
 
         Cancellation: by `stop`, and with the server.
         """
-        with self.clock.scope:
-            await self._run()
+        try:
+            with self.clock.scope:
+                await self._run()
+        finally:
+            del self._run  # what it belongs to may hold this object
 
     def stop(self) -> None:
         """End it. Any number of calls are one."""

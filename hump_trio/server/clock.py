@@ -23,7 +23,7 @@ from hump_trio.tasks.lateness import log_late
 from hump_trio.tasks.task_tree import source_line_of_error
 from hump_trio.transports.transport import PeerState
 
-__all__ = ["Clock", "Ending", "Swept", "extended"]
+__all__ = ["Clock", "Ending", "Peer", "Swept", "extended"]
 
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, IDLE, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.IDLE, Phase.HANDLER

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Limits, Timeouts, Topic, WebSocket, WebSocketClosed
 from hump_trio.channels.backlog import SlowPolicy
@@ -116,6 +116,44 @@ async def test_what_a_reader_has_missed_is_counted(autojump_clock: MockClock) ->
             found = await read_all(ws)
         assert room.dropped == [100 - len(found)]
         assert 0 < room.dropped[0] < 100
+
+
+async def test_a_reader_that_never_reads_again_is_cut(autojump_clock: MockClock) -> None:
+    """As soon as a closing frame could have been sent and answered, whatever its handler does."""
+    room = Room(listens=False)
+    async with AsyncExitStack() as stack:
+        [ws] = await room.enter(stack, 1)
+        ws.pause_reading()
+        while room.topic:
+            await room.topic.publish(text_of(0))
+        closed_at = trio.current_time()
+        await room.ended.wait()
+        assert trio.current_time() - closed_at == pytest.approx(5, abs=0.5)
+        await ws.wait_closed()
+        assert ws.was_reset
+
+
+async def test_what_is_published_stands_between_no_fragments(autojump_clock: MockClock) -> None:
+    """Of a message that its handler sends in parts; it goes out behind the last one."""
+    topic = Topic[str]()
+    app = Hump("", 0)
+
+    @app.websocket("/")
+    async def handle(ws: WebSocket) -> None:
+        async with topic.subscribe(ws):
+            async with ws.writer() as send:
+                await send("one ")
+                await topic.publish("published")
+                await wait_all_tasks_blocked()
+                await topic.publish("published too")
+                await send("message")
+            await ws.send("sent")
+            await topic.publish("at last")
+            await ws.receive()
+
+    async with websocket(app, "/") as ws:
+        found = [await ws.receive() for _ in range(5)]
+    assert found == ["one message", "published", "published too", "sent", "at last"]
 
 
 async def test_what_is_kept_for_readers_that_have_stopped_is_bounded(

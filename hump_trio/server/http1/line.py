@@ -67,19 +67,20 @@ class Http1Line:
 
     def listen(self, hear: Callable[[], None]) -> None:
         """Call a function whenever a read may find something (see `Line.listen`)."""
-        self._hear = hear
-        if self._arrivals is not None:
-            self._arrivals.hear = hear
-        else:
+        self._listen_to(hear)
+        if self._arrivals is None:
             self._pump = Attendant(self._connection, self._run_pump)
         if self.readable:
             hear()
 
+    def _listen_to(self, hear: Callable[[], None]) -> None:
+        self._hear = hear
+        if self._arrivals is not None:
+            self._arrivals.hear = hear
+
     def stop(self) -> None:
         """Call that function no more."""
-        self._hear = hear_nothing
-        if self._arrivals is not None:
-            self._arrivals.hear = None
+        self._listen_to(hear_nothing)
         if self._pump is not None:
             self._pump.stop()
 
@@ -143,16 +144,14 @@ class Http1Line:
             return
         try:
             await transport.send_eof()
-            if self._arrivals is not None:
-                self._arrivals.hear = self._drop
-            self._hear = self._drop
+            self._listen_to(self._wake)
             while not self._ended:
                 if self.readable:
-                    self._drop()
+                    self._ended = self.receive_nowait() == b""
                     await checkpoint()
-                    continue
-                self._waiting = current_task()
-                await wait_task_rescheduled(self._abort)
+                else:
+                    self._waiting = current_task()
+                    await wait_task_rescheduled(self._abort)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._connection.gone = True
 
@@ -160,16 +159,10 @@ class Http1Line:
         self._waiting = None
         return Abort.SUCCEEDED
 
-    def _drop(self) -> None:
-        """Throw away what has come, and wake the task that waits for the end of it."""
-        try:
-            data = self.receive_nowait()
-            self._ended = self._ended or data == b""
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._ended = True
-        task = self._waiting
-        if self._ended and task is not None:
-            self._waiting = None
+    def _wake(self) -> None:
+        """Wake the task that waits for the peer's end."""
+        task, self._waiting = self._waiting, None
+        if task is not None:
             reschedule(task)
 
     def reset(self) -> None:

@@ -6,7 +6,6 @@ from hump_trio.facts.settings import Timeouts
 from hump_trio.server.clock import Clock, extended
 from hump_trio.server.line import Line
 from hump_trio.server.websocket.outbox import Outbox
-from hump_trio.websocket.frames import FINAL, PING, encode_frame
 from hump_trio.websocket.reader import Reader
 
 __all__ = ["Liveness"]
@@ -41,6 +40,7 @@ class Liveness:
         "_ping_end",
         "_ping_number",
         "_pinged_at",
+        "_pong_deadline",
         "_reader",
         "_send_deadline",
         "latency_seconds",
@@ -57,7 +57,8 @@ class Liveness:
         self._send_deadline = math.inf
         self._frame_deadline = math.inf
         self._message_deadline = math.inf
-        self._pinged_at: float | None = None  # None: no ping is awaited
+        self._pinged_at: float | None = None  # None: no pong is awaited
+        self._pong_deadline = math.inf
         self._ping_end = 0  # what is acknowledged once the ping is
         self._ping_number = 0
 
@@ -117,25 +118,25 @@ class Liveness:
         Args:
             now: Trio's time.
             unread: Whether something has come that isn't read, since the handler is behind. A pong
-                would stand behind it: the client owes none.
+                would stand behind it, so it does that the ping is acknowledged.
         """
         peer, outbox = self._clock.peer, self._outbox
         acked_bytes = peer.acked_bytes()
         progress_bytes = acked_bytes - self._acked_bytes
         self._acked_bytes = acked_bytes
-        if progress_bytes and (self._pinged_at is None or acked_bytes > self._ping_end):
+        if progress_bytes and (unread or self._pinged_at is None or acked_bytes > self._ping_end):
             self._acked_at = now
-        alive_at = now if unread else max(self._line.heard_at, self._acked_at)
+        alive_at = max(self._line.heard_at, self._acked_at)
         if self._pinged_at is not None:
+            # What is heard in the instant of the ping came after it: there was silence before.
             if alive_at < self._pinged_at:
-                due = self._pinged_at + self._timeouts.pong
-                return None if now >= due else due
+                return None if now >= self._pong_deadline else self._pong_deadline
             self._pinged_at = None
         if outbox.busy or not peer.fully_acked():
             return self._look_at_sending(progress_bytes, now)
         self._send_deadline = math.inf
         due = alive_at + self._timeouts.ping
-        return self._send_ping(now) if now >= due else due
+        return due if now < due else self._send_ping(now)
 
     def _look_at_sending(self, progress_bytes: int, now: float) -> float | None:
         """Judge a client by what it acknowledges (see `Clock.expire_send`)."""
@@ -158,17 +159,24 @@ class Liveness:
         return self._pinged_at is None
 
     def _send_ping(self, now: float) -> float:
+        """Send a ping, and return when to look again.
+
+        A WebSocket that is silent so long needs no memory for what its messages have in common.
+        """
+        outbox = self._outbox
+        if outbox.deflater is not None:
+            outbox.deflater.release()
         self._ping_number = (self._ping_number + 1) & 0xFFFFFFFF
-        self._outbox.send_control(encode_frame(FINAL | PING, self._ping_payload()))
+        if not outbox.ping(self._ping_payload()):
+            return -math.inf
         self._pinged_at = now
         self._ping_end = self._line.sent_bytes
-        return now + self._timeouts.pong
+        self._pong_deadline = now + self._timeouts.pong
+        return self._pong_deadline
 
     def give_back(self, seconds: float) -> None:
         """Move what the client owes by a time in which the server stood still."""
         self._frame_deadline += seconds
         self._message_deadline += seconds
         self._send_deadline += seconds
-        if self._pinged_at is not None:
-            self._pinged_at += seconds
-        self._acked_at += seconds
+        self._pong_deadline += seconds

@@ -8,6 +8,7 @@ nothing more is read. There is no task for that: whoever sees that bytes have co
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import trio
@@ -50,6 +51,7 @@ class Session:
     __slots__ = (
         "_arrived",
         "_clock",
+        "_close_deadline",
         "_closing",
         "_connection",
         "_counted_bytes",
@@ -58,16 +60,19 @@ class Session:
         "_ended",
         "_later",
         "_leave_deadline",
+        "_limit_bytes",
         "_line",
         "_liveness",
         "_opened",
         "_outbox",
         "_over",
         "_parts",
+        "_parts_bytes",
         "_paused",
         "_queued_bytes",
         "_reader",
         "_receiver",
+        "_released",
         "_replies",
         "_skipping",
         "_streak",
@@ -112,10 +117,14 @@ class Session:
         self._over = False  # nothing that comes of the client matters any more
         self._paused = False  # what has come is left unread
         self._replies = False  # whether a closing frame is due once the handler has answered
+        self._limit_bytes = math.inf  # of a message
         self._parts: list[Message] = []  # of a message that comes in parts, and is received whole
+        self._parts_bytes = 0
         self._skipping = False  # whether the rest of one that was received in parts is unwanted
         self._closing = False  # the handler is over, and what comes is thrown away
+        self._released = False
         self._leave_deadline = math.inf
+        self._close_deadline = math.inf  # until when the client may answer a closing frame
         self._drain_deadline = math.inf
 
     # The handshake.
@@ -142,11 +151,10 @@ class Session:
         limit = rules.limit_bytes
         if limit is ...:
             limit = state.limits.message_bytes
-        self._reader = Reader(
-            math.inf if limit is None else limit,
-            rules.kind,
-            None if deflate is None else deflate.inflater(),
-        )
+        if limit is not None:
+            self._limit_bytes = limit
+        inflater = None if deflate is None else deflate.inflater()
+        self._reader = Reader(self._limit_bytes, rules.kind, inflater)
         self._reader.streaming = streaming
         self._arrived = self._reader.messages
         self._decode = rules.decode
@@ -154,12 +162,14 @@ class Session:
             self._line = line = await self._stream.switch(answer)
         except trio.BrokenResourceError:
             clock.peer.gone = True
-            clock.cancel("client-gone")
-            await checkpoint()
-            raise
+            self.close_code = 1006
+            if not clock.may_finish:
+                clock.cancel("client-gone")
+                await checkpoint()
+            raise WebSocketClosed(1006, "", "lost") from None
         later = state.shared(Later)
         self._later = later
-        self._outbox = Outbox(line, clock, self._arrived, later, self._connection)
+        self._outbox = Outbox(line, clock, self._arrived, later, self._connection, self._resume)
         if deflate is not None:
             self._outbox.deflater = deflate.deflater()
         self.send = self._outbox.send
@@ -179,8 +189,8 @@ class Session:
         arrived = self._arrived
         while True:
             while not arrived:
-                self._streak = 0
                 if self._look_before_wait():
+                    await checkpoint()  # one read in a turn
                     continue
                 if self._ended is not None:
                     if iterating and self._ended.by != "lost":
@@ -188,6 +198,7 @@ class Session:
                     raise self._ended_error()
                 self._begin_wait()
                 await wait_task_rescheduled(self._abort_wait)
+                self._streak = 0
             self._streak += 1
             if self._streak >= TURN_COUNT:
                 self._streak = 0
@@ -228,14 +239,16 @@ class Session:
         if self._ended is None:
             if self._drain_deadline < math.inf and trio.current_time() >= self._drain_deadline:
                 self._close_for(1001, "going away")
-            elif (self._line.readable or self._reader.behind) and self._receiver is None:
-                self.hear()
+            elif self._receiver is None and (self._line.readable or self._reader.behind):
+                self.hear(for_handler=True)
                 return bool(self._arrived) or self._ended is not None
         return False
 
     async def receive_part(self) -> tuple[Message, bool]:
         """Return the next part of a message (see `Channel.receive_part`)."""
         arrived = self._arrived
+        if self._parts:  # whoever wanted the whole message was cancelled
+            arrived.appendleft(Part(self._take_parts(), last=False))
         self._reader.streaming = True
         while True:
             await checkpoint()
@@ -257,16 +270,27 @@ class Session:
         It had begun to come in parts, for a task that has received others so. What is left of a
         message that was received in parts is thrown away.
         """
+        self._reader.streaming = False  # from the next message on
         skipping = self._skipping
         if part.last:
             self._skipping = False
-            self._reader.streaming = self._reader.message_begun
         if skipping:
             return None
         self._parts.append(part.data)
-        if not part.last:
+        data = part.data
+        self._parts_bytes += len(data.encode() if isinstance(data, str) else data)
+        if self._parts_bytes > self._limit_bytes:
+            self._take_parts()
+            self._skipping = not part.last
+            self._arrived.clear()
+            if self._ended is None:
+                self._fail(1009, "a message that is too long")
             return None
+        return self._take_parts() if part.last else None
+
+    def _take_parts(self) -> Message:
         parts, self._parts = self._parts, []
+        self._parts_bytes = 0
         return parts[0][:0].join(parts)  # type: ignore[arg-type]  # all of one kind
 
     def send_nowait(self, message: Message) -> bool:
@@ -284,7 +308,7 @@ class Session:
     @property
     def unsent_bytes(self) -> int:
         """What was framed and the system hasn't taken."""
-        return self._outbox.unsent_bytes
+        return self._outbox.unsent_bytes if self.opened else 0
 
     @property
     def sent_count(self) -> int:
@@ -305,35 +329,22 @@ class Session:
 
     # What comes of the client.
 
-    def hear(self) -> None:
+    def hear(self, *, for_handler: bool = False) -> None:
         """Read once what has come, and do what it asks for. It raises nothing, and never waits.
 
-        Nothing is read while the handler or the client is too far behind.
+        Nothing is read while the handler or the client is too far behind. Where more may be there,
+        it is read later.
+
+        Args:
+            for_handler: Whether the handler is about to wait, and so isn't behind.
         """
         try:
             if self._over or self._ended is not None or self._closing:
                 self._hear_the_end()
-                return
-            if self._receiver is None and self._is_full():
+            elif self._receiver is None and not for_handler and self._is_full():
                 self._pause()
-                return
-            data = b"" if self._reader.behind else self._line.receive_nowait()
-            if data is None:
-                return
-            if not data and not self._reader.behind:
-                self._lose()
-                return
-            self._queued_bytes += len(data)
-            if self._reader.feed(data):
-                self._attend(len(data))
-            receiver = self._receiver
-            if receiver is not None and self._arrived:
-                self._receiver = None
-                reschedule(receiver)
-            elif self._ended is None:
-                self._count_held()
-                if self._line.readable or self._reader.behind:
-                    self._later.add(self.hear)
+            else:
+                self._read()
         except WebSocketFailure as failure:
             self._take_controls()
             self._fail(failure.code, failure.reason)
@@ -344,11 +355,41 @@ class Session:
             logger.error("a WebSocket failed", exc_info=error)
             self._lose()
 
+    def _read(self) -> None:
+        """Read once, or go on with what was held back (see `Reader.behind`)."""
+        reader, line, arrived = self._reader, self._line, self._arrived
+        self._paused = False
+        data = b"" if reader.behind else line.receive_nowait()
+        if not (data or reader.behind):
+            if data is not None:
+                self._lose()
+            return
+        assert data is not None
+        self._queued_bytes += len(data)
+        known_count = len(arrived)
+        if reader.feed(data):
+            self._attend(len(data))
+        if self._outbox.deflater is not None:  # what is queued is longer than what was read
+            self._queued_bytes += sum(map(length_of, islice(arrived, known_count, None)))
+        receiver = self._receiver
+        if receiver is not None and arrived:
+            self._receiver = None
+            reschedule(receiver)
+        elif self._ended is None:
+            self._count_held()
+        if line.readable or reader.behind:
+            self._later.add(self.hear)
+
+    def _resume(self) -> None:
+        """Read on, if that had to wait for what is unsent."""
+        if self._paused:
+            self.hear()
+
     def _pause(self) -> None:
         """Leave unread what has come; the time of what its sender owes stands."""
         self._paused = True
         self._liveness.take_whole()
-        self._clock.deadline = -math.inf
+        self._look_soon()
 
     def _attend(self, byte_count: int) -> None:
         """Deal with what has come besides whole messages.
@@ -363,17 +404,21 @@ class Session:
             self._hear_closing()
         elif (reader.frame_begun or reader.message_begun) and not reader.behind:
             self._liveness.take_part(byte_count, trio.current_time())
-            self._count_held()
         else:
             self._liveness.take_whole()
 
     def _is_full(self) -> bool:
-        """Tell whether nothing more is read, since its answers or the handler are behind."""
-        return (
-            self._queued_bytes >= self._clock.state.limits.message_queue_bytes
-            or self._outbox.unsent_bytes >= UNSENT_BYTES
-            or (self._reader.behind and bool(self._arrived))
-        )
+        """Tell whether nothing more is read, since its answers or the handler are behind.
+
+        A handler that has taken all isn't behind, however much that was.
+        """
+        limit_bytes = self._clock.state.limits.message_queue_bytes
+        if self._arrived:
+            if self._queued_bytes >= limit_bytes or self._reader.behind:
+                return True
+        elif self._queued_bytes >= limit_bytes:
+            self._queued_bytes = self._reader.held_bytes
+        return self._outbox.unsent_bytes >= UNSENT_BYTES
 
     def _wake(self) -> None:
         receiver, self._receiver = self._receiver, None
@@ -405,33 +450,33 @@ class Session:
 
     def _hear_the_end(self) -> None:
         """Read what comes when nothing more is for the handler: a closing frame, or the end."""
-        going_on = self._reader.behind and not self._over
+        if self._released:
+            return
+        reader, line = self._reader, self._line
+        behind = reader.behind and not self._over
         try:
-            data = b"" if going_on else self._line.receive_nowait()
+            data = b"" if behind else line.receive_nowait()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._clock.peer.gone = True
-            data = b""
+            self._lose()
+            return
         if data is None:
             return
-        if not data and not going_on:
-            self._over = True
-            if self._reader.close_code is None or self._clock.peer.gone:
-                self._lose()
-            self._leave()
-            self._wake()
-        elif not self._over:
-            try:
-                self._reader.feed(data)
-            except WebSocketFailure:
+        if not self._over:
+            if data or behind:
+                try:
+                    reader.feed(data)
+                except WebSocketFailure:
+                    self._over = True
+                reader.controls.clear()
+                self._arrived.clear()
+            if reader.close_code is not None or not (data or behind):
                 self._over = True
-            self._arrived.clear()
-            if self._reader.close_code is not None:
-                self._over = True
-                self._leave()
             if self._over:
+                self._leave()
                 self._wake()
-            elif self._reader.behind:
-                self._later.add(self.hear)
+        if (data or behind) and (line.readable or (reader.behind and not self._over)):
+            self._later.add(self.hear)
 
     # The end.
 
@@ -450,41 +495,47 @@ class Session:
 
     def _leave(self) -> None:
         """Let the time run that the handler has left when its client has gone."""
-        clock = self._clock
         if self._leave_deadline == math.inf:
-            self._leave_deadline = trio.current_time() + clock.disconnect_grace
-            clock.deadline = -math.inf
+            self._leave_deadline = trio.current_time() + self._clock.disconnect_grace
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        """Let the next sweep set the deadline anew; what is closing has its own."""
+        if self._clock.phase is Phase.OPEN:
+            self._clock.deadline = -math.inf
 
     def _hear_closing(self) -> None:
         """Hear the client's closing frame; it is answered behind what the handler has to say."""
         reader = self._reader
         assert reader.close_code is not None
-        closed_here = self._outbox.closed is not None
-        self._replies = not closed_here
+        self._replies = True
         self._end_input(WebSocketClosed(reader.close_code, reader.close_reason, "client"))
 
     def _fail(self, code: int, reason: str, outcome: Outcome = "refused") -> None:
         """End what breaks the protocol or a limit; messages before that are answered."""
-        request = self._clock.request
-        if request is not None and request.outcome == "ok":
-            request.outcome = outcome
+        self._set_outcome(outcome)
         logger.info("closed a WebSocket with %d: %s", code, reason)
         self._replies = True
         self._end_input(WebSocketClosed(code, reason, "server"))
 
+    def _set_outcome(self, outcome: Outcome) -> None:
+        request = self._clock.request
+        if request is not None and request.outcome == "ok":
+            request.outcome = outcome
+
     def _lose(self) -> None:
-        """Hear that the client has gone, after its closing frame or without a word."""
-        if self._ended is not None and self._ended.by == "client":
-            self._over = True
-            self._outbox.lose(self._ended)
-        elif self._ended is None or self._ended.by != "lost":
-            request = self._clock.request
-            if request is not None and request.outcome == "ok":
-                request.outcome = "client-gone"
+        """Hear that the client has gone, after a closing frame or without a word."""
+        self._replies = False
+        if self._ended is None:
+            self._set_outcome("client-gone")
             lost = WebSocketClosed(1006, "", "lost")
-            self._replies = False
             self._outbox.lose(lost)
             self._end_input(lost)
+            return
+        self._over = True
+        self._outbox.lose(self._ended)
+        self._leave()
+        self._wake()
 
     def _reply_if_due(self) -> None:
         """Send the closing frame that is due, unless the handler has something to answer first."""
@@ -507,6 +558,8 @@ class Session:
             self._ended = WebSocketClosed(code, reason, "server")
             self.close_code, self.close_reason = code, reason
             self._arrived.clear()
+            self._close_deadline = trio.current_time() + self._clock.state.timeouts.close
+            self._look_soon()
             self._outbox.close(self._ended, code, reason)
             self._wake()
 
@@ -530,72 +583,77 @@ class Session:
 
     async def wait_closed(self) -> None:
         """Wait until both sides have closed (see `ServerChannel.wait_closed`)."""
-        outbox = self._outbox
+        outbox, peer = self._outbox, self._clock.peer
         self._closing = True
         self._arrived.clear()
         try:
-            while outbox.busy:
+            while outbox.busy and not peer.gone:
                 await outbox.wait_change()
-            while not self._over:
+            while not (self._over or peer.gone):
                 if self._line.readable:
                     self.hear()
                     await checkpoint()
                 else:
                     self._begin_wait()
                     await wait_task_rescheduled(self._abort_wait)
-            if self._ended is None or self._ended.by != "lost":
+            assert self._ended is not None, "a closing frame has come or gone"
+            if self._ended.by != "lost" and not peer.gone:
                 await self._line.end()
-        except trio.Cancelled:
+        finally:
             if outbox.busy:
                 self._line.reset()
-            raise
 
     # The time of the channel, which the sweeps of the watchdog keep.
 
     def sweep(self, now: float) -> None:
         """End what has lasted too long (see `Swept.sweep`)."""
-        clock, liveness = self._clock, self._liveness
+        clock, outbox = self._clock, self._outbox
         if now >= self._leave_deadline:
             self._leave_deadline = math.inf
-            if self._ended is not None and self._ended.by == "lost":
+            assert self._ended is not None, "it is left after an end"
+            if self._ended.by == "lost":
                 clock.peer.gone = True
             clock.cancel("client-gone")
-        due = self._leave_deadline
-        if self._outbox.closed is not None and self._ended is None:  # a write has found it gone
-            self._lose()
-        if not self._over:
-            if self._ended is None:
-                due = min(due, self._look_at_input(now))
-            looked = liveness.look(now, unread=self._paused)
-            if looked is None:
-                self._give_up("stalled" if liveness.stalled else "client-gone")
-                return
-            due = min(due, looked)
-        clock.deadline = due
+        if self._ended is None:
+            self._look_at_input(now)
+        looked: float | None = math.inf
+        if self._ended is None or outbox.busy:
+            looked = self._liveness.look(now, unread=self._paused)
+        if looked is None:
+            self._give_up("stalled" if self._liveness.stalled else "client-gone")
+        elif not self._over and now >= self._close_deadline:
+            unread = outbox.busy or not clock.peer.fully_acked()
+            self._give_up("stalled" if unread else "client-gone")
+        else:
+            clock.deadline = min(looked, self._next_look(now))
 
-    def _look_at_input(self, now: float) -> float:
-        """Return when to look again at what should come of the client, or end it."""
-        if self._paused:
+    def _next_look(self, now: float) -> float:
+        """Return when a sweep has to look at what isn't the client's liveness."""
+        if self._ended is None:
+            if self._paused or self._liveness.waits_for_part:
+                return -math.inf
+            return self._drain_deadline if now < self._drain_deadline else math.inf
+        return self._leave_deadline if self._over else self._close_deadline
+
+    def _look_at_input(self, now: float) -> None:
+        """Look at what should come of the client, which may be the end."""
+        if self._outbox.closed is not None:  # a write has found it gone
+            self._lose()
+        elif self._paused:
             if not self._is_full():
-                self._paused = False
                 self.hear()
             elif self._clock.peer.peer_state() == "reset":
+                self._clock.peer.gone = True
                 self._lose()
-        if self._liveness.is_slow(now):
+        if self._ended is None and self._liveness.is_slow(now):
             self._fail(1008, "too slow", "stalled")
-        if now < self._drain_deadline:
-            due = self._drain_deadline
-        else:
-            due = math.inf
-            if self._receiver is not None:
-                self._close_for(1001, "going away")
-        return -math.inf if self._paused or self._liveness.waits_for_part else due
+        if self._ended is None and self._receiver is not None and now >= self._drain_deadline:
+            self._close_for(1001, "going away")
 
     def _give_up(self, outcome: Outcome) -> None:
         """End a WebSocket whose client is found gone; its handler is cancelled at once."""
         clock = self._clock
-        if clock.request is not None and clock.request.outcome == "ok":
-            clock.request.outcome = outcome
+        self._set_outcome(outcome)
         clock.peer.gone = True
         self._lose()
         clock.deadline = self._leave_deadline = math.inf
@@ -604,11 +662,13 @@ class Session:
     def give_back(self, seconds: float) -> None:
         """Move what the client owes (see `Swept.give_back`)."""
         self._liveness.give_back(seconds)
+        self._close_deadline += seconds
+        self._look_soon()
 
     def drain(self, deadline: float) -> None:
         """Close as soon as the handler waits for a message, from a deadline on (see `Swept`)."""
         self._drain_deadline = deadline
-        self._clock.deadline = -math.inf
+        self._look_soon()
         if self._receiver is not None and trio.current_time() >= deadline:
             self._close_for(1001, "going away")
 
@@ -620,9 +680,12 @@ class Session:
             if self._ended is None:
                 self._lose()
             assert self._ended is not None
+            self._released = True
             self._outbox.release(self._ended)
             self._line.stop()
             del self._line
+        elif self.close_code is None:
+            self.close_code = 1006  # a task that has kept it can't open it any more
         del self._stream, self._connection, self._opened
 
 
@@ -637,3 +700,8 @@ END_CODES: dict[CancelReason, tuple[int, str]] = {
 
 def ignore(status: int) -> None:
     """Take the place of what is called once."""
+
+
+def length_of(message: str | bytes | Part) -> int:
+    """Return about how many bytes are held for a message, or a part of one."""
+    return len(message.data if isinstance(message, Part) else message)
