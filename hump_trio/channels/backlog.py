@@ -36,14 +36,15 @@ class Backlog:
 
     def __init__(self, limit_bytes: int, slow: SlowPolicy) -> None:
         self.dropped: int = 0
-        self._publications = deque[Publication]()
+        # Made when something waits: most subscribers keep up, and an empty one takes 760 bytes.
+        self._publications: deque[Publication] | None = None
         self._byte_count = 0
         self._drops = slow != "close"
         # Whatever is published is the only one that waits then, since the newest is never dropped.
         self._limit_bytes = 0 if slow == "latest" else limit_bytes
 
     def __len__(self) -> int:
-        return len(self._publications)
+        return len(self._publications or ())
 
     def add(self, publication: Publication) -> bool:
         """Let a publication wait behind the others, and drop the oldest ones for it if need be.
@@ -53,6 +54,8 @@ class Backlog:
         Returns:
             False if it is too much, and none may be dropped.
         """
+        if self._publications is None:
+            self._publications = deque()
         publications = self._publications
         publications.append(publication)
         self._byte_count += len(publication.frame)
@@ -67,17 +70,18 @@ class Backlog:
 
     def take(self) -> Publication:
         """Take the oldest one out; there is one."""
+        assert self._publications, "who takes has looked whether there is one"
         publication = self._publications.popleft()
         self._byte_count -= len(publication.frame)
         return publication
 
     def take_frames(self) -> bytes:
         """Take all of them out, as they are sent."""
-        frames = b"".join([publication.frame for publication in self._publications])
+        frames = b"".join([publication.frame for publication in self._publications or ()])
         self.clear()
         return frames
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._publications.clear()
+        self._publications = None
         self._byte_count = 0
