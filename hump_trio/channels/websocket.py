@@ -96,7 +96,7 @@ class WebSocket(Generic[In, Out]):
         self._rules: MessageRules | None = terms.rules
         self._encode = terms.encode
         self._subprotocol = subprotocol
-        self._opening = trio.Lock()
+        self._opening: trio.Lock | None = None  # while the handshake is being answered
 
     if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
 
@@ -199,6 +199,8 @@ class WebSocket(Generic[In, Out]):
         channel = self._channel
         if channel.opened:
             return
+        if self._opening is None:
+            self._opening = trio.Lock()
         async with self._opening:
             if channel.opened:
                 return
@@ -208,6 +210,7 @@ class WebSocket(Generic[In, Out]):
             if subprotocol is not None:
                 self._subprotocol = subprotocol
             await channel.accept(rules, fields, self._subprotocol, streaming=streaming)
+        self._opening = None
 
     def receive(self) -> Awaitable[In]:
         """Return the next message.

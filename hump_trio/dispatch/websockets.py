@@ -12,9 +12,9 @@ from hump_trio.facts.exceptions import (
     WebSocketClosed,
 )
 from hump_trio.facts.loggers import logger
+from hump_trio.handlers.calling import Call
 from hump_trio.messages.channel import Channel
-from hump_trio.messages.choice import Call
-from hump_trio.messages.request import Request
+from hump_trio.messages.request import Request, values_of
 from hump_trio.messages.response import Response
 from hump_trio.routing.channel_options import ChannelOptions
 from hump_trio.routing.origins import is_let_in
@@ -39,7 +39,7 @@ async def serve_websocket(
     """Call the handler of a WebSocket, and have the WebSocket closed by what becomes of it.
 
     Args:
-        call: Calls the handler; it opens the WebSocket if the handler has not.
+        call: Starts the handler (see `bind_websocket`).
         options: Those of the route.
         handler: The name of the handler.
         request: The request, with its channel.
@@ -56,7 +56,14 @@ async def serve_websocket(
         check_origin(request, options)
     code, reason = 1000, ""
     try:
-        await call(request)
+        websocket, handling = call(request)
+        result = await handling
+        if result is not None:
+            raise TypeError(
+                f"{handler} handles a WebSocket and has returned {result!r:.80}, which nobody gets:"
+                " `await websocket.send(...)`"
+            )
+        await websocket.accept()
     except BaseException as error:
         if isinstance(error, BaseExceptionGroup) and not is_failure(error):
             _, rest = error.split(WebSocketClosed)
@@ -110,7 +117,7 @@ def check_origin(request: Request, options: ChannelOptions) -> None:
     Raises:
         HttpException: 403.
     """
-    values = request.headers.get_all("origin")
+    values = values_of(request, "origin")
     if not is_let_in(values, request.host, options.let_in):
         logger.info("%s was refused for its origin, %.80r", request.target, ", ".join(values))
         raise HttpException(403, "pages of this origin may not open this WebSocket")

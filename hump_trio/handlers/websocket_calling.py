@@ -2,7 +2,7 @@
 
 import inspect
 from codecs import BOM_UTF8
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, get_args
 
 from hump_trio.channels.websocket import Terms, WebSocket, check_plain
@@ -32,10 +32,11 @@ PLAIN = (str, bytes, Any, object)
 
 
 def bind_websocket(route: Route, options: ChannelOptions, signature: Signature) -> Call:
-    """Return a function that calls the handler of a WebSocket with what its signature asks for.
+    """Return a function that starts the handler of a WebSocket with what its signature asks for.
 
-    What it returns has opened the WebSocket when the handler returns. It raises `HttpException`
-    400 for a client with other subprotocols, and `BindingError` for a request that doesn't fit.
+    It returns the WebSocket, and what to await: the handler's own coroutine, since one around it
+    would be held as long as the WebSocket is open. It raises `HttpException` 400 for a client with
+    other subprotocols, and `BindingError` for a request that doesn't fit.
 
     Args:
         route: The handler's route.
@@ -62,20 +63,14 @@ def bind_websocket(route: Route, options: ChannelOptions, signature: Signature) 
         if each.source not in (CHANNEL, REQUEST)
     }
 
-    async def call(request: Request) -> None:
+    def call(request: Request) -> tuple[WebSocket[Any, Any], Awaitable[Any]]:
         subprotocol = match_subprotocol(terms.subprotocols, request)
         values = get_all(getters, request)
         websocket = WebSocket[Any, Any](request, terms, subprotocol)
         given = {CHANNEL: websocket, REQUEST: request}
         for name, source in by_name:
             values[name] = given[source]
-        result = await handler(*[given[source] for source in by_position], **values)
-        if result is not None:
-            raise TypeError(
-                f"{name_of(handler)} handles a WebSocket and has returned {result!r:.80}, which"
-                " nobody gets: `await websocket.send(...)`"
-            )
-        await websocket.accept()
+        return websocket, handler(*[given[source] for source in by_position], **values)
 
     return call
 

@@ -22,7 +22,7 @@ from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders, check_field
 from hump_trio.messages.target import RequestLine, origin_form
 
-__all__ = ["Request", "build_request", "inform_nobody", "peek"]
+__all__ = ["Request", "build_request", "inform_nobody", "peek", "values_of"]
 
 T = TypeVar("T")
 # Browsers read both as a slash, and a host's name after two of them.
@@ -255,12 +255,7 @@ class Request:
     @property
     def content_type(self) -> str:
         """The media type of the body in lower case, without parameters; empty if none was sent."""
-        try:
-            lines = peek(self, "headers").items()
-        except AttributeError:  # a typed POST costs 3 % less if it never makes them
-            lines = self.received_fields
-        values = [value for name, value in lines if name == "content-type"]
-        return ", ".join(values).partition(";")[0].strip().lower()
+        return ", ".join(values_of(self, "content-type")).partition(";")[0].strip().lower()
 
     @property
     def text(self) -> str:
@@ -378,6 +373,18 @@ async def inform_nobody(request: Request, status: int, fields: FieldLines) -> No
 # ``peek(request, name)`` returns an attribute, or raises AttributeError where it was left out and
 # nobody has looked at it yet: unlike an ordinary look, it makes nothing.
 peek: Callable[[Request, str], Any] = object.__getattribute__
+
+
+def values_of(request: Request, name: str) -> list[str]:
+    """Return the values of a field, without making the headers of a request that has none yet.
+
+    A typed POST costs 3 % less so, and an idle WebSocket holds less.
+    """
+    try:
+        lines = peek(request, "headers").items()
+    except AttributeError:
+        lines = request.received_fields
+    return [value for present, value in lines if present == name]
 
 
 def default_maker(each: "Field[Any]") -> Callable[[Request], Any]:
