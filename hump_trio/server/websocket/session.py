@@ -58,6 +58,7 @@ class Session:
         "_decode",
         "_drain_deadline",
         "_ended",
+        "_hears_later",
         "_later",
         "_leave_deadline",
         "_limit_bytes",
@@ -116,6 +117,7 @@ class Session:
         self._ended: WebSocketClosed | None = None
         self._over = False  # nothing that comes of the client matters any more
         self._paused = False  # what has come is left unread
+        self._hears_later = False  # what has come is read at the end of this pass
         self._replies = False  # whether a closing frame is due once the handler has answered
         self._limit_bytes = math.inf  # of a message
         self._parts: list[Message] = []  # of a message that comes in parts, and is received whole
@@ -338,6 +340,8 @@ class Session:
         Args:
             for_handler: Whether the handler is about to wait, and so isn't behind.
         """
+        if self._hears_later and not for_handler:
+            return  # each has one read in a pass, however often more comes
         try:
             if self._over or self._ended is not None or self._closing:
                 self._hear_the_end()
@@ -354,6 +358,17 @@ class Session:
         except Exception as error:
             logger.error("a WebSocket failed", exc_info=error)
             self._lose()
+
+    def _hear_later(self) -> None:
+        """Read on at the end of this pass, behind all others."""
+        if not self._hears_later:
+            self._hears_later = True
+            self._later.add(self._hear_again)
+
+    def _hear_again(self) -> None:
+        self._hears_later = False
+        if not self._released:
+            self.hear()
 
     def _read(self) -> None:
         """Read once, or go on with what was held back (see `Reader.behind`)."""
@@ -378,7 +393,7 @@ class Session:
         elif self._ended is None:
             self._count_held()
         if line.readable or reader.behind:
-            self._later.add(self.hear)
+            self._hear_later()
 
     def _resume(self) -> None:
         """Read on, if that had to wait for what is unsent."""
@@ -476,7 +491,7 @@ class Session:
                 self._leave()
                 self._wake()
         if (data or behind) and (line.readable or (reader.behind and not self._over)):
-            self._later.add(self.hear)
+            self._hear_later()
 
     # The end.
 
