@@ -133,6 +133,27 @@ async def test_a_reader_that_never_reads_again_is_cut(autojump_clock: MockClock)
         assert ws.was_reset
 
 
+@pytest.mark.parametrize("slow", ["drop-oldest", "latest"])
+async def test_a_reader_that_stays_behind_is_cut(
+    slow: SlowPolicy, autojump_clock: MockClock
+) -> None:
+    """Once it has taken nothing for `Timeouts.send_grace`, though no policy closes it."""
+    room = Room(slow=slow)
+    async with AsyncExitStack() as stack:
+        stopped, reading = await room.enter(stack, 2)
+        stopped.pause_reading()
+        started, number = trio.current_time(), 0
+        while len(room.topic) == 2:
+            await room.topic.publish(text_of(number))
+            assert await reading.receive() == text_of(number)
+            await trio.sleep(1)
+            number += 1
+        assert trio.current_time() - started == pytest.approx(60, abs=3)
+        await stopped.wait_closed()
+        assert stopped.was_reset
+        assert room.dropped[0] > 50
+
+
 async def test_what_is_published_stands_between_no_fragments(autojump_clock: MockClock) -> None:
     """Of a message that its handler sends in parts; it goes out behind the last one."""
     topic = Topic[str]()
