@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from inspect import isasyncgenfunction, isbuiltin
 from types import SimpleNamespace
 from typing import (
@@ -29,6 +30,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
 from hump_trio.listening.bind import check_binds, check_host, check_port, join_bind
 from hump_trio.listening.bound_socket import BoundSocket, open_binds
+from hump_trio.messages.choice import WEBSOCKET
 from hump_trio.messages.headers import check_field
 from hump_trio.routing.layer import NOTHING
 from hump_trio.routing.route import RouterOptions
@@ -387,6 +389,8 @@ class Hump(Router, Generic[S]):
             )
         if self._server is not None:
             raise RuntimeError("this app is being served already")
+        if WEBSOCKET in table_of(self).methods:  # an app without any needs none of it
+            import_module("hump_trio.server.websocket.session")
         dispatcher = Dispatcher(self, table_of(self), layer_of(self))
         state = ServerState(
             dispatcher, self.limits, self.timeouts, self._server_field, http2=self.http2

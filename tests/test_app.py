@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
@@ -431,3 +433,21 @@ def test_asyncio_is_told_of_trio(run: Callable[[Hump], None]) -> None:
     with pytest.raises(RuntimeError, match=r"runs on Trio, not on asyncio: write trio\.run\(app"):
         run(app)
     app.middleware(layer)  # which raises for an app that is served
+
+
+def test_an_app_without_websockets_loads_nothing_of_them() -> None:
+    """They cost neither its start nor its memory anything."""
+    program = (
+        "import sys, trio\n"
+        "from hump_trio import Hump\n"
+        "app = Hump('127.0.0.1', 0)\n"
+        "async def main():\n"
+        "    async with trio.open_nursery() as nursery:\n"
+        "        await nursery.start(app.serve)\n"
+        "        app.shutdown()\n"
+        "trio.run(main)\n"
+        "print([name for name in sys.modules if 'websocket.session' in name"
+        " or name.startswith('websockets')])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"

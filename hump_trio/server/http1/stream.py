@@ -24,7 +24,6 @@ from hump_trio.server.connection import Connection
 from hump_trio.server.http1.line import Http1Line
 from hump_trio.server.http1.prepared import DRAIN_BYTES, Prepared
 from hump_trio.server.line import Line
-from hump_trio.server.websocket.session import Session
 from hump_trio.websocket.handshake import accept_key, asks_websocket, check_handshake
 
 __all__ = ["JOINED_BYTES", "Http1Stream", "send_informational"]
@@ -129,6 +128,8 @@ class Http1Stream:
 
     def make_channel(self, opened: Callable[[int], None]) -> ServerChannel:
         """Return the channel of the request (see `HttpStream.make_channel`)."""
+        from hump_trio.server.websocket.session import Session
+
         return Session(self, self._connection, self._connection.clock, opened)
 
     async def switch(self, fields: FieldLines) -> Line:

@@ -21,7 +21,6 @@ from hump_trio.server.http2.line import Http2Line
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.life import Life
 from hump_trio.server.line import Line
-from hump_trio.server.websocket.session import Session
 from hump_trio.websocket.handshake import check_version
 
 __all__ = ["Http2Stream"]
@@ -392,6 +391,8 @@ class Http2Stream(Stream):
 
     def make_channel(self, opened: Callable[[int], None]) -> ServerChannel:
         """Return the channel of the request (see `HttpStream.make_channel`)."""
+        from hump_trio.server.websocket.session import Session
+
         return Session(self, self._mux.connection, self._clock, opened)
 
     async def switch(self, fields: FieldLines) -> Line:
