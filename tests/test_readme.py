@@ -251,6 +251,7 @@ async def test_snippet_of_a_test_passes(program: dict[str, Any]) -> None:
     """The test that is shown for an app passes."""
     await program["test_index"]()
     await program["test_bytes"]()
+    await program["test_room"](None)
 
 
 def test_hostile_samples_are_those_of_the_table() -> None:

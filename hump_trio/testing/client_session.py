@@ -39,8 +39,11 @@ class ClientSession:
     """
 
     def __init__(self, response: httpx.Response) -> None:
+        self.messages: trio.MemoryReceiveChannel[str | bytes]
         self._put, self.messages = trio.open_memory_channel[str | bytes](math.inf)
+        self.pings: trio.MemoryReceiveChannel[bytes]
         self._put_ping, self.pings = trio.open_memory_channel[bytes](math.inf)
+        self.pongs: trio.MemoryReceiveChannel[bytes]
         self._put_pong, self.pongs = trio.open_memory_channel[bytes](math.inf)
         self._owe, self._owed = trio.open_memory_channel[bytes](math.inf)
         self.close_code: int | None = None

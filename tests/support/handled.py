@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 import trio
 
-from hump_trio import Hump, Limits, Timeouts
-from hump_trio.channels.websocket import WebSocket
+from hump_trio import Hump, Limits, Timeouts, WebSocket
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.wire import connect_transport, request
 

@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
-from hump_trio.facts.exceptions import WebSocketClosed
+from hump_trio import WebSocketClosed
 from hump_trio.testing import WebSocketClient, websocket
 from hump_trio.transports.transport import Transport
 from tests.testing.scripted_app import Noted, ScriptedApp, echo

@@ -8,9 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import HttpException, SecurityHeaders
-from hump_trio.channels.websocket import WebSocket
-from hump_trio.facts.exceptions import WebSocketClosed
+from hump_trio import HttpException, SecurityHeaders, WebSocket, WebSocketClosed
 from hump_trio.testing import Refused, websocket
 from tests.support.handled import SWEEP_SECONDS, Handled, echo, outcomes
 

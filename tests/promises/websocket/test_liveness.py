@@ -7,8 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Timeouts
-from hump_trio.channels.websocket import WebSocket
+from hump_trio import Timeouts, WebSocket
 from hump_trio.testing import websocket
 from tests.support.handled import SWEEP_SECONDS, Handled, open_transport, outcomes
 

@@ -6,8 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Limits
-from hump_trio.channels.websocket import WebSocket
+from hump_trio import Limits, WebSocket
 from hump_trio.testing import WebSocketClient, client, websocket
 from hump_trio.testing.app_frames import encode_client_frame
 from tests.support.handled import Handled, echo

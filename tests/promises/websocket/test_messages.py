@@ -8,9 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import BindingError, Hump, Limits
-from hump_trio.channels.websocket import WebSocket
-from hump_trio.facts.exceptions import WebSocketClosed
+from hump_trio import BindingError, Hump, Limits, WebSocket, WebSocketClosed
 from hump_trio.testing import websocket
 from tests.support.handled import Handled
 

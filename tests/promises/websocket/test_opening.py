@@ -17,8 +17,8 @@ from hump_trio import (
     RequestId,
     Router,
     TrustedHosts,
+    WebSocket,
 )
-from hump_trio.channels.websocket import WebSocket
 from hump_trio.testing import Refused, client, connect, websocket
 from tests.support.handled import HANDSHAKE, Handled, echo
 from tests.support.wire import parse_answers, read_to_end, request
