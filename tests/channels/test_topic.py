@@ -6,12 +6,15 @@ from typing import Any, assert_type, cast
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio.channels.backlog import SlowPolicy
 from hump_trio.channels.topic import Topic
 from hump_trio.channels.websocket import WebSocket
 from hump_trio.facts.exceptions import WebSocketClosed
+from hump_trio.messages.channel import Message
 from tests.support.channels import FakeChannel
 from tests.support.subscribers import messages_of, new_websocket
 
@@ -367,6 +370,65 @@ async def test_a_thread_publishes() -> None:
     async with topic.subscribe(websocket):
         await trio.to_thread.run_sync(trio.from_thread.run_sync, topic.publish_nowait, "hello")
     assert messages_of(channel) == ["hello"]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["publish", "nowait", "join", "leave", "lose", "pause", "resume"]),
+        st.integers(0, 2),
+    ),
+    max_size=60,
+)
+
+
+@given(st.sampled_from(SLOW), st.integers(0, 40), STEPS)
+async def test_every_message_is_accounted_for(
+    slow: SlowPolicy, backlog_bytes: int, steps: list[tuple[str, int]]
+) -> None:
+    """A client reads what was published while it was there, in order, or that was dropped.
+
+    What is dropped is counted, and only a client that has gone or was closed misses anything else.
+    """
+    topic = Topic[str](backlog_bytes=backlog_bytes, slow=slow)
+    made = [new_websocket() for _ in range(3)]
+    subscriptions = [topic.subscribe(websocket) for _, websocket in made]
+    joined, lost = [False] * 3, [False] * 3
+    owed: list[list[Message]] = [[], [], []]
+    for number, (step, client) in enumerate(steps):
+        channel, _ = made[client]
+        if step == "join" and not lost[client] and not joined[client] and not channel.closed_with:
+            await subscriptions[client].__aenter__()
+            joined[client] = True
+        elif step == "leave" and joined[client]:
+            await subscriptions[client].__aexit__(None, None, None)
+            joined[client] = False
+        elif step == "lose":
+            channel.lose()
+            lost[client] = True
+        elif step == "pause":
+            channel.pause()
+        elif step == "resume":
+            channel.resume()
+        elif step in {"publish", "nowait"}:
+            for each in range(3):
+                if joined[each] and made[each][0].close_code is None:
+                    owed[each].append(f"message {number}")
+            if step == "publish":
+                await topic.publish(f"message {number}")
+            else:
+                topic.publish_nowait(f"message {number}")
+            alive = [made[each][0].close_code is None and joined[each] for each in range(3)]
+            assert len(topic) == alive.count(True)
+    for (channel, _), subscription, messages in zip(made, subscriptions, owed, strict=True):
+        channel.resume()
+        read = iter(messages)
+        found = messages_of(channel)
+        assert all(message in read for message in found), "in order, none twice"
+        if channel.close_code is None:
+            assert len(found) + subscription.dropped == len(messages)
+            assert found[-1:] == messages[-1:]
+        assert slow != "close" or subscription.dropped == 0
+        assert slow == "close" or channel.closed_with is None
 
 
 async def test_types_agree() -> None:
