@@ -3,7 +3,7 @@
     pip install -e '.[bench]' && apt-get install wrk nghttp2-client curl util-linux valgrind
     python -m tests.benchmarks load
 
-`load` measures what servers take and give under load, in an hour; read its figures as
+`load` measures what servers take and give under load, in two hours; read its figures as
 ratios, since they change with the machine and whatever else it does. `instructions` counts what
 the processor executes for a request, which repeats.
 """

@@ -4,13 +4,24 @@ import json
 import subprocess
 from http.client import HTTPConnection, HTTPResponse
 
-from tests.benchmarks.scenarios import DOWNLOAD_BYTES, LOADS, STREAMS, Load
+from websockets.frames import CloseCode
+from websockets.sync.client import connect
+
+from tests.benchmarks.scenarios import (
+    DOWNLOAD_BYTES,
+    LOADS,
+    MESSAGES,
+    SHORT_TEXT,
+    STREAMS,
+    Load,
+    Messages,
+)
 
 PATIENCE_SECONDS = 30
 
 
 def check_answers(name: str, scenario: str, port: int) -> None:
-    """Ask a server, as http.client and curl do, for what it will be asked for under load.
+    """Ask a server for what it will be asked for under load, as http.client, curl or websockets do.
 
     Raises:
         RuntimeError: It answers something else, or in another way.
@@ -21,6 +32,10 @@ def check_answers(name: str, scenario: str, port: int) -> None:
         faults = faults_of_load(LOADS[scenario], port)
     elif scenario in STREAMS:
         faults = faults_over_http2(STREAMS[scenario].load, port)
+    elif scenario in MESSAGES:
+        faults = faults_of_echo(MESSAGES[scenario], port)
+    elif scenario == "ws_cast":
+        faults = faults_of_cast(port)
     else:
         return
     if faults:
@@ -82,6 +97,29 @@ def faults_over_http2(load: Load, port: int) -> str:
     if not is_right(load.answer, body):
         faults.append(f"body {body[:100]!r} instead of {str(load.answer)[:100]!r}")
     return ", ".join(faults)
+
+
+def faults_of_echo(messages: Messages, port: int) -> str:
+    """Return what is wrong with the echo of some messages at once; nothing if all is right."""
+    offered = "deflate" if messages.offered else None
+    with connect(f"ws://127.0.0.1:{port}/echo", compression=offered, max_size=None) as ws:
+        for _ in range(messages.burst_count):
+            ws.send(messages.payload)
+        echoes = [ws.recv(PATIENCE_SECONDS) for _ in range(messages.burst_count)]
+    faults = [f"{echo[:100]!r}" for echo in echoes if echo != messages.payload]
+    if ws.close_code != CloseCode.NORMAL_CLOSURE:
+        faults.append(f"closed with {ws.close_code}")
+    return ", ".join(faults)
+
+
+def faults_of_cast(port: int) -> str:
+    """Return what is wrong with what two WebSockets get that is published by a third."""
+    url = f"ws://127.0.0.1:{port}"
+    feed, publish = f"{url}/feed", f"{url}/publish"
+    with connect(feed) as one, connect(feed) as two, connect(publish) as publisher:
+        publisher.send(SHORT_TEXT)
+        texts = [ws.recv(PATIENCE_SECONDS) for ws in (one, two)]
+    return ", ".join(f"{text[:100]!r}" for text in texts if text != SHORT_TEXT)
 
 
 def is_right(expected: object, body: bytes) -> bool:

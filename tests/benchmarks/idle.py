@@ -1,12 +1,17 @@
 """Opens connections, has each answered once, and holds them until its input ends.
 
-    python -m tests.benchmarks.idle PORT COUNT
+    python -m tests.benchmarks.idle PORT COUNT [SCENARIO]
 
+They are of HTTP, or with one of `MESSAGES` WebSockets that have echoed the first of its messages.
 A process of its own, so that each end of a connection has its own limit of descriptors.
 """
 
 import socket
 import sys
+from contextlib import ExitStack
+
+from tests.benchmarks.scenarios import MESSAGES, Messages
+from tests.benchmarks.websocket_client import connected_to_echo
 
 BATCH = 50  # connections opened at a time; fewer than any server's backlog
 
@@ -28,9 +33,8 @@ def read_answer(sock: socket.socket) -> None:
         answer += data
 
 
-def main() -> None:
-    """Open them, say so, and wait."""
-    port, count = int(sys.argv[1]), int(sys.argv[2])
+def hold_connections(port: int, count: int) -> None:
+    """Open connections, say so, and wait."""
     connections: list[socket.socket] = []
     while len(connections) < count:
         batch = [ask(port) for _ in range(BATCH)]
@@ -41,6 +45,26 @@ def main() -> None:
     sys.stdin.read()
     for sock in connections:
         sock.close()
+
+
+def hold_websockets(port: int, count: int, messages: Messages) -> None:
+    """Open WebSockets, say so, and wait."""
+    with ExitStack() as stack:
+        for _ in range(count // BATCH):
+            client = stack.enter_context(connected_to_echo(port, messages, BATCH))
+            client.send()
+            client.receive()
+        print("ready", flush=True)
+        sys.stdin.read()
+
+
+def main() -> None:
+    """Hold what the command line says."""
+    port, count, *scenario = sys.argv[1:]
+    if scenario:
+        hold_websockets(int(port), int(count), MESSAGES[scenario[0]])
+    else:
+        hold_connections(int(port), int(count))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@
     python -m tests.benchmarks instructions --check
 
 What a server executes outside the kernel is counted. Sixteen connections ask in step, each request
-with a head of its own, or over HTTP/2 as many connections and streams as a scenario says; what a
-long series of requests costs more than a short one, divided by the requests that it has more, is
-the cost of one. Counts change with Python and the C library; so what is kept, in ratios.json for
-each minor version of Python, are ratios to a server with a fixed answer that is measured in the
-same run. `--check` fails where a scenario costs over 4 % more than its ratio says. Where it has to,
-or where it has become cheaper, `--renew` writes the ratios for the Python that runs it: commit them
-with the change they belong to.
+with a head of its own, or over HTTP/2 as many connections and streams as a scenario says. Sixteen
+WebSockets send messages, or 256 get one. What a long series of requests costs more than a short
+one, divided by the requests that it has more, is the cost of one. Counts change with Python and the
+C library; so what is kept, in ratios.json for each minor version of Python, are ratios to a server
+with a fixed answer that is measured in the same run. `--check` fails where a scenario costs over
+4 % more than its ratio says. Where it has to, or where it has become cheaper, `--renew` writes the
+ratios for the Python that runs it: commit them with the change they belong to.
 """
 
 import argparse
@@ -29,13 +29,20 @@ from tests.benchmarks.check import check_answers
 from tests.benchmarks.client import CONNECTION_COUNT, connected
 from tests.benchmarks.goals import SELF
 from tests.benchmarks.http2_client import connected_by_http2
-from tests.benchmarks.peers import PEERS, missing_packages
-from tests.benchmarks.scenarios import LOADS, STREAMS, TITLES
+from tests.benchmarks.peers import PEERS, list_versions, missing_packages
+from tests.benchmarks.scenarios import LOADS, MESSAGES, STREAMS, TITLES
+from tests.benchmarks.websocket_client import (
+    OPENING_BATCH,
+    OpeningClient,
+    connected_to_echo,
+    connected_to_feed,
+)
 
 SCENARIOS = (
     *("hello", "browser", "item", "post_json", "post_typed", "echo_64k", "varied"),
     *("h2_hello_16x1", "h2_hello_16x10", "h2_hello_1x100", "h2_browser_16x10"),
     *("h2_varied_16x1", "h2_varied_16x10", "h2_waiting_16x10", "h2_echo_64k_16x1"),
+    *("ws_echo", "ws_burst", "ws_cast", "ws_open"),
 )
 FLOOR = "fixed_epoll"
 COUNTABLE = [
@@ -55,6 +62,13 @@ HTTP2_BOUNDS = {
     "h2_varied_16x10": ("varied", 0.8),
     "h2_echo_64k_16x1": ("echo_64k", 1.3),
 }
+# What a message over a WebSocket may cost beside a request, or beside another message.
+WEBSOCKET_BOUNDS = {
+    "ws_echo": ("hello", 1.15),
+    "ws_burst": ("ws_echo", 0.4),
+    "ws_cast": ("ws_echo", 0.1),
+    "ws_open": ("ws_echo", 13),
+}
 RATIOS = Path(__file__).with_name("ratios.json")
 RENEW = "python -m tests.benchmarks instructions --renew"
 TOLERANCE = 0.04
@@ -67,6 +81,7 @@ SHORT_ROUNDS = 5
 MORE_ROUNDS = 40
 FLOOR_MORE_ROUNDS = 400
 STREAMS_MORE_ROUNDS = 10  # where a connection has many streams in each round
+LISTENER_COUNT = 256  # fewer than under load, and enough to have several turns
 
 Counts = Mapping[str, float]
 
@@ -149,7 +164,50 @@ def measure(name: str, scenarios: Iterable[str], more_rounds: int) -> Counts:
             with connected_by_http2(server, streams.connection_count) as http2:
                 cost = cost_of_round(server, partial(http2.ask, streams), more)
             counts[scenario] = cost / streams.connection_count / streams.stream_count
+        counts |= measure_websockets(server, known, more_rounds)
     return counts
+
+
+def measure_websockets(
+    server: CountedServer, scenarios: Iterable[str], more_rounds: int
+) -> dict[str, float]:
+    """Return the instructions per message, or per opening, in the scenarios that are of these."""
+    counts = {}
+    for scenario in scenarios:
+        if scenario in MESSAGES:
+            messages = MESSAGES[scenario]
+            with connected_to_echo(server.port, messages, CONNECTION_COUNT) as client:
+                steps = [(client.send, client.receive)]
+                cost = cost_of_round(server, partial(repeat_steps, server, steps), more_rounds)
+            counts[scenario] = cost / CONNECTION_COUNT / messages.burst_count
+        elif scenario == "ws_cast":
+            with connected_to_feed(server.port, LISTENER_COUNT) as client:
+                steps = [(client.send, client.receive)]
+                cost = cost_of_round(server, partial(repeat_steps, server, steps), more_rounds)
+            counts[scenario] = cost / LISTENER_COUNT
+        elif scenario == "ws_open":
+            opening = OpeningClient(server.port)
+            openings = [
+                (opening.ask, opening.receive_answers),
+                (opening.close, opening.receive_ends),
+            ]
+            cost = cost_of_round(server, partial(repeat_steps, server, openings), more_rounds)
+            opening.disconnect()
+            counts[scenario] = cost / OPENING_BATCH
+    return counts
+
+
+def repeat_steps(
+    server: CountedServer,
+    steps: Iterable[tuple[Callable[[], object], Callable[[], object]]],
+    rounds: int,
+) -> None:
+    """Take steps so many times: all that one sends is there before the server reads any of it."""
+    for _ in range(rounds):
+        for send, receive in steps:
+            with server.stopped():
+                send()
+            receive()
 
 
 def cost_of_round(server: CountedServer, ask: Callable[[int], None], more_rounds: int) -> float:
@@ -163,9 +221,7 @@ def cost_of_round(server: CountedServer, ask: Callable[[int], None], more_rounds
 
 def lines_of_table(floor: float, table: Mapping[str, Counts]) -> Iterator[str]:
     """Yield the lines of a Markdown table of counts, with their ratios to the floor."""
-    versions = {key: value for name in table for key, value in PEERS[name].versions().items()}
-    used = ", ".join(f"{package} {number}" for package, number in sorted(versions.items()))
-    yield f"Instructions per request, with CPython {python_version()}, {used}."
+    yield f"Instructions per request, with CPython {python_version()}, {list_versions(table)}."
     yield f"In parentheses: ratio to the fixed answer, which takes {floor:,.0f}."
     yield ""
     yield f"| scenario | {' | '.join(PEERS[name].label for name in table)} |"

@@ -2,8 +2,8 @@
 
 Each server is one process on one core, with its load on another, and first of all has to give the
 same answers as the others. Rounds are interleaved and medians count, so that what else the machine
-does hits all alike; in parentheses are the least and the most. A ratio is hump_trio's figure
-divided by that of the row.
+does hits all alike; in parentheses are the least and the most. Of the CPU times of WebSockets the
+least counts. A ratio is hump_trio's figure divided by that of the row.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tests.benchmarks.check import check_answers
 from tests.benchmarks.goals import SELF, Figures
 from tests.benchmarks.peers import PEERS, missing_packages
 from tests.benchmarks.report import print_report, write_json
-from tests.benchmarks.scenarios import IDLE_COUNT, LOADS, STREAMS, TITLES
+from tests.benchmarks.scenarios import IDLE_COUNT, LOADS, MESSAGES, STREAMS, TITLES
 from tests.benchmarks.servers import Server, started
 
 CHART_SCENARIO = "hello"
@@ -111,8 +111,11 @@ def find_obstacle(wanted: dict[str, list[str]], options: argparse.Namespace) -> 
     if options.chart and CHART_SCENARIO not in options.scenarios:
         return f"the chart is of {CHART_SCENARIO}, which isn't among the scenarios"
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if "idle" in options.scenarios and hard < IDLE_COUNT + 100:
-        return f"idle needs more than {hard} descriptors; as root: ulimit -Hn {IDLE_COUNT + 100}"
+    idle = [name for name in ("idle", "ws_idle", "ws_idle_offered") if name in options.scenarios]
+    if idle and hard < IDLE_COUNT + 100:
+        return (
+            f"{idle[0]} needs more than {hard} descriptors; as root: ulimit -Hn {IDLE_COUNT + 100}"
+        )
     return ""
 
 
@@ -135,7 +138,7 @@ def measure_round(
     loads = {
         scenario: is_secured(scenario)
         for scenario in scenarios
-        if scenario in LOADS or scenario in STREAMS
+        if scenario in (*LOADS, *STREAMS, *MESSAGES, "ws_cast", "ws_open")
     }
     for secured in sorted(set(loads.values())):
         with started(name, core, secured=secured) as server:
@@ -159,6 +162,10 @@ def round_of(scenario: str, server: Server, options: argparse.Namespace, figures
     match scenario:
         case "idle":
             found = measure.measure_idle(server)
+        case "ws_idle":
+            found = measure.measure_idle(server, "ws_echo")
+        case "ws_idle_offered":
+            found = measure.measure_idle(server, "ws_echo_offered")
         case "download":
             found = measure.measure_download(server)
         case "start":
@@ -177,9 +184,15 @@ def round_of(scenario: str, server: Server, options: argparse.Namespace, figures
 def measure_any_load(
     scenario: str, server: Server, *, seconds: int, connections: int
 ) -> dict[str, float]:
-    """Measure a server under wrk or, over HTTP/2, under h2load."""
+    """Measure a server under wrk or, over HTTP/2, under h2load, or with WebSockets."""
     if scenario in STREAMS:
         return measure.measure_streams(STREAMS[scenario], server, seconds=seconds)
+    if scenario in MESSAGES:
+        return measure.measure_messages(MESSAGES[scenario], server, seconds=seconds)
+    if scenario == "ws_cast":
+        return measure.measure_cast(server, seconds=seconds)
+    if scenario == "ws_open":
+        return measure.measure_openings(server, seconds=seconds)
     return measure.measure_load(LOADS[scenario], server, seconds=seconds, connections=connections)
 
 

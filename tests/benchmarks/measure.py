@@ -7,19 +7,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.scenarios import (
     DOWNLOAD_BYTES,
     IDLE_COUNT,
+    LISTENER_COUNT,
     NUMBER_COUNT,
     Load,
+    Messages,
     Streams,
 )
 from tests.benchmarks.servers import ROOT, Server
+from tests.benchmarks.websocket_client import OpeningClient, connected_to_echo, connected_to_feed
 
 MIB = 1024 * 1024
 H2LOAD_REQUEST_COUNT = 20_000
@@ -110,14 +114,59 @@ def run_h2load(command: list[str], server: Server, count: int) -> float:
     return float(rate[1])
 
 
-def measure_idle(server: Server) -> dict[str, float]:
+def measure_messages(messages: Messages, server: Server, *, seconds: float) -> dict[str, float]:
+    """Let messages be echoed.
+
+    Raises:
+        RuntimeError: Something else comes back.
+    """
+    with connected_to_echo(server.port, messages, messages.connection_count) as client:
+        count, seconds, used = observe(server, partial(client.repeat_echoes, seconds))
+    count *= messages.burst_count
+    return {"message_us": used / count * 1e6, "messages_per_second": count / seconds}
+
+
+def measure_cast(server: Server, *, seconds: float) -> dict[str, float]:
+    """Let messages be sent to many.
+
+    Raises:
+        RuntimeError: Something else comes.
+    """
+    with connected_to_feed(server.port, LISTENER_COUNT) as client:
+        count, seconds, used = observe(server, partial(client.repeat_casts, seconds))
+    return {"message_us": used / count * 1e6, "messages_per_second": count / seconds}
+
+
+def measure_openings(server: Server, *, seconds: float) -> dict[str, float]:
+    """Let WebSockets be opened and closed.
+
+    Raises:
+        RuntimeError: One isn't opened, or isn't closed in an orderly way.
+    """
+    count, _, used = observe(server, partial(OpeningClient(server.port).repeat, seconds))
+    return {"opening_us": used / count * 1e6}
+
+
+def observe(server: Server, repeat: Callable[[], int]) -> tuple[int, float, float]:
+    """Return what a client counts, how long it took, and the server's CPU seconds meanwhile."""
+    used, begun = server.cpu_seconds(), time.perf_counter()
+    count = repeat()
+    return count, time.perf_counter() - begun, server.cpu_seconds() - used
+
+
+def measure_idle(server: Server, messages: str = "") -> dict[str, float]:
     """Let connections that have been answered once stay, and look at the server's memory.
+
+    Args:
+        server: It.
+        messages: The name of those that WebSockets echo; without one, connections are HTTP's.
 
     Raises:
         RuntimeError: It has closed some of them.
     """
     before, base = server.resident_bytes(), server.descriptor_count()
     command = [sys.executable, "-m", "tests.benchmarks.idle", str(server.port), str(IDLE_COUNT)]
+    command += [messages] if messages else []
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe) as client:
         assert client.stdout is not None

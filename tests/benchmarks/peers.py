@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from tests.benchmarks.scenarios import STREAMS
+from tests.benchmarks.scenarios import MESSAGES, STREAMS
 
 FRAMEWORK = ("hello", "browser", "item", "post_json", "echo_64k", "connect")
 TYPED = (*FRAMEWORK, "post_typed")
 BARE = ("hello", "browser", "connect")
+WEBSOCKETS = (*MESSAGES, "ws_cast", "ws_open", "ws_idle", "ws_idle_offered")
 H2_ONE = ("h2_hello_64x1", "h2s_hello_64x1")
 H2_BARE = tuple(name for name in STREAMS if name not in ("h2_hello_16x1", "h2_varied_16x1"))
 
@@ -38,10 +39,20 @@ ON_UVICORN = ("uvicorn", "httptools", "uvloop")
 PEERS = {
     "hump_app": Peer(
         "hump_trio",
-        ("hump-trio", "trio", "msgspec"),
-        (*TYPED, "varied", "waiting", *STREAMS, "idle", "download", "h2_download", "start"),
+        ("hump-trio", "trio", "msgspec", "websockets"),
+        (
+            *(*TYPED, "varied", "waiting", *STREAMS, "idle", "download", "h2_download", "start"),
+            *WEBSOCKETS,
+        ),
     ),
-    "uvicorn_asgi": Peer("uvicorn, bare ASGI", ON_UVICORN, (*BARE, "idle", "start")),
+    "hump_without_c": Peer(
+        "hump_trio without the package websockets",
+        ("hump-trio", "trio", "msgspec"),
+        ("ws_echo", "ws_echo_64k"),
+    ),
+    "uvicorn_asgi": Peer(
+        "uvicorn, bare ASGI", (*ON_UVICORN, "websockets"), (*BARE, "idle", "start", *WEBSOCKETS)
+    ),
     "granian_asgi": Peer(
         "Granian, bare ASGI", ("granian", "uvloop"), (*BARE, *H2_BARE, "h2_download")
     ),
@@ -56,7 +67,9 @@ PEERS = {
         stream_count=4_000,  # it takes the 4,097th for a flood
     ),
     "starlette_app": Peer(
-        "Starlette on uvicorn", ("starlette", *ON_UVICORN), (*FRAMEWORK, "download", "start")
+        "Starlette on uvicorn",
+        ("starlette", *ON_UVICORN, "websockets"),
+        (*FRAMEWORK, "download", "start", *WEBSOCKETS),
     ),
     "fastapi_app": Peer(
         "FastAPI on uvicorn", ("fastapi", "pydantic", *ON_UVICORN), (*TYPED, "start")
@@ -65,16 +78,24 @@ PEERS = {
         "Litestar on uvicorn", ("litestar", "msgspec", *ON_UVICORN), (*BARE, "post_typed")
     ),
     "blacksheep_app": Peer("BlackSheep on uvicorn", ("blacksheep", *ON_UVICORN), TYPED),
-    "aiohttp_app": Peer("aiohttp", ("aiohttp", "uvloop"), (*FRAMEWORK, "idle", "download")),
+    "aiohttp_app": Peer(
+        "aiohttp", ("aiohttp", "uvloop"), (*FRAMEWORK, "idle", "download", *WEBSOCKETS)
+    ),
     "sanic_app": Peer("Sanic", ("sanic", "uvloop", "ujson"), (*FRAMEWORK, "download")),
     "hypercorn_asyncio": Peer("Hypercorn on asyncio, bare ASGI", ("hypercorn", "h2"), H2_BARE),
     # With more streams than one on a connection, it ends with an error of Trio's.
     "hypercorn_asgi": Peer(
-        "Hypercorn on Trio, bare ASGI", ("hypercorn", "h2", "trio"), (*BARE, *H2_ONE, "start")
+        "Hypercorn on Trio, bare ASGI",
+        ("hypercorn", "h2", "wsproto", "trio"),
+        (*BARE, *H2_ONE, "start", *WEBSOCKETS),
     ),
     "quart_trio_app": Peer(
         "Quart-Trio on Hypercorn", ("quart-trio", "quart", "hypercorn", "trio"), FRAMEWORK
     ),
+    "websockets_app": Peer("websockets on asyncio", ("websockets", "uvloop"), WEBSOCKETS),
+    "websockets_trio": Peer("websockets on Trio", ("websockets", "trio"), WEBSOCKETS),
+    "trio_websocket_app": Peer("trio-websocket", ("trio-websocket", "wsproto", "trio"), WEBSOCKETS),
+    "picows_app": Peer("picows", ("picows", "uvloop"), WEBSOCKETS),
     "fixed_epoll": Peer("limit: fixed answer, one epoll", ("trio",), ("hello", "browser")),
     "fixed_wait": Peer("limit: fixed answer, wait_readable", ("trio",), ("hello", "browser")),
     "fixed_send": Peer("limit: `sock.send` in a loop", ("trio",), ("download",)),
@@ -88,6 +109,12 @@ def version_or_nothing(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
+
+
+def list_versions(names: Iterable[str]) -> str:
+    """Return the versions of all packages that peers need, as a text."""
+    versions = {key: value for name in names for key, value in PEERS[name].versions().items()}
+    return ", ".join(f"{package} {number}" for package, number in sorted(versions.items()))
 
 
 def missing_packages(names: Iterable[str]) -> list[str]:

@@ -10,18 +10,17 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from tests.benchmarks.goals import GOALS, MEASURES, SELF, Figures
-from tests.benchmarks.peers import PEERS
+from tests.benchmarks.goals import GOALS, MEASURES, SELF, Figures, settle
+from tests.benchmarks.peers import PEERS, list_versions
 from tests.benchmarks.scenarios import TITLES
 
 WITHOUT_RATIO = {"growth_mib", "import_ms", "first_answer_ms"}  # their goals aren't ratios
 
 
 def print_report(figures: Figures) -> None:
-    """Print a table for each scenario, and one of the goals."""
+    """Print a table for each scenario, one of the goals, and what was measured."""
     for scenario, servers in figures.items():
         if servers:
             print(f"\n{scenario}: {TITLES[scenario]}\n")
@@ -30,6 +29,8 @@ def print_report(figures: Figures) -> None:
     if len(goals) > 2:
         print("\ngoals\n")
         print("\n".join(goals))
+    names = {name for servers in figures.values() for name in servers}
+    print(f"\nCPython {platform.python_version()}, {list_versions(names)}.")
 
 
 def table_rows(servers: dict[str, dict[str, list[float]]]) -> list[str]:
@@ -43,9 +44,9 @@ def table_rows(servers: dict[str, dict[str, list[float]]]) -> list[str]:
     for peer, found in servers.items():
         cells = [PEERS[peer].label]
         for name in measures:
-            cells.append(spread(found.get(name)))
+            cells.append(spread(name, found.get(name)))
             if name not in WITHOUT_RATIO:
-                cells.append(quotient(own.get(name), found.get(name)))
+                cells.append(quotient(name, own.get(name), found.get(name)))
         rows.append(row_of(cells))
     return rows
 
@@ -59,7 +60,8 @@ def goal_rows(figures: Figures) -> list[str]:
             continue
         sign = "at least" if goal.at_least else "at most"
         more = " more" if goal.how == "difference" else ""
-        cells = [goal.scenario, MEASURES[goal.measure]]
+        of = f", {PEERS[goal.server].label}" if goal.server != SELF else ""
+        cells = [goal.scenario, MEASURES[goal.measure] + of]
         cells += [PEERS[goal.beside].label if goal.beside else "", f"{sign} {goal.bound:g}{more}"]
         rows.append(row_of([*cells, f"{value:.2f}", "met" if goal.met(value) else "missed"]))
     return rows
@@ -70,14 +72,14 @@ def row_of(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def spread(rounds: list[float] | None) -> str:
-    """Return the median of some rounds, with the least and the most."""
+def spread(measure: str, rounds: list[float] | None) -> str:
+    """Return the figure of some rounds that counts, with the least and the most."""
     if not rounds:
         return ""
-    middle = readable(median(rounds))
+    settled = readable(settle(measure, rounds))
     if len(rounds) == 1:
-        return middle
-    return f"{middle} ({readable(min(rounds))} to {readable(max(rounds))})"
+        return settled
+    return f"{settled} ({readable(min(rounds))} to {readable(max(rounds))})"
 
 
 def readable(value: float) -> str:
@@ -85,11 +87,11 @@ def readable(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def quotient(own: list[float] | None, other: list[float] | None) -> str:
-    """Return the quotient of two medians."""
-    if not own or not other or not median(other):
+def quotient(measure: str, own: list[float] | None, other: list[float] | None) -> str:
+    """Return the quotient of two figures, as they are settled."""
+    if not own or not other or not settle(measure, other):
         return ""
-    return f"{median(own) / median(other):.2f}"
+    return f"{settle(measure, own) / settle(measure, other):.2f}"
 
 
 def write_json(path: Path, figures: Figures, options: argparse.Namespace) -> None:

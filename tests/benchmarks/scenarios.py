@@ -1,4 +1,4 @@
-"""What is measured: the requests of wrk and h2load, their right answers, and what else there is."""
+"""What is measured: requests of wrk and h2load, messages of WebSockets, and what else there is."""
 
 import json
 from dataclasses import dataclass, field
@@ -162,10 +162,46 @@ STREAMS = {
     f"h2s_{name}_{connections}x{streams}": Streams(LOADS[name], connections, streams, secured=True)
     for name, (connections, streams) in [*product(["hello"], SHAPES), ("browser", (16, 10))]
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Messages that are sent over WebSockets again and again, and echoed each time.
+
+    Attributes:
+        payload: What each of them holds.
+        connection_count: The WebSockets that they come by.
+        burst_count: The messages that each of these sends at once, before it waits for all echoes.
+        offered: Whether it offers permessage-deflate, and compresses if the server agrees.
+    """
+
+    title: str
+    payload: str | bytes
+    connection_count: int
+    burst_count: int = 1
+    offered: bool = False
+
+
+SHORT_TEXT = "A short text that is 34 bytes long"
+LISTENER_COUNT = 1_000
+MESSAGES = {
+    "ws_echo": Messages("34 bytes of text over a WebSocket, echoed", SHORT_TEXT, 64),
+    "ws_echo_offered": Messages(
+        "the same from a client that offers permessage-deflate", SHORT_TEXT, 64, offered=True
+    ),
+    "ws_burst": Messages(
+        "32 such messages at once over a WebSocket, echoed", SHORT_TEXT, 16, burst_count=32
+    ),
+    "ws_echo_64k": Messages("64 KiB over a WebSocket, echoed", ECHO.encode(), 16),
+}
 OTHERS = {
     "idle": f"{IDLE_COUNT:,} idle connections",
     "download": "1 GiB, streamed in parts of 64 KiB",
     "h2_download": "the same over HTTP/2",
+    "ws_cast": "a short text to many WebSockets, for each of them",
+    "ws_open": "a WebSocket that is opened and closed",
+    "ws_idle": f"{IDLE_COUNT:,} idle WebSockets",
+    "ws_idle_offered": "the same whose clients have offered permessage-deflate",
     "start": "from nothing to the first answer",
 }
-TITLES = {name: load.title for name, load in (LOADS | STREAMS).items()} | OTHERS
+TITLES = {name: load.title for name, load in (LOADS | STREAMS | MESSAGES).items()} | OTHERS

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import trio
 
-from hump_trio import HttpException, Hump
+from hump_trio import HttpException, Hump, WebSocket
 from tests.benchmarks.check import check_answers
 from tests.support.loopback import address_of, served
 
@@ -47,6 +47,24 @@ async def complaint_about(handler: Callable[[], Awaitable[object] | AsyncIterato
     return ""
 
 
+async def echo(ws: WebSocket) -> None:
+    """Send each message back."""
+    async for message in ws:
+        await ws.send(message)
+
+
+async def answer_thanks(ws: WebSocket) -> None:
+    """Send something else back."""
+    async for _ in ws:
+        await ws.send("Thanks!")
+
+
+async def echo_once(ws: WebSocket) -> None:
+    """Send one message back, and close with a code of its own."""
+    await ws.send(await ws.receive())
+    await ws.close(4000)
+
+
 async def test_equal_work_passes() -> None:
     """The right answer, in the right form, is no error."""
     assert await complaint_about(answer_as_asked) == ""
@@ -68,3 +86,26 @@ async def test_other_work_is_an_error(
     complaint = await complaint_about(handler)
     assert "sample does other work than asked for in hello" in complaint
     assert fault in complaint
+
+
+@pytest.mark.parametrize(
+    ("handler", "complaint"),
+    [
+        (echo, ""),
+        (answer_thanks, "sample does other work than asked for in ws_echo: 'Thanks!'"),
+        (echo_once, "sample does other work than asked for in ws_echo: closed with 4000"),
+    ],
+)
+async def test_other_work_with_messages_is_an_error(
+    handler: Callable[[WebSocket], Awaitable[None]], complaint: str
+) -> None:
+    """Another message than the one that was sent, and another end than the client's."""
+    app = Hump("127.0.0.1", 0)
+    app.websocket("/echo")(handler)
+    found = ""
+    async with served(app) as url:
+        try:
+            await trio.to_thread.run_sync(check_answers, "sample", "ws_echo", address_of(url)[1])
+        except RuntimeError as error:
+            found = str(error)
+    assert found == complaint

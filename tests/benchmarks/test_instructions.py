@@ -73,6 +73,15 @@ def test_http2_is_cheaper_or_little_dearer(scenario: str, minor: str) -> None:
     assert ratios[scenario] <= bound * ratios[other]
 
 
+@pytest.mark.parametrize("minor", json.loads(instructions.RATIOS.read_text()))
+@pytest.mark.parametrize("scenario", instructions.WEBSOCKET_BOUNDS)
+def test_messages_cost_little(scenario: str, minor: str) -> None:
+    """An echo hardly more than a request; in a burst, or to many, far less than one by itself."""
+    ratios = json.loads(instructions.RATIOS.read_text())[minor]
+    other, bound = instructions.WEBSOCKET_BOUNDS[scenario]
+    assert ratios[scenario] <= bound * ratios[other]
+
+
 def test_the_sum_of_counts_is_found() -> None:
     """It is the line of its own, and a file without it is an error that shows the file."""
     assert parse_count(COUNTS) == 113183

@@ -46,6 +46,17 @@ def test_a_second_of_load(tmp_path: Path) -> None:
     assert "\n| hump_trio | " in printed
 
 
+def test_a_second_of_load_over_websockets(tmp_path: Path) -> None:
+    """So do echoes, messages to many, and openings, which need no other program."""
+    scenarios = ["ws_echo_offered", "ws_burst", "ws_cast", "ws_open"]
+    _, figures = run_load(tmp_path / "figures.json", "--scenarios", *scenarios)
+    for scenario in scenarios:
+        found = figures[scenario][SELF]
+        opening = scenario == "ws_open"
+        assert set(found) == ({"opening_us"} if opening else {"message_us", "messages_per_second"})
+        assert min(min(rounds) for rounds in found.values()) > 0
+
+
 @pytest.mark.program("h2load")
 @pytest.mark.program("curl")
 def test_a_second_of_load_over_http2(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import sys
 
 import uvloop
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 CHUNK = bytes(64 * 1024)
+
+listeners: set[web.WebSocketResponse] = set()
 
 
 async def hello(request: web.Request) -> web.StreamResponse:
@@ -38,6 +40,39 @@ async def download(request: web.Request) -> web.StreamResponse:
     return answer
 
 
+async def echo_messages(request: web.Request) -> web.StreamResponse:
+    """Send each message of a WebSocket back."""
+    ws = web.WebSocketResponse()
+    await ws.prepare(request)
+    async for message in ws:
+        if message.type == WSMsgType.TEXT:
+            await ws.send_str(message.data)
+        else:
+            await ws.send_bytes(message.data)
+    return ws
+
+
+async def listen(request: web.Request) -> web.StreamResponse:
+    """Send what is published over a WebSocket."""
+    ws = web.WebSocketResponse()
+    await ws.prepare(request)
+    listeners.add(ws)
+    async for _ in ws:
+        pass
+    listeners.remove(ws)
+    return ws
+
+
+async def publish(request: web.Request) -> web.StreamResponse:
+    """Send each message of a WebSocket to all that listen."""
+    ws = web.WebSocketResponse()
+    await ws.prepare(request)
+    async for message in ws:
+        for listener in listeners:
+            await listener.send_str(message.data)
+    return ws
+
+
 if __name__ == "__main__":
     app = web.Application()
     app.router.add_get("/", hello)
@@ -45,6 +80,9 @@ if __name__ == "__main__":
     app.router.add_post("/orders", order)
     app.router.add_post("/echo", echo)
     app.router.add_get("/download", download)
+    app.router.add_get("/echo", echo_messages)
+    app.router.add_get("/feed", listen)
+    app.router.add_get("/publish", publish)
     web.run_app(
         app,
         host="127.0.0.1",

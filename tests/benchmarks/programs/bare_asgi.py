@@ -14,13 +14,18 @@ CHUNK = bytes(64 * 1024)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+listeners: set[Send] = set()
+
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer with text, whatever is asked for, but for three paths."""
+    """Answer with text, whatever is asked for, but for three paths and WebSockets."""
     if scope["type"] == "lifespan":
         for phase in ("startup", "shutdown"):
             await receive()
             await send({"type": f"lifespan.{phase}.complete"})
+        return
+    if scope["type"] == "websocket":
+        await exchange_messages(scope["path"], receive, send)
         return
     match scope["path"]:
         case "/echo":
@@ -55,3 +60,19 @@ async def download(send: Send) -> None:
     for _ in range(16 * 1024):
         await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
     await send({"type": "http.response.body"})
+
+
+async def exchange_messages(path: str, receive: Receive, send: Send) -> None:
+    """Open a WebSocket, and echo, listen or publish, as its path says."""
+    await receive()
+    if path == "/feed":
+        listeners.add(send)
+    await send({"type": "websocket.accept"})
+    while (event := await receive())["type"] == "websocket.receive":
+        message = {**event, "type": "websocket.send"}
+        if path == "/echo":
+            await send(message)
+        else:
+            for listener in listeners:
+                await listener(message)
+    listeners.discard(send)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import trio
 
-from hump_trio import TLS, Hump, Request
+from hump_trio import TLS, Hump, Request, Topic, WebSocket
 
 CHUNK = bytes(64 * 1024)
 
 app = Hump("127.0.0.1")
+feed: Topic[str] = Topic()
 
 
 @dataclass
@@ -98,6 +99,28 @@ async def download() -> AsyncIterator[bytes]:
     """Stream 1 GiB."""
     for _ in range(16 * 1024):
         yield CHUNK
+
+
+@app.websocket("/echo")
+async def echo_messages(ws: WebSocket) -> None:
+    """Send each message back."""
+    async for message in ws:
+        await ws.send(message)
+
+
+@app.websocket("/feed")
+async def listen(ws: WebSocket) -> None:
+    """Send what is published."""
+    async with feed.subscribe(ws):
+        async for _ in ws:
+            pass
+
+
+@app.websocket("/publish")
+async def publish(ws: WebSocket[str, str]) -> None:
+    """Send each message to all that listen."""
+    async for message in ws:
+        await feed.publish(message)
 
 
 if __name__ == "__main__":

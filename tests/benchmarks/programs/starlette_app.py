@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from tests.benchmarks.programs.on_uvicorn import serve
 
 CHUNK = bytes(64 * 1024)
+
+listeners: set[WebSocket] = set()
 
 
 async def hello(request: Request) -> Response:
@@ -44,6 +47,33 @@ async def download(request: Request) -> Response:
     return StreamingResponse(chunks(), media_type="application/octet-stream")
 
 
+async def echo_messages(ws: WebSocket) -> None:
+    """Send each message back."""
+    await ws.accept()
+    while (event := await ws.receive())["type"] == "websocket.receive":
+        if "text" in event:
+            await ws.send_text(event["text"])
+        else:
+            await ws.send_bytes(event["bytes"])
+
+
+async def listen(ws: WebSocket) -> None:
+    """Send what is published."""
+    await ws.accept()
+    listeners.add(ws)
+    async for _ in ws.iter_text():
+        pass
+    listeners.remove(ws)
+
+
+async def publish(ws: WebSocket) -> None:
+    """Send each message to all that listen."""
+    await ws.accept()
+    async for text in ws.iter_text():
+        for listener in listeners:
+            await listener.send_text(text)
+
+
 app = Starlette(
     routes=[
         Route("/", hello),
@@ -51,6 +81,9 @@ app = Starlette(
         Route("/orders", order, methods=["POST"]),
         Route("/echo", echo, methods=["POST"]),
         Route("/download", download),
+        WebSocketRoute("/echo", echo_messages),
+        WebSocketRoute("/feed", listen),
+        WebSocketRoute("/publish", publish),
     ]
 )
 
