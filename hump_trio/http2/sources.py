@@ -73,7 +73,9 @@ class Sources:
             payload_bytes += self._frame_part(stream, out, turn_bytes)
         return payload_bytes
 
-    def frame_now(self, stream: Stream, data: memoryview, out: list[bytes | memoryview]) -> None:
+    def frame_now(
+        self, stream: Stream, data: bytes | memoryview, out: list[bytes | memoryview]
+    ) -> None:
         """Frame bytes that have room in both windows, of a stream that has nothing else to send.
 
         Args:
@@ -81,13 +83,19 @@ class Sources:
             data: Bytes that don't change.
             out: Takes the frames.
         """
-        for start in range(0, len(data), FRAME_BYTES):
-            part = data[start : start + FRAME_BYTES]
-            out += pack_header(len(part) << 8 | DATA, 0, stream.stream_id), part
-            stream.framed_bytes += HEADER_BYTES + len(part)
-            self.data_frame_count += 1
-        self.window -= len(data)
-        stream.window -= len(data)
+        size, stream_id = len(data), stream.stream_id
+        frame_count = -(-size // FRAME_BYTES)
+        if frame_count == 1:
+            out += pack_header(size << 8 | DATA, 0, stream_id), data
+        else:
+            view = memoryview(data)
+            for start in range(0, size, FRAME_BYTES):
+                part = view[start : start + FRAME_BYTES]
+                out += pack_header(len(part) << 8 | DATA, 0, stream_id), part
+        self.data_frame_count += frame_count
+        stream.framed_bytes += size + frame_count * HEADER_BYTES
+        self.window -= size
+        stream.window -= size
 
     def _next(self) -> Stream | None:
         """Return the stream whose turn it is; None if windows keep all of them waiting."""

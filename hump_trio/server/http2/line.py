@@ -144,23 +144,26 @@ class Http2Line:
         self._check_writable()
         mux, stream = self._mux, self._stream
         sources = mux.session.sources
-        sent_bytes = 0
+        sent_bytes, size = 0, len(data)
         self._calling = True
         if sources.streams:
             mux.flush()  # what can't go out then has no window
-        while sent_bytes < len(data) and not (mux.unsent or stream.reset):
+        while sent_bytes < size and not (mux.unsent or stream.reset):
             most = min(stream.window, sources.window, UNSENT_BYTES)
             if most <= 0 or stream.source is not None:
                 break
-            part = memoryview(data)[sent_bytes : sent_bytes + most]
+            part: bytes | memoryview = data
+            if size > most:
+                part = memoryview(data)[sent_bytes : sent_bytes + most]
             sources.frame_now(stream, part, mux.session.out)
             sent_bytes += len(part)
-            if len(part) <= JOINED_BYTES and len(mux.session.out) < JOINED_COUNT:
+            if size <= JOINED_BYTES and len(mux.session.out) < JOINED_COUNT:
                 mux.flush_soon()
             else:
                 mux.flush()
         self._calling = False
-        self._check_writable()
+        if stream.reset:
+            raise self._lose_peer()
         return sent_bytes
 
     async def send_all(self, data: bytes) -> None:

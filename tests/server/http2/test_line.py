@@ -184,6 +184,27 @@ async def test_the_end_of_the_connection_is_that_of_its_lines(autojump_clock: Mo
             watched.over.set()
 
 
+@pytest.mark.memory_only("there a write finds out at once")
+async def test_a_write_that_finds_the_connection_broken(autojump_clock: MockClock) -> None:
+    """It says so to who writes; the other lines are told, and that of the writer isn't."""
+    lines = list[Http2Line]()
+    told = list[Http2Line]()
+
+    async def use(line: Http2Line) -> None:
+        line.listen(lambda: told.append(line))
+        lines.append(line)
+        await FOREVER()
+
+    async with speak_lines(use) as peer:
+        await peer.send(ask(peer, 1), ask(peer, 3), ask(peer, 5))
+        await peer.frames()
+        first, second, third = lines
+        peer.transport.reset()
+        with pytest.raises(trio.BrokenResourceError):
+            second.send_nowait(bytes(10_000))
+        assert told == [first, third]
+
+
 async def test_a_line_that_is_reset(autojump_clock: MockClock) -> None:
     """It is cancelled (RFC 8441 section 5), once; nobody is told, and the connection goes on."""
     watched = Watched()
