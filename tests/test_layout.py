@@ -18,9 +18,7 @@ ELSEWHERE = {
 AWAITED = {
     "server.attendant",
     "server.http1.line",
-    "server.websocket.later",
     "server.websocket.liveness",
-    "server.websocket.outbox",
     "server.websocket.session",
 }
 FOLDERS = {path.relative_to(ROOT) for path in ROOT.rglob("*") if (path / "__init__.py").exists()}
