@@ -48,12 +48,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
     A file that is named itself is run in any case.
     """
-    needed = []
+    needed: list[tuple[str, ...]] = []
     if config.getoption("transport") != "memory":
-        needed.append("hump_trio.testing")
+        needed.append(("hump_trio.testing",))
     if config.getoption("protocol") != "http1":
-        needed.append("hump_trio.testing.client")
-    if collection_path.suffix != ".py" or all(uses(collection_path, name) for name in needed):
+        needed.append(("hump_trio.testing.client", "hump_trio.testing.websocket"))
+    if collection_path.suffix != ".py" or all(uses(collection_path, names) for names in needed):
         return None
     return True
 

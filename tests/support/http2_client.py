@@ -3,7 +3,8 @@
 It is what the tests' client is replaced by with ``--protocol=h2``. All requests of one client share
 a connection, as a browser's do, and each is a stream. What httpx makes of HTTP/1.1 is translated:
 ``Host`` becomes ``:authority``, and the fields of a connection are left out. A request that is
-given up is reset, and one that was answered early is not sent on.
+given up is reset, and one that was answered early is not sent on. One for a WebSocket becomes an
+extended CONNECT.
 """
 
 from collections import deque
@@ -22,6 +23,7 @@ from h2.connection import ConnectionInputs, ConnectionState, H2ConnectionStateMa
 
 from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import MemoryTransport
+from tests.support.http2_websocket import Opened, connect_fields, opened_response
 from tests.support.transports import connect_http2
 
 __all__ = ["Http2Transport", "Patient"]
@@ -57,11 +59,17 @@ class Exchange:
         self.parts: deque[tuple[bytes, int]] = deque()  # with what each takes of the window
         self.ended: bool = False
         self.error: httpx.TransportError | None = None
+        self.opened: bool = False  # as a WebSocket
 
     def fail(self, error: httpx.TransportError) -> None:
         """Note why nothing more comes, unless all has come."""
         if not self.ended and self.error is None:
             self.error = error
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether what is sent on it may be wanted: not of a request that was answered early."""
+        return self.error is None and (self.opened or not self.ended)
 
     @property
     def over(self) -> bool:
@@ -82,6 +90,7 @@ class Connection:
             h2.config.H2Configuration(client_side=True, header_encoding=None)
         )
         self._h2.state_machine = Patient()
+        self._kept = bytearray()  # to be sent; h2 would forget it at a GOAWAY
         self._exchanges: dict[int, Exchange] = {}
         self._changed = trio.lowlevel.ParkingLot()
         self._unsent = trio.lowlevel.ParkingLot()
@@ -106,6 +115,7 @@ class Connection:
         error: httpx.TransportError = httpx.RemoteProtocolError("the connection was closed")
         try:
             while data := await self._transport.receive_some():
+                self._kept += self._h2.data_to_send()
                 for event in self._h2.receive_data(data):
                     self._note(event)
                 self._wake()
@@ -123,7 +133,9 @@ class Connection:
         """Send what is to be sent until the connection ends."""
         try:
             while not self._ended:
-                if data := self._h2.data_to_send():
+                self._kept += self._h2.data_to_send()
+                if data := bytes(self._kept):
+                    self._kept.clear()
                     await self._transport.send_all(data)
                 else:
                     await self._unsent.park()
@@ -158,12 +170,19 @@ class Connection:
 
     async def ask(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and return its answer when the head has come. A checkpoint."""
+        fields = fields_of(request)
+        opens = request.headers.get("upgrade") == "websocket"
+        if opens:
+            fields = connect_fields(fields)
+            while not (self._h2.remote_settings.enable_connect_protocol or self._ended):
+                await self._changed.park()
         exchange = Exchange(self._h2.get_next_available_stream_id())
         self._exchanges[exchange.stream_id] = exchange
         length = request.headers.get("content-length", "0")
         has_body = length != "0" or "transfer-encoding" in request.headers
+        ends = not (has_body or opens)
         try:
-            self._h2.send_headers(exchange.stream_id, fields_of(request), end_stream=not has_body)
+            self._h2.send_headers(exchange.stream_id, fields, end_stream=ends)
             self._wake()
             if has_body:
                 await self._send_body(request, exchange)
@@ -174,6 +193,10 @@ class Connection:
         except BaseException:
             self.leave(exchange)
             raise
+        if opens and exchange.status == 200:
+            exchange.opened = True
+            opened = Opened(self, exchange)
+            return opened_response(request, exchange.fields, opened, Body(self, exchange))
         return httpx.Response(
             exchange.status,
             headers=exchange.fields,
@@ -187,16 +210,21 @@ class Connection:
         parts: Any = aiter(request.stream)
         async with aclosing(parts):
             async for part in parts:
-                await self._send_part(part, exchange)
                 if exchange.over:
                     return
+                await self.send_part(part, exchange)
+        if not exchange.over:
+            self.end(exchange)
+
+    def end(self, exchange: Exchange) -> None:
+        """End the client's direction of a stream."""
         self._h2.end_stream(exchange.stream_id)
         self._wake()
 
-    async def _send_part(self, part: bytes, exchange: Exchange) -> None:
+    async def send_part(self, part: bytes, exchange: Exchange) -> None:
         """Send a part of a body as the windows allow."""
         stream_id = exchange.stream_id
-        while part and not exchange.over:
+        while part and exchange.wants_more:
             room = self._h2.local_flow_control_window(stream_id)
             if room > 0:
                 room = min(room, self._h2.max_outbound_frame_size)

@@ -1,7 +1,7 @@
 """Lets the tests speak HTTP/2: the same requests of the same client, to the same apps.
 
-With ``--protocol=h2`` the client of `hump_trio.testing` speaks it. Tests that have such a client
-are run then; what they write as bytes of HTTP/1.1 stays that.
+With ``--protocol=h2`` the clients of `hump_trio.testing` speak it, WebSockets too. Tests that have
+such a client are run then; what they write as bytes of HTTP/1.1 stays that.
 """
 
 import pytest

@@ -278,8 +278,11 @@ def use_transport(name: str) -> None:
 
 
 @cache
-def uses(path: Path, name: str) -> bool:
-    """Tell whether a file imports a module or what is in it, itself or by a helper of the tests."""
+def uses(path: Path, names: tuple[str, ...]) -> bool:
+    """Tell whether a file imports one of some modules, itself or by a helper of the tests.
+
+    What is imported from a module is named as if it were one in it.
+    """
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
@@ -289,8 +292,8 @@ def uses(path: Path, name: str) -> bool:
             continue
         for module in modules:
             helper = TOP / f"{module.replace('.', '/')}.py"
-            if module.startswith(name) or (
-                module.startswith("tests.") and helper.exists() and uses(helper, name)
+            if module.startswith(names) or (
+                module.startswith("tests.") and helper.exists() and uses(helper, names)
             ):
                 return True
     return False
