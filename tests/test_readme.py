@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import hump_trio
-from hump_trio import Hump, Limits, Sockets, Timeouts
+from hump_trio import Hump, Limits, Sockets, Timeouts, WebSocket
+from hump_trio.dispatch.registration import LAST_SECONDS
 from hump_trio.testing import client, connect, websocket
 from tests.support.channels import FakeChannel, open_websocket
 
@@ -71,6 +72,90 @@ HOSTILE = {
     "a bad request behind good ones": [GOOD + b"GET\r\n\r\n" + GOOD],
 }
 
+ASKING = (
+    b"GET /echo HTTP/1.1\r\nhost: shop.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+)
+KEY = b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+VERSION = b"sec-websocket-version: 13\r\n"
+# For each row of the table of WebSockets that names a status, what a hostile client asks by.
+HOSTILE_HANDSHAKES = {
+    "a handshake without its key, with two or a malformed one, or with a body": [
+        VERSION,
+        VERSION + KEY + KEY,
+        VERSION + KEY.replace(b"A==", b"=="),
+        VERSION + KEY + b"content-length: 40\r\n",
+        VERSION + KEY + b"transfer-encoding: chunked\r\n",
+    ],
+    "another version than 13": [KEY, KEY + b"sec-websocket-version: 14\r\n", KEY + VERSION * 2],
+    "an `Origin` of another host or port, `null`, malformed or repeated": [
+        VERSION + KEY + b"origin: " + origin + b"\r\n"
+        for origin in (
+            b"https://evil.example",
+            b"https://shop.example.evil.example",
+            b"https://evil.example/https://shop.example",
+            b"https://shop.example:444",
+            b"null",
+            b"tea",
+            b"https://shop.example\r\norigin: https://shop.example",
+        )
+    ],
+}
+# For each row that names a code, the path, and each frame that ends the WebSocket: its first byte,
+# what it holds, and whether it is masked.
+Frame: TypeAlias = tuple[int, bytes] | tuple[int, bytes, bool]
+HOSTILE_FRAMES: dict[str, tuple[str, list[Frame | bytes]]] = {
+    "a frame that is unmasked, of an unknown kind or with a reserved bit; a length with more bytes "
+    "than it needs; a ping or a close in fragments, or of more than 125 bytes": (
+        "/echo",
+        [
+            (0x81, b"tea", False),
+            (0x83, b""),
+            (0x8B, b""),
+            *((0x81 | bit, b"tea") for bit in (0x40, 0x20, 0x10)),
+            b"\x81\xfe\0\x05....",
+            b"\x81\xff\0\0\0\0\0\0\0\x7e....",
+            (0x09, b""),
+            (0x08, b"\x03\xe8"),
+            (0x89, bytes(126)),
+            (0x88, b"\x03\xe8" + bytes(124)),
+        ],
+    ),
+    "a fragment of no message, a message within another": (
+        "/echo",
+        [(0x00, b""), (0x80, b""), b"\x01\x80....\x81\x80...."],
+    ),
+    "a close of one byte, or with a code that nobody may send": (
+        "/echo",
+        [(0x88, b"\x03"), *((0x88, code.to_bytes(2, "big")) for code in (999, 1005, 1006, 5000))],
+    ),
+    "text or a reason that isn't UTF-8, at its first wrong byte": (
+        "/echo",
+        [
+            (0x81, b"\xff"),
+            (0x81, b"\xed\xa0\x80"),
+            (0x01, b"\xc0"),
+            b"\x81\xfd\0\0\0\0\xff",
+            (0x88, b"\x03\xe8\xff"),
+        ],
+    ),
+    "JSON that isn't of the handler's type": (
+        "/rooms/tea",
+        [(0x81, text) for text in (b"", b"{", b"1", b'{"type":"Shout"}')],
+    ),
+    "a binary message where the handler takes text, or the reverse": (
+        "/rooms/tea",
+        [(0x82, b'{"type":"Say","text":"hi"}')],
+    ),
+    "a message that is too long, by its header alone, or once it is inflated": (
+        "/echo",
+        [b"\x81\xff\0\0\0\0\0\x10\0\x01...."],
+    ),
+    "a frame that dribbles, a message that is never ended": (
+        "/echo",
+        [b"\x81", b"\x81\xfd....a", (0x01, b"a")],
+    ),
+}
+
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
@@ -89,12 +174,13 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     root.setLevel(level)
 
 
-def table_after(heading: str) -> list[list[str]]:
-    """Return the rows of the first table after a heading, each as its cells."""
-    section = README.partition(f"\n## {heading}\n")[2]
-    table = section[section.index("\n|") :].partition("\n\n")[0]
-    lines = [line for line in table.splitlines() if line]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+def table_after(heading: str, *, index: int = 0) -> list[list[str]]:
+    """Return the rows of a table in the section of a heading, each as its cells."""
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    table = re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)[index]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]
+    ]
 
 
 def readable(name: str, value: float | str | tuple[str, ...] | None) -> str:
@@ -141,7 +227,9 @@ def test_every_public_name_is_mentioned(name: str) -> None:
     assert re.search(rf"\b{name}s?\b", README)
 
 
-@pytest.mark.parametrize("extra", ["json", "multipart", "testing", "zstd", "all", "dev"])
+@pytest.mark.parametrize(
+    "extra", ["json", "multipart", "testing", "websocket", "zstd", "all", "dev"]
+)
 def test_extras_are_those_of_the_package(extra: str) -> None:
     """The table of extras names what pyproject.toml has."""
     assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -249,8 +337,8 @@ async def test_snippet_of_a_topic_works(program: dict[str, Any]) -> None:
 
 async def test_snippet_of_a_test_passes(program: dict[str, Any]) -> None:
     """The test that is shown for an app passes."""
-    await program["test_index"]()
-    await program["test_bytes"]()
+    for name in ("test_index", "test_bytes", "test_echo", "test_stranger"):
+        await program[name]()
     await program["test_room"](None)
 
 
@@ -278,3 +366,80 @@ async def test_hostile_input_is_answered_as_said(
         if answer.endswith("stays open"):
             expected.append("200")
         assert statuses == expected, sample
+
+
+def test_times_of_websockets_are_those_of_the_settings() -> None:
+    """Each row's fields have the defaults beside them, as has ``on_disconnect`` of a route."""
+    for _, setting, default, _ in table_after("WebSockets", index=1):
+        names = re.findall(r"`(\w+)`", setting)
+        if names:
+            written = ", ".join(f"{getattr(Timeouts(), name):g}" for name in names)
+            assert default == written, setting
+        elif "on_disconnect" in setting:
+            assert default == f"{LAST_SECONDS:g}"
+        else:
+            assert (setting, default) == ("`timeout=` of the route", "no limit")
+
+
+def websocket_rows(*, answered: bool) -> list[list[str]]:
+    """Return the rows of the table of hostile WebSockets that name a status, or a code."""
+    pattern = r"\d{3}, \w+" if answered else r"(?!1013)\d{4}"
+    return [row for row in table_after("Hostile input", index=2) if re.match(rf"{pattern}", row[1])]
+
+
+@pytest.mark.parametrize("row", websocket_rows(answered=True), ids=lambda row: row[0][:30])
+async def test_hostile_handshakes_are_answered_as_said(
+    row: list[str], program: dict[str, Any], autojump_clock: MockClock
+) -> None:
+    """Each row's handshakes get the answer beside them, and the connection ends or stays."""
+    said, answer = row
+    samples = [ASKING + fields + b"\r\n" for fields in HOSTILE_HANDSHAKES.get(said, [])]
+    assert samples or "plain GET" in said
+    for sample in samples or [b"GET /echo HTTP/1.1\r\nhost: a\r\n\r\n"]:
+        async with connect(program["app"]) as connection:
+            await connection.send(sample + GOOD)
+            received = b""
+            while part := await connection.receive():
+                received += part
+        statuses = re.findall(r"HTTP/1\.1 (\d+) ", received.decode())
+        assert statuses == [answer[:3]] + ["200"] * answer.endswith("stays open"), sample
+
+
+@pytest.mark.parametrize("row", websocket_rows(answered=False), ids=lambda row: row[0][:30])
+async def test_hostile_frames_are_answered_as_said(
+    row: list[str], program: dict[str, Any], autojump_clock: MockClock
+) -> None:
+    """Each row's frames get the code beside them, behind the answer to a good message."""
+    said, code = row
+    path, samples = HOSTILE_FRAMES[said]
+    good = "hi" if path == "/echo" else {"type": "Say", "text": "hi"}
+    for sample in samples:
+        cookies = {"session": "tea"}
+        async with websocket(program["app"], path, cookies=cookies, timeout=None) as ws:
+            await ws.send(good)
+            if isinstance(sample, bytes):
+                await ws.send_raw(sample)
+            else:
+                first_byte, payload, *rest = sample
+                await ws.send_frame(first_byte, payload, masked=all(rest))
+            assert "hi" in await ws.receive(str)
+            await ws.wait_closed()
+        assert ws.close_code == int(code), sample
+
+
+async def test_websockets_hold_no_more_than_is_said(autojump_clock: MockClock) -> None:
+    """What isn't whole of all clients together is bounded; who sends more is closed with 1013."""
+    said = ["more than `buffered_bytes` of all clients together", "1013"]
+    assert said in table_after("Hostile input", index=2)
+    app = Hump(limits=Limits(buffered_bytes=200_000))
+
+    @app.websocket("/")
+    async def receive(ws: WebSocket) -> None:
+        await ws.receive()
+
+    async with websocket(app, "/") as first, websocket(app, "/") as second:
+        for ws, count in ((first, 150_000), (second, 60_000)):
+            await ws.send_raw(b"\x81\xff\0\0\0\0\0\x0f\0\0...." + b"a" * count)
+            await wait_all_tasks_blocked()
+        await second.wait_closed()
+        assert (first.close_code, second.close_code) == (None, 1013)
