@@ -66,10 +66,13 @@ class Line(Protocol):
         Cancellation: a checkpoint; a part may have gone if cancelled here.
         """
 
-    async def end(self) -> None:
+    async def end(self, *, answered: bool = True) -> None:
         """Say that nothing follows, and wait for the client's end as long as that matters.
 
-        What it still sends is thrown away. Called once, when closing frames went both ways.
+        What it still sends is thrown away. Called once.
+
+        Args:
+            answered: Whether the client has sent a closing frame, and so sends nothing more.
 
         Cancellation: a checkpoint if it waits.
         """

@@ -149,7 +149,7 @@ class FakeLine:
             self.cut = True
             raise
 
-    async def end(self) -> None:
+    async def end(self, *, answered: bool = True) -> None:
         """End."""
         self.calls.append("end")
         await trio.lowlevel.checkpoint()

@@ -133,14 +133,14 @@ class Http1Line:
         """Send all of it (see `Line.send_all`)."""
         await self._connection.transport.send_all(data)
 
-    async def end(self) -> None:
+    async def end(self, *, answered: bool = True) -> None:
         """Let the peer read all that was sent (see `Line.end`).
 
         If it has all of it and sends nothing more, closing at once does no harm. Else closing would
         reset the connection, and destroy what is on its way (RFC 9112 section 9.6).
         """
         transport = self._connection.transport
-        if not self.readable and transport.tells_acked and transport.fully_acked():
+        if answered and not self.readable and transport.tells_acked and transport.fully_acked():
             return
         try:
             await transport.send_eof()

@@ -170,7 +170,7 @@ class Http2Line:
         """Send all of it (see `Line.send_all`)."""
         await self._sender.send(data)
 
-    async def end(self) -> None:
+    async def end(self, *, answered: bool = True) -> None:
         """Send the end of the stream, and wait for the client's (see `Line.end`).
 
         What comes meanwhile still opens the window: the client may have to send it before its end.

@@ -613,7 +613,7 @@ class Session:
                     await wait_task_rescheduled(self._abort_wait)
             assert self._ended is not None, "a closing frame has come or gone"
             if self._ended.by != "lost" and not peer.gone:
-                await self._line.end()
+                await self._line.end(answered=self._reader.close_code is not None)
         finally:
             if outbox.busy:
                 self._line.reset()

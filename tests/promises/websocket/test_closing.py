@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import HttpException, SecurityHeaders, WebSocket, WebSocketClosed
+from hump_trio import HttpException, Hump, Limits, SecurityHeaders, WebSocket, WebSocketClosed
 from hump_trio.testing import Refused, websocket
 from tests.support.handled import SWEEP_SECONDS, Handled, echo, outcomes
 
@@ -331,3 +331,22 @@ async def test_nothing_behind_a_close_is_read(autojump_clock: MockClock) -> None
         assert [message async for message in ws] == ["a"]
         await ws.wait_closed()
         assert (ws.close_code, ws.was_reset) == (4000, False)
+
+
+async def test_a_client_that_is_refused_while_it_sends_reads_why(
+    autojump_clock: MockClock,
+) -> None:
+    """What it still sends is read away: a reset would destroy the closing frame on its way."""
+    app = Hump(limits=Limits(buffered_bytes=200_000))
+
+    @app.websocket("/")
+    async def take(ws: WebSocket) -> None:
+        await ws.receive()
+
+    async with websocket(app, "/") as first, websocket(app, "/") as second:
+        for ws in (first, second):
+            head = b"\x81\xff" + (1_000_000).to_bytes(8, "big") + bytes(4)
+            await ws.send_raw(head + b"a" * 150_000)
+        await second.wait_closed()
+        assert (second.close_code, second.was_reset) == (1013, False)
+        assert first.close_code is None
