@@ -122,7 +122,7 @@ async def test_pages_behind_a_proxy(autojump_clock: MockClock) -> None:
     forwarded = origin | {"host": "backend:8000", "forwarded": "host=shop.example;proto=https"}
     assert await status_of(app_with(), headers=origin | {"host": "shop.example"}) == 101
     assert await status_of(app_with(), headers=forwarded) == 403
-    trusting = Forwarded(proxies=["unix"], fields=["forwarded"])
+    trusting = Forwarded(proxies=["unix", "127.0.0.1", "::1"], fields=["forwarded"])
     assert await status_of(app_with(trusting), headers=forwarded) == 101
 
 
