@@ -36,7 +36,7 @@ class Stream:
         input_ended: Whether all of the request has come.
         declined: Whether what comes of the body is thrown away.
         tunnel: Whether it is asked to be a tunnel, on which the peer sends nothing but DATA behind
-            the head (RFC 9113 section 8.5). A subclass writes it.
+            the head (RFC 9113 section 8.5).
         broken: Whether the peer has ended the connection before its request was whole; written by
             whoever reads the connection.
         reset: Whether either side has reset the stream, or the connection is lost; written by the
@@ -90,6 +90,15 @@ class Stream:
         self.incremental: bool = False
         self._missing_bytes = content_length
         self._inflow = InflowWindow(STREAM_WINDOW_BYTES)
+
+    def begin_tunnel(self, *, urgency: int) -> None:
+        """Take the stream for a tunnel, each part of which is of use by itself.
+
+        Args:
+            urgency: The one that it has unless its client asks for another.
+        """
+        self.tunnel = True
+        self.urgency, self.incremental = urgency, True
 
     def receive_data(self, data: bytes, flow_bytes: int, *, ends: bool) -> None:
         """Take in a part of the body.

@@ -67,10 +67,10 @@ class Assembly:
         is_text: bool,
         in_parts: bool,
     ) -> None:
-        self.inflate = inflate
-        self.in_parts = in_parts
-        self.held_bytes = 0
-        self.room_bytes = inf
+        self.inflate: Inflater | None = inflate
+        self.in_parts: bool = in_parts
+        self.held_bytes: int = 0
+        self.room_bytes: float = inf
         self._messages = messages
         self._limit_bytes = limit_bytes
         self._is_text = is_text

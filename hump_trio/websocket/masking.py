@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 __all__ = ["apply_mask", "apply_mask_plainly"]
 
-from_bytes = int.from_bytes
 # Up to here one number of all bytes is faster, and beyond it the tables are (8 µs both).
 NUMBER_BYTES = 4096
 # For each byte of a key, what it makes of each byte; made at the first use, which takes 5 ms.
@@ -20,7 +19,8 @@ def apply_mask_plainly(data: bytes, key: bytes) -> bytes:
     size = len(data)
     if size <= NUMBER_BYTES:
         mask = (key * ((size >> 2) + 1))[:size]
-        return (from_bytes(data, "little") ^ from_bytes(mask, "little")).to_bytes(size, "little")
+        number = int.from_bytes(data, "little") ^ int.from_bytes(mask, "little")
+        return number.to_bytes(size, "little")
     if not TABLES:
         TABLES.extend(bytes(byte ^ each for byte in range(256)) for each in range(256))
     masked = bytearray(size)

@@ -91,10 +91,10 @@ class Reader:
         self.messages: Messages = deque()
         self.controls: list[tuple[int, bytes]] = []
         self.close_code: int | None = None
-        self.close_reason = ""
-        self.message_begun = False
-        self.behind = False
-        self.inflated_bytes = 0
+        self.close_reason: str = ""
+        self.message_begun: bool = False
+        self.behind: bool = False
+        self.inflated_bytes: int = 0
         self._limit_bytes = limit_bytes
         self._kind = kind
         self._inflate = inflate

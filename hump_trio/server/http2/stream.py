@@ -25,9 +25,9 @@ from hump_trio.websocket.handshake import check_version
 
 __all__ = ["Http2Stream"]
 
-# Urgency, and whether parts are of use by themselves, of a WebSocket whose client says nothing of
-# that: its messages don't wait for the end of a download (RFC 9218 sections 8 and 11).
-LINE_PRIORITY = (2, True)
+# Of a WebSocket whose client says nothing of its priority: its messages don't wait for the end of a
+# download (RFC 9218 sections 8 and 11).
+LINE_URGENCY = 2
 # What takes the place of a 2xx in an answer that opens no WebSocket (RFC 8441 section 5).
 NOT_OPENED = 403
 
@@ -105,8 +105,8 @@ class Http2Stream(Stream):
         self._sent_bytes = 0  # of heads; less what is in `framed_bytes` and was counted already
         self._shed = False  # whether the body was thrown away for want of memory
         if head.protocol:
-            self.tunnel = self.body_ended = True  # what comes is no body, and has no end of one
-            self.urgency, self.incremental = LINE_PRIORITY
+            self.body_ended = True  # what comes is no body, and has no end of one
+            self.begin_tunnel(urgency=LINE_URGENCY)
 
     @property
     def target(self) -> RequestLine:

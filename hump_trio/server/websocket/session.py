@@ -174,8 +174,8 @@ class Session:
         self._outbox = Outbox(line, clock, self._arrived, later, self._connection, self._resume)
         if deflate is not None:
             self._outbox.deflater = deflate.deflater()
-        self.send = self._outbox.send
-        self.send_frame_nowait = self._outbox.send_frame_nowait
+        self.send: Callable[[Message], Awaitable[None]] = self._outbox.send
+        self.send_frame_nowait: Callable[[bytes], bool] = self._outbox.send_frame_nowait
         self._liveness = Liveness(clock, line, self._reader, self._outbox)
         self.opened = True
         opened, self._opened = self._opened, ignore
