@@ -19,7 +19,6 @@ AWAITED = {
     "server.attendant",
     "server.http1.line",
     "server.websocket.liveness",
-    "server.websocket.session",
 }
 FOLDERS = {path.relative_to(ROOT) for path in ROOT.rglob("*") if (path / "__init__.py").exists()}
 

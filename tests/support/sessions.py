@@ -361,6 +361,7 @@ async def open_scene(
         yield scene
         scene.clock.channel = None
         scene.session.release()
+        del scene.clock.peer
         await wait_all_tasks_blocked()
         assert not scene.lanes, "no task is left"
         assert state.buffered_bytes == 0, "all that was counted is given back"

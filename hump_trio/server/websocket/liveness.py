@@ -180,3 +180,7 @@ class Liveness:
         self._message_deadline += seconds
         self._send_deadline += seconds
         self._pong_deadline += seconds
+
+    def release(self) -> None:
+        """Let go of the connection; no sweep comes any more."""
+        del self._line

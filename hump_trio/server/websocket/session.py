@@ -697,6 +697,7 @@ class Session:
             assert self._ended is not None
             self._released = True
             self._outbox.release(self._ended)
+            self._liveness.release()
             self._line.stop()
             del self._line
         elif self.close_code is None:
