@@ -1,10 +1,11 @@
-"""The service of examples/deploy with one more route, for the processes that tests start."""
+"""The service of examples/deploy with two more routes, for the processes that tests start."""
 
 import sys
 
 import trio
 
 from examples.deploy.service import app
+from hump_trio import WebSocket
 
 __all__ = ["app"]
 
@@ -17,3 +18,10 @@ async def rest() -> None:
         await trio.sleep_forever()
     finally:
         print("cancelled", file=sys.stderr, flush=True)
+
+
+@app.websocket("/echo")
+async def echo(ws: WebSocket) -> None:
+    """Send back what comes."""
+    async for message in ws:
+        await ws.send(message)

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -18,9 +20,19 @@ from wsproto.events import (
 from wsproto.extensions import Extension
 
 from hump_trio import Hump
-from hump_trio.testing import RawConnection, connect
+from hump_trio.testing import connect
 
-__all__ = ["WsprotoClient", "opened"]
+__all__ = ["WsprotoClient", "ask", "opened"]
+
+
+class Bytes(Protocol):
+    """A connection, byte by byte."""
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes."""
+
+    async def receive(self) -> bytes:
+        """Return what comes; nothing at the end."""
 
 
 class WsprotoClient:
@@ -30,7 +42,7 @@ class WsprotoClient:
         raw: The connection to the app.
     """
 
-    def __init__(self, raw: RawConnection) -> None:
+    def __init__(self, raw: Bytes) -> None:
         self.raw = raw
         self._protocol = WSConnection(ConnectionType.CLIENT)
         self._events = self._protocol.events()
@@ -60,53 +72,72 @@ class WsprotoClient:
                 return parts[0][:0].join(parts)  # type: ignore[arg-type]  # all of one kind
 
     async def receive_close(self) -> tuple[int, str | None]:
-        """Return what the app's closing frame says, which comes next, and answer that."""
-        event = await self.receive()
+        """Return what the app's closing frame says, which comes next, and answer that.
+
+        A ping that comes before it is left unanswered.
+        """
+        while isinstance(event := await self.receive(), Ping):
+            pass
         assert isinstance(event, CloseConnection), event
-        if self._protocol.state.name != "CLOSED":
+        if self._protocol.state is not ConnectionState.CLOSED:
             await self.send(event.response())
         return event.code, event.reason
 
 
-@asynccontextmanager
-async def opened(
-    app: Hump,
+async def ask(
+    client: WsprotoClient,
     path: str,
     *,
+    host: str,
     extensions: Sequence[Extension] = (),
     subprotocols: Sequence[str] = (),
     fields: Sequence[tuple[bytes, bytes]] = (),
-) -> AsyncIterator[tuple[WsprotoClient, AcceptConnection | tuple[int, bytes]]]:
-    """Ask an app for a WebSocket.
+) -> AcceptConnection | tuple[int, bytes]:
+    """Ask for a WebSocket, and return that it was accepted, or another answer's status and body.
+
+    Args:
+        client: Has a connection on which nothing was sent.
+        path: The request target.
+        host: Who is asked.
+        extensions: What is offered.
+        subprotocols: What is offered.
+        fields: Further fields of the handshake.
+    """
+    request = Request(
+        host=host,
+        target=path,
+        extensions=list(extensions),
+        subprotocols=list(subprotocols),
+        extra_headers=list(fields),
+    )
+    await client.send(request)
+    event = await client.receive()
+    if isinstance(event, AcceptConnection):
+        return event
+    assert isinstance(event, RejectConnection), event
+    body = b""
+    while event.has_body:
+        data = await client.receive()
+        assert isinstance(data, RejectData), data
+        body += data.data
+        if data.body_finished:
+            break
+    return event.status_code, body
+
+
+@asynccontextmanager
+async def opened(
+    app: Hump, path: str, *, extensions: Sequence[Extension] = ()
+) -> AsyncIterator[WsprotoClient]:
+    """Open a WebSocket to an app in memory.
 
     Args:
         app: The app, which is served as long as the context is open.
         path: The request target.
         extensions: What is offered.
-        subprotocols: What is offered.
-        fields: Further fields of the handshake.
-
-    Yields:
-        The client, and what it got: that the app has accepted, or the status and body of another
-        answer.
     """
     async with connect(app) as raw:
         client = WsprotoClient(raw)
-        await client.send(
-            Request(
-                host="testserver",
-                target=path,
-                extensions=list(extensions),
-                subprotocols=list(subprotocols),
-                extra_headers=list(fields),
-            )
-        )
-        event = await client.receive()
-        if isinstance(event, AcceptConnection):
-            yield client, event
-            return
-        assert isinstance(event, RejectConnection), event
-        body = b""
-        while not isinstance(data := await client.receive(), RejectData) or not data.body_finished:
-            body += data.data if isinstance(data, RejectData) else b""
-        yield client, (event.status_code, body + data.data)
+        answer = await ask(client, path, host="testserver", extensions=extensions)
+        assert isinstance(answer, AcceptConnection), answer
+        yield client

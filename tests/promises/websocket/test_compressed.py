@@ -38,7 +38,7 @@ def fragments(data: bytes, count: int) -> list[BytesMessage]:
 async def test_a_message_of_many_turns(app: Hump, count: int, autojump_clock: MockClock) -> None:
     """One in fragments that come together is whole in the end, and so is one behind it."""
     data = bytes(20 * TURN_BYTES)
-    async with opened(app, "/", extensions=[PerMessageDeflate()]) as (client, _):
+    async with opened(app, "/", extensions=[PerMessageDeflate()]) as client:
         await client.send(*fragments(data, count), TextMessage(data="behind"))
         assert await client.receive_message() == data
         assert await client.receive_message() == "behind"
@@ -49,7 +49,7 @@ async def test_a_message_of_many_turns(app: Hump, count: int, autojump_clock: Mo
 async def test_messages_of_many_turns(app: Hump, autojump_clock: MockClock) -> None:
     """Many that come together, of a turn each, are answered one by one, the client's close last."""
     data = bytes(TURN_BYTES)
-    async with opened(app, "/", extensions=[PerMessageDeflate()]) as (client, _):
+    async with opened(app, "/", extensions=[PerMessageDeflate()]) as client:
         await client.send(*[BytesMessage(data=data)] * 50, CloseConnection(code=4000))
         for _ in range(50):
             assert await client.receive_message() == data
@@ -70,7 +70,7 @@ async def test_what_a_handler_leaves(autojump_clock: MockClock) -> None:
             if len(found) == 5:
                 return
 
-    async with opened(app, "/", extensions=[PerMessageDeflate()]) as (client, _):
+    async with opened(app, "/", extensions=[PerMessageDeflate()]) as client:
         await client.send(*[BytesMessage(data=bytes(TURN_BYTES))] * 50)
         await wait_all_tasks_blocked()
         assert app.statistics().buffered_bytes < 2 * TURN_BYTES
