@@ -1,6 +1,7 @@
 """How long a client may be silent or slow, and how the app finds out, to the second."""
 
 import logging
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -9,6 +10,7 @@ from trio.testing import MockClock
 
 from hump_trio import Timeouts, WebSocket
 from hump_trio.testing import websocket
+from hump_trio.testing.app_frames import encode_client_frame
 from tests.support.handled import SWEEP_SECONDS, Handled, open_transport, outcomes
 
 # The answer to the handshake fits into it.
@@ -187,7 +189,7 @@ async def test_a_stopped_reader_cannot_ping_for_ever(
     """It is cut as any that reads nothing."""
     caplog.set_level(logging.INFO, "hump_trio.access")
     handled = Handled(sleep_open)
-    ping = b"\x89\xfd\0\0\0\0" + bytes(125)
+    ping = encode_client_frame(0x89, bytes(125))
     async with websocket(handled.app, "/") as ws:
         ws.pause_reading()
         with suppress(trio.BrokenResourceError):
@@ -198,3 +200,22 @@ async def test_a_stopped_reader_cannot_ping_for_ever(
     assert 60 <= when <= 70
     assert (how, reason) == ("Cancelled", "client-gone")
     assert outcomes(caplog) == ["stalled"]
+
+
+@pytest.mark.memory_only("counts what the app and the connection hold")
+@pytest.mark.http1_only("a client of HTTP/2 in Python holds some memory itself")
+async def test_a_flood_of_pings_takes_no_memory(autojump_clock: MockClock) -> None:
+    """Whether its client reads or not, and whether the handler receives or not."""
+    ping = encode_client_frame(0x89, bytes(125))
+    for handler in (sleep_open, read_to_end):
+        handled = Handled(handler)
+        async with websocket(handled.app, "/") as ws:
+            ws.pause_reading()
+            await ws.send_raw(ping * 100)
+            tracemalloc.start()
+            for _ in range(50):  # 6.5 MB
+                await ws.send_raw(ping * 1000)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak_bytes < 1024 * 1024
+            ws.reset()
