@@ -27,7 +27,7 @@ __all__ = ["Clock", "Ending", "Peer", "Swept", "extended"]
 
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, IDLE, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.IDLE, Phase.HANDLER
-SPARE = Phase.SPARE
+SPARE, SEND, STREAMS, OPEN = Phase.SPARE, Phase.SEND, Phase.STREAMS, Phase.OPEN
 # The app works in these phases, and a client that has gone has no use for that.
 WORKING = frozenset({Phase.HANDLER, Phase.SEND})
 # Nothing is asked in these phases, or all is answered.
@@ -419,14 +419,15 @@ class Clock:
 
         A handler is left to its scope, and an answer that makes progress goes on.
         """
-        if self.phase is HANDLER:
+        phase = self.phase
+        if phase is HANDLER:
             self.enforce(self.deadline)
-        elif self.phase is Phase.SEND or self.phase is Phase.STREAMS:
+        elif phase is SEND or phase is STREAMS:
             self.expire_send(now)
-        elif self.phase is ANSWERED:
+        elif phase is ANSWERED:
             self.enter_idle()
         elif self.channel is not None:
-            if self.phase is Phase.OPEN:
+            if phase is OPEN:
                 self.channel.sweep(now)
             elif self.ending is None:
                 self.ending = Ending("deadline", self.phase)

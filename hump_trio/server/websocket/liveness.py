@@ -120,8 +120,11 @@ class Liveness:
             unread: Whether something has come that isn't read, since the handler is behind. A pong
                 would stand behind it, so it does that the ping is acknowledged.
         """
-        peer, outbox = self._clock.peer, self._outbox
-        acked_bytes = peer.acked_bytes()
+        clock = self._clock
+        peer = clock.peer
+        # One question to the system, or two: of many that were sent a message, most have all of it.
+        fully_acked = not self._outbox.busy and peer.fully_acked()
+        acked_bytes = self._line.sent_bytes if fully_acked else peer.acked_bytes()
         progress_bytes = acked_bytes - self._acked_bytes
         self._acked_bytes = acked_bytes
         if progress_bytes and (unread or self._pinged_at is None or acked_bytes > self._ping_end):
@@ -132,10 +135,10 @@ class Liveness:
             if alive_at < self._pinged_at:
                 return None if now >= self._pong_deadline else self._pong_deadline
             self._pinged_at = None
-        if outbox.busy or not peer.fully_acked():
+        if not fully_acked:
             return self._look_at_sending(progress_bytes, now)
         self._send_deadline = math.inf
-        due = alive_at + self._timeouts.ping
+        due = alive_at + clock.state.timeouts.ping
         return due if now < due else self._send_ping(now)
 
     def _look_at_sending(self, progress_bytes: int, now: float) -> float | None:

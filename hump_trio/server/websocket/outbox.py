@@ -41,6 +41,7 @@ JOINED_BYTES = 64 * 1024
 SMALL_BYTES = 16 * 1024
 # Messages that are taken at once before other tasks have their turn.
 TURN_COUNT = 64
+NOW = -math.inf  # the deadline of what the next sweep is to look at
 
 
 class Outbox:
@@ -372,7 +373,7 @@ class Outbox:
 
         The rest is kept for a flusher. There is none if nothing can be sent any more.
         """
-        self._clock.deadline = -math.inf  # the next sweep looks whether it is acknowledged
+        self._clock.deadline = NOW  # the next sweep looks whether it is acknowledged
         try:
             taken_bytes = self._line.send_nowait(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -392,7 +393,7 @@ class Outbox:
         if isinstance(item, bytes):
             self.unsent_bytes += len(item)
         if self._flusher is None:
-            self._clock.deadline = -math.inf
+            self._clock.deadline = NOW
             self._flusher = Attendant(self._connection, self._flush_all)
 
     async def _flush_all(self) -> None:
