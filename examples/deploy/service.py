@@ -15,6 +15,7 @@ from hump_trio import EventStream, Forwarded, Hump, Request, Response, Timeouts,
 
 TIMEOUTS = Timeouts(
     keep_alive=75,  # longer than proxies keep a connection: never do both sides end it at once
+    ping=10,  # sooner than proxies give up a silent WebSocket
     handler=15,  # shorter than proxies wait: what is slow is answered, not asked a second time
     shutdown_delay=5,  # longer than health checks take to see that /ready is red
     shutdown=15,  # as long as a handler may take, so that none is cut

@@ -36,4 +36,7 @@ def check_close_code(code: int) -> None:
     Source: RFC 6455 section 7.4, and IANA's registry of close codes.
     """
     if not (3000 <= code <= 4999 or 1000 <= code <= 1003 or 1007 <= code <= 1014):
-        raise ValueError(f"a Close can't carry the code {code}")
+        raise ValueError(
+            f"a close can't carry the code {code}: there are 1000 to 1003 and 1007 to 1014, and for"
+            " applications 3000 to 4999"
+        )

@@ -88,6 +88,16 @@ def test_proxies_wait_longer_than_the_service() -> None:
     assert TIMEOUTS.shutdown >= TIMEOUTS.handler
 
 
+def test_silent_websockets_live() -> None:
+    """The service sends a ping, and has it answered, before a proxy gives a WebSocket up."""
+    for patience in (
+        *times_of("nginx.conf", "proxy_read_timeout"),
+        *times_of("nginx.conf", "proxy_send_timeout"),
+        *times_of("haproxy.cfg", "timeout", "tunnel"),
+    ):
+        assert patience > TIMEOUTS.ping + 1
+
+
 def test_health_checks_notice_in_time() -> None:
     """Who asks for /ready has seen that it is red before accepting ends."""
     for inter, fall in zip(
