@@ -18,7 +18,6 @@ ELSEWHERE = {
 AWAITED = {
     "server.attendant",
     "server.http1.line",
-    "server.websocket.liveness",
 }
 FOLDERS = {path.relative_to(ROOT) for path in ROOT.rglob("*") if (path / "__init__.py").exists()}
 

@@ -47,6 +47,7 @@ class FakeLine:
         sent: All that was taken.
         room_bytes: How much more is taken; None: nobody is there any more.
         calls: What else was called, in order.
+        answered: Whether the line has ended behind the client's closing frame.
         ready: Whether a read may find something.
     """
 
@@ -58,6 +59,7 @@ class FakeLine:
         self.calls: list[str] = []
         self.ready: bool = False
         self.heard_at: float = trio.current_time()
+        self.answered: bool = False
         self.cut = False  # by a cancellation
         self._incoming: deque[bytes | None] = deque()
         self._hear: Callable[[], None] | None = None
@@ -152,6 +154,7 @@ class FakeLine:
     async def end(self, *, answered: bool = True) -> None:
         """End."""
         self.calls.append("end")
+        self.answered = answered
         await trio.lowlevel.checkpoint()
 
     def reset(self) -> None:

@@ -500,8 +500,7 @@ class Session:
         self._ended = ended
         self._over = True
         self._liveness.take_whole()
-        if self.close_code is None:
-            self.close_code, self.close_reason = ended.code, ended.reason
+        self.close_code, self.close_reason = ended.code, ended.reason
         self._leave()
         if self._receiver is not None:
             self._wake()

@@ -497,9 +497,12 @@ async def test_a_message_is_received_in_parts() -> None:
         for expected in [("first part, ", False), ("last part", True)]:
             with assert_checkpoints():
                 assert await session.receive_part() == expected
+        scene.line.put(masked(FINAL | BINARY, bytes(RECEIVE_BYTES)))
+        assert await session.receive_part() == (bytes(RECEIVE_BYTES - 14), False)
+        assert await session.receive_part() == (bytes(14), True)
         scene.line.give(masked(FINAL | BINARY, b"whole"))
         assert await session.receive_part() == (b"whole", True)
-        assert session.received_count == 2
+        assert session.received_count == 3
         parts: list[Any] = []
 
         async def receive_parts() -> None:
