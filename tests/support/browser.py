@@ -45,6 +45,7 @@ class Browser:
         self._words = words
         self._received = bytearray()
         self._count = 0
+        self._target: Any = None  # what names the page that was opened last
 
     async def read_page(self, url: str, condition: str) -> str:
         """Open a page, and return its document as soon as a condition holds there.
@@ -54,6 +55,7 @@ class Browser:
             condition: In JavaScript.
         """
         target = await self._order("Target.createTarget", {"url": "about:blank"})
+        self._target = target
         attached = await self._order("Target.attachToTarget", {**target, "flatten": True})
         session = attached["sessionId"]
         await self._order("Page.enable", {}, session)
@@ -65,6 +67,10 @@ class Browser:
         found = await self._order("Runtime.evaluate", expression, session)
         page: str = found["result"]["value"]
         return page
+
+    async def close_page(self) -> None:
+        """Close the page that was opened last."""
+        await self._order("Target.closeTarget", self._target)
 
     async def _order(self, method: str, params: dict[str, Any], session: str = "") -> Any:
         self._count += 1
