@@ -98,7 +98,7 @@ class WebSocket(Generic[In, Out]):
         self._rules: MessageRules | None = terms.rules
         self._encode = terms.encode
         self._subprotocol = subprotocol
-        self._opening: trio.Lock | None = None  # while the handshake is being answered
+        self._opening: trio.Event | None = None  # while the handshake is being answered
 
     if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
 
@@ -173,8 +173,8 @@ class WebSocket(Generic[In, Out]):
                 one of the handshake's own.
             WebSocketClosed: The client has gone.
 
-        Cancellation: a checkpoint if the WebSocket isn't open. Cancelled while the client doesn't
-            take the answer, the WebSocket is lost.
+        Cancellation: a checkpoint only where another task is doing so, or the client doesn't take
+            the answer at once. Cancelled while it doesn't, the WebSocket is lost.
 
         Source: RFC 6455 section 4.2.2.
         """
@@ -201,18 +201,21 @@ class WebSocket(Generic[In, Out]):
         channel = self._channel
         if channel.opened:
             return
-        if self._opening is None:
-            self._opening = trio.Lock()
-        async with self._opening:
+        if self._opening is not None:
+            await self._opening.wait()
             if channel.opened:
                 return
-            rules, self._rules = self._rules, None
-            if rules is None or channel.close_code is not None:
-                raise WebSocketClosed(1006, "", "lost")
-            if subprotocol is not None:
-                self._subprotocol = subprotocol
+        rules, self._rules = self._rules, None
+        if rules is None or channel.close_code is not None:
+            raise WebSocketClosed(1006, "", "lost")
+        if subprotocol is not None:
+            self._subprotocol = subprotocol
+        self._opening = opening = trio.Event()
+        try:
             await channel.accept(rules, fields, self._subprotocol, streaming=streaming)
-        self._opening = None
+        finally:
+            self._opening = None
+            opening.set()
 
     def receive(self) -> Awaitable[In]:
         """Return the next message.

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from hump_trio.channels.websocket import Terms, WebSocket, channel_of
 from hump_trio.facts.exceptions import WebSocketClosed
@@ -66,6 +67,38 @@ async def test_two_first_uses_accept_once() -> None:
         nursery.start_soon(receive)
         nursery.start_soon(ws.send, "x")
     assert (got, channel.sent, channel.accept_count) == (["hi"], ["x"], 1)
+
+
+async def test_who_waits_for_a_first_use_hears_that_it_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cancelled, it has lost the WebSocket: another task that sends meanwhile is told so."""
+
+    async def wait_for_client(*arguments: object, **options: object) -> None:
+        await trio.sleep_forever()
+
+    async def accept() -> None:
+        with scope:
+            await ws.accept()
+
+    async def send() -> None:
+        with pytest.raises(WebSocketClosed) as closed:
+            await ws.send("x")
+        codes.append(closed.value.code)
+
+    ws, channel = made()
+    monkeypatch.setattr(channel, "accept", wait_for_client)
+    scope = trio.CancelScope()
+    codes: list[int] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(accept)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(send)
+        await wait_all_tasks_blocked()
+        assert not codes
+        scope.cancel()
+    assert codes == [1006]
+    assert not channel.sent
 
 
 async def test_messages_both_ways() -> None:
