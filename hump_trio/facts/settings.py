@@ -47,7 +47,8 @@ class Limits:
             ``message_limit``. 1 MiB, as of a body. A longer one ends the WebSocket with 1009.
         message_queue_bytes: Bytes of a WebSocket that are received before its handler asks for
             them; nothing more is read then, so that its client waits. 64 KiB: a handler that falls
-            behind for a moment costs no round trip. A message that has begun comes on top.
+            behind for a moment costs no round trip. A message counts for 64 bytes more than it has,
+            which is what Python takes for it. One that has begun comes on top.
         form_parts: Fields of a urlencoded form, or fields and files of a form with files. 1,000:
             more than any page has. A form with more is answered with 400 or 413.
         form_field_bytes: Bytes of one text field of a form with files. 64 KiB: an essay of ten

@@ -195,10 +195,10 @@ class Reader:
                     self.behind = True
                     break
         except UnicodeDecodeError:
-            self._end()
+            self.drop()
             raise WebSocketFailure(1007, "text that isn't UTF-8") from None
         except WebSocketFailure:
-            self._end()
+            self.drop()
             raise
         if start < end and not self._over:
             self._rest = data[start:]
@@ -332,7 +332,7 @@ class Reader:
                 raise WebSocketFailure(1002, "a Close with a code that it can't carry") from None
             reason = str(payload[2:], "utf-8")
         self.close_code, self.close_reason = code, reason
-        self._end()
+        self.drop()
 
     def _forget_message(self) -> None:
         """Make room for the next message."""
@@ -340,8 +340,10 @@ class Reader:
         self.message_begun = False
         self._whole = NONE_WHOLE if self._streaming else WHOLE[self._kind]
 
-    def _end(self) -> None:
-        """Take nothing any more, and let go of what is held."""
+    def drop(self) -> None:
+        """Take nothing any more, and let go of what is held of frames that aren't whole."""
         self._over = True
         self._need_bytes = 0
+        self._rest = b""
+        self.behind = False
         self._forget_message()

@@ -24,7 +24,7 @@ from hump_trio.server.life import Life
 from hump_trio.server.line import Line
 from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
-from hump_trio.server.websocket.later import Later
+from hump_trio.server.websocket.later import PASS_COST, Later
 from hump_trio.server.websocket.liveness import Liveness
 from hump_trio.server.websocket.outbox import UNSENT_BYTES, Outbox
 from hump_trio.websocket.deflate import Deflate, negotiate
@@ -36,6 +36,13 @@ __all__ = ["Session"]
 
 # Messages that came without waiting before other tasks have their turn.
 TURN_COUNT = 64
+# What a message takes besides its bytes: a text of one or two characters has up to 80 in all, and
+# comes in 8. They count as held, and as cost, since a small message takes as long as so many bytes.
+MESSAGE_BYTES = 64
+# So many at once are no flood.
+FEW_COUNT = 64
+# What is received for a handler that waits counts as held from here on; it is soon taken.
+NOTED_BYTES = 4096
 
 
 class Session:
@@ -54,6 +61,7 @@ class Session:
         "_close_deadline",
         "_closing",
         "_connection",
+        "_costly",
         "_counted_bytes",
         "_decode",
         "_drain_deadline",
@@ -118,6 +126,7 @@ class Session:
         self._over = False  # nothing that comes of the client matters any more
         self._paused = False  # what has come is left unread
         self._hears_later = False  # what has come is read at the end of this pass
+        self._costly = False  # whether a read may cost so much that others go before it
         self._replies = False  # whether a closing frame is due once the handler has answered
         self._limit_bytes = math.inf  # of a message
         self._parts: list[Message] = []  # of a message that comes in parts, and is received whole
@@ -171,6 +180,7 @@ class Session:
             raise WebSocketClosed(1006, "", "lost") from None
         later = state.shared(Later)
         self._later = later
+        self._costly = deflate is not None
         self._outbox = Outbox(line, clock, self._arrived, later, self._connection, self._resume)
         if deflate is not None:
             self._outbox.deflater = deflate.deflater()
@@ -342,6 +352,9 @@ class Session:
         """
         if self._hears_later and not for_handler:
             return  # each has one read in a pass, however often more comes
+        if self._costly and self._later.tired:
+            self._hear_later()
+            return
         try:
             if self._over or self._ended is not None or self._closing:
                 self._hear_the_end()
@@ -350,6 +363,8 @@ class Session:
             else:
                 self._read()
         except WebSocketFailure as failure:
+            if self._costly:
+                self._later.spend(PASS_COST)  # it may be the whole of a long message
             self._take_controls()
             self._fail(failure.code, failure.reason)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -363,7 +378,7 @@ class Session:
         """Read on at the end of this pass, behind all others."""
         if not self._hears_later:
             self._hears_later = True
-            self._later.add(self._hear_again)
+            self._later.add_read(self._hear_again)
 
     def _hear_again(self) -> None:
         self._hears_later = False
@@ -380,20 +395,38 @@ class Session:
                 self._lose()
             return
         assert data is not None
-        self._queued_bytes += len(data)
         known_count = len(arrived)
-        if reader.feed(data):
+        more = reader.feed(data)
+        message_count = len(arrived) - known_count
+        self._queued_bytes += len(data) + MESSAGE_BYTES * message_count
+        if self._costly or message_count > FEW_COUNT:
+            self._spend(message_count)
+        if more:
             self._attend(len(data))
-        if self._outbox.deflater is not None:  # what is queued is longer than what was read
-            self._queued_bytes += sum(map(length_of, islice(arrived, known_count, None)))
         receiver = self._receiver
-        if receiver is not None and arrived:
+        if receiver is not None and arrived and self._queued_bytes < NOTED_BYTES:
             self._receiver = None
             reschedule(receiver)
         elif self._ended is None:
             self._count_held()
+            if arrived:
+                self._wake()
         if line.readable or reader.behind:
             self._hear_later()
+
+    def _spend(self, message_count: int) -> None:
+        """Count what a read has cost, which found so many messages.
+
+        What is queued of compressed ones is longer than what was read.
+        """
+        arrived, compressed = self._arrived, self._outbox.deflater is not None
+        cost = MESSAGE_BYTES * message_count
+        if compressed:
+            found = islice(arrived, len(arrived) - message_count, None)
+            self._queued_bytes += sum(map(length_of, found))
+            cost += self._reader.inflated_bytes
+        self._later.spend(cost)
+        self._costly = compressed or message_count > FEW_COUNT
 
     def _resume(self) -> None:
         """Read on, if that had to wait for what is unsent."""
@@ -461,6 +494,10 @@ class Session:
         self._counted_bytes = byte_count
         state.buffered_bytes += more_bytes
         if more_bytes > 0 and state.buffered_bytes > state.limits.buffered_bytes:
+            self._arrived.clear()
+            self._reader.drop()
+            self._counted_bytes = 0
+            state.buffered_bytes -= byte_count
             self._fail(1013, "too much is being received", "shed")
 
     def _hear_the_end(self) -> None:
@@ -481,6 +518,8 @@ class Session:
             if data or behind:
                 try:
                     reader.feed(data)
+                    if self._costly:
+                        self._later.spend(reader.inflated_bytes)
                 except WebSocketFailure:
                     self._over = True
                 reader.controls.clear()
