@@ -106,7 +106,7 @@ def parse_head(section: bytes, limits: Limits, line: RequestLine | None = None) 
         raise HttpParserError(400, "CONNECT has no content")
     options = framing.get("connection")
     keep_alive = line.version == "1.1" if options is None else keeps_alive(options, line.version)
-    upgrade = options is not None and asks_upgrade(options, line.version, fields)
+    upgrade = options is not None and asks_upgrade(options, fields)
     return RequestHead(
         line=line,
         fields=fields,
@@ -115,7 +115,7 @@ def parse_head(section: bytes, limits: Limits, line: RequestLine | None = None) 
         chunked=chunked,
         keep_alive=keep_alive and not upgrade,
         expect=framing.get("expect", "").lower(),
-        upgrade=upgrade,
+        upgrade=upgrade and line.version == "1.1",
     )
 
 
@@ -200,18 +200,17 @@ def check_codings(codings: list[str]) -> None:
     raise HttpParserError(501, "no transfer coding but chunked is spoken here")
 
 
-def asks_upgrade(options: str, version: str, fields: FieldLines) -> bool:
+def asks_upgrade(options: str, fields: FieldLines) -> bool:
     """Tell whether a client asks for another protocol (RFC 9110 section 7.8).
+
+    One of HTTP/1.0 can't, but a proxy may take what follows for that protocol all the same.
 
     Args:
         options: Those of the ``Connection`` field.
-        version: That of the request; a client of HTTP/1.0 can't ask.
         fields: The fields of the request.
     """
-    return (
-        version == "1.1"
-        and "upgrade" in [option.strip(" \t").lower() for option in options.split(",")]
-        and any(name == "upgrade" for name, _ in fields)
+    return "upgrade" in [option.strip(" \t").lower() for option in options.split(",")] and any(
+        name == "upgrade" for name, _ in fields
     )
 
 

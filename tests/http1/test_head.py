@@ -96,13 +96,17 @@ def test_forms_of_a_target(start: bytes, path: str, query: str, authority: str |
         (b"1.0", b"keep-alive, close", False),
         (b"1.0", b"x\r\nConnection: keep-alive", True),
         (b"1.0", b"x", False),
+        (b"1.0", b"keep-alive, upgrade\r\nUpgrade: websocket", False),
     ],
     ids=ascii,
 )
 def test_whether_the_connection_goes_on(
     version: bytes, connection: bytes | None, expected: bool
 ) -> None:
-    """RFC 9112 section 9.3: close wins; HTTP/1.0 goes on only if the client asks for it."""
+    """RFC 9112 section 9.3: close wins; HTTP/1.0 goes on only if the client asks for it.
+
+    Behind what asks for another protocol it doesn't: a proxy may take what follows for that.
+    """
     field = b"" if connection is None else b"Connection: %b\r\n" % connection
     head = head_of(b"GET / HTTP/%b\r\nHost: a\r\n%b\r\n" % (version, field))
     assert head.keep_alive is expected
