@@ -252,6 +252,25 @@ async def test_a_client_that_vanishes_is_noticed_by_a_handler_that_receives(
     assert handled.ends[0][1:] == ("WebSocketClosed", None)
 
 
+async def test_a_handler_that_may_finish_hears_that_its_client_has_vanished(
+    autojump_clock: MockClock,
+) -> None:
+    """An iteration doesn't end as if the client had closed; what follows it isn't done then."""
+
+    async def collect(ws: WebSocket) -> None:
+        async for _ in ws:
+            pass
+        raise AssertionError
+
+    handled = Handled(collect, on_disconnect="finish")
+    async with websocket(handled.app, "/") as ws:
+        await ws.send("a")
+        await trio.sleep(1)
+        ws.reset()
+        await trio.sleep(1)
+    assert [how for _, how, _ in handled.ends] == ["WebSocketClosed"]
+
+
 # The app closes, and the client doesn't play along.
 
 

@@ -13,6 +13,7 @@ from hump_trio import (
     Forwarded,
     Header,
     Hump,
+    Limits,
     Query,
     RequestId,
     Router,
@@ -20,6 +21,7 @@ from hump_trio import (
     WebSocket,
 )
 from hump_trio.testing import Refused, client, connect, websocket
+from hump_trio.testing.app_frames import encode_client_frame
 from tests.support.handled import HANDSHAKE, Handled, echo
 from tests.support.wire import parse_answers, read_to_end, request
 
@@ -169,6 +171,41 @@ async def test_nothing_follows_a_refusal(autojump_clock: MockClock) -> None:
         await raw.send(handshake + request(path="/admin") * 3)
         [answer] = parse_answers(await read_to_end(raw))
     assert (answer.status, answer.closes) == (422, True)
+
+
+@pytest.mark.http1_only("is about its handshake")
+@pytest.mark.parametrize("cut_bytes", [0, 1, 3, 7, 12])
+async def test_an_eager_client_is_heard(cut_bytes: int, autojump_clock: MockClock) -> None:
+    """What it sends behind the handshake, without waiting for the answer, are its first frames."""
+    handled = Handled(echo)
+    frames = encode_client_frame(0x81, b"first") + encode_client_frame(0x88, b"\x03\xe8")
+    async with connect(handled.app) as raw:
+        await raw.send(HANDSHAKE + frames[:cut_bytes])
+        await trio.sleep(1)
+        await raw.send(frames[cut_bytes:])
+        data = await read_to_end(raw)
+    head, _, answered = data.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert answered == b"\x81\x05first\x88\x02\x03\xe8"
+    assert handled.ends == [(1, "returned", None)]
+
+
+@pytest.mark.http1_only("is about its handshake")
+async def test_an_eager_client_does_not_say_too_much(autojump_clock: MockClock) -> None:
+    """What it sends before the answer counts against the limits as what comes after it."""
+
+    async def open_late(ws: WebSocket) -> None:
+        await trio.sleep(10)
+        async for _ in ws:
+            pass
+
+    handled = Handled(open_late, limits=Limits(message_bytes=1000))
+    async with connect(handled.app) as raw:
+        await raw.send(HANDSHAKE)
+        with trio.move_on_after(9) as scope:
+            for _ in range(1000):
+                await raw.send(encode_client_frame(0x82, bytes(1000)))
+        assert scope.cancelled_caught
 
 
 SHOP = "https://shop.example"
