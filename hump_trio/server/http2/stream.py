@@ -159,19 +159,20 @@ class Http2Stream(Stream):
     def _receive_for_line(self, data: bytes, flow_bytes: int, *, ends: bool) -> None:
         """Take in bytes of a line: those that nobody wants still open its window.
 
-        They count as held before the line is told of them, which takes them at once. None of them
-        can be left out, so a client for which there is no memory is reset.
+        They count as held before the line is told of them, which takes them at once unless it is
+        behind, and has a limit of its own for what it took. Of those that it leaves none can be
+        left out, so a client for which there is no memory is reset.
         """
         state = self._mux.connection.state
         byte_count = 0 if self.declined else len(data)
         state.buffered_bytes += byte_count
         try:
-            if byte_count and state.buffered_bytes > state.limits.buffered_bytes:
-                raise StreamFailure(ErrorCode.ENHANCE_YOUR_CALM, "too much is being received")
             super().receive_data(data, flow_bytes, ends=ends)
         except StreamFailure:
             state.buffered_bytes -= byte_count
             raise
+        if byte_count and self.held and state.buffered_bytes > state.limits.buffered_bytes:
+            raise StreamFailure(ErrorCode.ENHANCE_YOUR_CALM, "too much is being received")
         if self.declined:
             self._mux.session.free(self, len(data))
 
