@@ -429,8 +429,8 @@ async def test_hostile_frames_are_answered_as_said(
 
 async def test_websockets_hold_no_more_than_is_said(autojump_clock: MockClock) -> None:
     """What isn't whole of all clients together is bounded; who sends more is closed with 1013."""
-    said = ["more than `buffered_bytes` of all clients together", "1013"]
-    assert said in table_after("Hostile input", index=2)
+    said = dict(table_after("Hostile input", index=2))
+    assert said["more than `buffered_bytes` of all clients together"].startswith("1013, or")
     app = Hump(limits=Limits(buffered_bytes=200_000))
 
     @app.websocket("/")
@@ -442,4 +442,5 @@ async def test_websockets_hold_no_more_than_is_said(autojump_clock: MockClock) -
             await ws.send_raw(b"\x81\xff\0\0\0\0\0\x0f\0\0...." + b"a" * count)
             await wait_all_tasks_blocked()
         await second.wait_closed()
-        assert (first.close_code, second.close_code) == (None, 1013)
+        code = 1013 if second.response.http_version == "HTTP/1.1" else 1006
+        assert (first.close_code, second.close_code) == (None, code)
