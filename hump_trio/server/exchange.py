@@ -152,6 +152,7 @@ class Exchange:
             return state.application.refuse(error)
         if state.websocket_count >= state.websocket_limit:
             return state.application.refuse(OverloadError("too many WebSockets"))
+        state.websocket_count += 1
         self.channel = self.request.channel = stream.make_channel(self._open)
         return choice
 
@@ -168,7 +169,6 @@ class Exchange:
         self.status = status
         state.request_count -= 1
         self._counted = False
-        state.websocket_count += 1
         clock.lift()
         clock.asked = False
         self.request.server_deadline = math.inf
@@ -377,7 +377,7 @@ class Exchange:
             request.channel = None  # what a handler has kept of it is closed
             clock.channel = None
             channel.release()
-            state.websocket_count -= channel.opened
+            state.websocket_count -= 1
         if self._body_stream is not None:
             self._body_stream.exchange = None  # or request and exchange would hold each other
         status = self.status if clock.answering else 0

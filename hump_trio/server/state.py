@@ -32,7 +32,8 @@ class ServerState:
         request_count: Requests in flight on all connections.
         request_limit: How many requests may be in flight; infinite without a limit.
         stream_count: HTTP/2 streams that are open on all connections.
-        websocket_count: WebSockets that are open on all connections.
+        websocket_count: WebSockets on all connections that are open, or that a handler may open:
+            many handshakes at one time could go past the limit else.
         websocket_limit: How many WebSockets may be open; infinite without a limit.
         start_attendant: Starts a task that runs until the server ends, beside all connections. It
             is set before the first connection is accepted.

@@ -50,7 +50,7 @@ class ServerStatistics:
             ``"drain"``, ``"linger"``.
         requests: The requests in flight, the oldest first.
         streams: HTTP/2 streams that are open on all connections.
-        websockets: WebSockets that are open on all connections.
+        websockets: WebSockets on all connections that are open, or that a handler may open.
         buffered_bytes: Bytes of bodies that are held for handlers, and of forms in memory.
         connection_count: Connections accepted since the start.
         outcomes: How many requests have ended in which way, by the words of the access log.

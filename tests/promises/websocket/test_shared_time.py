@@ -11,7 +11,8 @@ from wsproto.events import BytesMessage
 from wsproto.extensions import PerMessageDeflate
 
 from hump_trio import Hump, Limits, WebSocket
-from hump_trio.testing import websocket
+from hump_trio.testing import connect, websocket
+from tests.support.handled import HANDSHAKE
 from tests.support.wsproto_client import opened
 
 LONG_BYTES = 1024 * 1024
@@ -59,6 +60,27 @@ async def test_a_small_message_counts_for_what_it_takes(autojump_clock: MockCloc
         assert 64 * 1024 <= app.statistics().buffered_bytes < 2 * 64 * 1024
         await trio.sleep(20)
         assert app.statistics().buffered_bytes == 0
+
+
+@pytest.mark.http1_only("is about handshakes as bytes")
+async def test_no_more_are_opened_than_may_be(autojump_clock: MockClock) -> None:
+    """`Limits.websockets` holds for handshakes at one time, whose handlers take their time."""
+    app = Hump(limits=Limits(websockets=3))
+
+    @app.websocket("/")
+    async def look_up_then_accept(ws: WebSocket) -> None:
+        await trio.sleep(1)
+        await ws.accept()
+
+    for _ in range(2):
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(connect(app)) for _ in range(5)]
+            for each in clients:
+                await each.send(HANDSHAKE)
+            statuses = [(await each.receive())[9:12] for each in clients]
+            assert statuses == [b"101"] * 3 + [b"503"] * 2
+            await trio.sleep(60)
+            assert app.statistics().websockets == 0
 
 
 async def test_nothing_is_held_beyond_the_limit(autojump_clock: MockClock) -> None:
