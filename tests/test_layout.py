@@ -14,11 +14,6 @@ ELSEWHERE = {
     "handlers.signature_checks": "rows of the table of refusals in `test_signature`",
     "http2.failures": "codes, and errors that hold them",
 }
-# Whose tests are being written.
-AWAITED = {
-    "server.attendant",
-    "server.http1.line",
-}
 FOLDERS = {path.relative_to(ROOT) for path in ROOT.rglob("*") if (path / "__init__.py").exists()}
 
 
@@ -45,7 +40,7 @@ def test_a_module_has_its_tests(module: str) -> None:
     """In the folder of the same name, in one file or several that begin with its name."""
     stem = TESTS / stem_of(module)
     found = [*stem.parent.glob(f"{stem.name}.py"), *stem.parent.glob(f"{stem.name}_*.py")]
-    assert found or module in ELSEWHERE or module in AWAITED
+    assert found or module in ELSEWHERE
 
 
 @pytest.mark.parametrize("folder", sorted(FOLDERS), ids=str)
