@@ -133,7 +133,7 @@ class Liveness:
         if self._pinged_at is not None:
             # What is heard in the instant of the ping came after it: there was silence before.
             if alive_at < self._pinged_at:
-                return None if now >= self._pong_deadline else self._pong_deadline
+                return None if now >= self._pong_deadline else self._next_look(now)
             self._pinged_at = None
         if not fully_acked:
             return self._look_at_sending(progress_bytes, now)
@@ -175,7 +175,11 @@ class Liveness:
         self._pinged_at = now
         self._ping_end = self._line.sent_bytes
         self._pong_deadline = now + self._timeouts.pong
-        return self._pong_deadline
+        return self._next_look(now)
+
+    def _next_look(self, now: float) -> float:
+        """Return when to look for the answer to a ping; the next one may be due by then."""
+        return min(self._pong_deadline, now + self._timeouts.ping)
 
     def give_back(self, seconds: float) -> None:
         """Move what the client owes by a time in which the server stood still."""

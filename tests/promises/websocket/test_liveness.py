@@ -69,6 +69,23 @@ async def test_a_silent_client_is_sent_pings(autojump_clock: MockClock) -> None:
     assert latencies == [None, 0]
 
 
+async def test_pings_are_in_time_though_answers_may_be_late(autojump_clock: MockClock) -> None:
+    """Each silence has a ping, where a client has longer to answer than it may be silent."""
+    handled = Handled(read_to_end, timeouts=Timeouts(ping=5, pong=60))
+    async with websocket(handled.app, "/", timeout=None) as ws:
+        for number in range(1, 5):
+            await ws.receive_ping()
+            assert trio.current_time() == 5 * number
+        ws.ignore_pings()
+        await trio.sleep(12)
+        await ws.send("here")
+        await ws.receive_ping()
+        start = trio.current_time()
+        await ws.receive_ping()
+        assert trio.current_time() - start <= 10
+        assert not handled.ends
+
+
 async def test_an_answer_is_late_but_there(autojump_clock: MockClock) -> None:
     """The next ping comes 20 seconds after it."""
     handled = Handled(read_to_end)
