@@ -1,4 +1,4 @@
-"""The service of examples/deploy with two more routes, for the processes that tests start."""
+"""The service of examples/deploy with a few more routes, for the processes that tests start."""
 
 import sys
 
@@ -18,6 +18,19 @@ async def rest() -> None:
         await trio.sleep_forever()
     finally:
         print("cancelled", file=sys.stderr, flush=True)
+
+
+@app.websocket("/sleep", on_disconnect=0)
+async def sleep(ws: WebSocket) -> None:
+    """Open it, then do as `rest` does."""
+    await ws.accept()
+    await rest()
+
+
+@app.websocket("/close")
+async def close(ws: WebSocket) -> None:
+    """Close with a code of its own."""
+    await ws.close(4401, "sign in")
 
 
 @app.websocket("/echo")

@@ -14,7 +14,7 @@ from tests.support.deployment import NGINX, running
 from tests.support.loopback import address_of, served
 from tests.support.secured import authority, write_certificate
 
-__all__ = ["PROXIES", "SECURED", "Proxy", "haproxy", "nginx", "secured"]
+__all__ = ["PROXIES", "SECURED", "PatientProxy", "Proxy"]
 
 HAPROXY = """
 defaults
@@ -31,7 +31,10 @@ backend back
     mode {mode}
     server one {host}:{port} {tls}
 """
-HAPROXY_FIELDS = "http-request set-header X-Forwarded-Host %[req.hdr(host)]"
+HAPROXY_FIELDS = """
+    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+    http-request set-header Host back.example
+"""
 SITE = """
 map $http_upgrade $connection_upgrade {{
     default upgrade;
@@ -53,7 +56,7 @@ server {{
 
 @asynccontextmanager
 async def haproxy(
-    folder: Path, app: Hump, *, idle: str = "1m", tls: bool = False
+    folder: Path, app: Hump, idle: str = "1m", *, tls: bool = False
 ) -> AsyncIterator[str]:
     """Serve an app behind HAProxy, which names the app another host than the client does.
 
@@ -85,7 +88,7 @@ async def haproxy(
 
 
 @asynccontextmanager
-async def nginx(folder: Path, app: Hump, *, idle: str = "1m") -> AsyncIterator[str]:
+async def nginx(folder: Path, app: Hump, idle: str = "1m") -> AsyncIterator[str]:
     """Serve an app behind nginx, which names the app another host than the client does.
 
     Args:
@@ -121,6 +124,7 @@ async def secured(folder: Path, app: Hump) -> AsyncIterator[str]:
 
 
 Proxy: TypeAlias = Callable[[Path, Hump], AbstractAsyncContextManager[str]]
+PatientProxy: TypeAlias = Callable[[Path, Hump, str], AbstractAsyncContextManager[str]]
 
 PROXIES = [
     pytest.param(haproxy, marks=pytest.mark.program("haproxy"), id="haproxy"),
