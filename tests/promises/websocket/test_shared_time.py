@@ -38,6 +38,7 @@ async def test_the_rest_of_a_read_counts_while_its_first_message_is_handled(
         assert app.statistics().buffered_bytes == 0
 
 
+@pytest.mark.http1_only("a stream's window brings more than a read of a connection does")
 async def test_a_small_message_counts_for_what_it_takes(autojump_clock: MockClock) -> None:
     """Messages of a byte or two count for the memory that they take, ten times their bytes."""
     app = Hump()
