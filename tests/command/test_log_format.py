@@ -135,6 +135,15 @@ def test_a_request_as_json() -> None:
     assert json.loads(JsonFormatter().format(record_of("", access=NOBODY)))["client"] == ""
 
 
+def test_a_websocket_as_json() -> None:
+    """It has the code that has ended it, and how much went both ways; no other request has."""
+    access = ACCESS._replace(status=101, close_code=1006, received_count=3)
+    values = json.loads(JsonFormatter().format(record_of("the line", access=access)))
+    plain = json.loads(JsonFormatter().format(record_of("the line", access=ACCESS)))
+    added = {key: value for key, value in values.items() if key not in plain}
+    assert added == {"close_code": 1006, "received_count": 3, "sent_count": 0}
+
+
 @pytest.mark.parametrize("formatter", [TextFormatter(coloured=True), JsonFormatter()])
 @pytest.mark.parametrize("text", ['"' * 9000, "a" * 9000, "\xff" * 9000])
 def test_a_line_is_never_longer_than_a_pipe_takes_whole(

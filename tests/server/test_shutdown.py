@@ -15,6 +15,7 @@ from hump_trio.server.shutdown import shut_down
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
 from hump_trio.transports.memory import memory_transport_pair
 from tests.support.served import served
+from tests.support.swept import Channel
 
 TIMEOUTS = Timeouts(shutdown_delay=1, shutdown=2, cleanup=4)
 TOTAL_SECONDS = TIMEOUTS.shutdown_delay + TIMEOUTS.shutdown + TIMEOUTS.cleanup
@@ -143,3 +144,15 @@ async def test_where_nothing_is_left_the_main_task_is_named(
         attendants.start_soon(served.shut_down, empty if left else None, None)
     assert trio.current_time() == TOTAL_SECONDS + SWEEP_SECONDS
     assert "test_where_nothing_is_left_the_main_task_is_named" in caplog.text
+
+
+async def test_a_websocket_is_told_of_both(autojump_clock: MockClock) -> None:
+    """When the server closes, and before its task is cancelled with all others."""
+    end = Served()
+    channel = Channel()
+    end.connection.clock.enter_open(channel)
+    async with end.ending():
+        await trio.sleep(TIMEOUTS.shutdown_delay + 0.5)
+        assert (channel.drained, channel.ended) == ([TIMEOUTS.shutdown_delay], [])
+        await trio.sleep(TIMEOUTS.shutdown)
+        assert channel.ended == ["shutdown"]

@@ -14,6 +14,7 @@ from hump_trio.server.phases import Phase
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
 from hump_trio.transports.memory import memory_transport_pair
 from tests.support.served import served
+from tests.support.swept import Channel
 
 
 def new_connections(count: int, watchdog: Watchdog) -> list[Connection]:
@@ -321,3 +322,72 @@ async def test_draining_shortens_the_wait_of_silent_connections_alone(
     watchdog.drain()
     assert [each.clock.deadline for each in (opened, idle, soon, busy)] == [0.25, 0.25, 0.1, 30]
     assert all(each.clock.closing is Life.CLOSING for each in (opened, idle, soon, busy))
+
+
+# WebSockets
+
+
+def open_channels(count: int, watchdog: Watchdog) -> list[Channel]:
+    """Return the channels of connections whose WebSockets are open."""
+    channels = [Channel() for _ in range(count)]
+    for connection, channel in zip(new_connections(count, watchdog), channels, strict=True):
+        connection.clock.enter_open(channel)
+    return channels
+
+
+async def test_a_websocket_keeps_its_own_time(autojump_clock: MockClock) -> None:
+    """A sweep asks it as often as it wants, and tells it when the server stood still."""
+    watchdog = Watchdog()
+    [channel] = open_channels(1, watchdog)
+    [connection] = watchdog.connections
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.sweep)
+        await trio.sleep(3.5 * SWEEP_SECONDS)
+        assert len(channel.sweeps) == 3
+        connection.clock.deadline = trio.current_time() + 10
+        await trio.sleep(10 - SWEEP_SECONDS)
+        assert len(channel.sweeps) == 3
+        await trio.sleep(2 * SWEEP_SECONDS)
+        assert len(channel.sweeps) > 3
+        await wait_all_tasks_blocked()
+        autojump_clock.jump(20)
+        await wait_all_tasks_blocked()
+        assert channel.given_back == [pytest.approx(20, abs=SWEEP_SECONDS)]
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_time_for_closing_a_websocket_is_its_phases(autojump_clock: MockClock) -> None:
+    """It isn't asked then, and is ended once."""
+    watchdog = Watchdog()
+    [channel] = open_channels(1, watchdog)
+    [connection] = watchdog.connections
+    connection.clock.enter(Phase.CLOSING, 5)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.sweep)
+        await trio.sleep(5 - SWEEP_SECONDS)
+        assert ended_in(connection) is None
+        await trio.sleep(3 * SWEEP_SECONDS)
+        assert ended_in(connection) is Phase.CLOSING
+        assert connection.clock.scope.cancel_called
+        assert channel.sweeps == []
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("count", [3, 1000, 1001])
+async def test_the_ends_of_many_websockets_are_spread(
+    count: int, autojump_clock: MockClock
+) -> None:
+    """At a shutdown all are told at once; more than a thousand end one after the other."""
+    watchdog = Watchdog()
+    channels = open_channels(count, watchdog)
+    new_connections(1, watchdog)
+    now = trio.current_time()
+    watchdog.drain(5)
+    deadlines = sorted(deadline for channel in channels for deadline in channel.drained)
+    assert len(deadlines) == count
+    assert deadlines[0] == now
+    if count > 1000:
+        assert now + 4.9 < deadlines[-1] < now + 5
+        assert len(set(deadlines)) == count
+    else:
+        assert deadlines[-1] == now

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, assert_no_checkpoints
 
-from hump_trio.facts.exceptions import HttpParserError
+from hump_trio.facts.exceptions import HttpException, HttpParserError
 from hump_trio.server.http1.prepared import DRAIN_BYTES
 from hump_trio.server.http1.stream import JOINED_BYTES
 from hump_trio.transports.memory import WINDOW_BYTES
@@ -361,3 +361,63 @@ async def test_a_100_waits_for_a_103_under_way(autojump_clock: MockClock) -> Non
         await trio.sleep(1)
         assert made.received().lstrip(b"\0") == HINTS_SENT
         await made.client.send_all(b"one")
+
+
+# WebSockets
+
+HANDSHAKE = [
+    "Connection: keep-alive, Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+]
+
+
+@pytest.mark.parametrize(
+    ("lines", "asks"),
+    [
+        (HANDSHAKE, True),
+        (HANDSHAKE[1:], False),
+        (["Connection: Upgrade", "Upgrade: tea"], False),
+        ([], False),
+    ],
+)
+async def test_whether_a_websocket_is_asked_for(lines: list[str], asks: bool) -> None:
+    """By the fields of the request (RFC 6455 section 4.2.1)."""
+    stream = stream_of(request("GET", "/", *lines)).stream
+    assert stream.asks_websocket == asks
+
+
+async def test_a_handshake_is_judged() -> None:
+    """By its fields, its method and its body."""
+    stream_of(request("GET", "/", *HANDSHAKE)).stream.check_websocket()
+    for method, lines, status in [
+        ("GET", HANDSHAKE[:3], 400),
+        ("GET", [*HANDSHAKE[:2], "Sec-WebSocket-Version: 8", HANDSHAKE[3]], 426),
+        ("POST", HANDSHAKE, 405),
+        ("GET", [*HANDSHAKE, "Content-Length: 1"], 400),
+    ]:
+        stream = stream_of(request(method, "/", *lines)).stream
+        with pytest.raises(HttpException) as caught:
+            stream.check_websocket()
+        assert caught.value.status == status
+
+
+async def test_a_handshake_is_answered() -> None:
+    """With the key that is due to the client's, and the fields that are given; a line follows."""
+    made = stream_of(request("GET", "/", *HANDSHAKE) + b"frames")
+    made.stream.check_websocket()
+    statuses: list[int] = []
+    channel = made.stream.make_channel(statuses.append)
+    assert not channel.opened
+    line = await made.stream.switch([("x-a", "1")])
+    head, _, rest = made.received().partition(b"\r\n\r\n")
+    assert head.split(b"\r\n") == [
+        b"HTTP/1.1 101 Switching Protocols",
+        b"upgrade: websocket",
+        b"connection: Upgrade",
+        b"sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        b"x-a: 1",
+    ]
+    assert rest == b""
+    assert (line.status, line.receive_nowait()) == (101, b"frames")
