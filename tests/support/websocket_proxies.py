@@ -14,7 +14,7 @@ from tests.support.deployment import NGINX, running
 from tests.support.loopback import address_of, served
 from tests.support.secured import authority, write_certificate
 
-__all__ = ["PROXIES", "SECURED", "PatientProxy", "Proxy"]
+__all__ = ["MULTIPLEXED", "PROXIES", "SECURED", "PatientProxy", "Proxy"]
 
 HAPROXY = """
 defaults
@@ -29,7 +29,7 @@ frontend front
     default_backend back
 backend back
     mode {mode}
-    server one {host}:{port} {tls}
+    server one {host}:{port} {options}
 """
 HAPROXY_FIELDS = """
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
@@ -56,7 +56,7 @@ server {{
 
 @asynccontextmanager
 async def haproxy(
-    folder: Path, app: Hump, idle: str = "1m", *, tls: bool = False
+    folder: Path, app: Hump, idle: str = "1m", *, tls: bool = False, http2: bool = False
 ) -> AsyncIterator[str]:
     """Serve an app behind HAProxy, which names the app another host than the client does.
 
@@ -65,10 +65,13 @@ async def haproxy(
         app: The app.
         idle: How long a WebSocket may be silent.
         tls: Whether HAProxy only passes on bytes, to an app that speaks TLS.
+        http2: Whether HAProxy speaks HTTP/2 to the app, in which a WebSocket is a stream.
 
     Yields:
         The URL of HAProxy.
     """
+    options = f"ssl verify required verifyhost localhost ca-file {folder}/ca.pem" if tls else ""
+    options += "proto h2" if http2 else ""
     async with served(app) as url:
         host, port = address_of(url)
         with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -79,7 +82,7 @@ async def haproxy(
                 fields="" if tls else HAPROXY_FIELDS,
                 host=host,
                 port=port,
-                tls=f"ssl verify required verifyhost localhost ca-file {folder}/ca.pem" * tls,
+                options=options,
             )
             (folder / "haproxy.cfg").write_text(text)
             command = ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
@@ -113,6 +116,11 @@ async def nginx(folder: Path, app: Hump, idle: str = "1m") -> AsyncIterator[str]
                 yield f"http://{address[0]}:{address[1]}"
 
 
+def multiplexed(folder: Path, app: Hump) -> AbstractAsyncContextManager[str]:
+    """Serve an app behind HAProxy that speaks HTTP/2 to it, and give the URL of HAProxy."""
+    return haproxy(folder, app, http2=True)
+
+
 @asynccontextmanager
 async def secured(folder: Path, app: Hump) -> AsyncIterator[str]:
     """Serve an app over TLS, and give the URL of what speaks TLS for those who can't."""
@@ -130,4 +138,5 @@ PROXIES = [
     pytest.param(haproxy, marks=pytest.mark.program("haproxy"), id="haproxy"),
     pytest.param(nginx, marks=pytest.mark.program("nginx"), id="nginx"),
 ]
+MULTIPLEXED = pytest.param(multiplexed, marks=pytest.mark.program("haproxy"), id="haproxy-h2")
 SECURED = pytest.param(secured, marks=pytest.mark.program("haproxy"), id="tls")

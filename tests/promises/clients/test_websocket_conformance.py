@@ -1,4 +1,4 @@
-"""Autobahn's cases, as kosoku runs them: directly, over TLS, and through proxies."""
+"""Autobahn's cases, as kosoku runs them: directly, over TLS, through proxies, over HTTP/2."""
 
 import logging
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from hump_trio import Hump, WebSocket
 from tests.support.judged import judge
 from tests.support.loopback import served
-from tests.support.websocket_proxies import PROXIES, SECURED, Proxy
+from tests.support.websocket_proxies import MULTIPLEXED, PROXIES, SECURED, Proxy
 
 pytest.importorskip("kosoku")
 
@@ -56,7 +56,7 @@ async def test_all_that_needs_no_compression(app: Hump, caplog: pytest.LogCaptur
     assert not [each for each in caplog.records if each.levelno > logging.INFO]
 
 
-@pytest.mark.parametrize("proxy", [*PROXIES, SECURED])
+@pytest.mark.parametrize("proxy", [*PROXIES, MULTIPLEXED, SECURED])
 async def test_all_that_needs_no_compression_passes(
     proxy: Proxy, app: Hump, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
