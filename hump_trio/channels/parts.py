@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Self, TypeAlias
+
+import trio
 
 from hump_trio.messages.channel import Channel, Message
 
@@ -47,25 +50,48 @@ async def write_parts(
         open_channel: Opens it, unless it is open.
 
     Raises:
+        RuntimeError: The message has ended with its block.
         TypeError: A part is of another type than str or bytes, or than the part before it.
         WebSocketClosed: The channel takes nothing any more.
+        trio.BusyResourceError: Another task sends a part.
     """
-    kind: type[Any] | None = None
+    kind: type[Any] | None = None  # that of the parts, while a part of the message is out
+    over = False
+    sending = False
+
+    def begin(of_part: type[Any] | None) -> None:
+        nonlocal kind
+        kind = of_part
 
     async def send(part: str | bytes) -> None:
-        nonlocal kind
+        nonlocal sending
         if not isinstance(part, str | bytes) or (kind is not None and not isinstance(part, kind)):
             wanted = "str or bytes" if kind is None else kind.__name__
             raise TypeError(f"a part of this message is {wanted}, not {type(part).__name__}")
-        await open_channel()
-        first, kind = kind is None, str if isinstance(part, str) else bytes
-        await channel.send_part(part, first=first, last=False)
+        if over:
+            raise RuntimeError("the message has ended with its block")
+        check_idle()
+        sending = True
+        try:
+            await open_channel()
+            begun = partial(begin, str if isinstance(part, str) else bytes)
+            await channel.send_part(part, first=kind is None, last=False, begun=begun)
+        finally:
+            sending = False
+
+    def check_idle() -> None:
+        if sending:
+            raise trio.BusyResourceError("another task sends a part of this message")
 
     try:
         yield send
+        check_idle()
+        over = True
         if kind is not None:
-            await channel.send_part(kind(), first=False, last=True)
+            await channel.send_part(kind(), first=False, last=True, begun=partial(begin, None))
     except BaseException:
         if kind is not None:
             channel.finish(1011, "a message broke off")
         raise
+    finally:
+        over = True

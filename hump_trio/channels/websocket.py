@@ -309,14 +309,17 @@ class WebSocket(Generic[In, Out]):
     def writer(self) -> AbstractAsyncContextManager[SendPart]:
         """Return what sends one message in parts: ``async with websocket.writer() as send``.
 
-        ``await send(part)`` takes str, or bytes; all parts of a message are of one of them. The
-        message ends with the block. Other tasks' messages wait until then. If the block raises, or
+        ``await send(part)`` takes str, or bytes; all parts of a message are of one of them. One
+        task at a time sends parts. The message ends with the block. Other messages wait until
+        then, so one that is sent within the block would never go out. If the block raises, or
         is cancelled, when a part is out, the message can't be ended: the WebSocket is closed with
         1011. A block without a part sends nothing. ``Out`` isn't looked at.
 
         Raises:
+            RuntimeError: A part is sent when the block is over.
             TypeError: A part is of another type than str or bytes, or than the part before it.
             WebSocketClosed: The client has closed or gone, or the WebSocket was closed here.
+            trio.BusyResourceError: Another task sends a part of the message.
 
         Cancellation: ``send`` is a checkpoint where the system doesn't take the part at once.
 

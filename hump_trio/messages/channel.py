@@ -126,8 +126,21 @@ class Channel(Protocol):
         out whole even if cancelled here, or not at all if it hasn't begun its way.
         """
 
-    def send_part(self, part: Message, *, first: bool, last: bool) -> Awaitable[None]:
+    def send_part(
+        self,
+        part: Message,
+        *,
+        first: bool,
+        last: bool,
+        begun: Callable[[], None] | None = None,
+    ) -> Awaitable[None]:
         """Send a fragment of a message; other tasks' messages wait for its last one.
+
+        Args:
+            part: What it holds.
+            first: Whether the message begins with it.
+            last: Whether the message ends with it.
+            begun: Called when the fragment has begun its way, before that is waited for.
 
         Raises:
             WebSocketClosed: The channel takes nothing any more.

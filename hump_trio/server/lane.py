@@ -259,6 +259,8 @@ class Lane:
         """
         clock = self.clock
         ending = clock.ending
+        if self._step is Step.CLOSE:  # which waits for both sides
+            return clock.scope.cancel_called
         if not clock.peer.gone and (ending is None or ending.reason != "deadline"):
             return False
         return clock.scope.cancel_called
@@ -328,6 +330,7 @@ class Lane:
         exchange, clock = self._current(), self.clock
         channel = exchange.channel
         assert channel is not None
+        channel.finish(1011)  # where middleware has answered for a handler that it has cut
         clock.enter(Phase.CLOSING, clock.state.timeouts.close)
         await channel.wait_closed()
         exchange.release()
@@ -358,13 +361,17 @@ class Lane:
         """Send the answer."""
         exchange, answer, clock = self._current(), self._answer, self.clock
         assert answer is not None
-        if clock.peer.write_cut:
+        channel = exchange.channel
+        if channel is not None and not channel.opened:
+            channel.close_code = 1006  # a task that has kept it can't open it any more
+        if clock.peer.write_cut or (channel is not None and channel.opened):
             self._answer = None
-            self._break_off(
-                trio.BrokenResourceError("an informational response was cut by a cancel scope")
-            )
+            if channel is None:
+                self._break_off(
+                    trio.BrokenResourceError("an informational response was cut by a cancel scope")
+                )
             await close_unsent(answer, clock)
-            return Step.OVER
+            return Step.CLOSE if channel is not None and channel.opened else Step.OVER
         exchange.stream.start_answer()
         exchange.start_answer(answer.status)
         return await self._finish(Sender(exchange.stream, clock, answer).send())
@@ -464,9 +471,10 @@ class Lane:
         ending = ending or Ending("deadline", clock.phase)
         expired = ending.phase if ending.reason == "deadline" else None
         if self._step is Step.CLOSE:  # which takes nothing away from how the handler has ended
-            self._current().release()
-            self._step = Step.OVER
-            return
+            if clock.phase is Phase.CLOSING or clock.peer.gone:
+                self._current().release()
+                self._step = Step.OVER
+            return  # or the handler hasn't noticed that it was cancelled
         if self._step is Step.HANDLE and clock.channel is not None and not clock.peer.gone:
             self._end_channel(clock.channel, ending.reason, where)
             return

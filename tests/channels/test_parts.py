@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from hump_trio.channels.parts import SendPart
 from hump_trio.channels.websocket import Terms, WebSocket
 from hump_trio.facts.exceptions import WebSocketClosed
 from tests.support.channels import FakeChannel, websocket_request
@@ -63,3 +64,40 @@ async def test_a_message_that_breaks_off_ends_the_websocket(
             raise LookupError
     assert channel.closed_with is None
     await ws.send("whole")
+
+
+async def test_one_task_at_a_time_sends_parts() -> None:
+    """And none when the block is over: what it sent would be in the midst of something else."""
+    ws, channel = made()
+    channel.pause()
+    async with trio.open_nursery() as nursery:
+        async with ws.writer() as send:
+            nursery.start_soon(send, "a")
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(trio.BusyResourceError):
+                await send("b")
+            channel.resume()
+            await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(RuntimeError, match="ended with its block"):
+            await send("c")
+    assert channel.sent == [("a", False), ("", True)]
+
+
+async def test_a_block_that_is_left_while_a_part_is_sent() -> None:
+    """The message breaks off: that part would stand behind its end."""
+    ws, channel = made()
+    channel.pause()
+    async with trio.open_nursery() as nursery:
+
+        async def send_late(send: SendPart) -> None:
+            with pytest.raises(WebSocketClosed):
+                await send("a")
+
+        async def leave_early() -> None:
+            async with ws.writer() as send:
+                nursery.start_soon(send_late, send)
+                await trio.testing.wait_all_tasks_blocked()
+
+        with pytest.raises(trio.BusyResourceError):
+            await leave_early()
+    assert channel.closed_with == (1011, "a message broke off")

@@ -168,8 +168,18 @@ class FakeChannel:
         """Send a message (see `Channel.send`)."""
         await self._send(message)
 
-    async def send_part(self, part: Message, *, first: bool, last: bool) -> None:
+    async def send_part(
+        self,
+        part: Message,
+        *,
+        first: bool,
+        last: bool,
+        begun: Callable[[], None] | None = None,
+    ) -> None:
         """Send a fragment (see `Channel.send_part`)."""
+        self._check_open()
+        if begun is not None:
+            begun()  # what waits here isn't taken back
         await self._send((part, last))
 
     def send_nowait(self, message: Message) -> bool:

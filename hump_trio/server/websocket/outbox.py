@@ -223,7 +223,14 @@ class Outbox:
             raise self.closed_error()
         return True
 
-    async def send_part(self, part: Message, *, first: bool, last: bool) -> None:
+    async def send_part(
+        self,
+        part: Message,
+        *,
+        first: bool,
+        last: bool,
+        begun: Callable[[], None] | None = None,
+    ) -> None:
         """Send a fragment (see `Channel.send_part`)."""
         payload = part.encode() if isinstance(part, str) else bytes(part)
         opcode = (TEXT if isinstance(part, str) else BINARY) if first else CONTINUATION
@@ -235,6 +242,8 @@ class Outbox:
         if self.closed is not None:
             raise self.closed_error()
         self.flush()
+        if begun is not None:
+            begun()
         self._fragmented = not last
         self.sent_count += last
         taken = self._add(frame)

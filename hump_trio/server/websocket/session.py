@@ -8,6 +8,7 @@ nothing more is read. There is no task for that: whoever sees that bytes have co
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -169,15 +170,18 @@ class Session:
         self._reader.streaming = streaming
         self._arrived = self._reader.messages
         self._decode = rules.decode
-        try:
-            self._line = line = await self._stream.switch(answer)
-        except trio.BrokenResourceError:
-            clock.peer.gone = True
+        line: Line | None = None
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            line = await self._stream.switch(answer)
+        if line is None or self._released:  # meanwhile, since another task has ended the request
             self.close_code = 1006
-            if not clock.may_finish:
+            if not self._released:
+                clock.peer.gone = True
+            if not (self._released or clock.may_finish):
                 clock.cancel("client-gone")
                 await checkpoint()
-            raise WebSocketClosed(1006, "", "lost") from None
+            raise WebSocketClosed(1006, "", "lost")
+        self._line = line
         later = state.shared(Later)
         self._later = later
         self._costly = deflate is not None
@@ -309,9 +313,16 @@ class Session:
         """Send a message if nothing waits (see `Channel.send_nowait`)."""
         return self._outbox.send_nowait(message)
 
-    def send_part(self, part: Message, *, first: bool, last: bool) -> Awaitable[None]:
+    def send_part(
+        self,
+        part: Message,
+        *,
+        first: bool,
+        last: bool,
+        begun: Callable[[], None] | None = None,
+    ) -> Awaitable[None]:
         """Send a fragment (see `Channel.send_part`)."""
-        return self._outbox.send_part(part, first=first, last=last)
+        return self._outbox.send_part(part, first=first, last=last, begun=begun)
 
     def call_when_sent(self, function: Callable[[], bytes]) -> None:
         """Have a function called in its turn to send (see `Channel.call_when_sent`)."""
@@ -607,6 +618,8 @@ class Session:
         """Send a closing frame by ourselves, unless one was sent or is due."""
         if self._replies:
             self._reply()
+        if self._ended is None and self._outbox.closed is not None:
+            self._lose()  # a write has found the client gone
         if self._ended is None:
             self._ended = WebSocketClosed(code, reason, "server")
             self.close_code, self.close_reason = code, reason
@@ -733,13 +746,13 @@ class Session:
             if self._ended is None:
                 self._lose()
             assert self._ended is not None
-            self._released = True
             self._outbox.release(self._ended)
             self._liveness.release()
             self._line.stop()
             del self._line
         elif self.close_code is None:
             self.close_code = 1006  # a task that has kept it can't open it any more
+        self._released = True
         del self._stream, self._connection, self._opened
 
 
