@@ -42,6 +42,8 @@ TURN_COUNT = 64
 MESSAGE_BYTES = 64
 # So many at once are no flood.
 FEW_COUNT = 64
+# A ping and its pong take 2 to 4 µs, as it takes to inflate so many bytes.
+CONTROL_COST = 1024
 # What is received for a handler that waits counts as held from here on; it is soon taken.
 NOTED_BYTES = 4096
 
@@ -458,6 +460,9 @@ class Session:
         """
         reader = self._reader
         if reader.controls:
+            if len(reader.controls) > FEW_COUNT:
+                self._later.spend(CONTROL_COST * len(reader.controls))
+                self._costly = True
             self._take_controls()
         if reader.close_code is not None:
             self._hear_closing()

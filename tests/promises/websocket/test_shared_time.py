@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.lowlevel import checkpoint
 from trio.testing import MockClock, wait_all_tasks_blocked
-from wsproto.events import BytesMessage
+from wsproto.events import BytesMessage, Event, Ping, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
 from hump_trio import Hump, Limits, WebSocket
@@ -105,9 +105,17 @@ async def test_nothing_is_held_beyond_the_limit(autojump_clock: MockClock) -> No
         assert clients[4].close_code == 1013
 
 
-@pytest.mark.parametrize("size", [LONG_BYTES, LONG_BYTES + 1])
-async def test_compressed_messages_share_the_time(size: int, autojump_clock: MockClock) -> None:
-    """Of many that come at once a few are inflated in a pass, so that others have their turn."""
+@pytest.mark.parametrize(
+    "events",
+    [
+        [BytesMessage(data=bytes(LONG_BYTES))],
+        [BytesMessage(data=bytes(LONG_BYTES + 1))],
+        [Ping()] * 1000 + [TextMessage(data="x")],
+    ],
+    ids=["compressed", "too long", "pings"],
+)
+async def test_many_share_the_time(events: list[Event], autojump_clock: MockClock) -> None:
+    """Of what takes long and comes at once a few are read in a pass: others have their turn."""
     app = Hump()
     handled_count = 0
     counts = []
@@ -136,5 +144,5 @@ async def test_compressed_messages_share_the_time(size: int, autojump_clock: Moc
         async with trio.open_nursery() as nursery:
             nursery.start_soon(look)
             for each in clients:
-                nursery.start_soon(each.send, BytesMessage(data=bytes(size)))
+                nursery.start_soon(each.send, *events)
     assert max(counts) < 5

@@ -3,7 +3,7 @@
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from hump_trio.server.websocket.later import Later
+from hump_trio.server.websocket.later import PASS_COST, Later
 from tests.support.served import served
 
 
@@ -57,3 +57,47 @@ async def test_all_of_a_server_share_one_task() -> None:
         assert len(nursery.child_tasks) == 1
         nursery.cancel_scope.cancel()
     state.shared(Later).add(lambda: None)  # whoever is late changes nothing
+
+
+async def test_reads_share_the_time_of_a_pass() -> None:
+    """Once they have cost enough, those behind wait for the next pass."""
+    turns: list[str] = []
+    async with trio.open_nursery() as nursery:
+        state = served()
+        state.start_attendant = nursery.start_soon
+        later = Later(state)
+        await wait_all_tasks_blocked()
+
+        def read_much() -> None:
+            turns.append("much")
+            later.add(lambda: turns.append("next pass"))
+            later.spend(PASS_COST)
+            assert later.tired
+
+        def read_little() -> None:
+            turns.append("little")
+            later.spend(1)
+            assert not later.tired
+
+        for read in (read_little, read_little, read_much, read_much, read_little):
+            later.add_read(read)
+        await wait_all_tasks_blocked()
+        assert not later.tired
+        nursery.cancel_scope.cancel()
+    assert turns == ["little", "little", "much", "next pass", "much", "next pass", "little"]
+
+
+async def test_reads_that_were_not_put_off_count_too() -> None:
+    """They count for the pass that they are in, and for no later one."""
+    async with trio.open_nursery() as nursery:
+        state = served()
+        state.start_attendant = nursery.start_soon
+        later = Later(state)
+        await wait_all_tasks_blocked()
+        later.spend(PASS_COST - 1)
+        assert not later.tired
+        later.spend(1)
+        assert later.tired
+        await wait_all_tasks_blocked()
+        assert not later.tired
+        nursery.cancel_scope.cancel()
