@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from itertools import islice
+from sys import getsizeof
 from typing import Any
 
 import trio
@@ -436,7 +437,7 @@ class Session:
         cost = MESSAGE_BYTES * message_count
         if compressed:
             found = islice(arrived, len(arrived) - message_count, None)
-            self._queued_bytes += sum(map(length_of, found))
+            self._queued_bytes += sum(map(size_of, found))
             cost += self._reader.inflated_bytes
         self._later.spend(cost)
         self._costly = compressed or message_count > FEW_COUNT
@@ -774,6 +775,9 @@ def ignore(status: int) -> None:
     """Take the place of what is called once."""
 
 
-def length_of(message: str | bytes | Part) -> int:
-    """Return about how many bytes are held for a message, or a part of one."""
-    return len(message.data if isinstance(message, Part) else message)
+def size_of(message: str | bytes | Part) -> int:
+    """Return how many bytes are held for a message, or a part of one.
+
+    One character beyond the usual ones makes Python hold a text of a megabyte in four.
+    """
+    return getsizeof(message.data if isinstance(message, Part) else message)

@@ -84,6 +84,22 @@ async def test_no_more_are_opened_than_may_be(autojump_clock: MockClock) -> None
             assert app.statistics().websockets == 0
 
 
+async def test_an_inflated_text_counts_for_what_it_takes(autojump_clock: MockClock) -> None:
+    """A kilobyte may inflate to a megabyte of text, which one emoji makes four."""
+    app = Hump()
+
+    @app.websocket("/", compress=True)
+    async def sleep(ws: WebSocket) -> None:
+        await ws.accept()
+        await trio.sleep(10)
+
+    text = "a" * (LONG_BYTES - 4) + "\N{GRINNING FACE}"
+    async with opened(app, "/", extensions=[PerMessageDeflate()]) as client:
+        await client.send(TextMessage(data=text))
+        await wait_all_tasks_blocked()
+        assert app.statistics().buffered_bytes >= sys.getsizeof(text)
+
+
 async def test_nothing_is_held_beyond_the_limit(autojump_clock: MockClock) -> None:
     """Who brings more than all may hold is closed with 1013, and what it brought is let go of."""
     app = Hump(limits=Limits(buffered_bytes=100_000))
