@@ -7,10 +7,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Request, Timeouts
+from hump_trio import Hump, Request, Timeouts, WebSocket
 from hump_trio.server.phases import Phase
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
-from hump_trio.testing import RawConnection, connect
+from hump_trio.testing import RawConnection, connect, websocket
 from tests.server.test_watchdog import new_connections
 from tests.support.wire import chunked, parse_answers, read_to_end, read_until, request
 
@@ -172,6 +172,24 @@ async def test_many_short_standstills_are_one_long(app: Hump, autojump_clock: Mo
         assert trio.current_time() > 5.4
         await raw.send(b"x" * 8)
         assert b"9 bytes" in await read_until(raw, b" bytes")
+
+
+async def test_a_websocket_has_its_time_for_a_pong(autojump_clock: MockClock) -> None:
+    """A client of a server that has stood still for 30 s is cut at 70 s instead of 40."""
+    app = Hump(timeouts=Timeouts(ping=20, pong=20))
+
+    @app.websocket("/")
+    async def index(ws: WebSocket) -> None:
+        async for _ in ws:
+            pass
+
+    async with websocket(app, "/") as ws:
+        ws.ignore_pings()
+        await ws.receive_ping()
+        await trio.sleep(10)
+        autojump_clock.jump(30)
+        await ws.wait_closed()
+        assert trio.current_time() == pytest.approx(70, abs=3 * SWEEP_SECONDS)
 
 
 @pytest.mark.parametrize("options", [{"timeout": 5}, {}], ids=["route", "app"])

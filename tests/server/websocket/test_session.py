@@ -393,6 +393,18 @@ async def test_a_handler_that_has_taken_all_is_not_behind(autojump_clock: MockCl
         assert scene.session.close_code == 1000
 
 
+async def test_a_handler_that_has_been_behind_need_not_wait(autojump_clock: MockClock) -> None:
+    """Once it has taken all, the next sweep reads what was left unread, whatever it does then."""
+    async with open_scene() as scene:
+        scene.line.give(*[text("m" * 9990)] * 7, CLOSING)
+        await wait_all_tasks_blocked()
+        for _ in range(7):
+            await scene.session.receive()
+        assert scene.session.close_code is None
+        await scene.pass_time(0.25)
+        assert scene.session.close_code == 1000
+
+
 async def test_what_is_behind_a_full_read_is_seen(autojump_clock: MockClock) -> None:
     """Nobody is told of it, and the handler that was woken doesn't receive again."""
     async with open_scene(MessageRules(limit_bytes=None)) as scene, trio.open_nursery() as nursery:
