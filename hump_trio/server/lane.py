@@ -218,6 +218,8 @@ class Lane:
         finally:
             if clock.request is not None:
                 clock.note("server-failed")  # nothing else has ended it
+                if clock.channel is not None and not clock.peer.gone:
+                    clock.channel.end("server-failed")
             try:
                 if self._answer is not None and clock.phase is Phase.HANDLER:
                     await close_unsent(self._answer, clock)

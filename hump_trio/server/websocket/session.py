@@ -649,7 +649,8 @@ class Session:
         code, text = END_CODES[reason]
         self._close_for(code, text)
         clock = self._clock
-        if reason == "shutdown" and not self._outbox.busy:
+        cut = self._outbox.busy or clock.peer.write_cut
+        if reason in ("shutdown", "server-failed") and not cut:
             clock.phase = Phase.CLOSING  # all that was begun has gone out: nothing is reset
             self._hear_the_end()
 
@@ -672,7 +673,7 @@ class Session:
             if self._ended.by != "lost" and not peer.gone:
                 await self._line.end(answered=self._reader.close_code is not None)
         finally:
-            if outbox.busy:
+            if outbox.busy or peer.write_cut:
                 self._line.reset()
 
     # The time of the channel, which the sweeps of the watchdog keep.

@@ -1,13 +1,16 @@
 """A shutdown: everybody is told, not all at once, and the app ends within its times."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Timeouts, WebSocket, WebSocketClosed
+from hump_trio import Hump, Timeouts, WebSocket, WebSocketClosed
 from hump_trio.testing import client, connect, websocket
 from tests.support.handled import HANDSHAKE, SWEEP_SECONDS, Handled, echo
-from tests.support.wire import read_until, request
+from tests.support.wire import connect_transport, read_until, request
 
 TIMEOUTS = Timeouts()
 
@@ -193,3 +196,66 @@ async def test_few_are_told_at_once(autojump_clock: MockClock) -> None:
     told = await shut_down_many(Handled(sleep_or_receive), 100)
     assert sorted(told)[:90] == [(0, 1001)] * 90
     assert [code for _, code in told] == [1001] * 100
+
+
+@pytest.mark.http1_only("speaks it by hand")
+@pytest.mark.parametrize("doing", ["receives", "sleeps", "says goodbye", "sends", "has returned"])
+async def test_the_lifespan_crashes(doing: str, autojump_clock: MockClock) -> None:
+    """Each client reads that, unless a message was cut; the app ends at once."""
+    crash = trio.Event()
+    reasons: list[Any] = []
+    app = Hump()
+
+    async def fail() -> None:
+        await crash.wait()
+        raise ZeroDivisionError
+
+    @app.lifespan
+    async def lifespan(app: Hump) -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail)
+            yield
+
+    @app.websocket("/")
+    async def handler(ws: WebSocket) -> None:
+        await ws.send("hello")
+        try:
+            if doing == "receives":
+                await ws.receive()
+            elif doing == "sends":
+                await ws.send(bytes(500_000))
+            elif doing != "has returned":
+                await trio.sleep_forever()
+        except trio.Cancelled:
+            reasons.append(ws.request.cancel_reason)
+            if doing == "says goodbye":
+                with trio.CancelScope(shield=True):
+                    await ws.send("bye")
+            raise
+
+    data, ending = b"", "end"
+
+    async def talk() -> None:
+        nonlocal data, ending
+        async with connect_transport(app, 50_000) as transport:
+            await transport.send_all(HANDSHAKE)
+            await trio.sleep(1)
+            crash.set()
+            try:
+                while part := await transport.receive_some():
+                    data += part
+            except trio.BrokenResourceError:
+                ending = "reset"
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await talk()
+    assert raised.group_contains(ZeroDivisionError)
+    assert trio.current_time() == 1
+    assert reasons == ([] if doing == "has returned" else ["server-failed"])
+    rest = data.partition(b"hello")[2]
+    if doing == "sends":
+        assert ending == "reset"
+    else:
+        goodbye = b"\x81\x03bye" if doing == "says goodbye" else b""
+        code = 1000 if doing == "has returned" else 1011
+        assert (rest, ending) == (goodbye + b"\x88\x02" + code.to_bytes(2, "big"), "end")

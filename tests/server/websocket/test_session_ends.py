@@ -251,20 +251,22 @@ async def test_a_client_that_has_much_to_say_before_its_close(autojump_clock: Mo
 async def test_a_client_hears_why_its_handler_is_cancelled(
     reason: CancelReason, frame: bytes
 ) -> None:
-    """Once; at a shutdown nothing is reset if all is out."""
+    """Once; where the server ends with it nothing is reset if all is out."""
     async with open_scene() as scene:
         scene.session.end(reason)
         scene.session.end("deadline")
         assert scene.received() == [("close", frame)]
-        assert (scene.clock.phase is Phase.CLOSING) == (reason == "shutdown")
+        ends = reason in ("shutdown", "server-failed")
+        assert (scene.clock.phase is Phase.CLOSING) == ends
 
 
-async def test_at_a_shutdown_what_is_cut_does_not_look_whole() -> None:
+@pytest.mark.parametrize("reason", ["shutdown", "server-failed"])
+async def test_at_a_shutdown_what_is_cut_does_not_look_whole(reason: CancelReason) -> None:
     """A connection with something unsent is reset, as its phase says."""
     async with open_scene() as scene:
         scene.line.room_bytes = 3
         assert scene.session.send_nowait("cut")
-        scene.session.end("shutdown")
+        scene.session.end(reason)
         assert scene.clock.phase is Phase.OPEN
 
 
