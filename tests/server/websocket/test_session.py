@@ -17,6 +17,7 @@ from hump_trio import Limits, Timeouts
 from hump_trio.facts.exceptions import WebSocketClosed
 from hump_trio.messages.channel import MessageRules
 from hump_trio.server.life import Life
+from hump_trio.server.websocket.later import PASS_COST, Later
 from hump_trio.transports.transport import RECEIVE_BYTES
 from hump_trio.websocket.frames import BINARY, CLOSE, CONTINUATION, FINAL, PING, PONG, RSV1, TEXT
 from tests.support.sessions import Scene, open_scene, text
@@ -492,6 +493,49 @@ async def test_a_read_that_inflates_to_much_is_taken_in_turns() -> None:
         with pytest.raises(WebSocketClosed):
             await scene.session.receive()
         assert scene.received()[-1] == ("close", b"\x03\xe8")
+
+
+async def test_costly_reads_wait_while_others_have_cost_much() -> None:
+    """Of compressed messages, until the pass is over; other clients are read at once."""
+    for rules, fields, waits in [
+        (MessageRules(compress=True), DEFLATED, True),
+        (MessageRules(), [], False),
+    ]:
+        async with open_scene(rules, fields=fields) as scene:
+            later = scene.state.shared(Later)
+            compressed = masked(FINAL | RSV1 | TEXT, squeezed(b"m" * 1000))
+            message = compressed if waits else text("m" * 1000)
+            scene.line.give(message)
+            await scene.session.receive()
+            later.spend(PASS_COST)
+            scene.line.give(message)
+            assert scene.line.ready == waits
+            assert await scene.session.receive() == "m" * 1000
+
+
+async def test_a_fault_of_a_compressed_message_is_costly() -> None:
+    """Most of a long one may have been inflated before it was found."""
+    async with open_scene(MessageRules(compress=True), fields=DEFLATED) as scene:
+        scene.line.give(masked(FINAL | RSV1 | TEXT, squeezed(b"m" * 1000)))
+        scene.line.give(masked(FINAL | RSV1 | TEXT, squeezed(b"m" * (2 << 20))))
+        assert scene.session.close_code == 1009
+        assert scene.state.shared(Later).tired
+
+
+async def test_many_small_messages_count_as_more_than_their_bytes() -> None:
+    """Each takes memory of its own: a handler that is behind has fewer of them."""
+    async with open_scene() as scene:
+        for _ in range(100):
+            scene.line.give(text("m") * 100)
+            await wait_all_tasks_blocked()
+        assert scene.line.ready
+        assert scene.state.buffered_bytes < 200_000
+        count = 0
+        with trio.move_on_after(0.1):
+            while count < 10_000:
+                await scene.session.receive()
+                count += 1
+        assert count == 10_000
 
 
 # Parts
