@@ -206,3 +206,19 @@ async def test_a_client_that_has_closed_before_its_handler_ends(
     [(seconds, how, reason)] = handled.ends
     assert (how, reason) == ("Cancelled", "client-gone")
     assert seconds == pytest.approx(6 + SWEEP_SECONDS / 2, abs=SWEEP_SECONDS)
+
+
+async def test_where_there_is_no_websocket_an_upgrade_is_ignored(autojump_clock: MockClock) -> None:
+    """The request is one like any other (RFC 9110 section 7.8), and the connection ends with it."""
+    app = Hump()
+
+    @app.get("/")
+    async def index() -> str:
+        return "index"
+
+    with pytest.raises(Refused) as caught:
+        async with websocket(app, "/"):
+            pass
+    response = caught.value.response
+    assert (response.status_code, response.text) == (200, "index")
+    assert response.headers["connection"] == "close"
