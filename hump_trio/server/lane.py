@@ -261,7 +261,7 @@ class Lane:
         """
         clock = self.clock
         ending = clock.ending
-        if self._step is Step.CLOSE:  # which waits for both sides
+        if clock.channel is not None and self._step is Step.CLOSE:  # which waits for both sides
             return clock.scope.cancel_called
         if not clock.peer.gone and (ending is None or ending.reason != "deadline"):
             return False
