@@ -698,3 +698,14 @@ async def test_who_sends_to_a_client_that_has_gone_is_no_crash() -> None:
             with pytest.raises(WebSocketClosed):
                 await outbox.send("x")
             assert request.outcome == after
+
+
+async def test_who_sends_a_part_hears_that_it_has_begun_its_way() -> None:
+    """Not before its turn has come."""
+    async with open_outbox() as (outbox, scene):
+        begun: list[bytes] = []
+        await outbox.send_part(
+            "part", first=True, last=True, begun=lambda: begun.append(bytes(scene.line.sent))
+        )
+        assert begun == [b""]
+        assert scene.received() == ["part"]

@@ -417,3 +417,22 @@ async def test_latency_is_that_of_the_last_ping(autojump_clock: MockClock) -> No
         assert scene.session.latency_seconds == pytest.approx(0.5, abs=SWEEP)
         session = scene.session
     assert session.latency_seconds is not None
+
+
+async def test_a_handler_that_closes_what_a_write_has_found_gone() -> None:
+    """The client has ended it: there is no close to be sent."""
+    async with open_scene() as scene:
+        scene.line.leave()
+        with pytest.raises(WebSocketClosed):
+            await scene.session.send("x")
+        scene.session.finish(1000)
+        assert scene.session.close_code == 1006
+        assert await end_of(scene) == (1006, "lost")
+
+
+async def test_many_pings_are_answered_all_the_same() -> None:
+    """They count as work, which others needn't wait for."""
+    async with open_scene() as scene:
+        scene.line.give(masked(FINAL | PING, b"x") * 100)
+        await wait_all_tasks_blocked()
+        assert scene.received() == [("pong", b"x")] * 100
