@@ -369,3 +369,12 @@ async def open_scene(
         assert not scene.lanes, "no task is left"
         assert state.buffered_bytes == 0, "all that was counted is given back"
         nursery.cancel_scope.cancel()
+
+
+async def receive_all(scene: Scene, into: list[Any]) -> None:
+    """Receive to the end, and note what has come and how it has ended."""
+    try:
+        while True:
+            into.append(await scene.session.receive())
+    except WebSocketClosed as error:
+        into.append((error.code, error.reason, error.by))
