@@ -13,14 +13,18 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from hump_trio import FileResponse, Hump, Request
+from hump_trio import FileResponse, Hump, Request, WebSocket
 from hump_trio.testing import connect
+from hump_trio.websocket.frames import FINAL, TEXT
 from tests.support.forms import TYPE, encode_part
+from tests.support.handled import HANDSHAKE
 from tests.support.loopback import wait_until
 from tests.support.wire import request
+from tests.websocket.client_frames import masked
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 WIDE = "\U0001f600"  # makes each character of a text four bytes
+SHORT = masked(FINAL | TEXT, b"ab")  # a message that takes many times its bytes
 # What coverage holds of frames that are running and of lines that it has seen.
 TRACER_BYTES = 4096
 
@@ -44,6 +48,14 @@ def posted(path: str, kind: str, body: bytes) -> bytes:
 
 # What a hostile client sends, for each row.
 SENT: dict[str, list[bytes]] = {
+    "sends a WebSocket more than its handler takes": [
+        HANDSHAKE.replace(b" / ", b" /open ", 1) + frames
+        for frames in (
+            masked(FINAL | TEXT, (WIDE + "a" * (2**20 - 4)).encode()) + SHORT * 8000,
+            SHORT * 8000,
+            masked(TEXT, bytes(2**20 - 1), size=2**20),
+        )
+    ],
     "sends a head, or more than its turn": [
         b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 32_000,
         request("GET", "/wait") + request() * 2000,
@@ -102,6 +114,11 @@ class Keeper:
         async def wait() -> None:
             await self.keep(None)
 
+        @app.websocket("/open")
+        async def keep_open(ws: WebSocket) -> None:
+            await ws.accept()
+            await self.keep(ws)
+
         @app.post("/json", timeout=None)
         async def keep_json(request: Request) -> None:
             await self.keep(request.json())
@@ -123,7 +140,7 @@ class Keeper:
 
     async def hold(self, data: bytes) -> int:
         """Have a connection send something, and return what is held for it."""
-        handled = any(path in data[:20] for path in (b"/wait", b"/json", b"/form", b"/upload"))
+        handled = not any(path in data[:20] for path in (b" / ", b"/file"))
         self.kept = 0
         async with connect(self.app) as raw:
             raw.pause_reading()
@@ -159,7 +176,8 @@ def test_the_table_has_no_further_rows() -> None:
     """None that isn't measured here, or with the figures."""
     table = README.partition("| a connection that ")[2].partition("\n\n")[0]
     names = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
-    assert names == ["waits for the next request", *SENT, "reads a compressed stream"]
+    kept = ["waits for the next request", "is an open WebSocket"]
+    assert names == [*kept, *SENT, "reads a compressed stream"]
 
 
 PROGRAM = """

@@ -449,7 +449,9 @@ async def test_a_fault_of_a_compressed_message_is_costly() -> None:
         assert scene.state.shared(Later).tired
 
 
-async def test_many_small_messages_count_as_more_than_their_bytes() -> None:
+async def test_many_small_messages_count_as_more_than_their_bytes(
+    autojump_clock: MockClock,
+) -> None:
     """Each takes memory of its own: a handler that is behind has fewer of them."""
     async with open_scene() as scene:
         for _ in range(100):
