@@ -16,6 +16,7 @@ from hump_trio.facts.exceptions import (
     MissingFieldError,
     RouteError,
     StatusError,
+    WebSocketClosed,
     phrase_of,
 )
 from hump_trio.messages.headers import Headers
@@ -141,3 +142,15 @@ def test_a_missing_field_is_the_clients_fault() -> None:
     error = MissingFieldError("q")
     assert isinstance(error, KeyError)
     assert str(error) == "400 the field 'q' is missing"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (WebSocketClosed(1000, "", "client"), "1000 (client)"),
+        (WebSocketClosed(1008, "too slow", "server"), "1008 too slow (server)"),
+    ],
+)
+def test_the_end_of_a_websocket_says_who_has_ended_it(error: WebSocketClosed, text: str) -> None:
+    """With its code, and the reason if there is one."""
+    assert str(error) == text

@@ -6,6 +6,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode
+from hump_trio.http2.streams import STREAM_WINDOW_BYTES
 from hump_trio.server.http2.line import Http2Line
 from tests.support.frames import data, frame, reset, speak, window_update
 from tests.support.lines import app_of_lines, ask, echo, in_frames, listening, speak_lines
@@ -340,6 +341,21 @@ async def test_more_urgent_streams_go_first(autojump_clock: MockClock) -> None:
         await peer.send(window_update(0, 2_000_000))
         assert (await peer.answer(1)).body == b"message"
         assert len(peer.answers[3].body) == 1_000_000
+
+
+async def test_what_is_past_the_window_is_not_held(autojump_clock: MockClock) -> None:
+    """Its client is reset (RFC 9113 section 6.9.1), and nothing of it counts."""
+    watched = Watched()
+    with app_of_lines(watched.use) as app:
+        async with speak(app) as peer:
+            await peer.send(ask(peer, 1), *in_frames(1, bytes(STREAM_WINDOW_BYTES)))
+            await peer.frames()
+            assert app.statistics().buffered_bytes == STREAM_WINDOW_BYTES
+            await peer.send(*in_frames(1, b"x"))
+            await peer.expect_reset(1, ErrorCode.FLOW_CONTROL_ERROR)
+            watched.over.set()
+            await peer.frames()
+            assert app.statistics().buffered_bytes == 0
 
 
 async def test_what_is_held_is_bounded(autojump_clock: MockClock) -> None:
