@@ -3,7 +3,8 @@
 Nobody waits for a slow page: it is closed when it is 64 KiB behind, and comes back by itself. A
 page that is closed has left at once; so has one whose computer was switched off, within 40 seconds.
 
-Try: open http://localhost:8342/?room=tea&name=Ada, and with another name in a second tab.
+Try: open http://localhost:8342/?room=tea&name=Ada, and with another name in a second tab;
+     curl -i http://localhost:8342/rooms/tea  # 426: it is a WebSocket
 """
 
 from typing import Annotated

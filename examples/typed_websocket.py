@@ -5,7 +5,8 @@ the WebSocket stays open. Each tea that is watched has a task of its own, which 
 handler receives. When the client has closed, `receive` raises `WebSocketClosed`, which ends the
 nursery and all its tasks.
 
-Try, in the console of a browser at http://localhost:8342/:
+Try: curl -i http://localhost:8342/prices  # 426: it is a WebSocket
+     and in the console of a browser at http://localhost:8342/
      socket = new WebSocket("ws://localhost:8342/prices")
      socket.onmessage = event => console.log(event.data)
      socket.send('{"type": "Watch", "tea": "Assam", "seconds": 2}')

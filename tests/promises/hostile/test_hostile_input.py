@@ -139,11 +139,15 @@ async def test_bytes_after_the_last_request_are_ignored(
 async def test_an_upgrade_that_is_not_spoken_is_ignored(
     body: bytes, autojump_clock: MockClock
 ) -> None:
-    """The request is served as usual, and so is the next one."""
+    """The request is served as usual, and is the last one.
+
+    What follows may be meant for the other protocol, and a proxy may have let it pass for that.
+    """
     data = request("POST", "/", "Connection: Upgrade", "Upgrade: websocket", body=body)
-    first, second = await ask(echo_app(), data + request(), "POST", "GET")
-    assert (first.status, second.status) == (200, 200)
-    assert f'"body":"{body.decode()}"' in first.text.replace(" ", "")
+    [answer] = await ask(echo_app(), data + request(), "POST", "GET")
+    assert answer.status == 200
+    assert answer.closes
+    assert f'"body":"{body.decode()}"' in answer.text.replace(" ", "")
 
 
 async def test_trailers_stay_apart_from_headers(autojump_clock: MockClock) -> None:
