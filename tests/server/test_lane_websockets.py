@@ -12,6 +12,9 @@ from hump_trio.server.access_log import AccessRecord
 from hump_trio.testing import Refused, websocket
 from tests.support.handled import SWEEP_SECONDS, Handled
 
+# The lane of a connection, and the handshake of HTTP/1.1.
+ONE_LANE = pytest.mark.http1_only("a stream has a lane beside that of its connection, and no 101")
+
 
 def access(caplog: pytest.LogCaptureFixture) -> AccessRecord:
     """Return what the access log has of the last request."""
@@ -26,6 +29,7 @@ def access_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "hump_trio")
 
 
+@ONE_LANE
 async def test_a_handler_that_returns(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -56,6 +60,7 @@ async def test_a_client_that_has_gone_without_a_close(
     assert (record.close_code, record.outcome) == (1006, "client-gone")
 
 
+@ONE_LANE
 async def test_its_statistics(autojump_clock: MockClock) -> None:
     """It is counted while it is open, in its phases, and is no request in flight."""
     handled = Handled(timeouts=Timeouts(close=3))
@@ -159,6 +164,7 @@ async def test_there_may_be_so_many(autojump_clock: MockClock) -> None:
         assert await ws.receive() == "x"
 
 
+@ONE_LANE
 async def test_a_handshake_that_is_malformed(autojump_clock: MockClock) -> None:
     """Is answered 400, whatever the handler would do."""
     with pytest.raises(Refused) as caught:
@@ -167,6 +173,7 @@ async def test_a_handshake_that_is_malformed(autojump_clock: MockClock) -> None:
     assert caught.value.response.status_code == 400
 
 
+@ONE_LANE
 async def test_a_close_that_is_not_answered(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -208,6 +215,7 @@ async def test_a_client_that_has_closed_before_its_handler_ends(
     assert seconds == pytest.approx(6 + SWEEP_SECONDS / 2, abs=SWEEP_SECONDS)
 
 
+@ONE_LANE
 async def test_where_there_is_no_websocket_an_upgrade_is_ignored(autojump_clock: MockClock) -> None:
     """The request is one like any other (RFC 9110 section 7.8), and the connection ends with it."""
     app = Hump()
