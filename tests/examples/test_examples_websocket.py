@@ -95,8 +95,8 @@ async def test_typed_websocket__watches_and_answers_mistakes(autojump_clock: Moc
     """Prices come in their own time, beside answers to mistakes, until they are forgotten."""
     async with websocket(typed_websocket.app, "/prices") as ws:
         await ws.send(Watch("Assam", 2))
-        await ws.send(Watch("Sencha", 3))
         assert await ws.receive(Price) == Price("Assam", 3)
+        await ws.send(Watch("Sencha", 3))
         assert await ws.receive(Price) == Price("Sencha", 6)
         for wrong, detail in [
             ('{"type":"Watch","tea":"Assam","seconds":"two"}', "message.seconds: expected"),
