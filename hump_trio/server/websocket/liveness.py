@@ -72,22 +72,18 @@ class Liveness:
         Each byte moves what its sender has left, as of a body.
         """
         timeouts, reader = self._timeouts, self._reader
-        rate = timeouts.min_rate
+        frame, message = self._frame_deadline, self._message_deadline
+        self._frame_deadline = self._message_deadline = math.inf
         if reader.frame_begun:
-            grace = timeouts.stall_grace
-            before = now + grace if self._frame_deadline == math.inf else self._frame_deadline
-            self._frame_deadline = extended(before, byte_count, min_rate=rate, now=now, grace=grace)
-        else:
-            self._frame_deadline = math.inf
+            self._frame_deadline = self._moved(frame, byte_count, timeouts.stall_grace, now)
         if reader.message_begun:
-            grace = timeouts.message_grace
-            before = now + grace if self._message_deadline == math.inf else self._message_deadline
-            self._message_deadline = extended(
-                before, byte_count, min_rate=rate, now=now, grace=grace
-            )
-        else:
-            self._message_deadline = math.inf
+            self._message_deadline = self._moved(message, byte_count, timeouts.message_grace, now)
         self._clock.deadline = -math.inf
+
+    def _moved(self, deadline: float, byte_count: int, grace: float, now: float) -> float:
+        """Return a deadline that progress has moved; an infinite one begins to run."""
+        begun = min(deadline, now + grace)
+        return extended(begun, byte_count, min_rate=self._timeouts.min_rate, now=now, grace=grace)
 
     def take_whole(self) -> None:
         """Hear that nothing has come in part any more, or that nobody reads: no time runs."""
@@ -143,17 +139,8 @@ class Liveness:
 
     def _look_at_sending(self, progress_bytes: int, now: float) -> float | None:
         """Judge a client by what it acknowledges (see `Clock.expire_send`)."""
-        timeouts = self._timeouts
-        if self._send_deadline == math.inf:
-            self._send_deadline = now + timeouts.send_grace
-        else:
-            self._send_deadline = extended(
-                self._send_deadline,
-                progress_bytes,
-                min_rate=timeouts.min_rate,
-                now=now,
-                grace=timeouts.send_grace,
-            )
+        grace = self._timeouts.send_grace
+        self._send_deadline = self._moved(self._send_deadline, progress_bytes, grace, now)
         return None if now >= self._send_deadline else -math.inf
 
     @property
