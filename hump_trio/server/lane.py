@@ -364,16 +364,20 @@ class Lane:
         exchange, answer, clock = self._current(), self._answer, self.clock
         assert answer is not None
         channel = exchange.channel
-        if channel is not None and not channel.opened:
+        if channel is not None and channel.opened:  # meanwhile, by a task that outlives its handler
+            self._answer = None
+            await close_unsent(answer, clock)
+            return Step.CLOSE
+        if channel is not None:
             channel.close_code = 1006  # a task that has kept it can't open it any more
-        if clock.peer.write_cut or (channel is not None and channel.opened):
+        if clock.peer.write_cut:
             self._answer = None
             if channel is None:
                 self._break_off(
                     trio.BrokenResourceError("an informational response was cut by a cancel scope")
                 )
             await close_unsent(answer, clock)
-            return Step.CLOSE if channel is not None and channel.opened else Step.OVER
+            return Step.OVER
         exchange.stream.start_answer()
         exchange.start_answer(answer.status)
         return await self._finish(Sender(exchange.stream, clock, answer).send())

@@ -55,7 +55,7 @@ class Intake(ABC):
         clock: That of the lane.
         closing: Whether the handler is over; what comes is thrown away. The session writes it.
         costly: Whether a read may cost so much that others go before it.
-        counted_bytes: What the server counts as held for the handler.
+        counted_bytes: What the server counts as held: what is queued, or isn't whole.
         decode: Makes of a message what the handler receives; None: nothing does.
         ended: How input has ended; None while there may be more. The session writes it.
         later: Where reads are put off to. This, the line, the reader, the outbox and the
@@ -68,9 +68,9 @@ class Intake(ABC):
         paused: Whether what has come is left unread.
         queued_bytes: Received since the handler had nothing left.
         reader: Makes messages of bytes.
+        received_count: Messages that the handler has received.
         receiver: The task that waits for a message, or for the end.
         released: Whether the connection was let go of. The session writes it.
-        received_count: Messages that the handler has received.
     """
 
     __slots__ = (
@@ -113,19 +113,18 @@ class Intake(ABC):
         self.decode: Callable[[Message], Any] | None = None
         self.receiver: Task | None = None
         self._streak = 0
-        self.queued_bytes: int = 0  # received since the handler had nothing left
-        self.counted_bytes: int = 0  # of those and of what isn't whole, as the server counts them
-        # How input has ended; None while there may be more.
+        self.queued_bytes: int = 0
+        self.counted_bytes: int = 0
         self.ended: WebSocketClosed | None = None
-        self.over: bool = False  # nothing that comes of the client matters any more
-        self.paused: bool = False  # what has come is left unread
+        self.over: bool = False
+        self.paused: bool = False
         self._hears_later = False  # what has come is read at the end of this pass
-        self.costly: bool = False  # whether a read may cost so much that others go before it
-        self.limit_bytes: float = math.inf  # of a message
+        self.costly: bool = False
+        self.limit_bytes: float = math.inf
         self._parts: list[Message] = []  # of a message that comes in parts, and is received whole
         self._parts_bytes = 0
         self._skipping = False  # whether the rest of one that was received in parts is unwanted
-        self.closing: bool = False  # the handler is over, and what comes is thrown away
+        self.closing: bool = False
         self.released: bool = False
 
     # What the handler receives.
