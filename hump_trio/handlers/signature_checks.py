@@ -29,16 +29,26 @@ def check_requests(route: Route, parameters: Iterable[Parameter]) -> None:
         route: The handler's route.
         parameters: The handler's own; a decorator around it may take a request for itself.
     """
-    requests = [each for each in parameters if each.source is REQUEST]
-    if len(requests) > 1:
-        vague = [each for each in requests if each.annotation is Any or each.annotation is object]
-        name = (vague or requests)[-1].name
+    name = name_of_surplus(each for each in parameters if each.source is REQUEST)
+    if name is not None:
         raise refusal(
             route.handler,
             name,
             f"that is neither the request nor in its path; annotate it, as in `{name}: str` for"
             f" a query value, or write {{{name}}} in the path",
         )
+
+
+def name_of_surplus(parameters: Iterable[Parameter]) -> str | None:
+    """Return which of several parameters is meant to be something else; None if there is one.
+
+    That is the last one whose annotation says nothing, or else the last one.
+    """
+    several = list(parameters)
+    if len(several) < 2:
+        return None
+    vague = [each for each in several if each.annotation is Any or each.annotation is object]
+    return (vague or several)[-1].name
 
 
 def check_websockets(
@@ -62,10 +72,8 @@ def check_websockets(
             f"{name_of(route.handler)} handles a WebSocket and takes none: give it a parameter, as"
             " in `websocket: WebSocket`"
         )
-    websockets = [each for each in own if each.source is CHANNEL]
-    if len(websockets) > 1:
-        vague = [each for each in websockets if each.annotation is Any or each.annotation is object]
-        name = (vague or websockets)[-1].name
+    name = name_of_surplus(each for each in own if each.source is CHANNEL)
+    if name is not None:
         raise refusal(
             route.handler,
             name,
