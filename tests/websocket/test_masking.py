@@ -25,10 +25,10 @@ def test_every_way_is_the_rule(piece: bytes, key: bytes, times: int) -> None:
     assert apply_mask(data, key) == apply_mask_plainly(data, key) == by_the_rule(data, key)
 
 
-@pytest.mark.parametrize("size", range(4092, 4102))
+@pytest.mark.parametrize("size", range(1020, 1030))
 def test_where_the_way_changes(size: int) -> None:
     """A long payload of any length is masked whole."""
-    data = bytes(range(256)) * 17
+    data = bytes(range(256)) * 5
     assert apply_mask_plainly(data[:size], b"\1\2\3\4") == by_the_rule(data[:size], b"\1\2\3\4")
 
 
