@@ -17,12 +17,13 @@ def serve(app: Any, *, http: str = "httptools", http2: bool = False) -> None:
         http: What reads requests.
         http2: Whether it is to read those of HTTP/2, too.
     """
+    more: dict[str, Any] = {"http2": True} if http2 else {}
     uvicorn.run(
         app,
         port=int(sys.argv[1]),
         loop="uvloop",
         http=http,
-        **({"http2": True} if http2 else {}),
+        **more,
         ssl_certfile=sys.argv[2] if sys.argv[2:] else None,
         ssl_keyfile=sys.argv[3] if sys.argv[2:] else None,
         access_log=False,
