@@ -1,13 +1,23 @@
 """The lane of a WebSocket: from the handshake to both closes, cancelled or not."""
 
 import logging
+from typing import Self
 
 import pytest
 import trio
 import trio.lowlevel
 from trio.testing import MockClock
 
-from hump_trio import HttpException, Hump, Limits, Timeouts, WebSocket
+from hump_trio import (
+    HttpException,
+    Hump,
+    Limits,
+    Request,
+    Response,
+    Timeouts,
+    WebSocket,
+    WebSocketClosed,
+)
 from hump_trio.server.access_log import AccessRecord
 from hump_trio.testing import Refused, websocket
 from tests.support.handled import SWEEP_SECONDS, Handled
@@ -133,6 +143,48 @@ async def test_the_callers_time_ends_when_it_is_opened(autojump_clock: MockClock
         await trio.sleep(15)
         await ws.send("still there")
         assert await ws.receive() == "still there"
+
+
+async def test_a_task_that_opens_it_while_an_error_is_answered(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is open, and closes as one whose handler has failed; the answer is dropped and closed."""
+    app = Hump(timeouts=Timeouts(handler=2))
+    seen: list[str | int] = []
+
+    class Parts:
+        def __aiter__(self) -> Self:
+            return self
+
+        async def __anext__(self) -> bytes:
+            raise NotImplementedError
+
+        async def aclose(self) -> None:
+            seen.append("closed")
+
+    async def open_late(ws: WebSocket) -> None:
+        await trio.sleep(3)
+        await ws.accept()
+        with pytest.raises(WebSocketClosed) as caught:
+            await ws.receive()
+        seen.append(caught.value.code)
+
+    @app.exception_handler(HttpException)
+    async def answer(request: Request, error: HttpException) -> Response:
+        await trio.sleep(1.9)
+        return Response(Parts(), error.status)
+
+    @app.websocket("/")
+    async def sleep(ws: WebSocket) -> None:
+        app.start_soon(open_late, ws)
+        await trio.sleep_forever()
+
+    async with websocket(app, "/") as ws:
+        assert trio.current_time() == pytest.approx(3)
+        await ws.wait_closed()
+        assert ws.close_code == 1011
+    assert seen == ["closed", 1011]
+    assert (access(caplog).close_code, access(caplog).outcome) == (1011, "deadline")
 
 
 async def test_a_handler_that_refuses(
