@@ -67,6 +67,7 @@ async def read_item(request: Request, number: int) -> Item:
     assert_type(request.cookies, dict[str, str])
     assert_type(request.body, bytes)
     assert_type(request.client, tuple[str, int] | None)
+    assert_type(request.server, tuple[str, int | None] | None)
     if number > 9:
         raise StoreError(number)
     return Item("pen", number)

@@ -15,6 +15,7 @@ __all__ = [
     "match_float",
     "match_int",
     "plain_address",
+    "plain_path",
 ]
 
 # RFC 9110 section 5.6.2: what methods and the names of fields, parameters and cookies are.
@@ -52,6 +53,12 @@ def match_float(text: str) -> float | None:
 def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """Return an address; an IPv4 one that is written as IPv6 (``::ffff:10.0.0.1``) is IPv4."""
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def plain_path(name: str | bytes) -> str:
+    """Return the path of a Unix socket; an abstract one, which has no file, begins with ``@``."""
+    text = name if isinstance(name, str) else name.decode("utf-8", "surrogateescape")
+    return text.replace("\0", "@", 1)
 
 
 def is_within(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:

@@ -6,17 +6,20 @@ import socket
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 import trio
 
 from hump_trio.facts.exceptions import BindError
+from hump_trio.facts.grammar import plain_path
 from hump_trio.facts.settings import Sockets
 from hump_trio.listening.accept_turns import Turns
 from hump_trio.listening.bind import Bind, parse_bind
 from hump_trio.listening.port_owner import find_port_owner
 from hump_trio.listening.service_manager import take_activated
 from hump_trio.listening.unix_socket import FileIdentity, open_unix_socket, remove_socket_file
+from hump_trio.transports.transport import Server
 
 __all__ = ["BoundSocket", "open_binds"]
 
@@ -49,10 +52,20 @@ class BoundSocket:
         """Return where it can be reached: a URL, or ``unix:`` and a path."""
         name = self.socket.getsockname()
         if not self.over_tcp:
-            text = os.fsdecode(name)
-            return f"unix:{text.replace(chr(0), '@', 1)}"  # an abstract one of a service manager
+            return f"unix:{plain_path(name)}"
         host, port = name[:2]
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def address(self) -> Server | None:
+        """Return the address that all its clients reach.
+
+        None: it listens at all addresses of its machine, and each connection has one of them.
+        """
+        name = self.socket.getsockname()
+        if not self.over_tcp:
+            return plain_path(name), None
+        host, port = name[:2]
+        return None if ip_address(host).is_unspecified else (host, port)
 
     def remove_file(self) -> None:
         """Remove the file that was made for the socket, unless another file has its path by now.

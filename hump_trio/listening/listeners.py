@@ -66,6 +66,7 @@ class SocketListener(trio.abc.Listener[Transport]):
         self.socket: socket.socket = bound.socket
         self._bound = bound
         self._over_tcp = bound.over_tcp
+        self._server = bound.address()
         self._proxies = [ip_network(each) for each in proxies if each != "unix"]
         self._unix_proxy = "unix" in proxies
         self._secure = secure
@@ -141,7 +142,10 @@ class SocketListener(trio.abc.Listener[Transport]):
             OSError: It was reset.
         """
         client = address[:2] if self._over_tcp else None
-        transport = self._make_transport(sock, client)
+        server = self._server
+        if server is None and client is not None:
+            server = sock.getsockname()[:2]
+        transport = self._make_transport(sock, client, server)
         if client is None:
             proxied = self._unix_proxy
         else:

@@ -60,6 +60,9 @@ class Request:
         host: The authority that was asked for: that of an absolute target, else the ``Host``
             field. The client chooses it.
         client: The peer's address and port; None if the peer has none (a memory stream).
+        server: The local address and port that the peer has reached; the path of a Unix socket,
+            and None for its port; None in memory. Behind a proxy it is what the PROXY header says
+            that the client has reached, and nothing that a client can choose.
         client_certificate: The certificate that the peer has proven over TLS to own, in the form
             of `ssl.SSLSocket.getpeercert`; None if none was asked for, or the peer has none.
         path_params: The values of the path template, converted.
@@ -101,6 +104,7 @@ class Request:
     scheme: str = "http"
     host: str = ""
     client: tuple[str, int] | None = None
+    server: tuple[str, int | None] | None = None
     client_certificate: dict[str, Any] | None = field(default=None, repr=False)
     path_params: dict[str, Any] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
@@ -337,7 +341,11 @@ allocate: Callable[[type[Request]], Request] = object.__new__
 
 
 def build_request(
-    line: RequestLine, host: str, fields: FieldLines, client: tuple[str, int] | None
+    line: RequestLine,
+    host: str,
+    fields: FieldLines,
+    client: tuple[str, int] | None,
+    server: tuple[str, int | None] | None = None,
 ) -> Request:
     """Return the request of a head, still without its body, its route and its app.
 
@@ -355,9 +363,9 @@ def build_request(
     request.host = host
     request.received_fields = fields
     request.client = client
+    request.server = server
     request.body = b""
     request.outcome = "ok"
-    request.server_deadline = math.inf
     return request
 
 

@@ -1,7 +1,7 @@
 """The PROXY header: what a proxy says of its client before the first byte of that client's.
 
-Bytes to a client's address, version 1 (a line of text) and 2 (binary). Source: The PROXY protocol,
-https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt
+Bytes to two addresses, the client's and the one that it has reached: version 1 (a line of text) and
+2 (binary). Source: The PROXY protocol, https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt
 """
 
 import re
@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
-from hump_trio.facts.grammar import plain_address
+from hump_trio.facts.grammar import plain_address, plain_path
+from hump_trio.transports.transport import Server
 
-__all__ = ["count_missing", "parse_proxy_header", "receive_proxy_header"]
+__all__ = ["Ends", "count_missing", "parse_proxy_header", "receive_proxy_header"]
 
-Client: TypeAlias = tuple[str, int]
+# The client's address and the one that it has reached.
+Ends: TypeAlias = tuple[tuple[str, int] | None, Server | None]
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 FIXED_BYTES = 16  # of version 2: the signature, version and command, family, length
@@ -37,14 +39,12 @@ ADDRESS_BYTES = {0x11: 4, 0x21: 16, 0x31: 108}
 UNIX_STREAM = 0x31
 
 
-async def receive_proxy_header(
-    receive: Callable[[int], Awaitable[bytes]], own: Client | None
-) -> Client | None:
-    """Receive a header and not a byte beyond it; return the client's address.
+async def receive_proxy_header(receive: Callable[[int], Awaitable[bytes]], own: Ends) -> Ends:
+    """Receive a header and not a byte beyond it; return what it says (see `parse_proxy_header`).
 
     Args:
         receive: Returns at most so many bytes, and none at the end.
-        own: The address of the connection's peer, for a header that says nothing of a client.
+        own: The addresses of the connection itself, for a header that says nothing of a client.
 
     Raises:
         ValueError: It is malformed, or there is none.
@@ -87,8 +87,8 @@ def count_missing(data: bytes) -> int:
     return max(shortest - len(data), 1 if line_end or len(data) == LINE_BYTES - 1 else 2)
 
 
-def parse_proxy_header(data: bytes, own: Client | None) -> Client | None:
-    """Return the address and port of the client that a whole header names.
+def parse_proxy_header(data: bytes, own: Ends) -> Ends:
+    """Return the addresses that a whole header names: the client's, and what it has reached.
 
     A header that names none (``UNKNOWN``, ``LOCAL``) is of a proxy that speaks for itself; the
     client of one that got it over a Unix socket has no address. Extensions are passed over.
@@ -105,14 +105,14 @@ def parse_proxy_header(data: bytes, own: Client | None) -> Client | None:
     if source is None:
         return own
     kind = IPv4Address if line[1] else IPv6Address
-    kind(destination.decode())
-    port = int(line[5])
-    if max(port, int(line[6])) > 0xFFFF:
+    port, server_port = int(line[5]), int(line[6])
+    if max(port, server_port) > 0xFFFF:
         raise ValueError("a port is no number of 16 bits")
-    return str(plain_address(kind(source.decode()))), port
+    client, server = kind(source.decode()), kind(destination.decode())
+    return (str(plain_address(client)), port), (str(plain_address(server)), server_port)
 
 
-def parse_binary(data: bytes, own: Client | None) -> Client | None:
+def parse_binary(data: bytes, own: Ends) -> Ends:
     """Parse a whole header of version 2.
 
     Raises:
@@ -129,8 +129,12 @@ def parse_binary(data: bytes, own: Client | None) -> Client | None:
     ports, port_bytes = 2 * address_bytes, 0 if family == UNIX_STREAM else 2
     if len(rest) < ports + 2 * port_bytes:
         raise ValueError("it is too short for its addresses")
+    source, destination = rest[:address_bytes], rest[address_bytes:ports]
     if family == UNIX_STREAM:
-        return None
+        path = destination.rstrip(b"\0")
+        return None, (plain_path(path), None) if path else None
     kind = IPv4Address if address_bytes == 4 else IPv6Address
     port = int.from_bytes(rest[ports : ports + port_bytes])
-    return str(plain_address(kind(rest[:address_bytes]))), port
+    server_port = int.from_bytes(rest[ports + port_bytes : ports + 2 * port_bytes])
+    client, server = plain_address(kind(source)), plain_address(kind(destination))
+    return (str(client), port), (str(server), server_port)

@@ -19,6 +19,7 @@ from hump_trio.transports.transport import (
     Arrivals,
     ConflictDetector,
     PeerState,
+    Server,
     Transport,
     check_max_bytes,
     send_whole,
@@ -35,6 +36,7 @@ class SocketTransport(Transport):
     Args:
         sock: The socket.
         client: The peer's address and port.
+        server: The address that the peer has reached.
         system: What can be known of the socket.
         readiness: Tells when there is something to receive; None: Trio tells.
         buffer: Where all transports of a thread may receive to, one after the other, before what
@@ -51,6 +53,7 @@ class SocketTransport(Transport):
         self,
         sock: socket.socket,
         client: tuple[str, int] | None = None,
+        server: Server | None = None,
         *,
         system: System = SYSTEM,
         readiness: Readiness | None = None,
@@ -59,6 +62,7 @@ class SocketTransport(Transport):
         self._socket = sock
         self._buffer = memoryview(bytearray(RECEIVE_BYTES)) if buffer is None else buffer
         self._client = client
+        self._server = server
         self._system = system
         self.tells_acked: bool = system.query_unacked is not None
         self._sent_bytes: int = 0
@@ -84,6 +88,11 @@ class SocketTransport(Transport):
         """The peer's address and port, or those of the client that its PROXY header names."""
         return self._client
 
+    @property
+    def server(self) -> Server | None:
+        """The address that the peer has reached, or what its PROXY header says of its client."""
+        return self._server
+
     def expect_proxy_header(self) -> None:
         """Let the connection begin with a PROXY header, which `handshake` receives."""
         self.needs_handshake = True
@@ -93,7 +102,8 @@ class SocketTransport(Transport):
         if not self.needs_handshake:
             return await super().handshake()
         try:
-            self._client = await receive_proxy_header(self.receive_some, self._client)
+            own = self._client, self._server
+            self._client, self._server = await receive_proxy_header(self.receive_some, own)
         except EOFError:  # a proxy that only looked whether a server listens
             raise trio.BrokenResourceError("the connection ended before its PROXY header") from None
         except ValueError as error:

@@ -18,6 +18,7 @@ from hump_trio.transports.transport import (
     Arrivals,
     ConflictDetector,
     PeerState,
+    Server,
     Transport,
     check_max_bytes,
     send_whole,
@@ -90,6 +91,11 @@ class TlsTransport(Transport):
     def client(self) -> tuple[str, int] | None:
         """The peer's address and port."""
         return self._inner.client
+
+    @property
+    def server(self) -> Server | None:
+        """The address that the peer has reached."""
+        return self._inner.server
 
     @property
     def arrivals(self) -> Arrivals | None:

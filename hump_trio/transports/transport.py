@@ -19,6 +19,7 @@ __all__ = [
     "Arrivals",
     "ConflictDetector",
     "PeerState",
+    "Server",
     "Transport",
     "check_max_bytes",
     "send_whole",
@@ -31,6 +32,8 @@ RECEIVE_BYTES = 80 * 1024
 HTTP_1_1 = "http/1.1"
 
 PeerState: TypeAlias = Literal["open", "half_closed", "reset"]
+# An address and its port, or the path of a Unix socket, which has no port.
+Server: TypeAlias = tuple[str, int | None]
 
 
 class Arrivals:
@@ -171,6 +174,11 @@ class Transport(trio.abc.HalfCloseableStream):
     @abstractmethod
     def client(self) -> tuple[str, int] | None:
         """The peer's address and port, or None where there is none."""
+
+    @property
+    def server(self) -> Server | None:
+        """The address that the peer has reached, or None where there is none."""
+        return None
 
     @property
     def arrivals(self) -> Arrivals | None:

@@ -16,6 +16,7 @@ from hump_trio.facts.grammar import (
     match_float,
     match_int,
     plain_address,
+    plain_path,
 )
 
 MARKS = "!#$%&'*+-.^_`|~"
@@ -101,3 +102,9 @@ def test_networks() -> None:
     for host in ("11.0.0.1", "::ffff:11.0.0.1", "::1"):
         assert not is_within(host, networks)
     assert not is_within("10.1.2.3", [])
+
+
+@pytest.mark.parametrize("name", ["/run/app.sock", b"/run/app.sock", "\0app", b"\0app"])
+def test_plain_path(name: str | bytes) -> None:
+    """A Unix socket has the path of its file; one without a file is written as other tools do."""
+    assert plain_path(name) in {"/run/app.sock", "@app"}

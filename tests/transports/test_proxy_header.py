@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from hump_trio.transports.proxy_header import (
     REST_BYTES,
     SIGNATURE,
+    Ends,
     count_missing,
     parse_proxy_header,
     receive_proxy_header,
 )
 
-OWN = ("192.0.2.9", 9)
+OWN = ("192.0.2.9", 9), ("192.0.2.1", 80)
 REQUEST = b"GET / HTTP/1.1\r\n"
 
 IPV4 = IPv4Address("203.0.113.7").packed + IPv4Address("10.0.0.1").packed
@@ -32,29 +33,38 @@ def binary(family: int, rest: bytes, *, first: int = 0x21) -> bytes:
 
 
 GOOD = {
-    b"PROXY TCP4 203.0.113.7 10.0.0.1 50000 443\r\n": ("203.0.113.7", 50000),
-    b"PROXY TCP4 1.1.1.1 1.1.1.1 0 0\r\n": ("1.1.1.1", 0),
-    b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n": ("255.255.255.255", 65535),
-    b"PROXY TCP6 2001:DB8::7 fd00::1 50000 443\r\n": ("2001:db8::7", 50000),
-    b"PROXY TCP6 :: :: 1 1\r\n": ("::", 1),
-    b"PROXY TCP6 ::ffff:203.0.113.7 ::1 1 1\r\n": ("203.0.113.7", 1),
+    b"PROXY TCP4 203.0.113.7 10.0.0.1 50000 443\r\n": (("203.0.113.7", 50000), ("10.0.0.1", 443)),
+    b"PROXY TCP4 1.1.1.1 1.1.1.1 0 0\r\n": (("1.1.1.1", 0), ("1.1.1.1", 0)),
+    b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n": (
+        ("255.255.255.255", 65535),
+        ("255.255.255.255", 65535),
+    ),
+    b"PROXY TCP6 2001:DB8::7 fd00::1 50000 443\r\n": (("2001:db8::7", 50000), ("fd00::1", 443)),
+    b"PROXY TCP6 :: :: 1 1\r\n": (("::", 1), ("::", 1)),
+    b"PROXY TCP6 ::ffff:203.0.113.7 ::1 1 1\r\n": (("203.0.113.7", 1), ("::1", 1)),
+    b"PROXY TCP6 ::1 ::ffff:10.0.0.1 1 2\r\n": (("::1", 1), ("10.0.0.1", 2)),
     b"PROXY TCP6 " + b" ".join([b"ffff:" * 7 + b"ffff"] * 2) + b" 65535 65535\r\n": (
-        "ffff:" * 7 + "ffff",
-        65535,
+        ("ffff:" * 7 + "ffff", 65535),
+        ("ffff:" * 7 + "ffff", 65535),
     ),
     b"PROXY UNKNOWN\r\n": OWN,
     b"PROXY UNKNOWN " + b"ffff:" * 18 + b"x\r\n": OWN,
-    binary(0x11, IPV4 + PORTS): ("203.0.113.7", 50000),
-    binary(0x11, IPV4 + PORTS + TLV): ("203.0.113.7", 50000),
-    binary(0x21, IPV6 + PORTS): ("2001:db8::7", 50000),
-    binary(0x21, MAPPED + PORTS): ("203.0.113.7", 50000),
-    binary(0x31, bytes(216)): None,
-    binary(0x31, bytes(216) + TLV): None,
+    binary(0x11, IPV4 + PORTS): (("203.0.113.7", 50000), ("10.0.0.1", 443)),
+    binary(0x11, IPV4 + PORTS + TLV): (("203.0.113.7", 50000), ("10.0.0.1", 443)),
+    binary(0x21, IPV6 + PORTS): (("2001:db8::7", 50000), ("fd00::1", 443)),
+    binary(0x21, MAPPED + PORTS): (("203.0.113.7", 50000), ("fd00::1", 443)),
+    binary(0x31, bytes(216)): (None, None),
+    binary(0x31, bytes(216) + TLV): (None, None),
+    binary(0x31, bytes(108) + b"/run/app.sock".ljust(108, b"\0")): (None, ("/run/app.sock", None)),
+    binary(0x31, bytes(108) + b"\0app".ljust(108, b"\0")): (None, ("@app", None)),
     binary(0x00, b""): OWN,
     binary(0x00, b"whatever"): OWN,
     binary(0x11, IPV4 + PORTS, first=0x20): OWN,
     binary(0x00, b"", first=0x20): OWN,
-    binary(0x11, IPV4 + PORTS + bytes(REST_BYTES - 12)): ("203.0.113.7", 50000),
+    binary(0x11, IPV4 + PORTS + bytes(REST_BYTES - 12)): (
+        ("203.0.113.7", 50000),
+        ("10.0.0.1", 443),
+    ),
 }
 
 BAD = {
@@ -94,7 +104,7 @@ BAD = {
 }
 
 
-def read(data: bytes, step: int | None = None) -> tuple[tuple[str, int] | None, bytes]:
+def read(data: bytes, step: int | None = None) -> tuple[Ends, bytes]:
     """Return what a header at the beginning of some bytes says, and the bytes behind it.
 
     Args:
@@ -147,11 +157,11 @@ def test_an_end_within_a_header(header: bytes) -> None:
 def test_any_bytes_are_a_header_or_an_error(data: bytes, start: bytes) -> None:
     """Nothing else is raised, and no more is read than the longest header."""
     try:
-        client, rest = read(start + data)
+        ends, rest = read(start + data)
     except (ValueError, EOFError):
         return
     header = (start + data).removesuffix(rest)
-    assert client == parse_proxy_header(header, OWN)
+    assert ends == parse_proxy_header(header, OWN)
     assert count_missing(header) == 0
 
 
@@ -165,8 +175,10 @@ def test_every_client_comes_through(
     else:
         family = {4: 0x11, 6: 0x21}[address.version]
         header = binary(family, address.packed * 2 + struct.pack("!HH", port, 1) + TLV)
-    client, left = read(header + rest)
+    (client, server), left = read(header + rest)
     assert client is not None
+    assert server is not None
     assert left == rest
     expected = getattr(address, "ipv4_mapped", None) or address
     assert (ip_address(client[0]), client[1]) == (expected, port)
+    assert (ip_address(server[0]), server[1]) == (expected, port if in_text else 1)

@@ -41,13 +41,13 @@ async def test_keeps_trios_contract_of_streams() -> None:
         await trio.testing.check_half_closeable_stream(transport_pair, clogged_pair)
 
 
-async def test_knows_the_peers_address() -> None:
-    """The client is the address that was given, or unknown."""
+async def test_knows_the_addresses_of_both_ends() -> None:
+    """They are those that were given, or unknown."""
     client, server = socket_pair()
-    address = client.getsockname()
-    async with SocketTransport(client) as unnamed, SocketTransport(server, address) as named:
-        assert named.client == address
-        assert unnamed.client is None
+    ends = client.getsockname(), server.getsockname()
+    async with SocketTransport(client) as unnamed, SocketTransport(server, *ends) as named:
+        assert (named.client, named.server) == ends
+        assert (unnamed.client, unnamed.server) == (None, None)
 
 
 async def test_progress_is_what_the_peer_acknowledges() -> None:

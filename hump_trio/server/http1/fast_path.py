@@ -65,8 +65,8 @@ async def serve_whole(
     Cancellation: a checkpoint before each request.
     """
     state, transport, clock = connection.state, connection.transport, lane.clock
-    lines, limits, client = prepared.lines, state.limits, transport.client
-    secure = transport.secure
+    lines, limits = prepared.lines, state.limits
+    client, server, secure = transport.client, transport.server, transport.secure
     application, handler_seconds = state.application, state.timeouts.handler
     app = application.app
     context = lane.context
@@ -112,7 +112,7 @@ async def serve_whole(
 
         text, host, fields, body, keep_alive = whole
         line, choice, path_params = chosen
-        request = clock.request = build_request(line, host, fields, client)
+        request = clock.request = build_request(line, host, fields, client, server)
         if secure:
             request.scheme, request.client_certificate = "https", transport.client_certificate
         request.app = app

@@ -146,7 +146,9 @@ class Http1Stream:
     def build_request(self) -> Request:
         """Return the request of the head (see `HttpStream.build_request`)."""
         head, transport = self.head, self._connection.transport
-        request = build_request(head.line, head.host, head.fields, transport.client)
+        request = build_request(
+            head.line, head.host, head.fields, transport.client, transport.server
+        )
         if transport.secure:
             request.scheme, request.client_certificate = "https", transport.client_certificate
         return request

@@ -85,7 +85,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
     connection = mux.connection
     state, transport, clock = connection.state, connection.transport, lane.clock
     application, handler_seconds = state.application, state.timeouts.handler
-    app, client, secure = application.app, transport.client, transport.secure
+    app, client, server = application.app, transport.client, transport.server
+    secure = transport.secure
     stream_limit = state.limits.streams
     memo, out, sources = receiver.decoder.memo, session.out, session.sources
     context, task, inform_by_clock = lane.context, current_task(), partial(inform_client, clock)
@@ -162,7 +163,9 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                     continue
                 return step
 
-            request = clock.request = build_request(head.line, head.host, head.fields, client)
+            request = clock.request = build_request(
+                head.line, head.host, head.fields, client, server
+            )
             if secure:
                 request.scheme, request.client_certificate = "https", transport.client_certificate
             request.app = app

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hump_trio import Forwarded, Hump, Request, Sockets, Timeouts
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.frames import PREFACE, SETTINGS, encode_goaway, encode_settings
-from tests.support.loopback import ask, connect_to, receive_rest, served
+from tests.support.loopback import address_of, ask, connect_to, receive_rest, served
 
 LINE = b"PROXY TCP4 203.0.113.7 10.0.0.1 50000 443\r\n"
 LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00"
@@ -26,6 +26,10 @@ def make_app(*proxies: str, bind: str = "127.0.0.1:0") -> Hump:
     @app.get("/")
     async def index(request: Request) -> str:
         return str(request.client)
+
+    @app.get("/server")
+    async def server(request: Request) -> str:
+        return str(request.server)
 
     @app.post("/")
     async def echo(request: Request) -> bytes:
@@ -59,6 +63,16 @@ async def test_the_client_is_the_headers(network: str, caplog: pytest.LogCapture
         await stream.send_all(b"ab" + ASK)
         assert (await receive_rest(stream)).endswith(b"('203.0.113.7', 50000)")
     assert caplog.text.count("203.0.113.7:50000") == 4
+
+
+async def test_the_server_is_the_headers() -> None:
+    """Not the address at which the proxy has reached us; without one it is that."""
+    async with connected(make_app("127.0.0.1"), LINE) as stream:
+        assert (await ask(stream, "/server")).endswith(b"('10.0.0.1', 443)")
+    app = make_app("127.0.0.1")
+    async with connected(app, LOCAL) as stream:
+        own = str(address_of(app.addresses[0])).encode()
+        assert (await ask(stream, "/server")).endswith(own)
 
 
 async def test_a_header_in_pieces_and_with_its_request() -> None:
