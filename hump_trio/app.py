@@ -32,6 +32,7 @@ from hump_trio.listening.bind import check_binds, check_host, check_port, join_b
 from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from hump_trio.messages.choice import WEBSOCKET
 from hump_trio.messages.headers import check_field
+from hump_trio.routing.guest import ANY_WEBSOCKET
 from hump_trio.routing.layer import NOTHING
 from hump_trio.routing.route import RouterOptions
 from hump_trio.server.protocols import protocol_names
@@ -45,6 +46,9 @@ from hump_trio.transports.tls_source import TlsSource, check_tls_source, load_cr
 from hump_trio.transports.transport import Transport
 
 __all__ = ["Hump"]
+
+# What a route is for that has WebSockets.
+WEBSOCKETS = {WEBSOCKET, ANY_WEBSOCKET}
 
 A = TypeVar("A")
 Ts = TypeVarTuple("Ts")
@@ -185,18 +189,33 @@ class Hump(Router, Generic[S]):
 
     @asynccontextmanager
     async def _entered_lifespan(self) -> AsyncIterator[None]:
-        """Enter the lifespan, if there is one, and set `state` to the value that it yields."""
+        """Enter the lifespan, if there is one, and set `state` to the value that it yields.
+
+        Those of mounted apps are entered within it.
+        """
         if self._lifespan is None:
-            yield
+            async with self._entered_guests():
+                yield
             return
         before = self.state
         try:
             async with open_lifespan(self._lifespan, self) as state:
                 if state is not None:
                     self.state = state
-                yield
+                async with self._entered_guests():
+                    yield
         finally:
             self.state = before
+
+    @asynccontextmanager
+    async def _entered_guests(self) -> AsyncIterator[None]:
+        """Enter the lifespan of each app that is mounted, in the order of their mounting."""
+        guests = {id(each.guest): each.guest for each in table_of(self).routes}
+        async with AsyncExitStack() as stack:
+            for guest in guests.values():
+                if guest is not None and guest.lifespan is not None:
+                    await stack.enter_async_context(guest.lifespan(self))
+            yield
 
     def start_soon(self, function: Callable[[Unpack[Ts]], Awaitable[Any]], *args: *Ts) -> None:
         """Run ``await function(*args)`` in the background; it may outlive the request.
@@ -389,7 +408,7 @@ class Hump(Router, Generic[S]):
             )
         if self._server is not None:
             raise RuntimeError("this app is being served already")
-        if WEBSOCKET in table_of(self).methods:  # an app without any needs none of it
+        if not WEBSOCKETS.isdisjoint(table_of(self).methods):  # an app without any needs none of it
             import_module("hump_trio.server.websocket.session")
         dispatcher = Dispatcher(self, table_of(self), layer_of(self))
         state = ServerState(

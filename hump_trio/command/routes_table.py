@@ -21,9 +21,9 @@ def render_routes(table: RouteTable) -> str:
     """Return a line for each route: its methods, path, handler, and the options it was given."""
     rows = [
         (
-            " ".join(route.methods) if route.channel is None else "WEBSOCKET",
+            describe_methods(route),
             route.template,
-            describe_handler(route.handler),
+            describe_handler(route.handler) if route.guest is None else route.guest.name,
             options_of(route),
         )
         for route in table.routes
@@ -36,6 +36,13 @@ def render_routes(table: RouteTable) -> str:
         + "\n"
         for row in rows
     )
+
+
+def describe_methods(route: Route) -> str:
+    """Return the methods of a route; a mount takes any."""
+    if route.channel is not None:
+        return "WEBSOCKET"
+    return " ".join(route.methods) if route.guest is None else "ANY"
 
 
 def describe_handler(handler: Handler) -> str:

@@ -19,7 +19,6 @@ from hump_trio.dispatch.errors import (
     returned_by,
 )
 from hump_trio.dispatch.websockets import serve_websocket
-from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import HttpException, StatusError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import Outcome
@@ -36,8 +35,9 @@ from hump_trio.messages.response import (
     settle,
 )
 from hump_trio.messages.target import path_segments
+from hump_trio.routing.guest import ANY, MOUNTED
 from hump_trio.routing.layer import CallNext, Layer, Middleware
-from hump_trio.routing.route import VERBS, Route
+from hump_trio.routing.route import VERBS, Route, handler_name
 from hump_trio.routing.table import RouteTable
 from hump_trio.tasks.failures import is_failure
 from hump_trio.websocket.handshake import UPGRADE_FIELDS
@@ -68,16 +68,17 @@ class Dispatcher:
         self._table = table
         self._layer = layer or Layer()
         self._handlers: Handlers = (self._layer.exception_handlers,)
-        self._methods = frozenset({*VERBS, *table.methods, WEBSOCKET})
+        self._methods = frozenset({*VERBS, *table.methods, WEBSOCKET}) - MOUNTED
+        self._any_method = ANY in table.methods  # somewhere, where an app is mounted
         self.static_paths: Sequence[tuple[str, str]] = tuple(
             (method, route.template)
             for route in table.routes
             for method in route.methods
-            if not route.parameters and route.channel is None
+            if not route.parameters and route.channel is None and route.guest is None
         )
         # The handlers' names, for the log.
         self._names: dict[tuple[str, str], str] = {
-            (method, route.template): name_of(route.handler)
+            (method, route.template): handler_name(route)
             for route in table.routes
             for method in route.methods
         }
@@ -102,7 +103,8 @@ class Dispatcher:
         route = self._table.match_path(path, method)
         if route is not None:
             return self._choices[route], {}
-        if method not in self._methods:
+        is_known = method in self._methods
+        if not is_known and not self._any_method:
             return self._unknown_method, {}
         if path == "*":
             return self._unknown_path if method == WEBSOCKET else self._every_method, {}
@@ -114,6 +116,8 @@ class Dispatcher:
         match = self._table.match(segments, method)
         if match.route is not None:
             return self._choices[match.route], match.path_params
+        if not is_known:
+            return self._unknown_method, {}
         if not match.allowed:
             return self._unknown_path, {}
         if WEBSOCKET in match.allowed and method in ("GET", "HEAD"):
@@ -182,7 +186,7 @@ class Dispatcher:
         body_limit, stream = route.body_limit, route.stream
         websocket = route.channel is not None
         if route.channel is not None:
-            call = partial(serve_websocket, call, route.channel, name_of(route.handler))
+            call = partial(serve_websocket, call, route.channel, handler_name(route))
         if endpoint.signature.takes_files:
             stream = True
             if body_limit is ...:
@@ -248,7 +252,8 @@ class Dispatcher:
         except Exception as failure:
             error = failure
         method = request.method if request.channel is None else WEBSOCKET
-        handler = self._names.get((method, request.route), "")
+        names, route = self._names, request.route
+        handler = names.get((method, route)) or names.get((ANY, route), "")
         return answer_unexpected(request, error, handler)
 
 

@@ -9,6 +9,7 @@ from hump_trio.facts.exceptions import RouteError
 from hump_trio.facts.hints import OF_ROUTE, hint_of
 from hump_trio.messages.choice import WEBSOCKET
 from hump_trio.routing.channel_options import ChannelOptions
+from hump_trio.routing.guest import ANY, ANY_WEBSOCKET, Guest
 from hump_trio.routing.layer import Layer
 from hump_trio.routing.route import Route, RouteOptions, RouterOptions, WebSocketOptions
 from hump_trio.routing.route_hints import join_raises, parse_tags
@@ -20,6 +21,7 @@ __all__ = [
     "check_options",
     "check_prefix",
     "join_options",
+    "mounts_of",
     "websocket_at",
 ]
 
@@ -29,6 +31,8 @@ OF_CHANNELS = frozenset(each.name for each in fields(ChannelOptions) if each.ini
 # Seconds that the handler of a WebSocket has left when its client has closed: the client may have
 # closed right behind its last message, which must not be cut while it is handled.
 LAST_SECONDS = 5.0
+# The path of a mount, behind its prefix.
+BELOW = "/{rest:path}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +47,7 @@ class Registration:
         layers: The layers of the routers that include it, the outermost first.
         space: The names before the route's name, as `Route` takes them.
         websocket: The options of a WebSocket, which has no others; None for a route of HTTP.
+        guest: The app that is mounted, whose function the handler is; None for any other handler.
     """
 
     template: str
@@ -52,13 +57,17 @@ class Registration:
     layers: tuple[Layer, ...] = ()
     space: str = ""
     websocket: WebSocketOptions | None = None
+    guest: Guest | None = None
 
     def build(self) -> Route:
         """Return the route.
 
         Raises:
-            RouteError: `Route` refuses the path, an option or a method.
+            RouteError: `Route` refuses the path, an option or a method; or an app is mounted below
+                a parameter.
         """
+        if self.guest is not None:
+            check_mounted_path(self.template)
         if self.websocket is not None:
             return self._build_websocket(self.websocket)
         return Route(
@@ -67,6 +76,7 @@ class Registration:
             handler=self.handler,
             layers=self.layers,
             space=self.space,
+            guest=self.guest,
             **self.options,
         )
 
@@ -82,12 +92,16 @@ class Registration:
             on_disconnect=options.get("on_disconnect", LAST_SECONDS),
             name=options.get("name", ""),
             channel=ChannelOptions(**own),  # type: ignore[arg-type] # as the TypedDict says
+            guest=self.guest,
         )
 
     def below(
         self, prefix: str, options: RouterOptions, layer: Layer, space: str
-    ) -> "Registration":
+    ) -> "list[Registration]":
         """Return the registration in a router that includes this one's router.
+
+        There are two of them where an app that was mounted at no prefix gets one: the second is
+        for the prefix itself (see `mounts_of`).
 
         Args:
             prefix: The including router's prefix.
@@ -95,7 +109,7 @@ class Registration:
             layer: The layer of the router that is included.
             space: The name to put before the route's.
         """
-        return replace(
+        included = replace(
             self,
             template=prefix + self.template,
             options=join_options(options, self.options),
@@ -103,6 +117,10 @@ class Registration:
             layers=(layer, *self.layers),
             space=space + self.space,
         )
+        if self.guest is None or self.template != BELOW or not prefix:
+            return [included]
+        unnamed: RouteOptions = {**included.options, "name": ""}
+        return [included, replace(included, template=prefix, options=unnamed)]
 
 
 def websocket_at(
@@ -118,6 +136,50 @@ def websocket_at(
     """
     given = join_said(router, options)
     return Registration(template, (WEBSOCKET,), handler, {}, websocket=given)
+
+
+def mounts_of(prefix: str, guest: Guest, router: RouterOptions, name: str) -> list[Registration]:
+    """Return the registrations of an app below a prefix, and at the prefix itself.
+
+    Args:
+        prefix: The prefix, with the router's; it may be empty.
+        guest: The app.
+        router: The options of the router.
+        name: The name of the route for the paths below the prefix.
+    """
+    options: RouteOptions = {"on_disconnect": guest.on_disconnect}
+    if guest.timeout is not ...:
+        options["timeout"] = guest.timeout
+    if guest.body_limit is not ...:
+        options["body_limit"] = guest.body_limit
+    # The app looks at origins by itself. Told that its client has closed, it gets the time of any
+    # WebSocket's handler to end by itself.
+    channel: WebSocketOptions = {"origins": ["*"], "on_disconnect": LAST_SECONDS}
+    if guest.on_disconnect != "cancel":
+        channel["on_disconnect"] = guest.on_disconnect
+    mounts: list[Registration] = []
+    for path in [prefix + BELOW, prefix] if prefix else [BELOW]:
+        given = join_options(router, {**options, "name": "" if mounts else name})
+        mounts.append(Registration(path, (ANY,), guest.answer, given, guest=guest))
+        if guest.open is not None:
+            said = join_said(router, channel)
+            mounts.append(
+                Registration(path, (ANY_WEBSOCKET,), guest.open, {}, websocket=said, guest=guest)
+            )
+    return mounts
+
+
+def check_mounted_path(template: str) -> None:
+    """Refuse to mount an app below a parameter, whose value it would have to know.
+
+    Raises:
+        RouteError: The path before ``{rest:path}`` has a parameter.
+    """
+    prefix = template.removesuffix(BELOW)
+    if prefix and any(name for name, _ in parse_template(prefix)):
+        raise RouteError(
+            f"an app is mounted below a path without parameters, such as '/old', not {prefix!r}"
+        )
 
 
 def join_said(outer: RouterOptions, inner: WebSocketOptions) -> WebSocketOptions:

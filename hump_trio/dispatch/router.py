@@ -12,6 +12,7 @@ from hump_trio.dispatch.registration import (
     check_options,
     check_prefix,
     join_options,
+    mounts_of,
     websocket_at,
 )
 from hump_trio.facts.callables import Handler
@@ -20,6 +21,7 @@ from hump_trio.facts.hints import OF_APP, hint_of
 from hump_trio.handlers.async_functions import check_layer
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.handlers.endpoint import endpoint_of
+from hump_trio.routing.guest import Guest, check_guest
 from hump_trio.routing.layer import NOTHING, Layer
 from hump_trio.routing.origins import parse_origins
 from hump_trio.routing.route import RouteOptions, RouterOptions, WebSocketOptions
@@ -187,10 +189,37 @@ class Router:
             raise TypeError(f"a name is text, not {name!r:.80}")
         router._seal()
         for registration in router._registrations:
-            below = registration.below(
-                self.prefix, self._options, router._layer, f"{name}." if name else ""
-            )
-            self._add(below)
+            space = f"{name}." if name else ""
+            for each in registration.below(self.prefix, self._options, router._layer, space):
+                self._add(each)
+
+    def mount(self, prefix: str, app: Guest, *, name: str = "") -> None:
+        """Hand every request below a prefix over to an app of another kind, of whatever method.
+
+        A route for the same path goes before the mount, whichever is registered first. So does a
+        route or a mount whose path has more static segments in front. Thus the routes of an old app
+        can move one by one. Middleware and exception handlers stand around the app as around any
+        handler. The app's own lifespan, if it has one, runs within that of the `Hump`.
+
+        Args:
+            prefix: The beginning of the paths, e.g. ``/old``; empty for all paths that nothing else
+                takes. The path ``/old`` itself reaches the app, too.
+            app: The app in its wrapper: ``Asgi(app)`` of ``hump_trio.asgi``, or ``Wsgi(app)`` of
+                ``hump_trio.wsgi``.
+            name: The mount's name for `Hump.url_for`, whose parameter ``rest`` is the path below
+                the prefix.
+
+        Raises:
+            RouteError: The prefix can't begin a path, has a parameter, or another app is mounted
+                there.
+            RuntimeError: The app is being served already.
+            TypeError: The app has no wrapper.
+        """
+        self._check_open()
+        check_prefix(prefix)
+        check_guest(app)
+        for registration in mounts_of(self.prefix + prefix, app, self._options, name):
+            self._add(registration)
 
     def static(
         self,

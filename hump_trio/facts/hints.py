@@ -42,7 +42,6 @@ OF_APP: Mapping[str, str] = {
     "run": "an app is served by trio.run(app.serve), or by hump-trio module:app",
     "include_router": INCLUDE,
     "register_blueprint": INCLUDE,
-    "mount": "routers are included with app.include(router), folders with app.static(prefix, ...)",
     "on_event": LIFESPAN,
     "add_event_handler": LIFESPAN,
     "before_serving": LIFESPAN,

@@ -9,7 +9,7 @@ from hump_trio.handlers.calling import Call, bind_handler
 from hump_trio.handlers.parameter import Signature
 from hump_trio.handlers.results import RESULTS, Results, results_of
 from hump_trio.handlers.signature import parse_signature
-from hump_trio.handlers.websocket_calling import bind_websocket
+from hump_trio.handlers.websocket_calling import bind_guest, bind_websocket
 from hump_trio.messages.request import Request
 from hump_trio.routing.route import Route
 
@@ -49,6 +49,8 @@ def endpoint_of(route: Route) -> Endpoint:
 
 def make_endpoint(route: Route) -> Endpoint:
     """Return what a route's handler is called by."""
+    if route.guest is not None:
+        return guest_endpoint(route)
     check_async(route.handler, "handler")
     signature = parse_signature(route)
     if route.channel is not None:
@@ -57,6 +59,14 @@ def make_endpoint(route: Route) -> Endpoint:
     if is_generator(route.handler):
         return Endpoint(signature, partial(call_generator, call), RESULTS)
     return Endpoint(signature, call, results_of(route, signature.returns))
+
+
+def guest_endpoint(route: Route) -> Endpoint:
+    """Return what a mounted app is called by: it takes the whole request, or the WebSocket."""
+    signature = Signature((), Any)
+    if route.channel is None:
+        return Endpoint(signature, route.handler, RESULTS)
+    return Endpoint(signature, bind_guest(route.handler, route.channel), RESULTS)
 
 
 async def call_generator(call: Call, request: Request) -> Any:

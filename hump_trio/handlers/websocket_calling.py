@@ -9,7 +9,7 @@ from hump_trio.channels.websocket import Terms, WebSocket, check_plain
 from hump_trio.content.annotations import class_of, members
 from hump_trio.content.json_text import json_codec, typed_codec
 from hump_trio.content.msgspec_json import decode_unmarked
-from hump_trio.facts.callables import name_of
+from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import HttpException, RouteError
 from hump_trio.handlers.async_functions import is_generator
 from hump_trio.handlers.body_getters import explain
@@ -25,7 +25,7 @@ from hump_trio.routing.channel_options import ChannelOptions
 from hump_trio.routing.route import Route
 from hump_trio.websocket.handshake import parse_subprotocols
 
-__all__ = ["bind_websocket", "match_subprotocol"]
+__all__ = ["bind_guest", "bind_websocket", "match_subprotocol"]
 
 # Types of messages that are sent and received as they are.
 PLAIN = (str, bytes, Any, object)
@@ -71,6 +71,24 @@ def bind_websocket(route: Route, options: ChannelOptions, signature: Signature) 
         for name, source in by_name:
             values[name] = given[source]
         return websocket, handler(*[given[source] for source in by_position], **values)
+
+    return call
+
+
+def bind_guest(handler: Handler, options: ChannelOptions) -> Call:
+    """Return a function that starts a mounted app for a WebSocket (see `bind_websocket`).
+
+    The app chooses among the subprotocols by itself, and takes messages as they are.
+
+    Args:
+        handler: Takes the WebSocket.
+        options: Those of its route.
+    """
+    terms = Terms(rules=MessageRules(limit_bytes=options.message_limit, compress=options.compress))
+
+    def call(request: Request) -> tuple[WebSocket[Any, Any], Awaitable[Any]]:
+        websocket = WebSocket[Any, Any](request, terms)
+        return websocket, handler(websocket)
 
     return call
 

@@ -4,29 +4,29 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, TypedDict
 
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.facts.grammar import TOKEN, is_integer, is_number
+from hump_trio.facts.outcomes import OnDisconnect
 from hump_trio.routing.channel_options import ChannelOptions
+from hump_trio.routing.guest import Guest
 from hump_trio.routing.layer import Layer
 from hump_trio.routing.route_hints import parse_raises, parse_returns, parse_tags
 from hump_trio.routing.template import parse_template
 
 __all__ = [
     "VERBS",
-    "OnDisconnect",
     "Route",
     "RouteOptions",
     "RouterOptions",
     "WebSocketOptions",
+    "handler_name",
     "names_of",
 ]
 
 VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-
-OnDisconnect: TypeAlias = Literal["cancel", "finish"] | float
 
 
 class SharedOptions(TypedDict, total=False):
@@ -76,7 +76,8 @@ class Route:
 
     Args:
         template: The path, with parameters in braces.
-        methods: The methods it answers; `WEBSOCKET` alone for WebSockets.
+        methods: The methods it answers; `WEBSOCKET` alone for WebSockets, and one of `MOUNTED` for
+            an app that is mounted.
         handler: The async function.
         timeout: Seconds for the handler; None for no limit, ``...`` for the app's default.
         body_limit: Bytes of a body; None for no limit, ``...`` for the app's default.
@@ -92,6 +93,7 @@ class Route:
         layers: What the routers that it came through put around it, the outermost first.
         space: What `Router.include` puts before its name, with a dot at its end; or empty.
         channel: What is said of its WebSockets; None for a route of HTTP.
+        guest: The app that is mounted, whose function the handler is; None for any other handler.
 
     Attributes:
         parameters: The names in the template, in order.
@@ -117,6 +119,7 @@ class Route:
     layers: tuple[Layer, ...] = ()
     space: str = ""
     channel: ChannelOptions | None = None
+    guest: Guest | None = None
     parameters: tuple[str, ...] = field(init=False)
     disconnect_grace: float = field(init=False)
     endpoint: Any = field(default=None, init=False, repr=False)
@@ -127,7 +130,7 @@ class Route:
         object.__setattr__(self, "disconnect_grace", parse_grace(self.on_disconnect))
         if not self.methods:
             raise RouteError(f"a route for {self.template} needs a method")
-        for method in self.methods if self.channel is None else ():
+        for method in () if self.channel or self.guest else self.methods:
             if not TOKEN.fullmatch(method) or method == "CONNECT":
                 raise RouteError(f"{method!r} is no method for a route")
             if method.upper() in VERBS and method not in VERBS:
@@ -167,7 +170,15 @@ def check_option(name: str, value: Any, is_kind: Callable[[Any], bool]) -> None:
         raise RouteError(f"{name} must be a positive number or None, not {value!r}")
 
 
+def handler_name(route: Route) -> str:
+    """Return what a person calls the handler of a route, or the app that is mounted there."""
+    return name_of(route.handler) if route.guest is None else route.guest.name
+
+
 def names_of(route: Route) -> tuple[str, ...]:
-    """Return the names that a route goes by: its own, if it has one, and its handler's."""
-    handler = route.space + name_of(route.handler)
-    return (route.space + route.name, handler) if route.name else (handler,)
+    """Return the names that a route goes by: its own, if it has one, and its handler's.
+
+    A mount goes by its own alone.
+    """
+    handler = () if route.guest else (route.space + name_of(route.handler),)
+    return (route.space + route.name, *handler) if route.name else handler

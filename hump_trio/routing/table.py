@@ -2,17 +2,18 @@
 
 Templates become a tree of segments: static ones are tried before typed parameters, those before
 plain ones, and a ``path`` parameter last, with a step back wherever a branch leads nowhere. Each
-node is visited at most once, so matching is bounded by the number of routes.
+node is visited at most once, so matching is bounded by the number of routes. An app that is mounted
+takes every method, where no route for the same path takes it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.messages.choice import WEBSOCKET
-from hump_trio.routing.route import Route, names_of
+from hump_trio.routing.guest import ANY, ANY_WEBSOCKET, MOUNTED
+from hump_trio.routing.route import Route, handler_name, names_of
 from hump_trio.routing.template import CONVERTERS, TYPES, fill_template, parse_template
 
 __all__ = ["Match", "RouteTable"]
@@ -43,6 +44,12 @@ class Match:
     allowed: tuple[str, ...] = ()
 
 
+# What a route takes whose methods clients can't send.
+WORDS = {
+    WEBSOCKET: "a WebSocket at",
+    ANY: "a mount at",
+    ANY_WEBSOCKET: "a mount of WebSockets at",
+}
 # Of an unknown path. Nobody adds to its values, since they are no route's.
 NO_MATCH = Match(None, {})
 
@@ -81,9 +88,9 @@ class RouteTable:
         for method in route.methods:
             taken = node.routes.get(method)
             if taken is not None:
-                what = "a WebSocket at" if method == WEBSOCKET else method
                 raise RouteError(
-                    f"{what} {route.template} is taken by {name_of(taken.handler)}"
+                    f"{WORDS.get(method, method)} {route.template} is taken by"
+                    f" {handler_name(taken)}"
                     f" ({taken.template})"
                 )
         node.routes.update(dict.fromkeys(route.methods, route))
@@ -148,7 +155,9 @@ class RouteTable:
             node = below
         route = node.routes.get(method)
         if route is None:
-            return None
+            route = other_route(node.routes, method)
+            if route is None:
+                return None
         values: dict[str, Any] = {}
         for name in route.parameters:
             values[name] = found[len(values)]  # a third of what `zip` takes
@@ -157,7 +166,8 @@ class RouteTable:
     def match(self, segments: list[str], method: str) -> Match:
         """Find the route for decoded segments (the first one is the empty one before ``/``).
 
-        HEAD is answered by a GET route where no HEAD route is.
+        HEAD is answered by a GET route where no HEAD route is. What is mounted at a path answers
+        all that no route for it does.
         """
         values: list[Any] = []
         allowed: set[str] = set()
@@ -168,6 +178,17 @@ class RouteTable:
             return NO_MATCH
         allowed.update(("OPTIONS", "HEAD") if "GET" in allowed else ("OPTIONS",))
         return Match(None, {}, tuple(sorted(allowed)))
+
+
+def other_route(routes: Mapping[str, Route], method: str) -> Route | None:
+    """Return the route that takes a method which none of a path's routes is for, if there is one.
+
+    Args:
+        routes: Those of the path, by method.
+        method: The method.
+    """
+    route = routes.get("GET") if method == "HEAD" else None
+    return route or routes.get(ANY_WEBSOCKET if method == WEBSOCKET else ANY)
 
 
 def ends_a_name(name: str, route: Route) -> bool:
@@ -196,10 +217,10 @@ def find(
     if index == len(segments):
         routes = node.routes
         route = routes.get(method)
-        if route is None and method == "HEAD":
-            route = routes.get("GET")
         if route is None:
-            allowed.update(routes)
+            route = other_route(routes, method)
+            if route is None:
+                allowed.update(routes.keys() - MOUNTED)
         return route
     segment = segments[index]
     below = node.static.get(segment)

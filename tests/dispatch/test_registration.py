@@ -18,8 +18,9 @@ def test_a_registration_collects_what_is_around_it() -> None:
     """Prefixes, names and layers of each router, the outermost first; what was said counts."""
     inner, outer = Layer(), Layer()
     said = Registration("/a", ("GET",), index, {"timeout": 3, "name": "a"})
-    within = said.below("/in", {"timeout": 5, "body_limit": 7}, inner, "in.")
-    route = within.below("/out", {"body_limit": 9}, outer, "out.").build()
+    [within] = said.below("/in", {"timeout": 5, "body_limit": 7}, inner, "in.")
+    [without] = within.below("/out", {"body_limit": 9}, outer, "out.")
+    route = without.build()
     assert route.template == "/out/in/a"
     assert route.space == "out.in."
     assert (route.timeout, route.body_limit) == (3, 7)

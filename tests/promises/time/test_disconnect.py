@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, HttpParserError, Hump, Request, Response, RouteError, Timeouts
-from hump_trio.routing.route import OnDisconnect
+from hump_trio.facts.outcomes import OnDisconnect
 from hump_trio.testing import connect
 from tests.support.wire import parse_answers, read_to_end, read_to_reset, request
 
