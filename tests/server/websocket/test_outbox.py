@@ -185,6 +185,27 @@ async def test_a_sender_that_is_cancelled_before_its_turn_sends_nothing() -> Non
         assert outbox.sent_count == 2
 
 
+async def test_a_message_goes_out_at_once_again_when_what_barred_it_is_over() -> None:
+    """Be that what wasn't taken, a message in fragments, or a sender that waits for its turn."""
+    async with open_outbox() as (outbox, scene):
+        scene.line.room_bytes = 0
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outbox.send, LARGE)
+            await wait_all_tasks_blocked()
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await outbox.send("cancelled before its turn")
+            assert not outbox.send_frame_nowait(encode_text("too early"))
+            await take_all(scene)
+        assert outbox.send_frame_nowait(encode_text("one"))
+        for part, first, last in [("a ", True, False), ("b", False, True), ("c", True, True)]:
+            await outbox.send_part(part, first=first, last=last)
+            assert outbox.send_nowait("between") is last
+        with assert_no_checkpoints():
+            await outbox.send("two")
+        assert scene.received() == [LARGE, "one", "a b", "between", "c", "between", "two"]
+
+
 async def test_only_so_much_waits_to_be_sent() -> None:
     """Whatever number of tasks send: 64 KiB and a message. They go on in the order of the calls."""
     async with open_outbox() as (outbox, scene):
