@@ -40,6 +40,8 @@ class Choice:
         body_limit_bytes: The most that the body may have; None: no limit, ``...``: the server's.
         timeout: Seconds for the call; None: no limit, ``...``: the server's.
         stream: Whether the call reads the body itself, and so begins before it has come.
+        speaks: Whether the call's answer has a `Spoken` body, which reads the body of the request
+            through its `Reply`. The call begins before that has come, as with ``stream``.
         refused: Whether the answer needs no body: the server reads none before the call, and
             need not read it at all. The request's outcome is set by the call.
         fixed: Whether the value is one of a few settled responses that never change, so that a
@@ -68,6 +70,7 @@ class Choice:
     disconnect_grace: float = 0.0
     route: str = ""
     websocket: bool = False
+    speaks: bool = False
     plain: bool = field(init=False)
 
     def __post_init__(self) -> None:

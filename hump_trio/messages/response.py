@@ -16,6 +16,7 @@ from hump_trio.messages.cookies import CookieAttributes, encode_cookie, needs_se
 from hump_trio.messages.framing import may_follow_answer
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.negotiation import prefers_json
+from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request
 
 __all__ = [
@@ -68,7 +69,7 @@ class Producer:
 
 
 Body: TypeAlias = (
-    str | bytes | bytearray | memoryview | AsyncIterable[bytes | str] | Producer | None
+    str | bytes | bytearray | memoryview | AsyncIterable[bytes | str] | Producer | Spoken | None
 )
 
 
@@ -140,7 +141,7 @@ class Response:
             return
         if isinstance(body, bytearray | memoryview):
             self.body = bytes(body)
-        elif not isinstance(body, AsyncIterable | Producer):
+        elif not isinstance(body, AsyncIterable | Producer | Spoken):
             raise TypeError(
                 "a body is str, bytes, an async iterable or None, "
                 f"not {type(body).__name__}; JsonResponse takes the rest"

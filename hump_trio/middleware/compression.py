@@ -8,6 +8,7 @@ from functools import partial
 from hump_trio.content.charset import other_charset
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.negotiation import add_vary, rank_codings
+from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response, own_copy, settle
 from hump_trio.middleware.coding import Coder, LateCoder, gzip_coder, load_zstd, zstd_coder
@@ -103,6 +104,8 @@ class Compression:
         length = headers.get("content-length", "")
         if isinstance(body, bytes) and (body or request.method != "HEAD"):
             length = str(len(body))
+        if isinstance(body, Spoken):  # nobody knows yet what it is
+            return False
         streamed = not isinstance(body, bytes)
         late = "content-type" not in headers and streamed and not length
         if streamed and other_charset(headers.get("content-type", "")):

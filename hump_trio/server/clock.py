@@ -72,6 +72,23 @@ class Swept(Protocol):
         """Hear why the handler is cancelled, and say so to the peer without waiting."""
 
 
+class Told(Protocol):
+    """What hears of a client that has gone before the handler is cancelled: a `ServerReply`.
+
+    Attributes:
+        gone: Whether it has heard of that.
+    """
+
+    gone: bool
+
+    @property
+    def text(self) -> str:
+        """What the app works at, for logs."""
+
+    def lose_peer(self) -> None:
+        """Hear that the client has gone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """Why a wait was ended before its time.
@@ -134,6 +151,7 @@ class Clock:
         leave_deadline: When a handler whose client has gone is cancelled.
         channel: What is swept in `Phase.OPEN`; None before the handshake of a WebSocket is
             answered, and once it is over.
+        reply: What an app speaks through; None unless one does.
     """
 
     __slots__ = (
@@ -153,6 +171,7 @@ class Clock:
         "leave_deadline",
         "peer",
         "phase",
+        "reply",
         "request",
         "scope",
         "silence_seconds",
@@ -182,6 +201,7 @@ class Clock:
         self.half_closed: bool = False
         self.leave_deadline: float = math.inf
         self.channel: Swept | None = None
+        self.reply: Told | None = None
         self._acked_bytes = 0
         self._send_deadline = math.inf
         self.silence_seconds: float = state.timeouts.stall_grace
@@ -283,6 +303,11 @@ class Clock:
         self.deadline = -math.inf
         self._send_deadline = math.inf
 
+    def enter_behind(self) -> None:
+        """Go to the phase of an app that works on behind its answer."""
+        self.phase = Phase.BEHIND
+        self.deadline = math.inf
+
     def enter_open(self, channel: Swept) -> None:
         """Go to the phase of a WebSocket, whose channel keeps its time from the next sweep on."""
         self.phase = Phase.OPEN
@@ -319,8 +344,10 @@ class Clock:
         Args:
             phase: What was waited for; None: what is.
         """
-        request = self.request
+        request, reply = self.request, self.reply
         text = "no request" if request is None else f"{request.method} {request.target}"
+        if reply is not None and self.phase is Phase.BEHIND:
+            text = reply.text
         return f"{text} ({RULES[phase or self.phase].word})"
 
     def age(self) -> float:
@@ -475,7 +502,8 @@ class Clock:
         """Cancel a handler whose client has gone; called by the watchdog while the app works.
 
         A reset is believed at once. A FIN has to be seen twice, with nothing written in between:
-        a client may end its half and still read what is quick to come.
+        a client may end its half and still read what is quick to come. An app that speaks hears of
+        it one look before.
         """
         peer = self.peer
         state = peer.peer_state()
@@ -486,10 +514,17 @@ class Clock:
             return
         # A client that can't be written to has no use for the rest of an answer.
         useless = state == "reset" and self.phase is Phase.SEND
-        grace = 0.0 if useless else self.disconnect_grace
+        reply = self.reply
+        telling = reply is not None and not reply.gone
+        grace = 0.0 if useless or telling else self.disconnect_grace
         if state == "half_closed":
             grace = max(grace, self.state.timeouts.half_closed)
         self.leave_deadline = min(self.leave_deadline, now + grace)
+        if reply is not None and telling:
+            if now >= self.leave_deadline:
+                reply.lose_peer()
+                self.leave_deadline = now + (0.0 if useless else self.disconnect_grace)
+            return
         # A write may have found it gone already, and the app may have caught that.
         if now >= self.leave_deadline and not (peer.gone and self.scope.cancel_called):
             peer.gone = True

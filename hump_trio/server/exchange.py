@@ -11,6 +11,7 @@ from hump_trio.content.room import Room
 from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError, StatusError
 from hump_trio.messages.choice import WEBSOCKET, Choice
 from hump_trio.messages.headers import FieldLines, Headers
+from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.messages.response import Response
 from hump_trio.messages.target import RequestLine
@@ -189,7 +190,7 @@ class Exchange:
         """
         if self.choice.refused or self.channel is not None:
             return
-        if self.choice.stream:
+        if self.choice.stream or self.choice.speaks:
             self._body_stream = BodyStream(self)
             room = Room(self._body_stream.hold, self._state.disk)
             self.request.stream_body(self._body_stream, room)
@@ -229,7 +230,10 @@ class Exchange:
             raise OverloadError("too much is being received")
 
     async def respond(self) -> Response:
-        """Run the handler. Its clock starts here; what it raises has become a response."""
+        """Run the handler. Its clock starts here; what it raises has become a response.
+
+        The clock of an answer that is still to begin (`Spoken`) goes on.
+        """
         clock, request = self.clock, self.request
         timeouts = self._state.timeouts
         timeout = self.choice.timeout
@@ -246,7 +250,7 @@ class Exchange:
         if timeout is not ... or self._cut_seconds:
             clock.enforce(request.server_deadline)
         response = await self._state.application.respond(self.choice, request)
-        if clock.enforced:
+        if clock.enforced and not isinstance(response.body, Spoken):
             clock.end_handler()
         return response
 
@@ -290,6 +294,9 @@ class Exchange:
                 return await self._receive_part()
         except trio.BrokenResourceError:
             stream.abandon_body()
+            if clock.reply is not None:  # it hears of that first
+                clock.reply.lose_peer()
+                raise HttpParserError(400, "the body broke off") from None
             if clock.may_finish and phase is not Phase.SEND:
                 raise HttpParserError(400, "the body broke off") from None
             clock.cancel("client-gone")
@@ -354,6 +361,11 @@ class Exchange:
             clock.enforce(self.request.server_deadline)
         else:
             self.request.server_deadline = math.inf
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the handler reads the body itself."""
+        return self._body_stream is not None
 
     @property
     def being_read(self) -> bool:

@@ -10,7 +10,7 @@ What a lane does is one step after the other:
       |      v stream                       | none may follow
       |   RECEIVE                           |
       |      v body, or refused             |
-      |   HANDLE -----> SEND ----------> SETTLE
+      |   HANDLE --> SEND or SPEAK ----> SETTLE
       |      | cut        | error before    | another may follow
       |      v            v its first byte  |
       |     FAIL <--------+                 |
@@ -20,6 +20,7 @@ What a lane does is one step after the other:
 AWAIT    [_await]    no exchange; the wire has the connection's time
 RECEIVE  [_receive]  an exchange, counted; its choice is known, its body may not be here
 HANDLE   [_handle]   its body is here, or is read by the handler; its time runs
+SPEAK    [_speak]    the handler gives its answer while it runs: its time runs until that begins
 FAIL     [_answer_error]  its handler was cut; nothing was sent
 CLOSE    [_close]    the handler of a WebSocket is over: its closing frame is on its way; then OVER
 SEND     [_send], FLUSH [_flush]  an answer; from its first byte on it can only be ended or cut
@@ -41,10 +42,12 @@ import trio
 from hump_trio.facts.exceptions import DeadlineError, HttpException, StatusError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import CancelReason, Outcome
+from hump_trio.messages.reply import Spoken
 from hump_trio.messages.response import Response, error_response, own_copy, settle
 from hump_trio.server.clock import Clock, Ending, Swept
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.phases import Phase
+from hump_trio.server.reply import ServerReply
 from hump_trio.server.sending import Sender, close_unsent
 from hump_trio.server.stream import HttpStream
 from hump_trio.server.verdict import Verdict, judge
@@ -74,6 +77,7 @@ class Step(Enum):
     HANDLE = auto()
     FAIL = auto()
     SEND = auto()
+    SPEAK = auto()
     FLUSH = auto()
     CLOSE = auto()
     SETTLE = auto()
@@ -295,7 +299,7 @@ class Lane:
         """
         assert self._exchange is None, "one request after the other"
         self._exchange, self._answer = exchange, answer
-        self._step = Step.FLUSH if started else Step.HANDLE if answer is None else Step.SEND
+        self._step = Step.FLUSH if started else Step.HANDLE if answer is None else step_of(answer)
         return self._step
 
     def refuse(self, error: StatusError) -> Step:
@@ -325,7 +329,7 @@ class Lane:
         if exchange.channel is not None and exchange.channel.opened:
             return Step.CLOSE
         self._answer = answer
-        return Step.SEND
+        return step_of(answer)
 
     async def _close(self) -> Step:
         """Wait until both sides of a WebSocket have closed it."""
@@ -357,7 +361,7 @@ class Lane:
         settle(response)
         dropped, self._dropped = self._dropped, None
         self._answer = response if dropped is None else replacing(dropped, response)
-        return Step.SEND
+        return step_of(self._answer)
 
     async def _send(self) -> Step:
         """Send the answer."""
@@ -373,14 +377,36 @@ class Lane:
         if clock.peer.write_cut:
             self._answer = None
             if channel is None:
-                self._break_off(
-                    trio.BrokenResourceError("an informational response was cut by a cancel scope")
-                )
+                self._break_off(cut_before())
             await close_unsent(answer, clock)
             return Step.OVER
         exchange.stream.start_answer()
         exchange.start_answer(answer.status)
         return await self._finish(Sender(exchange.stream, clock, answer).send())
+
+    async def _speak(self) -> Step:
+        """Let the handler give the answer while it runs."""
+        exchange, answer, clock = self._current(), self._answer, self.clock
+        assert answer is not None
+        if clock.peer.write_cut:
+            self._answer = None
+            self._break_off(cut_before())
+            return Step.OVER
+        reply = clock.reply = ServerReply(exchange, answer, self._hear_answered)
+        try:
+            return await self._finish(reply.speak())
+        finally:
+            clock.reply = None
+
+    def _hear_answered(self) -> None:
+        """Hear that the answer is on the wire, while its handler goes on."""
+        clock = self.clock
+        if clock.enforced:
+            clock.lift()
+        self._answer = None
+        self._step = Step.OVER  # if it is cut from here on
+        self._current().release()
+        clock.enter_behind()
 
     async def _flush(self) -> Step:
         """Send what is left of an answer that the wire has started."""
@@ -489,7 +515,7 @@ class Lane:
             phase=clock.phase,
             spoiled=clock.peer.gone or clock.peer.write_cut or clock.answering,
             late=late is not None,
-            answered=self._answer is not None,
+            answered=self._answer is not None and self._step is not Step.SPEAK,
         )
         if verdict is Verdict.CUT:
             self._cut(expired, where)
@@ -546,6 +572,16 @@ class Lane:
         logger.warning("%s: %s%s", detail, clock.describe(expired), where)
 
 
+def step_of(answer: Response) -> Step:
+    """Return what is done with an answer."""
+    return Step.SPEAK if isinstance(answer.body, Spoken) else Step.SEND
+
+
+def cut_before() -> trio.BrokenResourceError:
+    """Return the error for an answer that nothing can be sent of."""
+    return trio.BrokenResourceError("an informational response was cut by a cancel scope")
+
+
 def replacing(dropped: Response, response: Response) -> Response:
     """Return an answer with what else a dropped one has said.
 
@@ -566,6 +602,7 @@ STEPS: Mapping[Step, Callable[[Lane], Awaitable[Step]]] = {
     Step.HANDLE: Lane._handle,
     Step.FAIL: Lane._answer_error,
     Step.SEND: Lane._send,
+    Step.SPEAK: Lane._speak,
     Step.FLUSH: Lane._flush,
     Step.CLOSE: Lane._close,
     Step.SETTLE: Lane._settle,

@@ -33,6 +33,7 @@ class Phase(Enum):
     SEND = auto()  # the peer's acknowledgements
     OPEN = auto()  # whatever either side of a WebSocket does next
     CLOSING = auto()  # the peer's closing frame, and its close
+    BEHIND = auto()  # the app, which works on behind its answer
     CLOSE_BODY = auto()  # the end of a streamed body whose bytes have all been sent
     DRAIN = auto()  # the rest of a body that nobody wants
     LINGER = auto()  # the peer's close
@@ -120,6 +121,7 @@ RULES: Mapping[Phase, Rule] = {
     ),
     Phase.OPEN: Rule(word="open", resets=True),
     Phase.CLOSING: Rule(word="closing", setting="close", expiry=Expiry.CLOSE),
+    Phase.BEHIND: Rule(word="behind"),
     Phase.CLOSE_BODY: Rule(word="send", setting="cleanup"),
     Phase.DRAIN: Rule(
         word="drain", setting="stall_grace", progress=Progress.RECEIVED, expiry=Expiry.CLOSE

@@ -66,23 +66,24 @@ class Sender:
         else:
             await self._send_stream(cast("AsyncIterable[bytes | str]", body))
 
-    def set_head(self, body_bytes: int | None) -> bool:
+    def set_head(self, body_bytes: int | None, *, trailers: bool = False) -> bool:
         """Set the head, and return whether a body follows.
 
         Args:
             body_bytes: None for a body of unknown length.
+            trailers: Whether others than those of the response are to follow.
         """
         response, stream = self._response, self._stream
-        fields, trailers = response.headers.items(), response.trailers
-        if not trailers:
+        fields, known = response.headers.items(), response.trailers
+        if not (known or trailers):
             return stream.set_head(response.status, fields, body_bytes)
         follow = (
             stream.takes_trailers
             and response.status not in BODYLESS
             and stream.target.method != "HEAD"
         )
-        if follow and isinstance(trailers, Headers) and "trailer" not in response.headers:
-            fields.append(("trailer", ", ".join(trailers)))  # RFC 9110 section 6.6.2
+        if follow and isinstance(known, Headers) and "trailer" not in response.headers:
+            fields.append(("trailer", ", ".join(known)))  # RFC 9110 section 6.6.2
         return stream.set_head(response.status, fields, body_bytes, trailers=follow)
 
     def trailers(self, produced: Fields | None = None) -> FieldLines:

@@ -46,8 +46,8 @@ class ServerStatistics:
     Args:
         connections: How many connections are in which phase: ``"handshake"``, ``"opened"``,
             ``"idle"``, ``"head"``, ``"streams"`` (HTTP/2, with any number of requests),
-            ``"body"``, ``"handler"``, ``"send"``, ``"open"`` and ``"closing"`` (WebSockets),
-            ``"drain"``, ``"linger"``.
+            ``"body"``, ``"handler"``, ``"send"``, ``"behind"`` (an app works behind its answer),
+            ``"open"`` and ``"closing"`` (WebSockets), ``"drain"``, ``"linger"``.
         requests: The requests in flight, the oldest first.
         streams: HTTP/2 streams that are open on all connections.
         websockets: WebSockets on all connections that are open, or that a handler may open.

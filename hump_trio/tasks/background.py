@@ -10,7 +10,7 @@ from hump_trio.facts.callables import name_of
 from hump_trio.facts.loggers import logger
 from hump_trio.tasks.failures import is_failure, split_failures
 
-__all__ = ["run_in_background"]
+__all__ = ["log_failure", "run_in_background"]
 
 
 async def run_in_background(function: Callable[..., Awaitable[Any]], args: Sequence[Any]) -> None:
@@ -23,20 +23,33 @@ async def run_in_background(function: Callable[..., Awaitable[Any]], args: Seque
                 f" {awaitable!r:.80}"
             )
         await awaitable
-    except BaseExceptionGroup as group:
-        failures, rest = split_failures(group)
+    except BaseException as error:
+        await log_failure(f"background work failed: {name_of(function)}", error)
+
+
+async def log_failure(text: str, error: BaseException) -> None:
+    """Log what has ended some work, or raise what ends more than that.
+
+    Args:
+        text: Says which work.
+        error: What it has raised.
+
+    Cancellation: a checkpoint for nothing but a cancellation.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        failures, rest = split_failures(error)
         if failures is not None:
-            logger.error("background work failed: %s", name_of(function), exc_info=failures)
+            logger.error(text, exc_info=failures)
         if rest is None:
             return
         if rest.split(trio.Cancelled)[1] is not None:
             raise rest from None
-        await trio.lowlevel.checkpoint_if_cancelled()
-        logger.error("background work failed: %s", name_of(function), exc_info=rest)
-    except BaseException as error:
-        if isinstance(error, trio.Cancelled):
-            # One that belongs to no scope around it would end the nursery, and the server quietly.
-            await trio.lowlevel.checkpoint_if_cancelled()
-        elif not is_failure(error):
-            raise
-        logger.error("background work failed: %s", name_of(function), exc_info=error)
+        error = rest
+    elif is_failure(error):
+        logger.error(text, exc_info=error)
+        return
+    elif not isinstance(error, trio.Cancelled):
+        raise error
+    # One that belongs to no scope around it would end the nursery, and the server quietly.
+    await trio.lowlevel.checkpoint_if_cancelled()
+    logger.error(text, exc_info=error)

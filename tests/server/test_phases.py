@@ -170,8 +170,8 @@ async def receive_rest(client: MemoryTransport) -> tuple[bytes, str]:
     return data, ""
 
 
-# Those of WebSockets have scenes of their own.
-UNSEEN = {Phase.HANDSHAKE, Phase.ANSWERED, Phase.SPARE, Phase.OPEN, Phase.CLOSING}
+# Those of WebSockets, and of work behind an answer, have scenes of their own.
+UNSEEN = {Phase.HANDSHAKE, Phase.ANSWERED, Phase.SPARE, Phase.OPEN, Phase.CLOSING, Phase.BEHIND}
 
 
 def test_no_phase_is_left_out() -> None:
