@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 import trio
 
-from hump_trio import HttpException, Request, Send, StreamResponse
+from hump_trio import HttpException, Request, Send, StreamResponse, Timeouts
 from hump_trio.routing.route import Route
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
@@ -142,6 +142,7 @@ def new_state() -> ServerState:
         Route(template="/upload", methods=post, handler=upload, stream=True),
         Route(template="/echo", methods=post, handler=echo, stream=True),
         Route(template="/error", methods=get, handler=error),
+        timeouts=Timeouts(keep_alive=1),  # each sweep of an idle connection takes real time
         server="test",
     )
 

@@ -1,7 +1,8 @@
 """The package's own sources, for the tests that read them."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import hump_trio
@@ -22,14 +23,17 @@ SOURCES = {module: ast.parse(path.read_text()) for module, path in PATHS.items()
 MODULES = sorted(SOURCES)
 
 
-def imports_of(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield every import below a node as (module, name); the name may be empty."""
+@cache  # the imports of each module are asked for again and again
+def imports_of(tree: ast.AST) -> Sequence[tuple[str, str]]:
+    """Return every import below a node as (module, name); the name may be empty."""
+    found: list[tuple[str, str]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
+            found += ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are written in full"
-            yield from ((node.module or "", alias.name) for alias in node.names)
+            found += ((node.module or "", alias.name) for alias in node.names)
+    return found
 
 
 def names_taken(tree: ast.AST) -> Iterator[tuple[str, str]]:

@@ -79,7 +79,7 @@ class Tidy:
             Route(template="/produced", methods=get, handler=self.produced),
             Route(template="/upload", methods=("POST",), handler=self.upload, stream=True),
             middleware=[self.see] * layers,
-            timeouts=Timeouts(deadline_header=deadline_header),
+            timeouts=Timeouts(deadline_header=deadline_header, keep_alive=1),
             server="test",
         )
 

@@ -12,6 +12,8 @@ from hump_trio import Hump
 from tests.support.frames import Peer, reset, speak
 
 KINDS = ("returns", "returns late", "raises", "is reset")
+# Each kind stands in each place once.
+TURNS = [KINDS[number:] + KINDS[:number] for number in range(4)]
 
 
 class Scene:
@@ -84,7 +86,7 @@ class Scene:
 
 
 @pytest.mark.parametrize("between", ["nothing", "settle", "a request"])
-@pytest.mark.parametrize("kinds", list(permutations(KINDS)), ids=", ".join)
+@pytest.mark.parametrize("kinds", TURNS, ids=", ".join)
 def test_every_order_of_four_handlers(
     kinds: Sequence[str], between: str, caplog: pytest.LogCaptureFixture
 ) -> None:
