@@ -187,10 +187,13 @@ class Dispatcher:
         websocket = route.channel is not None
         if route.channel is not None:
             call = partial(serve_websocket, call, route.channel, handler_name(route))
-        if endpoint.signature.takes_files:
+        takes_files = endpoint.signature.takes_files
+        if takes_files:
             stream = True
-            if body_limit is ...:
-                body_limit = self.app.limits.upload_bytes
+        # An app that is mounted and has no stream to read takes forms with files at any path.
+        holds_files = route.guest is not None and not route.guest.speaks
+        if body_limit is ... and (takes_files or holds_files):
+            body_limit = self.app.limits.upload_bytes
         if self._layer.middleware or any(
             layer.middleware or layer.exception_handlers for layer in route.layers
         ):

@@ -5,10 +5,21 @@ program's own `trio.to_thread.run_sync`, until the disk goes on.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import trio
 
-__all__ = ["CLOSING", "COMPRESSING", "FILES", "SPOOLS", "Threads", "check_thread"]
+__all__ = [
+    "CLOSING",
+    "COMPRESSING",
+    "FILES",
+    "SPOOLS",
+    "Threads",
+    "awaited_count",
+    "check_thread",
+    "thread_awaited",
+]
 
 
 class Threads:
@@ -44,6 +55,28 @@ SPOOLS = Threads("spools", 32)
 CLOSING = Threads("closing", 1)
 # Compression takes the processor alone, without holding the interpreter: one for each.
 COMPRESSING = Threads("compressing", os.cpu_count() or 1)
+
+
+# How many tasks of a Trio run are in `thread_awaited`.
+AWAITED: trio.lowlevel.RunVar[int] = trio.lowlevel.RunVar("awaited threads", 0)
+
+
+@contextmanager
+def thread_awaited() -> Iterator[None]:
+    """Enclose a wait for a thread that `trio.to_thread.run_sync` waits for no more.
+
+    A clock of virtual time then knows that time isn't all that is waited for.
+    """
+    AWAITED.set(AWAITED.get() + 1)
+    try:
+        yield
+    finally:
+        AWAITED.set(AWAITED.get() - 1)
+
+
+def awaited_count() -> int:
+    """Return how many tasks wait for a thread within `thread_awaited`."""
+    return AWAITED.get()
 
 
 def check_thread(call: str) -> None:

@@ -5,6 +5,8 @@ import math
 import trio
 from trio.testing import active_thread_count
 
+from hump_trio.tasks.threads import awaited_count
+
 __all__ = ["AutojumpClock"]
 
 # Trio's longest wait for I/O is a day, when no deadline is set: a wait of more than half a day is
@@ -48,7 +50,10 @@ class AutojumpClock(trio.abc.Clock, trio.abc.Instrument):
         first.
         """
         self._idle = (
-            timeout > IDLE_SECONDS and self._next_deadline < math.inf and not active_thread_count()
+            timeout > IDLE_SECONDS
+            and self._next_deadline < math.inf
+            and not active_thread_count()
+            and not awaited_count()
         )
         if self._idle:
             trio.lowlevel.current_trio_token().run_sync_soon(int, idempotent=True)

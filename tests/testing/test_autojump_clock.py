@@ -11,6 +11,7 @@ import trio
 from trio.testing import active_thread_count, wait_all_tasks_blocked
 
 from hump_trio import Hump, Request
+from hump_trio.tasks.threads import awaited_count, thread_awaited
 from hump_trio.testing import AutojumpClock, client, connect
 
 
@@ -93,6 +94,18 @@ async def test_an_abandoned_thread_is_not_waited_for(clock: AutojumpClock) -> No
     await trio.sleep(10)
     assert trio.current_time() == 10
     ended.set()
+
+
+async def test_a_thread_that_is_still_awaited(clock: AutojumpClock) -> None:
+    """One that goes on behind its call, as that of an app of WSGI, may be awaited."""
+    ended = trio.Event()
+    token = trio.lowlevel.current_trio_token()
+    trio.lowlevel.start_thread_soon(derive, lambda _: token.run_sync_soon(ended.set))
+    with trio.move_on_after(10), thread_awaited():
+        assert awaited_count() == 1
+        await ended.wait()
+    assert ended.is_set()
+    assert (awaited_count(), trio.current_time()) == (0, 0)
 
 
 async def test_who_waits_for_all_tasks_comes_first(clock: AutojumpClock) -> None:

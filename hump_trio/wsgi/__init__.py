@@ -1,0 +1,8 @@
+"""Apps of WSGI, such as Flask and Django, mounted in ours and run in threads.
+
+It must not know routes, or the protocol that a request came by.
+"""
+
+from hump_trio.wsgi.app import Wsgi
+
+__all__ = ["Wsgi"]
