@@ -22,6 +22,7 @@ from hump_trio.facts.exceptions import (
     HttpParserError,
     HumpError,
     RouteError,
+    StartupError,
     TlsError,
     WebSocketClosed,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "SecurityHeaders",
     "Send",
     "Sockets",
+    "StartupError",
     "StreamResponse",
     "Timeouts",
     "TlsError",

@@ -209,6 +209,7 @@ class Dispatcher:
             disconnect_grace=route.disconnect_grace,
             route=route.template,
             websocket=websocket,
+            speaks=route.guest is not None and route.guest.speaks and not websocket,
         )
 
     def _onion(self, endpoint: CallNext, layers: tuple[Layer, ...] = ()) -> CallNext:

@@ -18,6 +18,7 @@ __all__ = [
     "MissingFieldError",
     "OverloadError",
     "RouteError",
+    "StartupError",
     "StatusError",
     "TlsError",
     "UnresolvedError",
@@ -231,6 +232,24 @@ class BindError(HumpError):
 
     def __str__(self) -> str:
         return f"cannot listen on {self.address}: {self.reason}"
+
+
+class StartupError(HumpError):
+    """A mounted app that says that it can't start, such as by ``lifespan.startup.failed`` of ASGI.
+
+    Args:
+        name: What a person calls the app.
+        message: What it says, perhaps a whole traceback.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        self.name: str = name
+        self.message: str = message
+        super().__init__(name, message)
+
+    def __str__(self) -> str:
+        last = self.message.rstrip().rpartition("\n")[2].strip()
+        return f"{self.name} has failed to start" + (f": {last}" if last else "")
 
 
 class TlsError(HumpError):
