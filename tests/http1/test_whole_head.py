@@ -203,14 +203,14 @@ heads = st.tuples(
 requests = st.tuples(heads, st.sampled_from(ENDS), st.sampled_from(BODIES)).map(b"".join)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=600)
 @given(st.one_of(requests, mutants()), st.one_of(st.just(LIMITS), st.just(Limits()), small_limits))
 def test_made_and_mutated_requests(data: bytes, limits: Limits) -> None:
     """Whatever a request is made of, it is read as the parser does, or not at all."""
     check(data, limits)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=600)
 @given(st.one_of(requests, mutants()), st.one_of(st.just(LIMITS), st.just(Limits()), small_limits))
 def test_a_memo_changes_no_reading(data: bytes, limits: Limits) -> None:
     """Whether a request is read here, and how, depends on its own bytes: not on earlier ones."""

@@ -51,6 +51,7 @@ def run_sample(folder: Path, ci: dict[str, str], *options: str, sample: str = SA
     (folder / "test_sample.py").write_text(sample)
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | ci
     environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # which takes most of the time
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, folder],
         cwd=folder,
@@ -84,14 +85,11 @@ def test_in_ci_a_missing_program_is_a_failure(tmp_path: Path) -> None:
     assert "3 failed, 2 passed" in lines[-1]
 
 
-@pytest.mark.parametrize(("transport", "left_out"), [("memory", 0), ("socket", 1), ("plain", 1)])
-def test_what_needs_memory_is_left_out_elsewhere(
-    transport: str, left_out: int, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("transport", ["socket", "plain"])
+def test_what_needs_memory_is_left_out_elsewhere(transport: str, tmp_path: Path) -> None:
     """In CI too: no other transport can do it."""
     lines = run_sample(tmp_path, {"CI": "true"}, "--transport", transport)
-    selected = f"3 failed, {2 - left_out} passed" + ", 1 deselected" * left_out
-    assert selected in lines[-1]
+    assert "3 failed, 1 passed, 1 deselected" in lines[-1]
 
 
 def test_what_serves_nothing_in_memory_is_left_out_elsewhere(tmp_path: Path) -> None:

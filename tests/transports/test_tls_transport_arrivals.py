@@ -149,7 +149,7 @@ pieces = st.tuples(
 sizes = st.sampled_from([1, 3, 100, RECORD_BYTES, RECEIVE_BYTES])
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(
     brought=st.lists(contents, max_size=12),
     cuts=st.lists(pieces, min_size=1, max_size=6),

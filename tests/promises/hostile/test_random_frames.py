@@ -103,7 +103,7 @@ async def run(script: Script, records: Records) -> None:
     assert not records.messages
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(scripts)
 def test_any_frames(script: Script) -> None:
     """A GOAWAY or answers; and the connection's tasks end with it."""
@@ -188,7 +188,6 @@ async def converse(script: Sequence[tuple[str, Any, Any]], records: Records) -> 
     assert not records.messages
 
 
-@settings(max_examples=200)
 @given(st.lists(deeds, max_size=40))
 def test_any_conversation(script: Sequence[tuple[str, Any, Any]]) -> None:
     """Requests side by side, cut and held up in any way: each is answered, or was given up."""

@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hump_trio import Hump, Limits, Request
@@ -163,7 +163,6 @@ def sequences(draw: st.DrawFn) -> list[bytes]:
     return [*parts[:joined], b"".join(parts[joined : joined + 2]), *parts[joined + 2 :]]
 
 
-@settings(max_examples=300)
 @given(parts=sequences(), access=st.booleans())
 def test_any_sequence_of_requests(parts: list[bytes], *, access: bool) -> None:
     """However it is cut, and whether or not somebody wants a log of it."""
