@@ -72,7 +72,8 @@ class Line(Protocol):
         What it still sends is thrown away. Called once.
 
         Args:
-            answered: Whether the client has sent a closing frame, and so sends nothing more.
+            answered: Whether the client has sent a closing frame, and so sends nothing more, not
+                even a pong.
 
         Cancellation: a checkpoint if it waits.
         """

@@ -27,6 +27,7 @@ class Liveness:
 
     Attributes:
         latency_seconds: How long the last ping took to be answered; None before the first answer.
+        pong_owed: Whether the last ping isn't answered.
     """
 
     __slots__ = (
@@ -44,15 +45,17 @@ class Liveness:
         "_reader",
         "_send_deadline",
         "latency_seconds",
+        "pong_owed",
     )
 
     def __init__(self, clock: Clock, line: Line, reader: Reader, outbox: Outbox) -> None:
         self.latency_seconds: float | None = None
+        self.pong_owed: bool = False
         self._clock = clock
         self._line = line
         self._reader = reader
         self._outbox = outbox
-        self._acked_bytes = clock.peer.acked_bytes()
+        self._acked_bytes: int | None = None  # None: before the first look
         self._acked_at = -math.inf
         self._send_deadline = math.inf
         self._frame_deadline = math.inf
@@ -96,8 +99,10 @@ class Liveness:
 
     def take_pong(self, payload: bytes, now: float) -> None:
         """Hear a pong; one that answers no ping is ignored (RFC 6455 section 5.5.3)."""
-        if self._pinged_at is not None and payload == self._ping_payload():
-            self.latency_seconds = now - self._pinged_at
+        if payload == self._ping_payload():
+            self.pong_owed = False
+            if self._pinged_at is not None:
+                self.latency_seconds = now - self._pinged_at
 
     def _ping_payload(self) -> bytes:
         return self._ping_number.to_bytes(4, "big")
@@ -121,8 +126,8 @@ class Liveness:
         # One question to the system, or two: of many that were sent a message, most have all of it.
         fully_acked = not self._outbox.busy and peer.fully_acked()
         acked_bytes = self._line.sent_bytes if fully_acked else peer.acked_bytes()
-        progress_bytes = acked_bytes - self._acked_bytes
-        self._acked_bytes = acked_bytes
+        known_bytes, self._acked_bytes = self._acked_bytes, acked_bytes
+        progress_bytes = 0 if known_bytes is None else acked_bytes - known_bytes
         if progress_bytes and (unread or self._pinged_at is None or acked_bytes > self._ping_end):
             self._acked_at = now
         alive_at = max(self._line.heard_at, self._acked_at)
@@ -160,6 +165,7 @@ class Liveness:
         if not outbox.ping(self._ping_payload()):
             return -math.inf
         self._pinged_at = now
+        self.pong_owed = True
         self._ping_end = self._line.sent_bytes
         self._pong_deadline = now + self._timeouts.pong
         return self._next_look(now)

@@ -367,7 +367,8 @@ class Session(Intake):
                     await wait_task_rescheduled(self.abort_wait)
             assert self.ended is not None, "a closing frame has come or gone"
             if self.ended.by != "lost" and not peer.gone:
-                await self.line.end(answered=self.reader.close_code is not None)
+                answered = self.reader.close_code is not None and not self.liveness.pong_owed
+                await self.line.end(answered=answered)
         finally:
             if outbox.busy or peer.write_cut:
                 self.line.reset()

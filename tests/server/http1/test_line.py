@@ -288,6 +288,20 @@ async def test_a_client_that_has_all_is_not_waited_for(autojump_clock: MockClock
         assert scene.client.peer_state() == "open"
 
 
+@pytest.mark.parametrize(("byte_count", "waits"), [(127, False), (128, True)])
+async def test_a_closing_frame_may_be_on_its_way(
+    byte_count: int, waits: bool, autojump_clock: MockClock
+) -> None:
+    """The longest one needn't be acknowledged by a client that sends nothing more; more has to."""
+    async with open_line("memory") as scene:
+        scene.client.set_window(0)  # type: ignore[attr-defined]
+        scene.line.listen(scene.hear)
+        assert scene.line.send_nowait(bytes(byte_count)) == byte_count
+        with trio.move_on_after(1) as scope:
+            await scene.line.end()
+        assert scope.cancelled_caught is waits
+
+
 async def test_a_client_that_goes_before_its_end(kind: str) -> None:
     """Is waited for no more: before this side's end, and behind it."""
     for early in (True, False):

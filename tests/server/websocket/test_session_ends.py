@@ -13,7 +13,7 @@ from hump_trio.facts.exceptions import WebSocketClosed
 from hump_trio.facts.outcomes import CancelReason
 from hump_trio.messages.channel import MessageRules
 from hump_trio.server.phases import Phase
-from hump_trio.websocket.frames import CLOSE, FINAL, PING, RSV1, TEXT
+from hump_trio.websocket.frames import CLOSE, FINAL, PING, PONG, RSV1, TEXT
 from tests.support.sessions import Scene, open_scene, text
 from tests.websocket.client_frames import masked, squeezed
 
@@ -287,6 +287,22 @@ async def test_the_wait_for_both_closes() -> None:
         await wait_all_tasks_blocked()
         assert scene.line.calls == ["end"]
         assert scene.line.answered
+
+
+@pytest.mark.parametrize("number", [None, 0, 1, 2])
+async def test_a_client_that_owes_a_pong_may_send_it_behind_its_close(
+    number: int | None, autojump_clock: MockClock
+) -> None:
+    """Whatever else it has sent, a pong for another ping too: closing at once would reset it."""
+    async with open_scene() as scene, trio.open_nursery() as nursery:
+        await scene.pass_time(scene.state.timeouts.ping + SWEEP)
+        assert scene.received() == [("ping", b"\0\0\0\1")]
+        if number is not None:
+            scene.line.give(masked(FINAL | PONG, number.to_bytes(4, "big")))
+        scene.line.give(text("one") + CLOSING)
+        nursery.start_soon(scene.wait_closed)
+        await wait_all_tasks_blocked()
+        assert (scene.line.calls, scene.line.answered) == (["end"], number == 1)
 
 
 @pytest.mark.parametrize("room_bytes", [0, math.inf])
