@@ -63,7 +63,8 @@ async def serve_websocket(
                 f"{handler} handles a WebSocket and has returned {result!r:.80}, which nobody gets:"
                 " `await websocket.send(...)`"
             )
-        await websocket.accept()
+        if not channel.opened:
+            await websocket.accept()
     except BaseException as error:
         if isinstance(error, BaseExceptionGroup) and not is_failure(error):
             _, rest = error.split(WebSocketClosed)

@@ -66,7 +66,7 @@ def bind_websocket(route: Route, options: ChannelOptions, signature: Signature) 
     def call(request: Request) -> tuple[WebSocket[Any, Any], Awaitable[Any]]:
         subprotocol = match_subprotocol(terms.subprotocols, request)
         values = get_all(getters, request)
-        websocket = WebSocket[Any, Any](request, terms, subprotocol)
+        websocket: WebSocket[Any, Any] = WebSocket(request, terms, subprotocol)
         given = {CHANNEL: websocket, REQUEST: request}
         for name, source in by_name:
             values[name] = given[source]
@@ -87,7 +87,7 @@ def bind_guest(handler: Handler, options: ChannelOptions) -> Call:
     terms = Terms(rules=MessageRules(limit_bytes=options.message_limit, compress=options.compress))
 
     def call(request: Request) -> tuple[WebSocket[Any, Any], Awaitable[Any]]:
-        websocket = WebSocket[Any, Any](request, terms)
+        websocket: WebSocket[Any, Any] = WebSocket(request, terms)
         return websocket, handler(websocket)
 
     return call

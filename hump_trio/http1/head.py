@@ -16,6 +16,7 @@ __all__ = [
     "LINE_SLACK_BYTES",
     "RequestHead",
     "keeps_alive",
+    "options_of",
     "parse_head",
     "parse_request_line",
     "takes_informational",
@@ -104,9 +105,12 @@ def parse_head(section: bytes, limits: Limits, line: RequestLine | None = None) 
     if line.method == "CONNECT" and (length or chunked):
         # RFC 9110 section 9.3.6: it has no content; some parsers read a body, some a tunnel.
         raise HttpParserError(400, "CONNECT has no content")
-    options = framing.get("connection")
-    keep_alive = line.version == "1.1" if options is None else keeps_alive(options, line.version)
-    upgrade = options is not None and asks_upgrade(options, fields)
+    keep_alive, upgrade = line.version == "1.1", False
+    connection = framing.get("connection")
+    if connection is not None:
+        options = options_of(connection)
+        keep_alive = keeps_alive(options, line.version)
+        upgrade = asks_upgrade(options, fields)
     return RequestHead(
         line=line,
         fields=fields,
@@ -200,7 +204,12 @@ def check_codings(codings: list[str]) -> None:
     raise HttpParserError(501, "no transfer coding but chunked is spoken here")
 
 
-def asks_upgrade(options: str, fields: FieldLines) -> bool:
+def options_of(value: str) -> list[str]:
+    """Return the options of a ``Connection`` field in lower case (RFC 9110 section 7.6.1)."""
+    return [option.strip(" \t") for option in value.lower().split(",")]
+
+
+def asks_upgrade(options: list[str], fields: FieldLines) -> bool:
     """Tell whether a client asks for another protocol (RFC 9110 section 7.8).
 
     One of HTTP/1.0 can't, but a proxy may take what follows for that protocol all the same.
@@ -209,15 +218,12 @@ def asks_upgrade(options: str, fields: FieldLines) -> bool:
         options: Those of the ``Connection`` field.
         fields: The fields of the request.
     """
-    return "upgrade" in [option.strip(" \t").lower() for option in options.split(",")] and any(
-        name == "upgrade" for name, _ in fields
-    )
+    return "upgrade" in options and "upgrade" in [name for name, _ in fields]
 
 
-def keeps_alive(options: str, version: str) -> bool:
+def keeps_alive(options: list[str], version: str) -> bool:
     """Tell whether the ``Connection`` field leaves the connection open (RFC 9112 section 9.3)."""
-    names = [option.strip(" \t").lower() for option in options.split(",")]
-    return "close" not in names and (version == "1.1" or "keep-alive" in names)
+    return "close" not in options and (version == "1.1" or "keep-alive" in options)
 
 
 def takes_trailers(version: str, fields: FieldLines) -> bool:

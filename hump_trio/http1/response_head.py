@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from hump_trio.facts.exceptions import phrase_of
-from hump_trio.http1.head import keeps_alive
+from hump_trio.http1.head import keeps_alive, options_of
 from hump_trio.messages.framing import BODYLESS, announce_length
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.target import RequestLine
@@ -91,7 +91,7 @@ def encode_head(
             given_length = value
         elif name == "upgrade":
             lines.append(f"upgrade: {value}\r\nconnection: upgrade\r\n")
-        elif name == "connection" and not keeps_alive(value, "1.1"):
+        elif name == "connection" and not keeps_alive(options_of(value), "1.1"):
             keep_alive = False
     lines += (date, server)
 

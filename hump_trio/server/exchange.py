@@ -170,7 +170,8 @@ class Exchange:
         self.status = status
         state.request_count -= 1
         self._counted = False
-        clock.lift()
+        if clock.enforced:
+            clock.lift()
         clock.asked = False
         self.request.server_deadline = math.inf
         clock.enter_open(self.channel)
@@ -188,7 +189,7 @@ class Exchange:
 
         Cancellation: a checkpoint if bytes are missing.
         """
-        if self.choice.refused or self.channel is not None:
+        if self.choice.refused:
             return
         if self.choice.stream or self.choice.speaks:
             self._body_stream = BodyStream(self)

@@ -72,6 +72,8 @@ OF_ANSWER = (
 class Step(Enum):
     """What a lane does next (see this module)."""
 
+    __hash__ = object.__hash__  # that of an enum is a function in Python, which each look-up calls
+
     AWAIT = auto()
     RECEIVE = auto()
     HANDLE = auto()
@@ -285,9 +287,9 @@ class Lane:
     def begin(self, stream: HttpStream) -> Step:
         """Take a request whose head is complete, and return what comes next."""
         assert self._exchange is None, "one request after the other"
-        self._exchange = Exchange(stream, self.clock)
-        self._exchange.begin()
-        return Step.RECEIVE
+        self._exchange = exchange = Exchange(stream, self.clock)
+        exchange.begin()
+        return Step.RECEIVE if exchange.channel is None else Step.HANDLE
 
     def take_over(self, exchange: Exchange, answer: Response | None, *, started: bool) -> Step:
         """Take a request that the wire has begun to serve by itself, and return what comes next.

@@ -29,9 +29,7 @@ UPGRADE_FIELDS = (("upgrade", "websocket"), ("sec-websocket-version", VERSION))
 
 def asks_websocket(fields: FieldLines) -> bool:
     """Tell whether a request of HTTP/1.1 asks for a WebSocket (RFC 9110 section 7.8)."""
-    return "websocket" in words_of(fields, "upgrade") and "upgrade" in words_of(
-        fields, "connection"
-    )
+    return has_word(fields, "upgrade", "websocket") and has_word(fields, "connection", "upgrade")
 
 
 def check_handshake(fields: FieldLines, *, method: str, version: str, has_body: bool) -> str:
@@ -114,7 +112,11 @@ def values_of(fields: FieldLines, name: str) -> list[str]:
     return [value for present, value in fields if present == name]
 
 
-def words_of(fields: FieldLines, name: str) -> set[str]:
-    """Return the elements of a field that is a list, in lower case."""
-    joined = ",".join(values_of(fields, name)).lower()
-    return {each.strip(" \t") for each in joined.split(",")}
+def has_word(fields: FieldLines, name: str, word: str) -> bool:
+    """Tell whether a field that is a list has a word, which may be written in any case."""
+    for present, value in fields:
+        if present == name:
+            lowered = value.lower()
+            if lowered == word or word in [each.strip(" \t") for each in lowered.split(",")]:
+                return True
+    return False

@@ -64,8 +64,9 @@ class Http1Wire:
                 self.expects_end = step is Step.END
                 return step
             await trio.lowlevel.checkpoint_if_cancelled()
-        if self._may_be_http2() and await self._receive_reserved():
-            connection.handed_over = self.parser.take_all()
+        parser = self.parser
+        if self._may_be_http2() and parser.may_be_reserved and await self._receive_reserved():
+            connection.handed_over = parser.take_all()
             return Step.OVER
         try:
             head = await self._receive_head()
