@@ -8,11 +8,18 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from inspect import iscoroutinefunction, isfunction
+from inspect import iscoroutinefunction, isroutine
 from types import ModuleType, TracebackType
 from typing import Any
 
 from hump_trio.app import Hump
+from hump_trio.command.interface import (
+    Interface,
+    enclose,
+    explain_misfit,
+    find_interface,
+    fits,
+)
 from hump_trio.facts.exceptions import HumpError, RouteError
 from hump_trio.facts.hints import add_hint
 from hump_trio.tasks.failures import leaves_of
@@ -43,12 +50,22 @@ class ServedError(HumpError):
     """A program serves its app while it is being imported."""
 
 
-def load_app(specification: str, *, factory: bool = False) -> Hump[Any]:
+def load_app(
+    specification: str,
+    *,
+    factory: bool = False,
+    interface: Interface = "hump",
+    body_limited: bool = False,
+) -> Hump[Any]:
     """Import a module and return its app. Modules of the current directory come first.
+
+    An app of another interface than ours is returned within a Hump app.
 
     Args:
         specification: ``module:attribute``; the attribute is ``app`` if it is left out.
         factory: Whether the attribute is a function that makes the app.
+        interface: The interface of the app.
+        body_limited: Whether bodies for an ASGI app are bounded (see `enclose`).
 
     Raises:
         LoadError: The module can't be imported, or has no such app.
@@ -66,17 +83,15 @@ def load_app(specification: str, *, factory: bool = False) -> Hump[Any]:
         try:
             value = getattr(value, attribute)
         except AttributeError:
-            raise LoadError(f"{name} has no {path!r}{suggest(name, module)}") from None
+            raise LoadError(f"{name} has no {path!r}{suggest(name, module, interface)}") from None
     if factory:
-        if isinstance(value, Hump) or not callable(value) or iscoroutinefunction(value):
-            raise LoadError(f"{name}:{path} {explain_factory(value)}")
+        if fits(value, interface) or not callable(value) or iscoroutinefunction(value):
+            raise LoadError(f"{name}:{path} {explain_factory(value, interface)}")
         value, path = run_program(f"{name}:{path}", "called", value), f"{path}()"
-    elif isfunction(value):
-        raise LoadError(f"{name}:{path} is a function: if it makes the app, write --factory")
-    if not isinstance(value, Hump):
-        kind = type(value).__name__
-        raise LoadError(f"{name}:{path} is a {kind}, not a Hump app{suggest(name, module)}")
-    return value
+    if not fits(value, interface):
+        reason = explain_misfit(value, interface, made=factory)
+        raise LoadError(f"{name}:{path} {reason}{suggest(name, module, interface)}")
+    return enclose(value, interface, body_limited=body_limited)
 
 
 def explain_form(specification: str) -> str:
@@ -90,18 +105,25 @@ def explain_form(specification: str) -> str:
     return f"an app is given as module:attribute, not {specification!r}"
 
 
-def explain_factory(value: Any) -> str:
+def explain_factory(value: Any, interface: Interface) -> str:
     """Return why ``--factory`` can't call something."""
-    if isinstance(value, Hump):
+    if fits(value, interface):
         return "is an app already: leave out --factory"
     if iscoroutinefunction(value):
         return "is async: write `def`, and open what needs an await in the lifespan"
     return f"is no function that --factory can call: {value!r:.80}"
 
 
-def suggest(name: str, module: ModuleType) -> str:
-    """Return the apps of a module, as the end of a message; empty if it has none."""
-    found = [key for key, value in vars(module).items() if isinstance(value, Hump)]
+def suggest(name: str, module: ModuleType, interface: Interface) -> str:
+    """Return the apps of a module, as the end of a message; empty if it has none.
+
+    A function isn't named, although it may be an app: many take as many arguments.
+    """
+    found = [
+        key
+        for key, value in vars(module).items()
+        if not isroutine(value) and find_interface(value) == interface
+    ]
     return f"; there is {', '.join(f'{name}:{each}' for each in found)}" if found else ""
 
 

@@ -18,6 +18,7 @@ import trio
 from hump_trio.app import Hump
 from hump_trio.command.blocking_watch import BlockingWatch
 from hump_trio.command.greeting import Greeting
+from hump_trio.command.interface import INTERFACES
 from hump_trio.command.loading import LoadError, load_app
 from hump_trio.command.logs import is_coloured, logging_to
 from hump_trio.command.option_table import HELP
@@ -29,7 +30,7 @@ from hump_trio.command.supervisor import supervise
 from hump_trio.command.worker import serve_as_worker, take_control
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import layer_of, table_of
-from hump_trio.facts.exceptions import BindError, TlsError, UnresolvedError
+from hump_trio.facts.exceptions import BindError, StartupError, TlsError, UnresolvedError
 from hump_trio.facts.loggers import logger
 from hump_trio.server.protocols import protocol_names
 from hump_trio.tasks.failures import leaves_of
@@ -41,7 +42,15 @@ __all__ = ["main"]
 STDERR = 2
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 # Errors that are reported without a traceback: the server itself isn't at fault.
-PLAIN_ERRORS = (BindError, LoadError, PidFileError, ReloadError, TlsError, UnresolvedError)
+PLAIN_ERRORS = (
+    BindError,
+    LoadError,
+    PidFileError,
+    ReloadError,
+    StartupError,
+    TlsError,
+    UnresolvedError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +93,12 @@ def run(options: Options, arguments: Sequence[str], control: socket | None) -> i
     try:
         if control is None and not asks and (options.workers > 1 or options.reload):
             return start_workers(options, arguments)
-        app = load_app(options.app, factory=options.factory)
+        app = load_app(
+            options.app,
+            factory=options.factory,
+            interface=options.interface,
+            body_limited="body_bytes" in options.limits,
+        )
         override(app, options, os.environ)
         if asks:
             print(describe_app(app, options), end="")
@@ -183,7 +197,10 @@ def describe_app(app: Hump[Any], options: Options) -> str:
         if app.tls is not None:
             Credentials(app.tls, protocol_names(http2=app.http2))
         count = len(table_of(app).routes)
-        lines += f"{options.app} is fine: {count} route{'s' * (count != 1)}\n"
+        found = f"{count} route{'s' * (count != 1)}"
+        if options.interface != "hump":
+            found = INTERFACES[options.interface]
+        lines += f"{options.app} is fine: {found}\n"
     return lines
 
 
@@ -195,6 +212,8 @@ def describe_version() -> str:
 def complain(error: BaseException, options: Options) -> int:
     """Report an error in a line, after the program's traceback if it has one; return the status."""
     details = error.traceback if isinstance(error, LoadError) else ""
+    if isinstance(error, StartupError) and "\n" in error.message.strip():
+        details = f"{error.message.rstrip()}\n"  # the traceback, as Starlette's apps send it
     if options.log_format == "json":
         logger.critical("%s%s", details, error)
         return FAILURE

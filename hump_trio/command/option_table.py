@@ -147,7 +147,11 @@ def readable(name: str, value: Any) -> str:
 
 
 GROUPS: dict[str, list[Option]] = {
-    "what": [row("factory", "APP is a function that makes the app")],
+    "what": [
+        row("factory", "APP is a function that makes the app"),
+        row("asgi", "APP is an ASGI app, of Starlette say"),
+        row("wsgi", "APP is a WSGI app, served in threads"),
+    ],
     "where": [
         row("bind", "host:port, unix:/path, fd://3, systemd", "ADDRESS", many=True,
             parse=parse_address),
@@ -197,6 +201,8 @@ ELSEWHERE: Mapping[str, str] = {
     "graceful-timeout": "--timeout-shutdown", "keep-alive": "--timeout-keep-alive",
     "limit-concurrency": "--limit-requests", "debug": "--reload", "lifespan": "@app.lifespan",
     "proxy-headers": "the middleware Forwarded", "forwarded-allow-ips": "the middleware Forwarded",
+    "worker-class": "--asgi", "k": "--asgi", "interface": "--asgi or --wsgi",
+    "root-path": "app.mount(prefix, Asgi(app)) in a Hump app",
     "access-logfile": "--log-format", "log-config": "logging.config in the program",
 }  # fmt: skip
 OPTIONS: list[Option] = [option for options in GROUPS.values() for option in options]
@@ -208,6 +214,7 @@ def render_help() -> str:
         "usage: hump-trio [options] MODULE:APP",
         "",
         "Serve a Hump app, e.g. hump-trio examples.hello:app --bind 127.0.0.1:8000",
+        "or another one on Trio, e.g. hump-trio --asgi shop:app",
         "What isn't said here is as the app has it. Defaults are in parentheses.",
     ]
     for title, options in GROUPS.items():

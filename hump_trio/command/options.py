@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from hump_trio.command.interface import Interface
 from hump_trio.command.option_table import ELSEWHERE, OPTIONS, Option
 from hump_trio.facts.exceptions import HumpError
 
@@ -30,6 +31,8 @@ class Options:
     Args:
         app: The app, as ``module:attribute``.
         factory: Whether the attribute is a function that makes the app.
+        asgi: Whether the app is one of ASGI.
+        wsgi: Whether the app is one of WSGI.
         bind: What to listen on, as the ``binds`` of `Hump`.
         workers: The number of worker processes.
         worker_timeout: Seconds without a sign of life after which a worker is replaced.
@@ -56,11 +59,13 @@ class Options:
             the one that is meant.
 
     Raises:
-        UsageError: An option is missing that another one needs.
+        UsageError: An option is missing that another one needs, or there is one too many.
     """
 
     app: str = ""
     factory: bool = False
+    asgi: bool = False
+    wsgi: bool = False
     bind: tuple[str, ...] = ()
     workers: int = 1
     worker_timeout: float = 30.0
@@ -89,6 +94,13 @@ class Options:
             raise UsageError("which app? As in hump-trio examples.hello:app (--help shows more)")
         if not self.tls_cert and (self.tls_key or self.tls_client_ca):
             raise UsageError("--tls-key and --tls-client-ca need --tls-cert")
+        if self.asgi and self.wsgi:
+            raise UsageError("an app is one of ASGI or of WSGI: give --asgi or --wsgi, not both")
+
+    @property
+    def interface(self) -> Interface:
+        """The interface of the app."""
+        return "asgi" if self.asgi else "wsgi" if self.wsgi else "hump"
 
     @property
     def blocking_seconds(self) -> float:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from hump_trio import Hump
+from hump_trio.command.interface import Interface
 from hump_trio.command.loading import LoadError, load_app
+from hump_trio.dispatch.router import table_of
 
 APP = "from hump_trio import Hump\napp = Hump()\n"
 Write = Callable[[str, str], None]
@@ -169,6 +171,71 @@ def test_a_factory_that_makes_none(factory: str, text: str, last: str, write: Wr
         load_app("tea_app:make", factory=True)
     assert str(caught.value).startswith(text)
     assert caught.value.traceback.strip().rpartition("\n")[2] == last
+
+
+OTHERS = """
+async def asgi(scope, receive, send): ...
+def wsgi(environ, start_response): ...
+class Asgi:
+    async def __call__(self, scope, receive, send): ...
+other = Asgi()
+def make(): return asgi
+async def make_slowly(): return asgi
+"""
+
+
+@pytest.mark.parametrize(
+    ("specification", "interface", "factory"),
+    [
+        ("tea_app:asgi", "asgi", False),
+        ("tea_app:other", "asgi", False),
+        ("tea_app:make", "asgi", True),
+        ("tea_app:Asgi", "asgi", True),
+        ("tea_app:wsgi", "wsgi", False),
+    ],
+)
+def test_an_app_of_another_interface(
+    specification: str, interface: Interface, factory: bool, write: Write
+) -> None:
+    """Comes within a Hump app, in which it is mounted for all that is asked."""
+    write("tea_app.py", OTHERS)
+    app = load_app(specification, factory=factory, interface=interface)
+    assert table_of(app).routes[0].template == "/{rest:path}"
+
+
+@pytest.mark.parametrize(
+    ("specification", "interface", "factory", "text"),
+    [
+        ("tea_app:asgi", "hump", False, "is an ASGI app: write --asgi"),
+        ("tea_app:make", "hump", True, "tea_app:make() is an ASGI app: write --asgi"),
+        ("tea_app:app", "asgi", False, "is a Hump app: leave out --asgi; there is tea_app:other"),
+        ("tea_app:none", "asgi", False, "tea_app has no 'none'; there is tea_app:other"),
+        ("tea_app:asgi", "asgi", True, "tea_app:asgi is an app already: leave out --factory"),
+        ("tea_app:make_slowly", "asgi", True, "tea_app:make_slowly is async: write `def`"),
+        ("tea_app:make", "asgi", False, "is a function: if it makes the app, write --factory"),
+        ("tea_app:make", "wsgi", True, "make() is an ASGI app: write --asgi instead of --wsgi"),
+    ],
+)
+def test_an_app_of_the_wrong_interface(
+    specification: str, interface: Interface, factory: bool, text: str, write: Write
+) -> None:
+    """One line says what it is, and what to write."""
+    write("tea_app.py", f"{APP}{OTHERS}")
+    with pytest.raises(LoadError) as caught:
+        load_app(specification, factory=factory, interface=interface)
+    assert text in str(caught.value)
+
+
+def test_a_proxy_of_the_program_is_left_alone(write: Write) -> None:
+    """As those of Flask, which fail wherever one looks at them outside of a request."""
+    proxy = """
+class Proxy:
+    def __getattr__(self, name): raise RuntimeError("outside of a request")
+    def __call__(self, *args): ...
+request = Proxy()
+"""
+    write("tea_app.py", f"{APP}{proxy}")
+    assert "there is tea_app:app" in str(failure_of("tea_app:nothing"))
 
 
 def test_serving_works_again(write: Write) -> None:

@@ -25,6 +25,8 @@ GROUPS: dict[str, tuple[type[Any], dict[str, str]]] = {
 # For each option: a text, and the value that it stands for.
 SAMPLES: dict[str, tuple[str, Any]] = {
     "factory": ("1", True),
+    "asgi": ("1", True),
+    "wsgi": ("1", True),
     "bind": ("127.0.0.1:80", ("127.0.0.1:80",)),
     "backlog": ("64", 64),
     "reuse-port": ("true", True),

@@ -39,6 +39,7 @@ def test_the_command_line_wins() -> None:
         (["--unix-mode", "9"], "--unix-mode: a number, not '9'"),
         (["--proxy-protocol", "ten"], "--proxy-protocol: lists networks"),
         (["--tls-key", "key.pem"], "--tls-key and --tls-client-ca need --tls-cert"),
+        (["--asgi", "--wsgi"], "give --asgi or --wsgi, not both"),
         (["--tls-client-ca", "ca.pem"], "--tls-key and --tls-client-ca need --tls-cert"),
     ],
 )
