@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from inspect import iscoroutinefunction
 from itertools import takewhile
@@ -19,7 +20,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import OnDisconnect
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
-from hump_trio.tasks.threads import Threads
+from hump_trio.tasks.threads import Threads, thread_awaited
 from hump_trio.wsgi.call import App, Call
 from hump_trio.wsgi.environ import environ_of
 from hump_trio.wsgi.handover import Handover, Wake
@@ -38,7 +39,8 @@ class Wsgi:
     passed or the client has gone, the request ends, and the thread goes on until its next part or
     its end. It counts as long. A thread that outlives the shutdown is named in the log.
 
-    ``trio.from_thread.run`` works in the app, and ``environ["hump_trio.request"]`` is the request.
+    In the app, ``environ["hump_trio.request"]`` is the `Request`, and
+    ``trio.from_thread.run(work, trio_token=environ["hump_trio.token"])`` runs an async function.
 
     Args:
         app: The app, ``app(environ, start_response)``.
@@ -85,32 +87,50 @@ class Wsgi:
         Cancellation: a checkpoint. Cancelled here, the request waits for no thread any more, or
             leaves its own thread alone.
         """
-        scope = trio.CancelScope()
-        handover = Handover(scope.cancel)  # the task goes on then, and the thread too
-        call = Call(self._app, environ_of(request, prefix_of(request.route)), handover)
-        limiter = self._threads.limiter
+        token, begun = trio.lowlevel.current_trio_token(), trio.Event()
+        environ = environ_of(request, prefix_of(request.route), token)
+        handover = Handover(token, begun.set)
+        call = Call(self._app, environ, handover)
+        await self._start(call, token)
         try:
-            with scope:
-                await trio.to_thread.run_sync(
-                    self._run, call, abandon_on_cancel=True, limiter=limiter
-                )
+            with thread_awaited():
+                await begun.wait()
+            body = (handover.take_nowait() or b"") if handover.whole else Body(handover)
         except BaseException:
             handover.leave()
             raise
-        body = (handover.take_nowait() or b"") if handover.whole else Body(handover)
         response = Response(body, call.status)
         response.headers = call.headers  # checked, and nobody else's
         return response
+
+    async def _start(self, call: Call, token: trio.lowlevel.TrioToken) -> None:
+        """Start the thread of a call, when there is one to have.
+
+        The thread goes on behind what is waited for, so that a task can't wait for it all by
+        `trio.to_thread.run_sync`: with one more task, or a cancellation each time, a request takes
+        half as much again.
+        """
+        limiter = self._threads.limiter
+        try:
+            limiter.acquire_on_behalf_of_nowait(call)
+        except trio.WouldBlock:
+            await limiter.acquire_on_behalf_of(call)
+        run = partial(copy_context().run, self._run, call)
+        release = partial(token.run_sync_soon, limiter.release_on_behalf_of, call)
+        try:
+            trio.lowlevel.start_thread_soon(run, partial(end_thread, release))
+        except BaseException:
+            limiter.release_on_behalf_of(call)
+            raise
 
     def _run(self, call: Call) -> None:
         """Run a call in its thread, and remember it as long."""
         self._calls[call] = get_ident()
         call.run()
         del self._calls[call]
-        wake = self._wake
-        if wake is not None and not self._calls:
+        if self._wake is not None and not self._calls:
             with suppress(trio.RunFinishedError):
-                wake()
+                self._wake()
 
     @asynccontextmanager
     async def lifespan(self, app: Any) -> AsyncIterator[None]:
@@ -181,6 +201,12 @@ def check_app(app: Any) -> None:
             f"Wsgi takes an app(environ, start_response), not {app!r:.80}; one of ASGI is mounted"
             " as Asgi(app), of hump_trio.asgi"
         )
+
+
+def end_thread(release: Wake, result: object) -> None:
+    """Let another call have the thread of one that has ended; called in the thread."""
+    with suppress(trio.RunFinishedError):
+        release()
 
 
 def prefix_of(route: str) -> str:

@@ -25,17 +25,19 @@ PORTS = {"http": "80", "https": "443"}
 NOT_COPIED = frozenset({"content-length", "content-type", "host", "proxy", "transfer-encoding"})
 
 
-def environ_of(request: Request, prefix: str) -> dict[str, Any]:
+def environ_of(request: Request, prefix: str, token: object) -> dict[str, Any]:
     """Return the environ of a request whose body is here.
 
     Beside what PEP 3333 asks for there are ``REMOTE_ADDR`` and ``REMOTE_PORT`` (empty for a client
-    without an address), ``REQUEST_URI`` (the target as sent), ``HTTPS`` over TLS, and the `Request`
-    itself as ``hump_trio.request``. A field whose name has an underscore is left out: it would be
-    taken for the field of that name with a hyphen, which a proxy may have checked (CVE-2015-0219).
+    without an address), ``REQUEST_URI`` (the target as sent), ``HTTPS`` over TLS, and
+    ``hump_trio.request`` and ``hump_trio.token``: two of the arguments. A field whose name has an
+    underscore is left out. It would be taken for the field of that name with a hyphen, which a
+    proxy may have checked (CVE-2015-0219).
 
     Args:
         request: The request, as middleware has left it.
         prefix: The path that the app is mounted at, without a slash at its end.
+        token: By which the app's thread reaches Trio.
     """
     server_name, server_port = server_of(request)
     environ: dict[str, Any] = {
@@ -57,6 +59,7 @@ def environ_of(request: Request, prefix: str) -> dict[str, Any]:
         # own handler (Flask's writes to this very stream), and so back here.
         "wsgi.errors": sys.stderr,
         "hump_trio.request": request,
+        "hump_trio.token": token,
     }
     if request.client is not None:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = request.client[0], str(request.client[1])

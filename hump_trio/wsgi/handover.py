@@ -22,10 +22,11 @@ Wake: TypeAlias = Callable[[], object]
 
 
 class Handover:
-    """One thread gives and one task takes, in the Trio run in which the object is made.
+    """One thread gives, and one task of a Trio run takes.
 
     Args:
-        begun: Called in that run when something has been given for the first time.
+        token: That of the run.
+        begun: Called in the run when something has been given for the first time.
 
     Attributes:
         whole: Whether that was all: the whole body, or an error instead of any; None before.
@@ -34,8 +35,8 @@ class Handover:
 
     __slots__ = ("_changed", "_ended", "_error", "_held", "_token", "_wake", "left", "whole")
 
-    def __init__(self, begun: Wake) -> None:
-        self._token = trio.lowlevel.current_trio_token()
+    def __init__(self, token: trio.lowlevel.TrioToken, begun: Wake) -> None:
+        self._token = token
         self._changed = Condition()  # guards all that follows
         self._wake: Wake | None = begun  # for what is given next, once
         self._held: list[bytes] = []
@@ -57,6 +58,8 @@ class Handover:
         with self._changed:
             while not self.left and sum(map(len, self._held)) >= HELD_BYTES:
                 self._changed.wait()
+            if self.left:
+                return False
             wake = self._add([part] if part or not last else [], ended=last)
         return self._alert(wake)
 
@@ -67,7 +70,7 @@ class Handover:
             Whether anybody takes it, which isn't so where the body has ended.
         """
         with self._changed:
-            if self._ended:
+            if self._ended or self.left:
                 return False
             self._error = error
             wake = self._add([], ended=True)
@@ -83,13 +86,14 @@ class Handover:
         return wake
 
     def _alert(self, wake: Wake | None) -> bool:
-        """Wake the task, if it waits; return whether there is one to take anything."""
+        """Wake the task, if it waits; return whether its Trio run still goes on."""
         if wake is not None:
             try:
                 self._token.run_sync_soon(wake)
             except trio.RunFinishedError:
                 self.left = True
-        return not self.left
+                return False
+        return True
 
     def take_nowait(self) -> bytes | None:
         """Return all that is held; None if that is nothing. Called in the task.

@@ -104,6 +104,19 @@ async def test_so_many_threads() -> None:
     assert held.events.count("closed") == 3
 
 
+async def test_a_thread_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place is another's."""
+
+    def refuse(*args: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with client(mounted(hello, threads=1)) as http:
+        with monkeypatch.context() as patch:
+            patch.setattr(trio.lowlevel, "start_thread_soon", refuse)
+            assert (await http.get("/")).status_code == 500
+        assert (await http.get("/")).text == "hello"
+
+
 async def test_other_threads_are_none_of_its() -> None:
     """A thread of Trio's own, or of another app, has no place there."""
     held = Held()
@@ -361,8 +374,9 @@ async def test_trio_from_the_thread() -> None:
     def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         asked = environ["hump_trio.request"]
         start_response("200 OK", typed())
-        yield trio.from_thread.run(ask_trio, asked.path)
-        yield trio.from_thread.run(ask_trio, asked.app.state)
+        token = environ["hump_trio.token"]
+        yield trio.from_thread.run(ask_trio, asked.path, trio_token=token)
+        yield trio.from_thread.run(ask_trio, asked.app.state, trio_token=token)
 
     host = mounted(app)
 

@@ -17,7 +17,7 @@ def environ(
 ) -> dict[str, Any]:
     """Return the environ of a request that nobody has sent."""
     asked = Request("GET", attributes.pop("target", path), path, Headers(headers), **attributes)
-    return environ_of(asked, prefix)
+    return environ_of(asked, prefix, "token")
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,7 @@ def test_what_the_server_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None
     assert made["wsgi.errors"] is stream
     assert callable(made["wsgi.file_wrapper"])
     assert isinstance(made["hump_trio.request"], Request)
+    assert made["hump_trio.token"] == "token"
 
 
 def app_that_shows(*keys: str) -> Hump:

@@ -17,7 +17,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self.begun = trio.Event()
-        self.handover = Handover(self.begun.set)
+        self.handover = Handover(trio.lowlevel.current_trio_token(), self.begun.set)
 
 
 async def in_thread(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -155,12 +155,25 @@ async def test_an_error_behind_the_end() -> None:
     assert await each.handover.take() is None
 
 
+def test_what_was_given_before_the_task_left() -> None:
+    """It has been taken, though the task is faster than the thread that has woken it."""
+
+    class Token:
+        def run_sync_soon(self, wake: Callable[[], object]) -> None:
+            handover.leave()
+
+    token: Any = Token()
+    handover = Handover(token, lambda: None)
+    assert handover.fail(LookupError())
+    assert handover.left
+
+
 def test_the_run_has_ended() -> None:
     """A thread that outlives the Trio run is told that nobody takes anything."""
     go, given, ended = Event(), [], Event()
 
     async def main() -> None:
-        handover = Handover(lambda: None)
+        handover = Handover(trio.lowlevel.current_trio_token(), lambda: None)
 
         def outlive() -> None:
             go.wait(PATIENCE_SECONDS)
