@@ -16,7 +16,7 @@ _from_bytes = int.from_bytes
 TABLES: list[bytes] = []
 
 
-def apply_mask_plainly(data: bytes, key: bytes) -> bytes:
+def apply_mask_plainly(data: bytes | memoryview, key: bytes) -> bytes:
     """Return data masked, or unmasked, by a key of four bytes; in plain Python."""
     size = len(data)
     if size <= NUMBER_BYTES:
@@ -30,7 +30,7 @@ def apply_mask_plainly(data: bytes, key: bytes) -> bytes:
     return bytes(masked)
 
 
-apply_mask: Callable[[bytes, bytes], bytes]
+apply_mask: Callable[[bytes | memoryview, bytes], bytes]
 try:
     from websockets.speedups import apply_mask as apply_mask_in_c
 except ImportError:

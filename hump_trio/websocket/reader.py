@@ -163,6 +163,7 @@ class Reader:
         start, end = 0, len(data)
         append, limit_bytes = self.messages.append, self._limit_bytes
         text, binary = self._whole
+        source: bytes | memoryview = data
         self.inflated_bytes = taken_count = 0
         try:
             while start < end:
@@ -174,11 +175,17 @@ class Reader:
                         if size == 126 and end - start > 7:
                             begin = start + 8
                             size = data[start + 2] << 8 | data[start + 3]
-                        if size < 128:  # a longer length, one that isn't whole, or a wrong one
+                        elif size == 127 and end - start > 13:
+                            begin = start + 14
+                            size = int.from_bytes(data[start + 2 : begin - 4], "big")
+                            if size < 1 << 16:
+                                size = -1
+                            source = memoryview(data)  # a copy would take longer than to unmask
+                        if size < 128:  # a length that isn't whole, or a wrong one
                             size = -1
                     stop = begin + size
                     if 0 <= size <= limit_bytes and stop <= end:
-                        payload = apply_mask(data[begin:stop], data[begin - 4 : begin])
+                        payload = apply_mask(source[begin:stop], data[begin - 4 : begin])
                         append(str(payload, "utf-8") if first == text else payload)
                         start = stop
                         continue

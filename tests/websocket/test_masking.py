@@ -23,6 +23,8 @@ def test_every_way_is_the_rule(piece: bytes, key: bytes, times: int) -> None:
     """Of any length, short or long."""
     data = piece * times
     assert apply_mask(data, key) == apply_mask_plainly(data, key) == by_the_rule(data, key)
+    view = memoryview(data)
+    assert apply_mask(view, key) == apply_mask_plainly(view, key) == by_the_rule(data, key)
 
 
 @pytest.mark.parametrize("size", range(1020, 1030))

@@ -1,13 +1,14 @@
 """What is read of a client's bytes, however they come, with the mask in Python and in C."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 
 from hump_trio.websocket import reader as reader_module
 from hump_trio.websocket.failures import WebSocketFailure
 from hump_trio.websocket.frames import BINARY, CLOSE, CONTINUATION, FINAL, PING, PONG, TEXT
-from hump_trio.websocket.masking import apply_mask_plainly
+from hump_trio.websocket.masking import apply_mask, apply_mask_plainly
 from hump_trio.websocket.reader import Kind, Reader
 from tests.websocket.client_frames import GOOD, KEY, MALFORMED, masked
 
@@ -66,6 +67,26 @@ def test_all_of_a_read_in_one_call() -> None:
     assert reader.feed(GOOD * 50 + masked(FINAL | PING) + GOOD)
     assert [*reader.messages] == ["good"] * 51
     assert reader.controls == [(PING, b"")]
+
+
+@pytest.mark.parametrize("mask", [apply_mask, apply_mask_plainly])
+def test_long_messages_in_one_call(
+    mask: Callable[[bytes, bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And short ones between them: there is nothing else to look at."""
+    monkeypatch.setattr(reader_module, "apply_mask", mask)
+    reader = Reader(1 << 17)
+    long = "long" * (1 << 14)
+    sent: list[str | bytes] = [long, "short", (long + "er").encode(), b"short", "x" * 200, long]
+    assert not reader.feed(b"".join(map(frame_of, sent)))
+    assert [*reader.messages] == sent
+
+
+def frame_of(message: str | bytes) -> bytes:
+    """Return a client's frame of a whole message."""
+    if isinstance(message, str):
+        return masked(FINAL | TEXT, message.encode())
+    return masked(FINAL | BINARY, message)
 
 
 def test_whether_there_is_more_than_messages() -> None:
