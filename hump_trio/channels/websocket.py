@@ -233,8 +233,9 @@ class WebSocket(Generic[In, Out]):
 
         Cancellation: a checkpoint if no message is here yet, and now and then. No message is lost.
         """
-        if self._channel.opened:
-            return self._channel.receive()
+        channel = self._channel
+        if channel.opened:
+            return channel.receive()
         return self._receive_first(iterating=False)
 
     async def _receive_first(self, *, iterating: bool) -> Any:
@@ -245,9 +246,11 @@ class WebSocket(Generic[In, Out]):
         return self
 
     def __anext__(self) -> Awaitable[In]:
-        # A coroutine around that of the channel would cost a tenth of a message.
-        if self._channel.opened:
-            return self._channel.receive(iterating=True)
+        # A coroutine around that of the channel would cost a tenth of a message. A look at an
+        # attribute costs ten times what it does elsewhere, since the class has a `__getattr__`.
+        channel = self._channel
+        if channel.opened:
+            return channel.receive(iterating=True)
         return self._receive_first(iterating=True)
 
     def send(self, message: Out) -> Awaitable[None]:
@@ -262,9 +265,9 @@ class WebSocket(Generic[In, Out]):
         Cancellation: a checkpoint where the system doesn't take the message at once, and now and
             then. A message that has begun its way goes out whole; another one isn't sent.
         """
-        text = self._encode(message)
-        if self._channel.opened:
-            return self._channel.send(text)
+        text, channel = self._encode(message), self._channel
+        if channel.opened:
+            return channel.send(text)
         return self._send_first(text)
 
     async def _send_first(self, message: Message) -> None:
@@ -281,10 +284,10 @@ class WebSocket(Generic[In, Out]):
             TypeError: The message is of another type than ``Out``.
             WebSocketClosed: The client has closed or gone, or the WebSocket was closed here.
         """
-        text = self._encode(message)
-        if not self._channel.opened and self._channel.close_code is None:
+        text, channel = self._encode(message), self._channel
+        if not channel.opened and channel.close_code is None:
             raise RuntimeError("nothing can be sent at once before `await websocket.accept()`")
-        return self._channel.send_nowait(text)
+        return channel.send_nowait(text)
 
     def stream(self) -> AsyncIterator[Any]:
         """Return the parts of the next message, str or bytes, to be iterated as they come.
