@@ -73,6 +73,10 @@ Body: TypeAlias = (
 )
 
 
+# Bodies that need no further look.
+AS_IT_IS = (bytes, Producer, Spoken)
+
+
 @dataclass(slots=True, init=False, eq=False)
 class Response:
     """One response: a status, header fields and a body.
@@ -134,14 +138,14 @@ class Response:
         if self.trailers:
             self.trailers = checked_behind(self.trailers)
         body = self.body
-        if body is None or isinstance(body, bytes):
+        if body is None or isinstance(body, AS_IT_IS):
             return
         if isinstance(body, str):
             check_text_type(self.headers.get("content-type", ""))
             return
         if isinstance(body, bytearray | memoryview):
             self.body = bytes(body)
-        elif not isinstance(body, AsyncIterable | Producer | Spoken):
+        elif not isinstance(body, AsyncIterable):
             raise TypeError(
                 "a body is str, bytes, an async iterable or None, "
                 f"not {type(body).__name__}; JsonResponse takes the rest"

@@ -28,6 +28,7 @@ __all__ = ["Clock", "Ending", "Peer", "Swept", "extended"]
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, IDLE, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.IDLE, Phase.HANDLER
 SPARE, SEND, STREAMS, OPEN = Phase.SPARE, Phase.SEND, Phase.STREAMS, Phase.OPEN
+BEHIND = Phase.BEHIND
 # The app works in these phases, and a client that has gone has no use for that.
 WORKING = frozenset({Phase.HANDLER, Phase.SEND})
 # Nothing is asked in these phases, or all is answered.
@@ -304,8 +305,8 @@ class Clock:
         self._send_deadline = math.inf
 
     def enter_behind(self) -> None:
-        """Go to the phase of an app that works on behind its answer."""
-        self.phase = Phase.BEHIND
+        """Go to the phase of an app that works on behind its answer, for as long as it takes."""
+        self.phase = BEHIND
         self.deadline = math.inf
 
     def enter_open(self, channel: Swept) -> None:
@@ -346,7 +347,7 @@ class Clock:
         """
         request, reply = self.request, self.reply
         text = "no request" if request is None else f"{request.method} {request.target}"
-        if reply is not None and self.phase is Phase.BEHIND:
+        if reply is not None and self.phase is BEHIND:
             text = reply.text
         return f"{text} ({RULES[phase or self.phase].word})"
 

@@ -5,10 +5,14 @@ RuntimeError that nothing in the task can catch, and that error cancels every ta
 nursery with the ruined one.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 import trio
 
 from hump_trio.facts.loggers import logger
 from hump_trio.server.connection import Connection, Served
+from hump_trio.server.lane import Lane
 from hump_trio.server.protocols import serve_connection, serve_handed_over
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.failures import is_failure, leaves_of
@@ -68,6 +72,7 @@ class Compartment:
         """Serve a connection; the watchdog forgets it when it has ended."""
         self._sound_count += 1
         connection.start_lane = self._start_lane
+        connection.hand_on = partial(self._hand_on, connection)
         if self._nursery is None:
             self._early.append(connection)
         else:
@@ -77,19 +82,40 @@ class Compartment:
         """Serve a lane of a connection; the watchdog sweeps its clock until it has ended."""
         assert self._nursery is not None, "a connection is served in it"
         self._sound_count += 1
-        self._watchdog.lanes.add(lane)
+        self._watchdog.lanes.add(lane.clock)
         self._nursery.start_soon(self._serve_lane, lane, name=serve_connection)
 
-    async def _serve(self, connection: Connection) -> None:
+    def _hand_on(self, connection: Connection, lane: Lane, follower: Lane) -> None:
+        """Let another lane serve a connection; the watchdog knows the first one until it ends.
+
+        Args:
+            connection: Its clock is that of the follower.
+            lane: Has served it, and works on.
+            follower: Finds the context variables that the first lane has found.
+        """
+        assert self._nursery is not None, "a connection is served in it"
+        self._sound_count += 1
+        self._watchdog.lanes.add(lane.clock)
+        start = partial(self._nursery.start_soon, name=serve_connection)
+        lane.context.run(start, self._serve, connection, follower.serve)
+
+    async def _serve(
+        self, connection: Connection, serve: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Serve a connection, from its beginning or where another lane has handed it on."""
+        clock = connection.clock
         try:
-            await serve_connection(connection)
+            await (serve_connection(connection) if serve is None else serve())
             if connection.handed_over:
                 await serve_handed_over(connection)
         except BaseException as error:
             await self._take_failure(error)
         finally:
-            self._watchdog.discard(connection)
-            connection.forget()
+            if connection.clock is clock:
+                self._watchdog.discard(connection)
+                connection.forget()
+            else:  # others serve it
+                self._watchdog.discard_lane(clock)
             await self._leave(trio.lowlevel.current_task().child_nurseries)
 
     async def _serve_lane(self, lane: Served) -> None:
@@ -98,7 +124,7 @@ class Compartment:
         except BaseException as error:
             await self._take_failure(error)
         finally:
-            self._watchdog.lanes.discard(lane)
+            self._watchdog.discard_lane(lane.clock)
             del lane.clock.peer  # they would hold each other
             await self._leave(trio.lowlevel.current_task().child_nurseries)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
@@ -47,6 +47,8 @@ class Connection:
             spoken needs to know; else None.
         start_lane: Starts a lane beside the task that serves the connection, in a task of its own.
             It is set before the connection is served.
+        hand_on: Lets another lane serve the connection, in a task of its own, where the task of the
+            first lane has work behind an answer. It is set before the connection is served.
         gone: Whether the peer was found gone (see `Peer`).
         write_cut: Whether a write was cut in the middle (see `Peer`).
         counted_bytes: What was sent up to the last line of the access log.
@@ -56,6 +58,7 @@ class Connection:
         "clock",
         "counted_bytes",
         "gone",
+        "hand_on",
         "handed_over",
         "hear_drain",
         "start_lane",
@@ -70,6 +73,7 @@ class Connection:
         self.handed_over: bytes = b""
         self.hear_drain: Callable[[], None] | None = None
         self.start_lane: Callable[[Served], None]
+        self.hand_on: Callable[[Any, Any], None]
         self.gone: bool = False
         self.write_cut: bool = False
         self.counted_bytes: int = 0

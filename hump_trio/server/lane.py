@@ -155,6 +155,16 @@ class Wire(Protocol):
         Cancellation: a checkpoint if that takes time; the wire is open if cancelled here.
         """
 
+    def move_on(self, lane: "Lane", exchange: Exchange) -> None:
+        """Go on without a lane, whose handler works on behind its answer.
+
+        What follows the request is for another lane. The lane uses the wire no more.
+
+        Args:
+            lane: Its clock isn't that of the wire any more where the wire goes on.
+            exchange: It is over, and may have to be settled.
+        """
+
     def close(self) -> None:
         """Close without waiting, unless handed over; what is unfinished must not look whole.
 
@@ -172,6 +182,7 @@ class Lane:
 
     Attributes:
         context: What each handler starts with.
+        moved: Whether others serve the wire, since the handler works on behind its answer.
     """
 
     __slots__ = (
@@ -186,6 +197,7 @@ class Lane:
         "_wire",
         "clock",
         "context",
+        "moved",
     )
 
     context: Context
@@ -193,6 +205,7 @@ class Lane:
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self.clock: Clock = clock
         self._wire = wire
+        self.moved: bool = False
         self._step = Step.AWAIT
         self._exchange: Exchange | None = None
         self._answer: Response | None = None  # from the handler's return until it is on the wire
@@ -232,7 +245,8 @@ class Lane:
             finally:
                 if self._exchange is not None:
                     self._exchange.release()
-                self._wire.close()
+                if not self.moved:
+                    self._wire.close()
 
     async def _run(self) -> None:
         """Go step by step under one scope; a scope that was cancelled is left and replaced."""
@@ -303,6 +317,14 @@ class Lane:
         self._exchange, self._answer = exchange, answer
         self._step = Step.FLUSH if started else Step.HANDLE if answer is None else step_of(answer)
         return self._step
+
+    def follow(self, exchange: Exchange) -> None:
+        """Begin with what is left of a request whose answer is out, and whose lane is another one.
+
+        Args:
+            exchange: It is over.
+        """
+        self._exchange, self._step = exchange, Step.SETTLE
 
     def refuse(self, error: StatusError) -> Step:
         """Hear that what came is no request, and return what comes next."""
@@ -394,13 +416,21 @@ class Lane:
             self._answer = None
             self._break_off(cut_before())
             return Step.OVER
-        reply = clock.reply = ServerReply(exchange, answer, self._hear_answered)
+        reply = clock.reply = ServerReply(self, clock, exchange.request, answer, exchange)
         try:
-            return await self._finish(reply.speak())
+            step = await self._finish(reply.speak())
         finally:
-            clock.reply = None
+            self.end_speaking()
+        return Step.OVER if self.moved else step
 
-    def _hear_answered(self) -> None:
+    def end_speaking(self) -> None:
+        """Hear that a handler that speaks has returned."""
+        clock = self.clock
+        clock.reply = None
+        if clock.enforced:
+            clock.lift()
+
+    def hear_answered(self) -> None:
         """Hear that the answer is on the wire, while its handler goes on."""
         clock = self.clock
         if clock.enforced:
@@ -409,6 +439,11 @@ class Lane:
         self._step = Step.OVER  # if it is cut from here on
         self._current().release()
         clock.enter_behind()
+
+    def move_on(self) -> None:
+        """Let others serve the wire, since the handler works on behind its answer."""
+        self.moved = True
+        self._wire.move_on(self, self._current())
 
     async def _flush(self) -> Step:
         """Send what is left of an answer that the wire has started."""
@@ -419,24 +454,36 @@ class Lane:
 
     async def _finish(self, sending: Awaitable[None]) -> Step:
         """Have an answer sent."""
-        clock = self.clock
         try:
             await sending
         except BaseException as error:
-            if clock.peer.gone or clock.scope.cancel_called or not is_failure(error):
+            if not self.may_fail(error):
                 raise
-            self._dropped, self._answer = self._answer, None
-            if clock.answering:
-                self._break_off(error)
-                return Step.OVER
-            self._error = error
-            return Step.FAIL
+            return self.fail(error)
         finally:
-            if clock.enforced:
-                clock.lift()
+            if self.clock.enforced:
+                self.clock.lift()
+        return self.end_answer()
+
+    def end_answer(self) -> Step:
+        """Go on after an answer is on the wire."""
         self._answer = None
         self._failed = False
         return Step.SETTLE
+
+    def may_fail(self, error: BaseException) -> bool:
+        """Tell whether an error ends no more than an answer, whose client is there."""
+        clock = self.clock
+        return not (clock.peer.gone or clock.scope.cancel_called) and is_failure(error)
+
+    def fail(self, error: BaseException) -> Step:
+        """Go on after an error has ended an answer."""
+        self._dropped, self._answer = self._answer, None
+        if self.clock.answering:
+            self._break_off(error)
+            return Step.OVER
+        self._error = error
+        return Step.FAIL
 
     async def _settle(self) -> Step:
         """End the request whose answer is on the wire."""

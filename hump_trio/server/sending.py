@@ -13,6 +13,7 @@ from hump_trio.messages.headers import FieldLines, Headers
 from hump_trio.messages.response import (
     BYTES_TYPE,
     TEXT_TYPE,
+    Behind,
     Fields,
     Producer,
     Response,
@@ -23,7 +24,7 @@ from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
 from hump_trio.tasks.closing import close_body
 
-__all__ = ["Sender", "close_unsent"]
+__all__ = ["Sender", "close_unsent", "give_head"]
 
 
 class Sender:
@@ -66,25 +67,20 @@ class Sender:
         else:
             await self._send_stream(cast("AsyncIterable[bytes | str]", body))
 
-    def set_head(self, body_bytes: int | None, *, trailers: bool = False) -> bool:
+    def set_head(self, body_bytes: int | None) -> bool:
         """Set the head, and return whether a body follows.
 
         Args:
             body_bytes: None for a body of unknown length.
-            trailers: Whether others than those of the response are to follow.
         """
-        response, stream = self._response, self._stream
-        fields, known = response.headers.items(), response.trailers
-        if not (known or trailers):
-            return stream.set_head(response.status, fields, body_bytes)
-        follow = (
-            stream.takes_trailers
-            and response.status not in BODYLESS
-            and stream.target.method != "HEAD"
+        response = self._response
+        return give_head(
+            self._stream,
+            response.status,
+            response.headers.items(),
+            body_bytes,
+            behind=response.trailers,
         )
-        if follow and isinstance(known, Headers) and "trailer" not in response.headers:
-            fields.append(("trailer", ", ".join(known)))  # RFC 9110 section 6.6.2
-        return stream.set_head(response.status, fields, body_bytes, trailers=follow)
 
     def trailers(self, produced: Fields | None = None) -> FieldLines:
         """Return the fields that follow the body, whether the client takes them or not.
@@ -248,6 +244,33 @@ class Parts:
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         await self._stream.finish(b"", self._sender.trailers(produced))
+
+
+def give_head(
+    stream: HttpStream,
+    status: int,
+    fields: FieldLines,
+    body_bytes: int | None,
+    *,
+    behind: Behind,
+    trailers: bool = False,
+) -> bool:
+    """Give the head of an answer to its stream, and return whether a body follows.
+
+    Args:
+        stream: That of the answer.
+        status: That of the answer.
+        fields: Checked; those that announce trailers are added.
+        body_bytes: None for a body of unknown length.
+        behind: What the response has behind its body.
+        trailers: Whether fields that nobody knows yet are to follow the body, too.
+    """
+    if not (behind or trailers):
+        return stream.set_head(status, fields, body_bytes)
+    follow = stream.takes_trailers and status not in BODYLESS and stream.target.method != "HEAD"
+    if follow and isinstance(behind, Headers) and not any(name == "trailer" for name, _ in fields):
+        fields = [*fields, ("trailer", ", ".join(behind))]  # RFC 9110 section 6.6.2
+    return stream.set_head(status, fields, body_bytes, trailers=follow)
 
 
 async def close_unsent(response: Response, clock: Clock) -> None:

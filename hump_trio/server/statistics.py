@@ -9,7 +9,7 @@ import trio
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
-from hump_trio.server.phases import RULES
+from hump_trio.server.phases import RULES, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.task_tree import describe_tree
 
@@ -108,9 +108,10 @@ def report(clocks: Iterable[Clock], background: trio.Nursery | None) -> str:
     """Return a report of every request in flight and of background work, with their tasks.
 
     Args:
-        clocks: Those of the open connections.
+        clocks: Those of the open connections, and of work behind answers.
         background: The tasks of background work; None if there can be none.
     """
+    clocks = list(clocks)
     busy = [each for each in clocks if each.request is not None]
     lines = [f"{len(busy)} requests in flight"]
     for clock, request in zip(busy, requests_of(busy), strict=True):
@@ -124,7 +125,12 @@ def report(clocks: Iterable[Clock], background: trio.Nursery | None) -> str:
         if clock.task is not None:
             lines.extend(describe_tree(clock.task, "  "))
     tasks = background.child_tasks if background is not None else ()
-    lines.append(f"{len(tasks)} tasks in the background")
+    behind = [each for each in clocks if each.phase is Phase.BEHIND]
+    lines.append(f"{len(tasks) + len(behind)} tasks in the background")
+    for clock in behind:
+        lines.append(clock.describe())
+        if clock.task is not None:
+            lines.extend(describe_tree(clock.task, "  "))
     for task in tasks:
         lines.extend(describe_tree(task, "  "))
     return "\n".join(lines)

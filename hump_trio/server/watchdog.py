@@ -7,7 +7,7 @@ from operator import itemgetter
 import trio
 
 from hump_trio.server.clock import Clock
-from hump_trio.server.connection import Connection, Served
+from hump_trio.server.connection import Connection
 from hump_trio.server.phases import Phase
 
 __all__ = ["SWEEP_SECONDS", "Watchdog"]
@@ -16,7 +16,7 @@ __all__ = ["SWEEP_SECONDS", "Watchdog"]
 # less than 1 % of a core.
 SWEEP_SECONDS = 0.25
 # A look into their class takes ten times as long, and each sweep takes some for each connection.
-BODY, HANDLER, SEND = Phase.BODY, Phase.HANDLER, Phase.SEND
+BODY, HANDLER, SEND, BEHIND = Phase.BODY, Phase.HANDLER, Phase.SEND, Phase.BEHIND
 # So many WebSockets may end at one time without their clients being a burden together.
 SPREAD_COUNT = 1000
 
@@ -38,7 +38,8 @@ class Watchdog:
 
     Attributes:
         connections: Those that are open.
-        lanes: Those that run beside the task of their connection, each with a clock of its own.
+        lanes: The clocks of those that run beside the task of their connection, or have work behind
+            the answer to a request of a connection that goes on, or has ended.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Watchdog:
         self._disconnect_poll = disconnect_poll
         self._limit = limit
         self.connections: set[Connection] = set()
-        self.lanes: set[Served] = set()
+        self.lanes: set[Clock] = set()
         # Since when connections have been silent, the longest first, as they were when room was
         # first needed after a sweep: to look at ten thousand takes milliseconds.
         self._silent: deque[tuple[float, Connection]] | None = None
@@ -59,7 +60,7 @@ class Watchdog:
     def clocks(self) -> list[Clock]:
         """What is swept: the clock of each connection, and those of lanes beside it."""
         clocks = [each.clock for each in self.connections]
-        clocks.extend(each.clock for each in self.lanes)
+        clocks.extend(self.lanes)
         return clocks
 
     def add(self, connection: Connection) -> None:
@@ -71,6 +72,12 @@ class Watchdog:
     def discard(self, connection: Connection) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
+        if self._changed:
+            self._changed.unpark_all()
+
+    def discard_lane(self, clock: Clock) -> None:
+        """Forget the clock of a lane."""
+        self.lanes.discard(clock)
         if self._changed:
             self._changed.unpark_all()
 
@@ -159,8 +166,11 @@ class Watchdog:
             await self._changed.park()
 
     async def wait_none(self) -> None:
-        """Wait until there is no connection. A checkpoint only if there is one."""
-        while self.connections:
+        """Wait until there is no connection, and no work behind an answer.
+
+        A checkpoint only if there is any.
+        """
+        while self.connections or any(each.phase is BEHIND for each in self.lanes):
             await self._changed.park()
 
     def drain(self, spread_seconds: float = 0.0) -> None:

@@ -57,9 +57,9 @@ async def test_it_runs_until_it_is_stopped() -> None:
         beside = Beside(scene.connection)
         await wait_all_tasks_blocked()
         assert beside.events == ["started"]
-        [lane] = scene.watchdog.lanes
-        assert lane is beside.attendant
-        assert (lane.clock.phase, lane.clock.request) == (Phase.SPARE, None)
+        [clock] = scene.watchdog.lanes
+        assert clock is beside.attendant.clock
+        assert (clock.phase, clock.request) == (Phase.SPARE, None)
         beside.attendant.stop()
         beside.attendant.stop()
         await wait_all_tasks_blocked()

@@ -67,6 +67,10 @@ class FakeWire:
             return lane.begin(item) if isinstance(item, FakeStream) else item(lane)
         return Step.END
 
+    def move_on(self, lane: Lane, exchange: Exchange) -> None:
+        """Go on without the lane."""
+        self.calls.append("move_on")
+
     def look_again(self) -> bool:
         """Tell what the list says; nothing else has come."""
         self.calls.append("look_again")

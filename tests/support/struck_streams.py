@@ -94,8 +94,8 @@ def expire(struck: Struck) -> None:
 def cut(struck: Struck) -> None:
     """End what every stream waits for, as when it was stalled."""
     for clock in struck.watchdog.lanes:
-        if clock.clock.request is not None:
-            clock.clock.cut()
+        if clock.request is not None:
+            clock.cut()
 
 
 def break_off(struck: Struck) -> None:

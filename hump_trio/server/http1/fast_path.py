@@ -19,19 +19,20 @@ from typing import Any
 import trio
 from trio.lowlevel import wait_task_rescheduled
 
-from hump_trio.http1.head import RequestHead
 from hump_trio.http1.parser import RequestParser
-from hump_trio.http1.response_head import encode_head
-from hump_trio.http1.whole_head import WholeRequest, read_whole
+from hump_trio.http1.response_head import encode_answer, encode_head
+from hump_trio.http1.whole_head import read_whole
 from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request, build_request, inform_nobody
 from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
-from hump_trio.server.exchange import Exchange, inform, log_answer
-from hump_trio.server.http1.prepared import ChosenRoute, Prepared
-from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream, send_informational
+from hump_trio.server.exchange import inform, log_answer
+from hump_trio.server.http1.fast_reply import FastReply, adopt
+from hump_trio.server.http1.prepared import Prepared
+from hump_trio.server.http1.stream import JOINED_BYTES, send_informational
 from hump_trio.server.lane import Lane, Step
 from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
@@ -180,6 +181,17 @@ async def serve_whole(
                 content,
             )
         else:
+            if isinstance(response.body, Spoken):
+                step = await FastReply(
+                    connection, parser, prepared, lane, whole, chosen, request, response
+                ).serve()
+                if step is not None:
+                    return step
+                del whole, text, host, fields, body, chosen, line, path_params, request
+                del value, content, response
+                if not keep_alive:
+                    return Step.END
+                continue
             kept = choice.fixed and keep_alive
             answer = prepared.fixed_answers.get(response, b"") if kept else b""
             if not answer:
@@ -247,6 +259,16 @@ def encode_whole(
     body = response.body
     if not isinstance(body, bytes) or len(body) > JOINED_BYTES or response.trailers:
         return b""
+    if keep_alive:
+        answer = encode_answer(
+            response.status,
+            response.headers.items(),
+            body,
+            date=prepared.date_line(),
+            server=prepared.server_line,
+        )
+        if answer:
+            return answer
     head = encode_head(
         line,
         response.status,
@@ -279,20 +301,3 @@ async def inform_client(clock: Clock, request: Request, status: int, fields: Fie
     serving = clock.closing is Life.CLOSING and clock.state.life < Life.CLOSING
     if serving and not connection.write_cut:
         clock.closing = None
-
-
-def adopt(
-    connection: Connection,
-    parser: RequestParser,
-    prepared: Prepared,
-    lane: Lane,
-    whole: WholeRequest,
-    chosen: ChosenRoute,
-    request: Request,
-    unsent: bytes = b"",
-) -> Exchange:
-    """Return the exchange of a request whose body has been received."""
-    _, host, fields, body, keep_alive = whole
-    head = RequestHead(chosen[0], fields, host, 0, False, keep_alive, "")
-    stream = Http1Stream(connection, parser, prepared, head, unsent)
-    return Exchange(stream, lane.clock, request, chosen[1], len(body))

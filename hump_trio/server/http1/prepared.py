@@ -13,6 +13,7 @@ from hump_trio.messages.http_date import encode_http_date
 from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, Response
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.state import ServerState
+from hump_trio.server.stragglers import Stragglers
 
 __all__ = ["DRAIN_BYTES", "ChosenRoute", "Prepared"]
 
@@ -33,6 +34,7 @@ class Prepared:
         lines: What `choose` has found for the request lines of static routes.
         stamps: The encoded start of a 200 answer, up to ``content-length: ``, by content type;
             valid until `stamp_until`.
+        stragglers: What gives apps that work on behind their answers a little time.
         stamp_until: The time of Trio's clock until which the stamps tell the right second.
         fixed_answers: The encoded answers of fixed choices on connections that go on, until then.
     """
@@ -42,6 +44,7 @@ class Prepared:
         self.server_line: str = "" if state.server is None else f"server: {state.server}\r\n"
         self.stamps: dict[str, bytes] = {}
         self.fixed_answers: dict[Response, bytes] = {}
+        self.stragglers: Stragglers = state.shared(Stragglers)
         self.stamp_until: float = -math.inf
         self._date_second = 0
         self._date_line = ""

@@ -13,7 +13,9 @@ from hump_trio.http1.parser import RESERVED_HEAD, RequestParser
 from hump_trio.http1.response_head import encode_head
 from hump_trio.messages.response import error_response, settle
 from hump_trio.server.access_log import log_request
+from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
+from hump_trio.server.exchange import Exchange
 from hump_trio.server.http1.fast_path import serve_whole
 from hump_trio.server.http1.prepared import Prepared
 from hump_trio.server.http1.stream import Http1Stream
@@ -203,6 +205,14 @@ class Http1Wire:
                 or not (transport.tells_acked and transport.fully_acked())
             ):
                 await self._connection.linger()
+
+    def move_on(self, lane: Lane, exchange: Exchange) -> None:
+        """Go on in another task (see `Wire.move_on`)."""
+        connection = self._connection
+        clock = connection.clock = Clock(connection.state, connection)
+        follower = Lane(self, clock)
+        follower.follow(exchange)
+        connection.hand_on(lane, follower)
 
     def close(self) -> None:
         """Close without waiting (see `Wire.close`), unless the connection was handed over."""

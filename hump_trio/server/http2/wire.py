@@ -8,6 +8,7 @@ from trio.lowlevel import checkpoint, current_task
 from hump_trio.facts.exceptions import StatusError
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.http2.failures import ConnectionFailure, ErrorCode
+from hump_trio.server.exchange import Exchange
 from hump_trio.server.http2.leader import lead
 from hump_trio.server.http2.peer import Http2Peer
 from hump_trio.server.lane import Lane, Step
@@ -79,6 +80,11 @@ class Http2Wire(Http2Peer):
 
     async def end(self) -> None:
         """Do nothing: the connection goes on (see `Wire.end`)."""
+
+    def move_on(self, lane: Lane, exchange: Exchange) -> None:
+        """Leave the connection to the other lanes (see `Wire.move_on`)."""
+        self.release()
+        self.mux.forget(self)
 
     def close(self) -> None:
         """Cut what is unfinished (see `Wire.close`)."""
