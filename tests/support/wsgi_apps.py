@@ -7,7 +7,7 @@ from wsgiref.validate import validator
 from hump_trio import Hump
 from hump_trio.wsgi import Wsgi
 
-__all__ = ["App", "StartResponse", "hello", "mounted", "typed"]
+__all__ = ["App", "StartResponse", "hello", "mounted", "typed", "validated"]
 
 StartResponse = Callable[..., Callable[[bytes], object]]
 App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -22,6 +22,13 @@ def hello(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]
     """Answer with a greeting."""
     start_response("200 OK", typed())
     return [b"hello"]
+
+
+def validated(app: Any) -> App:
+    """Return an app that the validator watches, and that is called as before."""
+    watched = validator(app)
+    watched.__name__ = type(app).__name__
+    return watched
 
 
 def mounted(app: App, prefix: str = "", *, strict: bool = True, **options: Any) -> Hump:
