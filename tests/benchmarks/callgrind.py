@@ -81,8 +81,12 @@ def parse_count(counts: str) -> int:
 
 
 @contextmanager
-def counted(name: str) -> Iterator[CountedServer]:
+def counted(name: str, *arguments: str) -> Iterator[CountedServer]:
     """Start a server's program under callgrind; it has ended afterwards.
+
+    Args:
+        name: The program.
+        arguments: What its command line has behind the port.
 
     Raises:
         RuntimeError: It doesn't listen in time; the message has what it wrote.
@@ -102,7 +106,7 @@ def counted(name: str) -> Iterator[CountedServer]:
             "--instr-atstart=no",
             f"--callgrind-out-file={folder}/counts",
             f"--vgdb-prefix={folder}/vgdb",
-            *(sys.executable, "-m", module, str(port)),
+            *(sys.executable, "-m", module, str(port), *arguments),
         ]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
         try:

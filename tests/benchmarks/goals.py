@@ -6,6 +6,7 @@ from typing import Literal
 
 SELF = "hump_app"
 WITHOUT_C = "hump_without_c"
+ASGI, STARLETTE = "hump_asgi", "hump_starlette"
 
 # scenario -> server -> measure -> a figure for each round
 Figures = dict[str, dict[str, dict[str, list[float]]]]
@@ -77,6 +78,9 @@ GOALS = [
     Goal("hello", "cpu_us", 0.45, "starlette_app"),
     Goal("hello", "cpu_us", 1.0, "granian_asgi"),
     Goal("hello", "per_second", 25, "hypercorn_asgi", at_least=True),
+    Goal("hello", "cpu_us", 1.6, "uvicorn_asgi", server=ASGI),
+    Goal("hello", "cpu_us", 0.1, "hypercorn_asgi", server=ASGI),
+    Goal("hello", "cpu_us", 0.143, "hypercorn_starlette", server=STARLETTE),
     Goal("browser", "cpu_us", 0.8, "uvicorn_asgi"),
     Goal("item", "cpu_us", 0.5, "starlette_app"),
     Goal("post_json", "cpu_us", 0.5, "starlette_app"),

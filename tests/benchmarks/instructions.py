@@ -43,13 +43,16 @@ SCENARIOS = (
     *("h2_hello_16x1", "h2_hello_16x10", "h2_hello_1x100", "h2_browser_16x10"),
     *("h2_varied_16x1", "h2_varied_16x10", "h2_waiting_16x10", "h2_echo_64k_16x1"),
     *("ws_echo", "ws_burst", "ws_cast", "ws_open"),
+    *("asgi_bare", "asgi_starlette"),
 )
+# The scenarios of other apps of ours: the server, and what it is asked for.
+OWN_OTHERS = {"asgi_bare": ("hump_asgi", "hello"), "asgi_starlette": ("hump_starlette", "hello")}
 FLOOR = "fixed_epoll"
 COUNTABLE = [
     name
     for name, peer in PEERS.items()
     if set(SCENARIOS) & set(peer.scenarios)
-    and name != SELF
+    and not name.startswith("hump")
     and not name.startswith("granian")  # it serves in a child process, which isn't counted
 ]
 # What a request over HTTP/2 may cost beside the same one over HTTP/1.1.
@@ -120,7 +123,8 @@ def run(options: argparse.Namespace) -> int:
         return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended then, too
     floor = measure(FLOOR, ["hello"], FLOOR_MORE_ROUNDS)["hello"]
-    table = {name: measure(name, options.scenarios, MORE_ROUNDS) for name in [SELF, *options.peers]}
+    table = {SELF: measure_own(options.scenarios)}
+    table |= {name: measure(name, options.scenarios, MORE_ROUNDS) for name in options.peers}
     print("\n".join(lines_of_table(floor, table)))
     ratios = {name: round(count / floor, 3) for name, count in table[SELF].items()}
     if options.renew:
@@ -138,7 +142,8 @@ def find_obstacle(options: argparse.Namespace, committed: Mapping[str, Counts]) 
     """Return what is missing, with the command that helps; nothing if all is there."""
     if not callgrind.is_installed():
         return "valgrind not found: apt-get install valgrind"
-    packages = missing_packages([SELF, *options.peers])
+    others = [name for scenario, (name, _) in OWN_OTHERS.items() if scenario in options.scenarios]
+    packages = missing_packages([SELF, *others, *options.peers])
     if packages:
         return f"{', '.join(packages)} not installed: pip install -e '.[bench]'"
     if options.check and MINOR not in committed:
@@ -146,11 +151,23 @@ def find_obstacle(options: argparse.Namespace, committed: Mapping[str, Counts]) 
     return ""
 
 
+def measure_own(scenarios: Iterable[str]) -> Counts:
+    """Return the instructions per request of our own servers."""
+    counts: dict[str, float] = {}
+    if not OWN_OTHERS.keys() >= set(scenarios):
+        counts |= measure(SELF, scenarios, MORE_ROUNDS)
+    for scenario, (name, asked) in OWN_OTHERS.items():
+        if scenario in scenarios:
+            counts[scenario] = measure(name, [asked], MORE_ROUNDS)[asked]
+    return counts
+
+
 def measure(name: str, scenarios: Iterable[str], more_rounds: int) -> Counts:
     """Return the instructions per request of a server, in the scenarios it takes part in."""
     known = [scenario for scenario in scenarios if scenario in PEERS[name].scenarios]
     counts = {}
-    with callgrind.counted("hump_slowly" if name == SELF else name) as server:
+    program = ("hump_slowly", name) if name.startswith("hump") else (name,)
+    with callgrind.counted(*program) as server:
         for scenario in known:
             check_answers(name, scenario, server.port)
         server.start_counting()
@@ -229,7 +246,15 @@ def lines_of_table(floor: float, table: Mapping[str, Counts]) -> Iterator[str]:
     for scenario in table[SELF]:
         counts = [column.get(scenario) for column in table.values()]
         cells = [f"{count:,.0f} ({count / floor:.3f})" if count else "" for count in counts]
-        yield f"| {TITLES[scenario]} | {' | '.join(cells)} |"
+        yield f"| {title_of(scenario)} | {' | '.join(cells)} |"
+
+
+def title_of(scenario: str) -> str:
+    """Return what a scenario is, and of which app of ours if it isn't the usual one."""
+    if scenario not in OWN_OTHERS:
+        return TITLES[scenario]
+    name, asked = OWN_OTHERS[scenario]
+    return f"{TITLES[asked]}; {PEERS[name].label}"
 
 
 def judge(scenario: str, ratio: float, committed: float | None) -> Verdict:

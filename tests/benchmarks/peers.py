@@ -45,6 +45,16 @@ PEERS = {
             *WEBSOCKETS,
         ),
     ),
+    "hump_asgi": Peer(
+        "hump_trio, bare ASGI",
+        ("hump-trio", "trio", "websockets"),
+        (*BARE, "h2_hello_16x10", "h2_hello_64x1", "idle", "start", *WEBSOCKETS),
+    ),
+    "hump_starlette": Peer(
+        "Starlette on hump_trio",
+        ("starlette", "hump-trio", "trio", "websockets"),
+        (*FRAMEWORK, "h2_hello_16x10", "download", "start", *WEBSOCKETS),
+    ),
     "hump_without_c": Peer(
         "hump_trio without the package websockets",
         ("hump-trio", "trio", "msgspec"),
@@ -88,6 +98,11 @@ PEERS = {
         "Hypercorn on Trio, bare ASGI",
         ("hypercorn", "h2", "wsproto", "trio"),
         (*BARE, *H2_ONE, "start", *WEBSOCKETS),
+    ),
+    "hypercorn_starlette": Peer(
+        "Starlette on Hypercorn on Trio",
+        ("starlette", "hypercorn", "h2", "wsproto", "trio"),
+        (*FRAMEWORK, "start"),
     ),
     "quart_trio_app": Peer(
         "Quart-Trio on Hypercorn", ("quart-trio", "quart", "hypercorn", "trio"), FRAMEWORK

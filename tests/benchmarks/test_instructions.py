@@ -102,6 +102,12 @@ def test_the_table_has_counts_and_ratios() -> None:
     ]
 
 
+def test_a_scenario_of_another_app_is_called_after_both() -> None:
+    """What is asked for is told, and who answers."""
+    lines = list(lines_of_table(31000.0, {"hump_app": {"asgi_bare": 62000.0}}))
+    assert lines[-1] == "| `GET /`, answered with text; hump_trio, bare ASGI | 62,000 (2.000) |"
+
+
 def test_each_request_has_a_head_of_its_own() -> None:
     """Only a number tells two requests apart, and the body follows with its length."""
     first, second = (encode_request(LOADS["echo_64k"], number) for number in (7, 8))

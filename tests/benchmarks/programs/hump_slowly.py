@@ -4,6 +4,8 @@ Under callgrind a program is slow, so its clock has to be too. Else what is done
 as the watchdog's four looks a second, would be a larger part of a request, and the more so the
 busier the machine is: 1 % of `GET /`, and much more where a message goes to many.
 
+It serves the app of another program of ours if the command line names one behind the port.
+
 The package websockets can't be imported, so that messages are unmasked in Python whether it is
 installed or not.
 """
@@ -11,6 +13,7 @@ installed or not.
 import gc
 import sys
 import time
+from importlib import import_module
 
 import trio
 
@@ -34,8 +37,8 @@ class SlowClock(trio.abc.Clock):
 
 if __name__ == "__main__":
     sys.modules["websockets"] = None  # type: ignore[assignment]
-    from tests.benchmarks.programs.hump_app import app  # which looks for it
-
+    name = sys.argv[2] if sys.argv[2:] else "hump_app"
+    app = import_module(f"tests.benchmarks.programs.{name}").app  # which looks for it
     app.port = int(sys.argv[1])
     # A rare full collection would cost what it takes to look at all modules, 0.4 % of a series.
     gc.freeze()
