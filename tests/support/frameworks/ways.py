@@ -1,0 +1,35 @@
+"""How a test's requests reach an app: in memory, or by a stranger's client over the loopback."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from hump_trio import Hump
+from hump_trio.testing import client
+from tests.support.loopback import PATIENCE_SECONDS, served
+
+__all__ = ["WAYS", "asking"]
+
+WAYS = ("memory", "http1", "http2")
+
+
+@asynccontextmanager
+async def asking(app: Hump, way: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an app, and give a client for it.
+
+    Args:
+        app: The app.
+        way: ``memory``, or the protocol that is spoken over TCP.
+    """
+    if way == "memory":
+        async with client(app) as http:
+            yield http
+        return
+    async with (
+        served(app) as url,
+        httpx.AsyncClient(
+            base_url=url, http1=way == "http1", http2=way == "http2", timeout=PATIENCE_SECONDS
+        ) as http,
+    ):
+        yield http
