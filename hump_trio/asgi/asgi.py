@@ -1,15 +1,16 @@
 """The wrapper in which an app of ASGI is mounted."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import EllipsisType
 from typing import Any
 
 from hump_trio.asgi.http import AsgiApp, HttpCall
 from hump_trio.asgi.lifespan import LIFESPAN_MODES, LifespanMode, entered_lifespan
-from hump_trio.asgi.scope import http_scope
-from hump_trio.channels.websocket import WebSocket
+from hump_trio.asgi.scope import http_scope, websocket_scope
+from hump_trio.asgi.websocket import WebSocketCall
+from hump_trio.channels.websocket import Refusal, WebSocket
 from hump_trio.facts.outcomes import OnDisconnect
 from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request
@@ -32,8 +33,9 @@ class Asgi:
         app: The app, ``async def app(scope, receive, send)``, or an object that is called so.
         on_disconnect: What happens to the app when the client of a request has gone. In any case
             ``receive`` gives ``http.disconnect`` then, and ``send`` raises an `OSError`.
-            ``"cancel"`` cancels the app a moment later, ``"finish"`` never, and a number is the
-            seconds until then. Work behind an answer is left alone.
+            ``"cancel"`` cancels the app a moment later (with a WebSocket 5 seconds later, as any
+            handler of one), ``"finish"`` never, and a number is the seconds until then. Work
+            behind an answer is left alone.
         timeout: Seconds for a request and its answer; None: no limit. By default
             `Timeouts.handler` until the answer starts, and no limit then.
         body_limit: The most bytes of a request's body; None, the default: no limit, since the app
@@ -82,10 +84,11 @@ class Asgi:
         call = HttpCall(self._app, scope, request, self.name)
         return Response(Spoken(call.speak, self.name))
 
-    @property
-    def open(self) -> Callable[[WebSocket], Awaitable[None]] | None:
-        """None: there is nothing for WebSockets here."""
-        return None
+    async def open(self, websocket: WebSocket) -> Refusal | None:
+        """Call the app for a WebSocket, and return what it refuses the handshake with."""
+        request = websocket.request
+        scope = websocket_scope(request, self._root_path_of(request), self._state)
+        return await WebSocketCall(self.name, websocket).run(self._app, scope)
 
     @property
     def lifespan(self) -> Callable[[Any], AbstractAsyncContextManager[None]] | None:

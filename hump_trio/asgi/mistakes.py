@@ -8,7 +8,14 @@ import trio
 from hump_trio.messages.headers import FieldLines
 from hump_trio.tasks.failures import leaves_of
 
-__all__ = ["ClientGone", "Message", "decode_fields", "mistake_in", "tells_of_leaving"]
+__all__ = [
+    "ClientGone",
+    "Message",
+    "comes_of_leaving",
+    "decode_fields",
+    "mistake_in",
+    "tells_of_leaving",
+]
 
 # What goes between a server and an app, by the names of the specification.
 Message: TypeAlias = MutableMapping[str, Any]

@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, field_lines
 from hump_trio.messages.target import origin_form
+from hump_trio.websocket.handshake import parse_subprotocols
 
-__all__ = ["Scope", "http_scope"]
+__all__ = ["Scope", "http_scope", "websocket_scope"]
 
 # A dict that belongs to the app: each call of it gets one of its own.
 Scope: TypeAlias = dict[str, Any]
@@ -51,6 +52,36 @@ def http_scope(request: Request, root_path: str, state: dict[str, Any]) -> Scope
         "server": request.server,
         "state": state.copy(),
         "extensions": extensions,
+    }
+
+
+def websocket_scope(request: Request, root_path: str, state: dict[str, Any]) -> Scope:
+    """Return the scope for a request that asks for a WebSocket.
+
+    Args:
+        request: The request, as middleware has left it.
+        root_path: Where the app is mounted. The scope's ``path`` includes it.
+        state: What the lifespan of the app has left; copied.
+
+    Raises:
+        HttpException: 400, the client offers what can't be subprotocols.
+    """
+    fields = field_lines(request)
+    return {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": SPEC_VERSION},
+        "http_version": request.http_version,
+        "scheme": "wss" if request.scheme == "https" else "ws",
+        "path": request.path,
+        "raw_path": raw_path_of(request),
+        "query_string": request.query_string.encode("latin-1"),
+        "root_path": root_path,
+        "headers": header_pairs(request, fields),
+        "client": request.client,
+        "server": request.server,
+        "subprotocols": parse_subprotocols(fields),
+        "state": state.copy(),
+        "extensions": {"websocket.http.response": {}},
     }
 
 

@@ -14,11 +14,11 @@ from hump_trio.facts.hints import OF_WEBSOCKET, hint_of
 from hump_trio.messages.channel import Channel, Message, MessageRules
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Fields
+from hump_trio.messages.response import Fields, Response
 from hump_trio.websocket.failures import check_close_code
 from hump_trio.websocket.handshake import parse_subprotocols
 
-__all__ = ["Terms", "WebSocket", "channel_of", "check_plain"]
+__all__ = ["Refusal", "Terms", "WebSocket", "channel_of", "check_plain"]
 
 if TYPE_CHECKING:  # defaults, which the typing module has from Python 3.13 on
     from typing_extensions import TypeVar as DefaultTypeVar
@@ -49,6 +49,15 @@ def check_plain(message: Any) -> Message:
         f"a WebSocket sends str and bytes, not {type(message).__name__}; one of another type is"
         " annotated with it, as in `websocket: WebSocket[Question, Answer]`"
     )
+
+
+class Refusal(Response):
+    """What a mounted app answers in place of the handshake, when it returns it.
+
+    A handler raises an `HttpException` instead.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ What is raised before the WebSocket is open is answered as in any other handler.
 after that becomes the code of its close.
 """
 
+from hump_trio.channels.websocket import Refusal
 from hump_trio.dispatch.errors import log_crash, note_error
 from hump_trio.facts.exceptions import (
     BindingError,
@@ -58,6 +59,8 @@ async def serve_websocket(
     try:
         websocket, handling = call(request)
         result = await handling
+        if isinstance(result, Refusal) and not channel.opened:
+            return result
         if result is not None:
             raise TypeError(
                 f"{handler} handles a WebSocket and has returned {result!r:.80}, which nobody gets:"

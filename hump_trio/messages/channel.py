@@ -173,6 +173,15 @@ class Channel(Protocol):
         Cancellation: as `send`.
         """
 
+    async def wait_over(self) -> None:
+        """Wait until nothing more comes of the client, which has closed or gone.
+
+        Raises:
+            trio.BusyResourceError: Another task receives, or waits so.
+
+        Cancellation: a checkpoint, unless that is so already.
+        """
+
     def finish(self, code: int, reason: str = "") -> None:
         """Have a closing frame sent, unless one was; nothing is waited for, and nothing raised.
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from types import EllipsisType
 from typing import Any, Protocol, runtime_checkable
 
-from hump_trio.channels.websocket import WebSocket
+from hump_trio.channels.websocket import Refusal, WebSocket
 from hump_trio.facts.outcomes import OnDisconnect
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
@@ -51,8 +51,11 @@ class Guest(Protocol):
         ...
 
     @property
-    def open(self) -> Callable[[WebSocket], Awaitable[None]] | None:
-        """What handles a WebSocket, as the handler of its route; None: the app takes none."""
+    def open(self) -> Callable[[WebSocket], Awaitable[Refusal | None]] | None:
+        """What handles a WebSocket, as the handler of its route; None: the app takes none.
+
+        It may return a `Refusal`, if it hasn't opened the WebSocket.
+        """
         ...
 
     @property

@@ -18,7 +18,7 @@ from hump_trio import (
     limit,
     timeout,
 )
-from hump_trio.channels.websocket import WebSocket
+from hump_trio.channels.websocket import Refusal, WebSocket
 from hump_trio.facts.exceptions import WebSocketClosed
 from tests.support.channels import FakeChannel, open_websocket
 
@@ -375,6 +375,23 @@ async def test_a_result_that_nobody_gets() -> None:
 
     _, channel, request = await open_websocket(app_with(handler))
     assert (channel.closed_with, request.outcome) == ((1011, ""), "crash")
+
+
+async def test_a_refusal_in_place_of_the_handshake() -> None:
+    """It is the answer; once the WebSocket is open, it is as any result."""
+
+    async def refuse(ws: WebSocket) -> Any:
+        return Refusal("sign in", 401)
+
+    async def refuse_late(ws: WebSocket) -> Any:
+        await ws.send("hello")
+        return Refusal("sign in", 401)
+
+    response, channel, _ = await open_websocket(app_with(refuse))
+    assert (response.status, response.body, channel.opened) == (401, b"sign in", False)
+    _, channel, request = await open_websocket(app_with(refuse_late))
+    assert (channel.sent, request.outcome) == (["hello"], "crash")
+    assert channel.close_code == 1011
 
 
 async def test_what_middleware_knows_is_there() -> None:

@@ -3,19 +3,25 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from hump_trio import Hump, Timeouts
+from hump_trio import Hump, Limits, Timeouts
 from hump_trio.asgi import Asgi
 
-__all__ = ["App", "Receive", "Send", "answer", "hump_of", "part", "start"]
+__all__ = ["App", "Message", "Receive", "Scope", "Send", "answer", "hump_of", "part", "start"]
 
 Message: TypeAlias = dict[str, Any]
+Scope: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def hump_of(
-    app: App, prefix: str = "", *, timeouts: Timeouts | None = None, **options: Any
+    app: App,
+    prefix: str = "",
+    *,
+    timeouts: Timeouts | None = None,
+    limits: Limits | None = None,
+    **options: Any,
 ) -> Hump:
     """Return an app in which one of ASGI is mounted; it isn't asked for a lifespan.
 
@@ -23,9 +29,10 @@ def hump_of(
         app: The app of ASGI.
         prefix: Where it is mounted.
         timeouts: Those of the app around it.
+        limits: Those of the app around it.
         options: Those of `Asgi`.
     """
-    hump = Hump(timeouts=timeouts)
+    hump = Hump(timeouts=timeouts, limits=limits)
     hump.mount(prefix, Asgi(app, **{"lifespan": "off", **options}))
     return hump
 

@@ -131,6 +131,9 @@ class FakeChannel:
             raise
         return message if self.rules.decode is None else self.rules.decode(message)
 
+    async def wait_over(self) -> None:
+        """Nothing comes of its client."""
+
     async def receive_part(self) -> tuple[Message, bool]:
         """Return the next part of a message (see `Channel.receive_part`)."""
         if self._receiving:

@@ -211,6 +211,12 @@ class Session(Intake):
         while self.outbox.busy:
             await self.outbox.wait_change()
 
+    async def wait_over(self) -> None:
+        """Wait until nothing more comes of the client (see `Channel.wait_over`)."""
+        while not (self.over or self.released):
+            self.begin_wait()
+            await wait_task_rescheduled(self.abort_wait)
+
     # What comes of the client.
 
     def hear_the_end(self) -> None:
@@ -450,6 +456,7 @@ class Session(Intake):
             if self.ended is None:
                 self.lose()
             assert self.ended is not None
+            self.wake()  # a task that isn't the handler's, and waits for the client's close
             self.outbox.release(self.ended)
             self.liveness.release()
             self.line.stop()

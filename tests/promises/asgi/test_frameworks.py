@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
-from hump_trio.asgi import Asgi
 
 from hump_trio import Hump
+from hump_trio.asgi import Asgi
 from tests.support.frameworks.contract import FRAMEWORKS, LARGE, Contract, make_app
 from tests.support.frameworks.ways import WAYS, asking
 from tests.support.loopback import PATIENCE_SECONDS, wait_until
@@ -95,7 +95,6 @@ async def test_work_behind_an_answer(http: httpx.AsyncClient, contract: Contract
     """It begins with the answer, goes on behind it, and is over before the lifespan is."""
     answer = await http.post("/later")
     assert (answer.status_code, answer.text) == (202, "soon")
-    assert (await http.get("/hello")).text == "hello"  # on the same connection
     assert "worked" not in contract.events
     contract.go.set()
     with trio.fail_after(PATIENCE_SECONDS):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock, assert_no_checkpoints, wait_all_tasks_blocked
 
 from hump_trio import Timeouts
 from hump_trio.facts.exceptions import WebSocketClosed
@@ -452,3 +452,46 @@ async def test_many_pings_are_answered_all_the_same() -> None:
         scene.line.give(masked(FINAL | PING, b"x") * 100)
         await wait_all_tasks_blocked()
         assert scene.received() == [("pong", b"x")] * 100
+
+
+# Who waits for the client's end
+
+
+@pytest.mark.parametrize("how", ["close", "fin", "reset", "released"])
+async def test_a_task_waits_until_nothing_more_comes(how: str, autojump_clock: MockClock) -> None:
+    """It waits for the answer to a close of ours, or until the client or all else is over."""
+    data = {"close": CLOSING, "fin": b"", "reset": None}
+    times: list[float] = []
+
+    async def wait() -> None:
+        await session.wait_over()
+        times.append(trio.current_time())
+        with assert_no_checkpoints():
+            await session.wait_over()
+
+    async with trio.open_nursery() as nursery, open_scene() as scene:
+        session, began = scene.session, trio.current_time()
+        await session.close(4000, "done")
+        nursery.start_soon(wait)
+        await trio.sleep(1)
+        with pytest.raises(trio.BusyResourceError):
+            await session.wait_over()
+        scene.line.give(text("late"))
+        await trio.sleep(1)
+        assert times == []
+        if how != "released":
+            scene.line.give(data[how])
+            await wait_all_tasks_blocked()
+    assert [seconds - began for seconds in times] == [2]
+
+
+async def test_a_client_that_answers_no_close_is_waited_for(autojump_clock: MockClock) -> None:
+    """For `Timeouts.close` at most; then the handler is cancelled as well."""
+    async with open_scene() as scene:
+        began = trio.current_time()
+        await scene.session.close(4000, "done")
+        with scene.clock.scope:
+            await scene.session.wait_over()
+            assert trio.current_time() - began == pytest.approx(5 + SWEEP / 2, abs=SWEEP / 2)
+            await trio.sleep_forever()
+        assert scene.clock.scope.cancelled_caught

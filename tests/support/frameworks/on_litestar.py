@@ -115,6 +115,7 @@ def make_app(contract: Contract) -> Litestar:
         cors_config=CORSConfig(["https://shop.example"]),
         lifespan=[lifespan],
         after_request=note,
+        logging_config=None,  # else a thread for each app
         openapi_config=None,
     )
 
