@@ -310,7 +310,7 @@ class Scene(OutboxScene):
         self.statuses: list[int] = []
         self.session = Session(self.stream, self.connection, self.clock, self._note)  # type: ignore[arg-type]
         self._watchdog = Watchdog()
-        self._watchdog.lanes.add(self)  # type: ignore[arg-type]
+        self._watchdog.lanes.add(self.clock)
 
     def _note(self, status: int) -> None:
         self.statuses.append(status)
