@@ -272,6 +272,7 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
         report = await http.get("/old", follow_redirects=True, headers={"range": "bytes=2-10"})
         autojump_clock.autojump_threshold = 0
         unknown = await http.get("/unknown")
+        teas = await http.get("/api/teas")
     assert (stranger.status_code, stranger.text) == (401, "who are you?")
     assert (member.status_code, member.text) == (409, "no tea left")
     assert uploaded.json() == {"bytes": 2_000_000}
@@ -281,6 +282,7 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
     assert summed.text == "1\n2\n"
     assert "style.css" in slow_page.text
     assert (order.status_code, total.text, letter.text) == (503, "4", "after 0 orders")
+    assert (teas.json(), teas.headers["x-greeting"]) == (["Assam", "Sencha"], "hello")
     assert (unknown.status_code, unknown.headers["x-greeting"]) == (404, "hello")
     assert asset.text == hello
     assert (report.text, report.url.path) == ("hump_trio", "/report")
