@@ -31,7 +31,14 @@ from hump_trio.handlers.bounds import limit, timeout
 from hump_trio.handlers.markers import Body, Cookie, Header, Query
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import HtmlResponse, JsonResponse, Response, Send, StreamResponse
+from hump_trio.messages.response import (
+    Begin,
+    HtmlResponse,
+    JsonResponse,
+    Response,
+    Send,
+    StreamResponse,
+)
 from hump_trio.routing.layer import CallNext
 
 if TYPE_CHECKING:
@@ -49,6 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TLS",
+    "Begin",
     "BindError",
     "BindingError",
     "Body",

@@ -1,6 +1,6 @@
 """Bounds for single handlers: how long one may take, how many may run at a time."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from copy import copy
 from dataclasses import replace
@@ -19,7 +19,6 @@ from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import (
     Fields,
-    Produce,
     Producer,
     Response,
     Send,
@@ -161,10 +160,18 @@ async def send_parts(generate: Callable[[], Any], send: Send) -> None:
             await send(part)
 
 
-async def produce_within(bound: Bound, produce: Produce, send: Send) -> Fields | None:
-    """Run a producer within a bound, and return its trailers."""
+async def produce_within(
+    bound: Bound, produce: Callable[..., Awaitable[Fields | None]], *given: Any
+) -> Fields | None:
+    """Run a producer within a bound, and return its trailers.
+
+    Args:
+        bound: The bound.
+        produce: The producer.
+        given: What it is called with.
+    """
     async with bound():
-        trailers = await produce(send)
+        trailers = await produce(*given)
         # The answer of a producer that swallows its cancellation must not look whole.
         await trio.lowlevel.checkpoint_if_cancelled()
     return trailers

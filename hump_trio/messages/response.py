@@ -6,8 +6,9 @@ A response doesn't send itself and knows nothing of framing; both belong to the 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import Any, ClassVar, TypeAlias, Unpack
+from inspect import Parameter, isasyncgenfunction, iscoroutinefunction, signature
+from types import FunctionType
+from typing import Any, ClassVar, Protocol, TypeAlias, Unpack
 
 from hump_trio.content.charset import check_text_type
 from hump_trio.content.json_text import json_codec
@@ -23,6 +24,7 @@ __all__ = [
     "BYTES_TYPE",
     "JSON_TYPE",
     "TEXT_TYPE",
+    "Begin",
     "Behind",
     "Fields",
     "HtmlResponse",
@@ -36,6 +38,7 @@ __all__ = [
     "error_response",
     "own_copy",
     "settle",
+    "speaks",
 ]
 
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -47,8 +50,33 @@ Send: TypeAlias = Callable[[str | bytes], Coroutine[Any, Any, None]]
 Fields: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 # Trailers, or what returns them when the body has ended.
 Behind: TypeAlias = Fields | Callable[[], Fields]
+
+
+class Begin(Protocol):
+    """Begins a streamed response whose status only its producer knows (see `StreamResponse`)."""
+
+    def __call__(self, status: int, headers: Fields = ()) -> None:
+        """Decide the status and the header fields, which go out with the first part.
+
+        The time of the handler ends here, unless its route has a time of its own.
+
+        Args:
+            status: A final status, 200 to 599.
+            headers: The header fields, in place of those of that name that the response has by its
+                handler or by middleware; the others stay. ``Set-Cookie``, ``Vary``, ``Link`` and
+                ``Server-Timing`` are added to those that there are.
+
+        Raises:
+            RuntimeError: A part was sent, or this was called before.
+            TypeError: A name or value isn't text.
+            ValueError: The status isn't a final one, or a field can't be sent.
+        """
+
+
 # Sends a body by what it is called with, and returns the trailers, if there are any.
 Produce: TypeAlias = Callable[[Send], Awaitable[Fields | None]]
+# The same, for one that may begin the response by itself.
+ProduceBegun: TypeAlias = Callable[[Send, Begin], Awaitable[Fields | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +89,13 @@ class Producer:
         aclose: Closes the source of the body if ``produce`` is never called.
         take_headers: Takes the header fields that go out with the first part, as the argument
             of that name of `ConvertedBody` does.
+        begins: Whether ``produce`` takes a `Begin`, too.
     """
 
-    produce: Produce
+    produce: Callable[..., Awaitable[Fields | None]]
     aclose: Callable[[], Awaitable[None]] | None = None
     take_headers: Callable[[Headers], None] | None = None
+    begins: bool = False
 
 
 Body: TypeAlias = (
@@ -260,7 +290,11 @@ class StreamResponse(Response):
             tasks may call it; each part goes out whole. It raises `trio.BrokenResourceError` if
             the client has gone. If it is cancelled, the response breaks off. What it returns, if
             that isn't None, are trailers that only the end has shown; they follow those given
-            here.
+            here. A producer that takes two parameters, ``async def producer(send, begin)``, may
+            decide the status and the header fields while it runs, as a proxy has to: see `Begin`.
+            Until it calls ``begin``, or sends a part, its errors are answered as the handler's
+            are, and the handler's time counts. Where no body is sent, as for HEAD, it runs up to
+            there and is cancelled.
         status: A final status, 200 to 599; 200 by default.
         headers: Further header fields (see `Response`).
         trailers: Fields that follow the body (see `Response`).
@@ -274,7 +308,7 @@ class StreamResponse(Response):
 
     def __init__(
         self,
-        producer: Produce,
+        producer: Produce | ProduceBegun,
         status: int = 200,
         headers: Fields = (),
         *,
@@ -285,7 +319,29 @@ class StreamResponse(Response):
                 f"a producer is an `async def producer(send)` without yield, not {producer!r:.80};"
                 " a Response takes text, bytes or a generator's call"
             )
-        Response.__init__(self, Producer(producer), status, headers, trailers=trailers)
+        body = Producer(producer, begins=takes_two(producer))
+        Response.__init__(self, body, status, headers, trailers=trailers)
+
+
+def takes_two(producer: Callable[..., Any]) -> bool:
+    """Tell whether a producer needs two positional arguments.
+
+    A signature takes twenty times as long to make as a look into the code of a plain function.
+    """
+    if type(producer) is FunctionType and not hasattr(producer, "__wrapped__"):
+        return producer.__code__.co_argcount - len(producer.__defaults__ or ()) == 2
+    try:
+        parameters = signature(producer).parameters.values()
+    except ValueError:  # of one that is written in C
+        return False
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [each for each in parameters if each.kind in positional]
+    return sum(each.default is Parameter.empty for each in needed) == 2
+
+
+def speaks(body: Body) -> bool:
+    """Tell whether a body gives the answer by itself, the status included."""
+    return isinstance(body, Spoken) or (isinstance(body, Producer) and body.begins)
 
 
 def settle(response: Response) -> None:

@@ -8,9 +8,8 @@ from functools import partial
 from hump_trio.content.charset import other_charset
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.negotiation import add_vary, rank_codings
-from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Response, own_copy, settle
+from hump_trio.messages.response import Response, own_copy, settle, speaks
 from hump_trio.middleware.coding import Coder, LateCoder, gzip_coder, load_zstd, zstd_coder
 from hump_trio.middleware.option_checks import check_flag, check_number
 from hump_trio.routing.layer import CallNext
@@ -36,8 +35,8 @@ class Compression:
     a stream as soon as that part was sent; for this up to 300 KiB of memory are held while the
     stream is open (80 KiB if it sends only small events). A stream without a content type is
     compressed if its first part is a str. Answers are left alone if they are small, partial,
-    encoded already, of an unknown type, or marked ``Cache-Control: no-transform``. ETags become
-    weak, since the bytes change.
+    encoded already, of an unknown type, marked ``Cache-Control: no-transform``, or begun by their
+    producer (see `StreamResponse`). ETags become weak, since the bytes change.
 
     Args:
         minimum_bytes: Smaller bodies are left alone. 1024: such a body fits in one packet anyway.
@@ -104,7 +103,7 @@ class Compression:
         length = headers.get("content-length", "")
         if isinstance(body, bytes) and (body or request.method != "HEAD"):
             length = str(len(body))
-        if isinstance(body, Spoken):  # nobody knows yet what it is
+        if speaks(body):  # nobody knows yet what it is
             return False
         streamed = not isinstance(body, bytes)
         late = "content-type" not in headers and streamed and not length

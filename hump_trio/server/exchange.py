@@ -11,9 +11,8 @@ from hump_trio.content.room import Room
 from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError, StatusError
 from hump_trio.messages.choice import WEBSOCKET, Choice
 from hump_trio.messages.headers import FieldLines, Headers
-from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request, inform_nobody
-from hump_trio.messages.response import Response
+from hump_trio.messages.response import Response, speaks
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.access_log import log_request
 from hump_trio.server.channel import ServerChannel
@@ -251,7 +250,7 @@ class Exchange:
         if timeout is not ... or self._cut_seconds:
             clock.enforce(request.server_deadline)
         response = await self._state.application.respond(self.choice, request)
-        if clock.enforced and not isinstance(response.body, Spoken):
+        if clock.enforced and not speaks(response.body):
             clock.end_handler()
         return response
 

@@ -35,6 +35,7 @@ how to go on in a new one.
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context
 from enum import Enum, auto
+from functools import partial
 from typing import Protocol
 
 import trio
@@ -43,10 +44,18 @@ from hump_trio.facts.exceptions import DeadlineError, HttpException, StatusError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import CancelReason, Outcome
 from hump_trio.messages.reply import Spoken
-from hump_trio.messages.response import Response, error_response, own_copy, settle
+from hump_trio.messages.response import (
+    Producer,
+    Response,
+    error_response,
+    own_copy,
+    settle,
+    speaks,
+)
 from hump_trio.server.clock import Clock, Ending, Swept
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.phases import Phase
+from hump_trio.server.produced import speak_produced
 from hump_trio.server.reply import ServerReply
 from hump_trio.server.sending import Sender, close_unsent
 from hump_trio.server.stream import HttpStream
@@ -418,7 +427,7 @@ class Lane:
             return Step.OVER
         reply = clock.reply = ServerReply(self, clock, exchange.request, answer, exchange)
         try:
-            step = await self._finish(reply.speak())
+            step = await self._finish(reply.speak(speak_of(answer)))
         finally:
             self.end_speaking()
         return Step.OVER if self.moved else step
@@ -623,7 +632,16 @@ class Lane:
 
 def step_of(answer: Response) -> Step:
     """Return what is done with an answer."""
-    return Step.SPEAK if isinstance(answer.body, Spoken) else Step.SEND
+    return Step.SPEAK if speaks(answer.body) else Step.SEND
+
+
+def speak_of(answer: Response) -> Callable[[ServerReply], Awaitable[None]]:
+    """Return what gives an answer while it runs."""
+    body = answer.body
+    if isinstance(body, Spoken):
+        return body.speak
+    assert isinstance(body, Producer)
+    return partial(speak_produced, body)
 
 
 def cut_before() -> trio.BrokenResourceError:

@@ -1,15 +1,15 @@
 """An answer that the app begins while it runs, on its way onto a stream (see `Reply`)."""
 
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, Self
 
 import trio
 
 from hump_trio.facts.callables import name_of
 from hump_trio.messages.headers import FieldLines, Headers
-from hump_trio.messages.reply import Reply, Spoken
+from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Response, checked_trailers
+from hump_trio.messages.response import Fields, Producer, Response
 from hump_trio.server.clock import Clock
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.sending import Sender, give_head
@@ -116,12 +116,17 @@ class ServerReply:
 
     @property
     def _name(self) -> str:
-        spoken = self.response.body
-        assert isinstance(spoken, Spoken)
-        return spoken.name or name_of(spoken.speak)
+        body = self.response.body
+        if isinstance(body, Spoken):
+            return body.name or name_of(body.speak)
+        assert isinstance(body, Producer)
+        return name_of(body.produce)
 
-    async def speak(self) -> None:
+    async def speak(self, speak: Callable[[Self], Awaitable[None]]) -> None:
         """Let the app give the answer, until it returns; an error behind the answer is logged.
+
+        Args:
+            speak: Calls it; called once.
 
         Raises:
             RuntimeError: It has returned without an answer, or in the middle of one.
@@ -129,11 +134,8 @@ class ServerReply:
 
         Cancellation: up to the app whether it is a checkpoint.
         """
-        spoken = self.response.body
-        assert isinstance(spoken, Spoken)
-        reply: Reply = self
         try:
-            await spoken.speak(reply)
+            await speak(self)
         except BaseException as error:
             if not self.ended:
                 raise
@@ -177,19 +179,18 @@ class ServerReply:
         if self._follows:
             await self.write(self._take_exchange().stream.send(data))
 
-    async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
+    async def finish(self, data: bytes = b"", trailers: Fields = ()) -> None:
         """Send the last part, and the end (see `Reply.finish`)."""
         self._check_open()
         if self.clock.scope.cancel_called:
             await trio.lowlevel.checkpoint()
             self._check_open()
-        behind = checked_trailers(trailers).items() if trailers else []
         stream = self._take_exchange().stream
         if not self._headed:
-            self._behind = bool(behind)
+            self._behind = bool(trailers)
             self._set_head(len(data))
         if self._follows:
-            behind += Sender(stream, self.clock, self.response).trailers()
+            behind = Sender(stream, self.clock, self.response).trailers(trailers)
             await self.write(stream.finish(data, behind))
         else:
             await self.write(stream.finish())
@@ -230,6 +231,13 @@ class ServerReply:
         """Let others serve what comes next, unless the app has returned (see `Straggler`)."""
         if not self.over:
             self._lane.move_on()
+
+    def set_default_type(self, kind: str) -> str:
+        """Return the content type of an answer that is begun; it is this one if it has none."""
+        given = [value for name, value in self.fields if name == "content-type"]
+        if not given:
+            self.fields.append(("content-type", kind))
+        return ", ".join(given) or kind
 
     def end(self) -> None:
         """Go to what is behind the answer, which is on the wire."""

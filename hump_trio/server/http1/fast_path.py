@@ -184,7 +184,7 @@ async def serve_whole(
             if isinstance(response.body, Spoken):
                 step = await FastReply(
                     connection, parser, prepared, lane, whole, chosen, request, response
-                ).serve()
+                ).serve(response.body.speak)
                 if step is not None:
                     return step
                 del whole, text, host, fields, body, chosen, line, path_params, request

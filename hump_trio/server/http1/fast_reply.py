@@ -7,7 +7,7 @@ exchange, which its lane could have begun, and goes on as such.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -17,7 +17,7 @@ from hump_trio.http1.response_head import encode_answer, encode_head
 from hump_trio.http1.whole_head import WholeRequest
 from hump_trio.messages.framing import count_body
 from hump_trio.messages.request import Request, inform_nobody
-from hump_trio.messages.response import Response
+from hump_trio.messages.response import Fields, Response
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange, log_answer
 from hump_trio.server.http1.prepared import ChosenRoute, Prepared
@@ -63,8 +63,11 @@ class FastReply(ServerReply):
         self._whole = whole
         self._chosen = chosen
 
-    async def serve(self) -> Step | None:
+    async def serve(self, speak: Callable[[ServerReply], Awaitable[None]]) -> Step | None:
         """Let the app give the answer, and return what the lane does next; None: the next request.
+
+        Args:
+            speak: Gives the answer.
 
         Raises:
             BaseException: What ends more than the answer; the lane has taken over.
@@ -72,7 +75,7 @@ class FastReply(ServerReply):
         lane, clock = self._serving, self.clock
         clock.reply = self
         try:
-            await self.speak()
+            await self.speak(speak)
         except BaseException as error:
             if not self.ended:
                 self._take_exchange()
@@ -96,7 +99,7 @@ class FastReply(ServerReply):
             self.clock.enter_send()
             self.request.server_deadline = math.inf
 
-    async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
+    async def finish(self, data: bytes = b"", trailers: Fields = ()) -> None:
         """Send the last part, and the end (see `Reply.finish`)."""
         answer = b"" if trailers else self._encode(data)
         if not answer:
