@@ -215,7 +215,7 @@ def test_tables_of_settings_are_complete(
 def test_every_example_is_linked() -> None:
     """No example is left out, and no link to one leads nowhere."""
     linked = re.findall(r"\]\((examples/[^)]+)\)", README)
-    folders = [ROOT / "examples", ROOT / "examples/deploy"]
+    folders = [ROOT / "examples" / name for name in ("", "deploy", "recipes")]
     files = [path for folder in folders for path in folder.iterdir() if path.is_file()]
     present = [str(path.relative_to(ROOT)) for path in files]
     assert sorted(linked) == sorted(present)

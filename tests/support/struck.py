@@ -231,6 +231,7 @@ async def serve_struck(
             client, theirs = make_pair(readiness)
             tapped = TappedTransport(theirs, moment, countdown, receive_bytes)
             connection = Connection(tapped, state)
+            state.start_attendant = attendants.start_soon
             watchdog = Watchdog()
             watchdog.add(connection)
             instrument = StepTap(trio.lowlevel.current_task(), countdown)
