@@ -69,8 +69,8 @@ HTTP2_BOUNDS = {
 WEBSOCKET_BOUNDS = {
     "ws_echo": ("hello", 1.15),
     "ws_burst": ("ws_echo", 0.4),
-    "ws_cast": ("ws_echo", 0.1),
-    "ws_open": ("ws_echo", 13),
+    "ws_cast": ("ws_echo", 0.08),
+    "ws_open": ("ws_echo", 11),
 }
 RATIOS = Path(__file__).with_name("ratios.json")
 RENEW = "python -m tests.benchmarks instructions --renew"
