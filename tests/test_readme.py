@@ -267,8 +267,9 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
         order = await http.post("/order")
         total = await http.get("/sum")
         letter = await http.post("/letters")
-        autojump_clock.autojump_threshold = math.inf  # a disk has a time of its own
+        autojump_clock.autojump_threshold = math.inf  # disks and threads have their own
         asset = await http.get("/assets/hello.py")
+        legacy = await http.get("/legacy/report")
         report = await http.get("/old", follow_redirects=True, headers={"range": "bytes=2-10"})
         autojump_clock.autojump_threshold = 0
         unknown = await http.get("/unknown")
@@ -285,6 +286,7 @@ async def test_snippets_do_what_is_said(program: dict[str, Any], autojump_clock:
     assert (teas.json(), teas.headers["x-greeting"]) == (["Assam", "Sencha"], "hello")
     assert (unknown.status_code, unknown.headers["x-greeting"]) == (404, "hello")
     assert asset.text == hello
+    assert legacy.text == "as it always was"
     assert (report.text, report.url.path) == ("hump_trio", "/report")
 
 

@@ -1,0 +1,30 @@
+"""The example beside Flask does what its docstring says."""
+
+import math
+
+import pytest
+from trio.testing import MockClock
+
+from examples import beside_flask
+from hump_trio.testing import client
+
+
+async def test_beside_flask__each_has_its_routes(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flask's routes are there but for the one that has moved; both know the orders."""
+    monkeypatch.setattr(beside_flask, "orders", [])
+    autojump_clock.autojump_threshold = math.inf  # a thread has a time of its own
+    async with client(beside_flask.app) as http:
+        before = await http.get("/")
+        order = await http.post("/orders", data={"tea": "green"})
+        wrong = await http.post("/orders", data={})
+        shown, missing = await http.get("/orders/0"), await http.get("/orders/1")
+        autojump_clock.autojump_threshold = 0
+        progress = await http.get("/orders/0/progress")
+    assert before.text == "0 orders so far\n"
+    assert (order.status_code, order.text) == (201, "order 0\n")
+    assert wrong.status_code == 400
+    assert shown.json() == {"tea": "green"}
+    assert (missing.status_code, missing.text) == (404, "no such order")
+    assert progress.text == "green: 3 min\ngreen: 2 min\ngreen: 1 min\nready\n"
