@@ -18,6 +18,7 @@ from hump_trio import (
     Hump,
     Limits,
     Request,
+    Timeouts,
     UploadFile,
 )
 from hump_trio.content.form import receive_form
@@ -336,7 +337,7 @@ async def test_cut_anywhere_nothing_is_left(
     parts = [request("POST", "/", CONTENT_TYPE, body=body)]
     for nth in count(1):
         route = Route(template="/", methods=("POST",), handler=handler, stream=True)
-        state = served(route, server="test")
+        state = served(route, timeouts=Timeouts(keep_alive=1), server="test")
         countdown = Countdown(nth)
         tapped = await serve_struck(state, parts, moment, countdown, strike, receive_bytes)
         check(tapped, ("POST",))

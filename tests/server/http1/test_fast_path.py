@@ -171,18 +171,14 @@ VALUES: dict[str, Callable[[], Any]] = {
 }
 
 
-def build_values(stage: Stage, *, middleware: bool = False) -> Hump:
-    """Return an app with a route for each value, and handlers for some errors."""
+def build_value(name: str, stage: Stage, *, middleware: bool = False) -> Hump:
+    """Return an app with a route for a value, and handlers for some errors."""
     app = Hump()
     numbers = count(1)
 
-    def add(name: str, make: Callable[[], Any]) -> None:
-        @app.route(f"/{name}", methods=["GET", "POST"])
-        async def handler() -> Any:
-            return make()
-
-    for name, make in VALUES.items():
-        add(name, make)
+    @app.route(f"/{name}", methods=["GET", "POST"])
+    async def handler() -> Any:
+        return VALUES[name]()
 
     @app.exception_handler(KeyError)
     async def handle_key(request: Request, error: KeyError) -> Response:
@@ -233,5 +229,5 @@ def test_whatever_a_handler_returns(name: str, *, middleware: bool) -> None:
             await stage.send(client, data, data)
             client.close()
 
-    stage = play_both(partial(build_values, middleware=middleware), scene)
+    stage = play_both(partial(build_value, name, middleware=middleware), scene)
     assert stage.fast_count > 4
