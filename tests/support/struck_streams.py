@@ -1,11 +1,13 @@
 """A connection of HTTP/2 that is served to its end, struck at its n-th call or wait, and judged."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal, TypeAlias
 
 import hpack
+import pytest
 import trio
 from hyperframe.frame import (
     DataFrame,
@@ -17,6 +19,7 @@ from hyperframe.frame import (
 from hump_trio.server.clock import Clock
 from hump_trio.server.compartment import Compartment
 from hump_trio.server.connection import Connection
+from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import Watchdog
@@ -24,7 +27,16 @@ from hump_trio.transports.transport import Arrivals
 from tests.support.struck import Countdown, TappedTransport
 from tests.support.transports import make_pair, watching
 
-__all__ = ["STRIKES", "Moment", "Scene", "Strike", "Struck", "serve_struck"]
+__all__ = [
+    "STRIKES",
+    "Moment",
+    "Scene",
+    "Strike",
+    "Struck",
+    "cut_anywhere",
+    "each_cut",
+    "serve_struck",
+]
 
 Moment: TypeAlias = Literal["before", "after", "step"]
 
@@ -210,6 +222,41 @@ async def serve_struck(
             assert not watchdog.lanes, "no lane is left"
             attendants.cancel_scope.cancel()
     return tapped
+
+
+def cut_anywhere(names: Iterable[str]) -> Callable[[Callable[..., Any]], Any]:
+    """Return what runs a test with each ``name``, each ``strike``, and each ``moment`` of one."""
+
+    def run_each(test: Callable[..., Any]) -> Any:
+        moments = pytest.mark.parametrize("moment", ["before", "after", "step"])
+        strikes = pytest.mark.parametrize("strike", STRIKES)
+        return pytest.mark.parametrize("name", list(names))(strikes(moments(test)))
+
+    return run_each
+
+
+async def each_cut(
+    make_state: Callable[[], ServerState], parts: list[bytes], moment: Moment, strike: Strike
+) -> AsyncIterator[tuple[ServerState, TappedTransport]]:
+    """Serve a connection that is struck at its n-th call or wait, for every n up to none.
+
+    Whatever it was counted for is given back each time.
+
+    Args:
+        make_state: Returns what connections share; it may be the same one each time.
+        parts: What the client sends.
+        moment: When a call is struck.
+        strike: What is done then.
+    """
+    for nth in count(1):
+        state, countdown = make_state(), Countdown(nth)
+        tapped = await serve_struck(state, parts, moment, countdown, strike)
+        yield state, tapped
+        assert (state.request_count, state.buffered_bytes, state.stream_count) == (0, 0, 0)
+        assert state.websocket_count == 0
+        state.life, state.cleanup_deadline = Life.SERVING, math.inf
+        if countdown.left > 0:
+            break
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ given back, and the next connection is served.
 
 import logging
 import math
-from itertools import count
 
 import hpack
 import pytest
@@ -18,7 +17,15 @@ from hump_trio.server.state import ServerState
 from tests.support.frames import PREFACE, data, frame, ping, reset, settings, window_update
 from tests.support.scenarios import new_state
 from tests.support.struck import Countdown
-from tests.support.struck_streams import STRIKES, Moment, Scene, Strike, serve_struck
+from tests.support.struck_streams import (
+    STRIKES,
+    Moment,
+    Scene,
+    Strike,
+    cut_anywhere,
+    each_cut,
+    serve_struck,
+)
 
 pytestmark = pytest.mark.plain_only("over TLS a protocol is agreed on before any byte")
 
@@ -105,9 +112,7 @@ async def test_a_scene_that_nothing_cuts(name: str, autojump_clock: MockClock) -
     await check_following(state)
 
 
-@pytest.mark.parametrize("moment", ["before", "after", "step"])
-@pytest.mark.parametrize("strike", STRIKES)
-@pytest.mark.parametrize("name", SCENES)
+@cut_anywhere(SCENES)
 async def test_a_connection_cut_anywhere_ends_well(
     name: str,
     strike: Strike,
@@ -118,13 +123,7 @@ async def test_a_connection_cut_anywhere_ends_well(
     """See this module; each scene is cut at its n-th call or wait, for every n."""
     scene = SCENES[name]
     state = new_state()
-    for nth in count(1):
-        countdown = Countdown(nth)
-        tapped = await serve_struck(state, scene.parts, moment, countdown, strike)
+    async for _, tapped in each_cut(lambda: state, scene.parts, moment, strike):
         scene.judge(tapped, whole=False)
-        assert (state.request_count, state.buffered_bytes, state.stream_count) == (0, 0, 0)
-        state.life, state.cleanup_deadline = Life.SERVING, math.inf
-        if countdown.left > 0:
-            break
     await check_following(state)
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]

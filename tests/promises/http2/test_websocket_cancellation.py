@@ -7,7 +7,6 @@ given back.
 
 import logging
 import math
-from itertools import count
 
 import hpack
 import pytest
@@ -21,7 +20,15 @@ from tests.support.driven_session import read_frames
 from tests.support.frames import PREFACE, data, frame, reset, settings, window_update
 from tests.support.served import served
 from tests.support.struck import Countdown
-from tests.support.struck_streams import STRIKES, Moment, Scene, Strike, serve_struck
+from tests.support.struck_streams import (
+    STRIKES,
+    Moment,
+    Scene,
+    Strike,
+    cut_anywhere,
+    each_cut,
+    serve_struck,
+)
 
 pytestmark = pytest.mark.plain_only("over TLS a protocol is agreed on before any byte")
 
@@ -108,9 +115,7 @@ async def test_a_scene_that_nothing_cuts(name: str, autojump_clock: MockClock) -
     assert (state.websocket_count, state.stream_count, state.buffered_bytes) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("moment", ["before", "after", "step"])
-@pytest.mark.parametrize("strike", STRIKES)
-@pytest.mark.parametrize("name", SCENES)
+@cut_anywhere(SCENES)
 async def test_a_connection_cut_anywhere_ends_well(
     name: str,
     strike: Strike,
@@ -120,12 +125,6 @@ async def test_a_connection_cut_anywhere_ends_well(
 ) -> None:
     """See this module; each scene is cut at its n-th call or wait, for every n."""
     scene = SCENES[name]
-    for nth in count(1):
-        state, countdown = new_state(), Countdown(nth)
-        tapped = await serve_struck(state, scene.parts, moment, countdown, strike)
+    async for _, tapped in each_cut(new_state, scene.parts, moment, strike):
         scene.judge(tapped, whole=False)
-        counted = (state.request_count, state.buffered_bytes, state.stream_count)
-        assert (*counted, state.websocket_count) == (0, 0, 0, 0)
-        if countdown.left > 0:
-            break
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]

@@ -7,7 +7,6 @@ task is left, and what was counted is given back. Nothing is an error in the log
 
 import logging
 import math
-from itertools import count
 
 import pytest
 import trio
@@ -19,7 +18,14 @@ from hump_trio.testing.app_frames import AppFrames, encode_client_frame
 from tests.support.handled import HANDSHAKE
 from tests.support.served import served
 from tests.support.struck import Countdown
-from tests.support.struck_streams import STRIKES, Moment, Strike, serve_struck
+from tests.support.struck_streams import (
+    STRIKES,
+    Moment,
+    Strike,
+    cut_anywhere,
+    each_cut,
+    serve_struck,
+)
 
 TEXT, BINARY, CLOSE, PING = 0x81, 0x82, 0x88, 0x89
 # More than a connection in memory holds, so that a flusher has to send it.
@@ -166,9 +172,7 @@ async def test_a_scene_that_nothing_cuts(name: str, autojump_clock: MockClock) -
     assert (state.websocket_count, state.request_count, state.buffered_bytes) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("moment", ["before", "after", "step"])
-@pytest.mark.parametrize("strike", STRIKES)
-@pytest.mark.parametrize("name", SCENES)
+@cut_anywhere(SCENES)
 async def test_a_websocket_cut_anywhere_ends_well(
     name: str,
     strike: Strike,
@@ -178,9 +182,7 @@ async def test_a_websocket_cut_anywhere_ends_well(
 ) -> None:
     """See this module; each scene is cut at its n-th call or wait, for every n."""
     parts, answers, _ = SCENES[name]
-    for nth in count(1):
-        state, countdown = new_state(), Countdown(nth)
-        tapped = await serve_struck(state, parts, moment, countdown, strike)
+    async for _, tapped in each_cut(new_state, parts, moment, strike):
         assert tapped.closings in (["close"], ["reset"], ["reset", "close"])
         messages, close_code, cut = read_messages(bytes(tapped.sent))
         if messages[-1:] == ["bye"]:  # it comes sooner where the handler is cut sooner
@@ -188,8 +190,4 @@ async def test_a_websocket_cut_anywhere_ends_well(
         assert messages == answers[: len(messages)]
         if cut and close_code is None and strike.__name__ not in ("break_off", "leave"):
             assert tapped.closings[0] == "reset"
-        counted = (state.request_count, state.buffered_bytes, state.websocket_count)
-        assert counted == (0, 0, 0)
-        if countdown.left > 0:
-            break
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
