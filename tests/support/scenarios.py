@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import TypeAlias
 
 import pytest
@@ -11,7 +12,7 @@ from hump_trio import HttpException, Request, Send, StreamResponse, Timeouts
 from hump_trio.routing.route import Route
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
-from tests.support.served import served
+from tests.support.served import served, served_anew
 from tests.support.struck import (
     Countdown,
     cancel,
@@ -126,8 +127,9 @@ async def error() -> None:
     raise HttpException(418)
 
 
-def new_state() -> ServerState:
-    """Return the state of a server with these handlers."""
+@cache
+def first_state() -> ServerState:
+    """Return the state of a server with these handlers; nobody connects to it."""
     get, post = ("GET",), ("POST",)
     return served(
         Route(template="/", methods=get + post, handler=whole),
@@ -145,6 +147,11 @@ def new_state() -> ServerState:
         timeouts=Timeouts(keep_alive=1),  # each sweep of an idle connection takes real time
         server="test",
     )
+
+
+def new_state() -> ServerState:
+    """Return the state of a server with these handlers."""
+    return served_anew(first_state())
 
 
 async def check_following(state: ServerState, data: bytes = GET) -> list[Answer]:

@@ -12,7 +12,7 @@ from hump_trio.routing.route import Route
 from hump_trio.routing.table import RouteTable
 from hump_trio.server.state import ServerState
 
-__all__ = ["served"]
+__all__ = ["served", "served_anew"]
 
 FRONT_PAGE: dict[str, Any] = {"template": "/", "methods": ("GET",)}
 
@@ -46,3 +46,12 @@ def served(
     layer.middleware.extend(middleware)
     dispatcher = Dispatcher(app, table, layer)
     return ServerState(dispatcher, limits or Limits(), timeouts or Timeouts(), server)
+
+
+def served_anew(state: ServerState) -> ServerState:
+    """Return what connections to the same app share, before the first: to build one takes longer.
+
+    Args:
+        state: That of earlier connections.
+    """
+    return ServerState(state.application, state.limits, state.timeouts, state.server)

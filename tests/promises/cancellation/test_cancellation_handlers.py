@@ -32,7 +32,7 @@ from tests.support.scenarios import (
     each_arrival,
     new_state,
 )
-from tests.support.served import served
+from tests.support.served import served, served_anew
 from tests.support.struck import (
     STRIKES,
     Countdown,
@@ -67,8 +67,6 @@ class Tidy:
     """
 
     def __init__(self, deadline_header: str | None, layers: int = 0) -> None:
-        self.begun = 0
-        self.finished = 0
         get = ("GET",)
         self.state = served(
             Route(template="/", methods=get, handler=self.work),
@@ -82,6 +80,13 @@ class Tidy:
             timeouts=Timeouts(deadline_header=deadline_header, keep_alive=1),
             server="test",
         )
+        self.begin()
+
+    def begin(self) -> None:
+        """Count anew."""
+        self.state = served_anew(self.state)
+        self.begun = 0
+        self.finished = 0
 
     async def clean_up(self) -> None:
         """Take a second, whatever happens."""
@@ -156,8 +161,9 @@ async def test_a_clean_up_comes_to_its_end(
     Where callers have no say about deadlines, and where they have; with middleware and without.
     """
     parts, methods = TIDY_SCENARIOS[name]
+    tidy = Tidy(None if receive_bytes is None else "x-ms", layers)
     for nth in count(1):
-        tidy = Tidy(None if receive_bytes is None else "x-ms", layers)
+        tidy.begin()
         countdown = Countdown(nth)
         tapped = await serve_struck(tidy.state, parts, moment, countdown, strike, receive_bytes)
         check(tapped, methods)
