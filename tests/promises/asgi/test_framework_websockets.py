@@ -1,5 +1,6 @@
 """What frameworks do is what they do elsewhere, when they are mounted: their WebSockets."""
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -167,14 +168,21 @@ async def test_the_client_closes(
     contract: Contract,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The app is told the code, and the reason where the framework hands it on."""
+    """The app is told the code and the reason, where the framework hands them on.
+
+    That a client leaves is no error of ours; some versions of Quart say so in its own log.
+    """
     async with talking(app, way, f"{prefix}/echo") as client:
         await client.close(4001, "tired")
-        if framework != "quart":  # it cancels the handler
+        if framework != "quart":  # it cancels the handler, or raises an error without them
             await wait_until(lambda: len(contract.events) > 1)
             assert contract.events == ["began", "left 4001 tired"]
     assert contract.events[-1] == "ended"
-    assert "Traceback" not in caplog.text
+    assert not [
+        record
+        for record in caplog.records
+        if record.levelno >= logging.WARNING and record.name.startswith("hump_trio")
+    ]
 
 
 async def test_a_refusal(framework: str, app: Hump, way: str, prefix: str) -> None:

@@ -5,6 +5,7 @@
 - ``/size``: POST: the length of the body as JSON, ``bytes``.
 - ``/form``: POST of a multipart form: ``title``, ``filename`` and ``bytes`` of the file ``upload``.
 - ``/stream``: GET: ``one``, and ``two`` once `Contract.go` is set.
+- ``/endless``: GET: a stream without an end; that it is closed is an event, ``closed``.
 - ``/thread``: GET: as JSON whether the handler, an ordinary function, runs in a ``worker`` thread.
 - ``/later``: POST: an answer with status 202, and behind it what waits for `Contract.go`.
 - ``/static/``: GET: the files of `Contract.folder`.

@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response, Str
 from fastapi.staticfiles import StaticFiles
 
 from tests.support.frameworks.contract import LARGE, Contract
-from tests.support.frameworks.on_starlette import Around, lifespan, talk, work
+from tests.support.frameworks.on_starlette import Around, drip, lifespan, talk, work
 
 __all__ = ["make_app"]
 
@@ -97,6 +97,10 @@ def add_streams(app: FastAPI, contract: Contract) -> None:
             yield b"two"
 
         return StreamingResponse(parts(), media_type="text/plain")
+
+    @app.get("/endless")
+    async def endless() -> Response:
+        return StreamingResponse(drip(contract), media_type="text/plain")
 
     @app.post("/later", status_code=202, response_class=PlainTextResponse)
     async def later(tasks: BackgroundTasks) -> str:

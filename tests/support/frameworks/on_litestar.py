@@ -17,7 +17,7 @@ from litestar.response import Redirect, Stream
 from litestar.static_files import create_static_files_router
 
 from tests.support.frameworks.contract import LARGE, Contract
-from tests.support.frameworks.on_starlette import work
+from tests.support.frameworks.on_starlette import drip, work
 
 __all__ = ["make_app"]
 
@@ -142,6 +142,10 @@ def slow_routes(contract: Contract) -> list[Any]:
 
         return Stream(parts(), media_type=MediaType.TEXT)
 
+    @get("/endless")
+    async def endless() -> Stream:
+        return Stream(drip(contract), media_type=MediaType.TEXT)
+
     @post("/later", status_code=202, media_type=MediaType.TEXT)
     async def later() -> Response[str]:
         return Response("soon", background=BackgroundTask(work, contract))
@@ -169,4 +173,4 @@ def slow_routes(contract: Contract) -> list[Any]:
     async def denied(socket: WebSocket[Any, Any, Any]) -> None:
         await socket.close(4401, "sign in")
 
-    return [dependency, stream, later, echo, denied]
+    return [dependency, stream, endless, later, echo, denied]

@@ -8,7 +8,7 @@ from quart import Response, make_response, redirect, request, url_for, websocket
 from quart_trio import QuartTrio
 
 from tests.support.frameworks.contract import LARGE, Contract
-from tests.support.frameworks.on_starlette import work
+from tests.support.frameworks.on_starlette import drip, work
 
 __all__ = ["make_app"]
 
@@ -100,6 +100,12 @@ def add_streams(app: QuartTrio, contract: Contract) -> None:
             yield b"two"
 
         return Response(parts(), content_type="text/plain")
+
+    @app.get("/endless")
+    async def endless() -> Any:
+        response: Any = Response(drip(contract), content_type="text/plain")
+        response.timeout = None
+        return response
 
     @app.post("/later")
     async def later() -> tuple[str, int]:

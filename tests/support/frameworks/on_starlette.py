@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import trio
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
@@ -26,7 +27,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.support.frameworks.contract import LARGE, Contract
 
-__all__ = ["Around", "make_app", "talk"]
+__all__ = ["Around", "drip", "lifespan", "make_app", "talk", "work"]
 
 
 class Around(BaseHTTPMiddleware):
@@ -79,6 +80,21 @@ async def stream(request: Request) -> Response:
         yield b"two"
 
     return StreamingResponse(parts(), media_type="text/plain")
+
+
+async def drip(contract: Contract) -> AsyncIterator[bytes]:
+    """Go on until it is closed."""
+    try:
+        while True:
+            yield b"drop"
+            await trio.sleep(0.01)
+    finally:
+        contract.events.append("closed")
+
+
+async def endless(request: Request) -> Response:
+    """Answer without an end."""
+    return StreamingResponse(drip(request.state.contract), media_type="text/plain")
 
 
 def thread(request: Request) -> Response:
@@ -172,6 +188,7 @@ def make_app(contract: Contract) -> Starlette:
             Route("/size", size, methods=["POST"]),
             Route("/form", form, methods=["POST"]),
             Route("/stream", stream),
+            Route("/endless", endless),
             Route("/thread", thread),
             Route("/later", later, methods=["POST"]),
             Mount("/static", StaticFiles(directory=contract.folder)),

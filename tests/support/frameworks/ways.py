@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 
 from hump_trio import Hump
 from hump_trio.testing import client
@@ -11,7 +12,8 @@ from tests.support.loopback import PATIENCE_SECONDS, served
 
 __all__ = ["WAYS", "asking"]
 
-WAYS = ("memory", "http1", "http2")
+MARKS = [pytest.mark.memory_only("is over TCP"), pytest.mark.http1_only("has a client of its own")]
+WAYS = ["memory", pytest.param("http1", marks=MARKS), pytest.param("http2", marks=MARKS)]
 
 
 @asynccontextmanager
