@@ -128,16 +128,17 @@ class Wsgi:
         self._calls[call] = get_ident()
         call.run()
         del self._calls[call]
-        if self._wake is not None and not self._calls:
+        wake = self._wake
+        if wake is not None and not self._calls:
             with suppress(trio.RunFinishedError):
-                self._wake()
+                wake()
 
     @asynccontextmanager
     async def lifespan(self, app: Any) -> AsyncIterator[None]:
         """Enclose the serving of the app; at the end wait for the threads, and name those left.
 
-        That is work behind an answer, or what its request couldn't wait for. It has half of the
-        time that there is for clean-up, since the other half belongs to the app around.
+        A thread may still work behind its answer, or for a request that couldn't wait for it. All
+        threads have half of the time for clean-up; the other half is for the lifespan of ``app``.
         """
         try:
             yield
@@ -148,6 +149,7 @@ class Wsgi:
                 with trio.move_on_at(deadline):
                     await self._wait_idle()
             finally:
+                self._wake = None
                 frames = frames_of_threads()
                 left = [each for each in self._calls.items() if each[1] in frames]
                 for call, thread in left:

@@ -11,11 +11,13 @@ import trio
 
 from hump_trio.tasks.threads import thread_awaited
 
-__all__ = ["HELD_BYTES", "Handover", "Wake"]
+__all__ = ["HELD_BYTES", "PART_BYTES", "Handover", "Wake"]
 
 # The thread waits while this much has not been taken. 64 KiB: the small parts that templates and
 # files are made of go out many at a time.
 HELD_BYTES = 64 * 1024
+# What a part counts for besides its bytes, as it takes so much of memory.
+PART_BYTES = 64
 
 # Wakes a task; called in its Trio run.
 Wake: TypeAlias = Callable[[], object]
@@ -33,13 +35,24 @@ class Handover:
         left: Whether nobody takes anything any more.
     """
 
-    __slots__ = ("_changed", "_ended", "_error", "_held", "_token", "_wake", "left", "whole")
+    __slots__ = (
+        "_changed",
+        "_ended",
+        "_error",
+        "_held",
+        "_held_bytes",
+        "_token",
+        "_wake",
+        "left",
+        "whole",
+    )
 
     def __init__(self, token: trio.lowlevel.TrioToken, begun: Wake) -> None:
         self._token = token
         self._changed = Condition()  # guards all that follows
         self._wake: Wake | None = begun  # for what is given next, once
         self._held: list[bytes] = []
+        self._held_bytes = 0
         self._ended = False
         self._error: BaseException | None = None
         self.whole: bool | None = None
@@ -56,7 +69,7 @@ class Handover:
             Whether anybody takes it.
         """
         with self._changed:
-            while not self.left and sum(map(len, self._held)) >= HELD_BYTES:
+            while not self.left and self._held_bytes >= HELD_BYTES:
                 self._changed.wait()
             if self.left:
                 return False
@@ -78,7 +91,9 @@ class Handover:
 
     def _add(self, parts: list[bytes], *, ended: bool) -> Wake | None:
         """Add parts, and return what to call for that, without the lock."""
-        self._held += parts
+        for part in parts:
+            self._held.append(part)
+            self._held_bytes += len(part) + PART_BYTES
         self._ended = ended
         if self.whole is None:
             self.whole = ended
@@ -126,6 +141,7 @@ class Handover:
         if self._held:
             data = b"".join(self._held)
             self._held.clear()
+            self._held_bytes = 0
             self._changed.notify()
             return data
         error, self._error = self._error, None

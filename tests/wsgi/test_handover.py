@@ -8,8 +8,8 @@ import pytest
 import trio
 from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 
-from hump_trio.wsgi.handover import HELD_BYTES, Handover
-from tests.support.loopback import PATIENCE_SECONDS
+from hump_trio.wsgi.handover import HELD_BYTES, PART_BYTES, Handover
+from tests.support.loopback import PATIENCE_SECONDS, wait_until
 
 
 class Waiting:
@@ -88,7 +88,7 @@ async def test_the_thread_waits() -> None:
     """While enough is held, until that is taken."""
     each = Waiting()
     handover, given = each.handover, trio.Event()
-    await in_thread(handover.give, bytes(HELD_BYTES - 1))
+    await in_thread(handover.give, bytes(HELD_BYTES - PART_BYTES - 1))
     await in_thread(handover.give, b"a")
 
     async def give() -> None:
@@ -99,8 +99,28 @@ async def test_the_thread_waits() -> None:
         nursery.start_soon(give)
         await wait_all_tasks_blocked(0.01)
         assert not given.is_set()
-        assert await handover.take() == bytes(HELD_BYTES - 1) + b"a"
+        assert await handover.take() == bytes(HELD_BYTES - PART_BYTES - 1) + b"a"
         assert await handover.take() == b"b"
+
+
+async def test_tiny_parts() -> None:
+    """What they take of memory counts too, and so their number has an end."""
+    handover, given = Waiting().handover, [0]
+
+    def give() -> None:
+        while handover.give(b"a"):
+            given[0] += 1
+
+    most = -(-HELD_BYTES // (PART_BYTES + 1))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(in_thread, give)
+        await wait_until(lambda: given[0] >= most)
+        await wait_all_tasks_blocked(0.01)
+        assert given == [most]
+        assert await handover.take() == b"a" * most
+        await wait_until(lambda: given[0] >= 2 * most)
+        handover.leave()
+    assert given == [2 * most]
 
 
 async def test_nobody_takes_it() -> None:
