@@ -460,7 +460,7 @@ class Clock:
             elif self.ending is None:
                 self.ending = Ending("deadline", self.phase)
                 self.scope.cancel()
-        else:
+        elif phase is not BEHIND:
             self.cut()
 
     def expire_send(self, now: float) -> None:

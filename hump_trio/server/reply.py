@@ -9,7 +9,7 @@ from hump_trio.facts.callables import name_of
 from hump_trio.messages.headers import FieldLines, Headers
 from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Fields, Producer, Response
+from hump_trio.messages.response import Fields, Response
 from hump_trio.server.clock import Clock
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.sending import Sender, give_head
@@ -117,10 +117,8 @@ class ServerReply:
     @property
     def _name(self) -> str:
         body = self.response.body
-        if isinstance(body, Spoken):
-            return body.name or name_of(body.speak)
-        assert isinstance(body, Producer)
-        return name_of(body.produce)
+        assert isinstance(body, Spoken), "a producer leaves nothing undone"
+        return body.name or name_of(body.speak)
 
     async def speak(self, speak: Callable[[Self], Awaitable[None]]) -> None:
         """Let the app give the answer, until it returns; an error behind the answer is logged.

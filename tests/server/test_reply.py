@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import (
     Compression,
@@ -23,6 +23,8 @@ from hump_trio import (
 from hump_trio.messages.reply import Reply, Spoken
 from hump_trio.routing.layer import CallNext
 from hump_trio.testing import client
+from hump_trio.transports.memory import MemoryTransport
+from tests.support.wire import connect_transport, request
 
 PLAIN = ("content-type", "text/plain")
 
@@ -298,3 +300,149 @@ async def test_fields_follow_the_body() -> None:
     async with client(app_of(speak)) as user:
         answer = await user.get("/", headers={"te": "trailers"})
     assert answer.text == "a pot of tea"
+
+
+def streaming(speak: Callable[[Reply], Awaitable[None]], **options: Any) -> Hump:
+    """Return an app whose front page is spoken before the body of the request has come."""
+    app = Hump(**options)
+
+    @app.post("/", stream=True)
+    async def index() -> Response:
+        return Response(Spoken(speak))
+
+    return app
+
+
+async def test_the_body_of_the_request_may_come_while_the_app_speaks() -> None:
+    """Part by part; what isn't here for sure is None."""
+    heard: list[bytes | None] = []
+
+    async def speak(reply: Reply) -> None:
+        heard.append(reply.receive_nowait())
+        body = b""
+        while part := await reply.receive():
+            body += part
+        heard.append(reply.receive_nowait())
+        reply.begin(200, [PLAIN])
+        await reply.finish(body)
+
+    async with client(streaming(speak)) as user:
+        answer = await user.post("/", content=b"tea" * 100_000)
+        assert answer.content == b"tea" * 100_000
+    assert heard == [None, b""]
+
+
+async def test_what_comes_too_late_is_refused(autojump_clock: MockClock) -> None:
+    """Whether the answer was given or not, once the app has returned."""
+    kept: list[Reply] = []
+
+    async def speak(reply: Reply) -> None:
+        kept.append(reply)
+        if len(kept) > 1:
+            reply.begin(200, [PLAIN])
+            await reply.finish(b"tea")
+
+    async with client(streaming(speak)) as user:
+        assert (await user.post("/", content=b"tea")).status_code == 500
+        assert (await user.post("/", content=b"tea")).text == "tea"
+    for reply in kept:
+        with pytest.raises(trio.ClosedResourceError):
+            reply.begin(200, [])
+        with pytest.raises(trio.ClosedResourceError):
+            await reply.finish(b"more")
+        with pytest.raises(trio.ClosedResourceError):
+            await reply.receive()
+        await reply.wait_over()
+
+
+async def test_two_tasks_do_not_send_at_one_time(autojump_clock: MockClock) -> None:
+    """Nor does one that was told of the end wait again."""
+    waited: list[int] = []
+
+    async def wait(reply: Reply, number: int) -> None:
+        await reply.wait_over()
+        waited.append(number)
+
+    async def speak(reply: Reply) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait, reply, 1)
+            nursery.start_soon(wait, reply, 2)
+            reply.begin(200, [PLAIN])
+            nursery.start_soon(reply.send, bytes(10_000_000))
+            await wait_all_tasks_blocked()
+            with pytest.raises(trio.BusyResourceError):
+                await reply.send(b"tea")
+
+    async with connect_transport(app_of(speak), 1000) as raw:
+        await raw.send_all(request("GET"))
+        await wait_all_tasks_blocked()
+        raw.reset()
+        await trio.sleep(1)
+    assert sorted(waited) == [1, 2]
+
+
+async def receive_rest(client: MemoryTransport) -> tuple[bytes, str]:
+    """Return what has come, and how it ended."""
+    data = b""
+    try:
+        while part := await client.receive_some():
+            data += part
+    except trio.BrokenResourceError:
+        return data, "reset"
+    return data, "closed"
+
+
+async def test_a_part_that_the_app_has_cut_ends_the_answer(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing can follow it, and the client is no less there."""
+
+    async def speak(reply: Reply) -> None:
+        reply.begin(200, [PLAIN])
+        with trio.move_on_after(1):
+            await reply.send(bytes(10_000_000))
+        with pytest.raises(trio.BrokenResourceError):
+            await reply.finish(b"tea")
+        assert not reply.gone
+
+    async with connect_transport(app_of(speak), 1000) as raw:
+        await raw.send_all(request("GET"))
+        await trio.sleep(2)
+        data, end = await receive_rest(raw)
+        assert (data.count(b"tea"), end) == (0, "reset")
+    assert len(errors_of(caplog)) == 1
+
+
+async def test_a_shield_keeps_an_answer_that_is_late(autojump_clock: MockClock) -> None:
+    """Its route's time has passed while it was being given: the app decides."""
+
+    async def speak(reply: Reply) -> None:
+        reply.begin(200, [PLAIN])
+        with trio.CancelScope(shield=True):
+            await trio.sleep(5)
+            await reply.finish(b"tea")
+
+    app = Hump()
+
+    @app.get("/", timeout=3)
+    async def index() -> Response:
+        return Response(Spoken(speak))
+
+    async with client(app) as user:
+        assert (await user.get("/")).text == "tea"
+
+
+async def test_no_number_of_names_takes_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are kept as known to be right are few."""
+    monkeypatch.setattr("hump_trio.server.reply.KNOWN_NAMES", names := set[str]())
+    monkeypatch.setattr("hump_trio.server.reply.KNOWN_COUNT", 3)
+
+    async def speak(reply: Reply) -> None:
+        reply.begin(200, [((await reply.receive()).decode(), "tea")])
+        await reply.finish()
+
+    async with client(app_of(speak)) as user:
+        for name in ("x-one", "x-two", "x-three", "x-four", "x-two"):
+            answer = await user.post("/", content=name)
+            assert answer.headers[name] == "tea"
+    assert names == {"x-one", "x-two", "x-three"}

@@ -8,7 +8,8 @@ from typing import TypeAlias
 import pytest
 import trio
 
-from hump_trio import HttpException, Request, Send, StreamResponse, Timeouts
+from hump_trio import Begin, HttpException, Request, Response, Send, StreamResponse, Timeouts
+from hump_trio.messages.reply import Reply, Spoken
 from hump_trio.routing.route import Route
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
@@ -46,6 +47,11 @@ SCENARIOS: dict[str, Scenario] = {
     "trailers": ([request("GET", "/sum", "TE: trailers")], ("GET",)),
     "hints": ([request("GET", "/hints", "User-Agent: judge")] * 2, ("GET", "GET")),
     "large-hints": ([request("GET", "/large-hints", "User-Agent: judge")] * 2, ("GET", "GET")),
+    "spoken": ([request("POST", "/spoken", body=b"abc"), GET], ("POST", "GET")),
+    "spoken-parts": ([chunked(b"abc", b"d" * 500, path="/spoken-parts"), GET], ("POST", "GET")),
+    "spoken-unread": ([request("POST", "/spoken-large", body=b"x" * 500), GET], ("POST", "GET")),
+    "spoken-trailers": ([request("GET", "/begun", "TE: trailers"), GET], ("GET", "GET")),
+    "spoken-head": ([request("HEAD", "/begun"), GET], ("HEAD", "GET")),
     "filling": ([request("GET", "/much")] * 3, ("GET", "GET", "GET")),
 }
 # As the fast path wants it, and as it doesn't.
@@ -127,6 +133,57 @@ async def error() -> None:
     raise HttpException(418)
 
 
+async def spoken() -> Response:
+    """Answer with the body, after a wait, and go on."""
+
+    async def speak(reply: Reply) -> None:
+        body = await reply.receive()
+        await trio.lowlevel.checkpoint()
+        reply.begin(200, [("content-type", "text/plain")])
+        await reply.finish(body)
+        await reply.wait_over()
+        await trio.lowlevel.checkpoint()
+
+    return Response(Spoken(speak))
+
+
+async def spoken_parts() -> Response:
+    """Answer each part as it comes, and go on."""
+
+    async def speak(reply: Reply) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reply.wait_over)
+            reply.begin(200, [])
+            while part := await reply.receive():
+                await reply.send(part)
+            await reply.finish()
+            await trio.lowlevel.checkpoint()
+
+    return Response(Spoken(speak))
+
+
+async def spoken_large() -> Response:
+    """Answer with more than the wire holds, whatever is asked."""
+
+    async def speak(reply: Reply) -> None:
+        reply.begin(200, [])
+        await reply.finish(bytes(300_000))
+
+    return Response(Spoken(speak))
+
+
+async def begun() -> StreamResponse:
+    """Answer with what begins its answer."""
+
+    async def produce(send: Send, begin: Begin) -> dict[str, str]:
+        await trio.lowlevel.checkpoint()
+        begin(201, {"x-tea": "green"})
+        await send("part")
+        return {"x-sum": "x" * 300}
+
+    return StreamResponse(produce, trailers={"x-count": "1"})
+
+
 @cache
 def first_state() -> ServerState:
     """Return the state of a server with these handlers; nobody connects to it."""
@@ -144,6 +201,10 @@ def first_state() -> ServerState:
         Route(template="/upload", methods=post, handler=upload, stream=True),
         Route(template="/echo", methods=post, handler=echo, stream=True),
         Route(template="/error", methods=get, handler=error),
+        Route(template="/spoken", methods=post, handler=spoken),
+        Route(template="/spoken-parts", methods=post, handler=spoken_parts, stream=True),
+        Route(template="/spoken-large", methods=post, handler=spoken_large, stream=True),
+        Route(template="/begun", methods=get, handler=begun, timeout=20),
         timeouts=Timeouts(keep_alive=1),  # each sweep of an idle connection takes real time
         server="test",
     )
@@ -151,7 +212,9 @@ def first_state() -> ServerState:
 
 def new_state() -> ServerState:
     """Return the state of a server with these handlers."""
-    return served_anew(first_state())
+    state = served_anew(first_state())
+    state.start_attendant = lambda run: None  # the connection waits for what is behind an answer
+    return state
 
 
 async def check_following(state: ServerState, data: bytes = GET) -> list[Answer]:

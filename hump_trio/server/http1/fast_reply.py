@@ -93,11 +93,9 @@ class FastReply(ServerReply):
 
     def _start(self) -> None:
         """Go on to the answer, whose status is decided."""
-        if self._exchange is not None:
-            self._exchange.start_answer(self.status)
-        else:  # as that does for a request without a timeout of its own
-            self.clock.enter_send()
-            self.request.server_deadline = math.inf
+        # As `Exchange.start_answer` for a request without a timeout of its own.
+        self.clock.enter_send()
+        self.request.server_deadline = math.inf
 
     async def finish(self, data: bytes = b"", trailers: Fields = ()) -> None:
         """Send the last part, and the end (see `Reply.finish`)."""

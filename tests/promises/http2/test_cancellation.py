@@ -64,6 +64,14 @@ SCENES = {
         [GREETING + ask(1, "/echo", "POST") + data(1, b"abc"), data(1, b"def"), data(1, end=True)],
         {1: (200, b"abcdef")},
     ),
+    "spoken": Scene(
+        [
+            GREETING + ask(1, "/spoken", "POST") + data(1, b"whole", end=True) + ask(3, "/begun"),
+            ask(5, "/spoken-parts", "POST") + data(5, b"abc"),
+            data(5, b"def", end=True) + ask(7),
+        ],
+        {1: (200, b"whole"), 3: (201, b"part"), 5: (200, b"abcdef"), 7: OK},
+    ),
     "expect": Scene(
         [GREETING + ask(1, "/", "POST", ("expect", "100-continue")), data(1, b"abc", end=True)],
         {1: (200, b"abc")},

@@ -119,6 +119,9 @@ SPEAKERS: list[Speak] = [
     failing,
     failing_behind,
     hinting,
+    giving(TYPE, data=b"t" * 120_000),
+    giving(TYPE, parts=(b"a cup ",), waits=(0.03, 0, 0)),
+    giving(TYPE, waits=(0.03, 0, 0)),
 ]
 
 
@@ -165,8 +168,8 @@ def test_every_answer_is_the_same(index: int, access: bool) -> None:
     play_both(build_speaking, scene, access=access)
 
 
-@pytest.mark.parametrize("index", [0, 15, 17, 18, 20])
-@pytest.mark.parametrize("window_bytes", [0, 50, 150, 1000])
+@pytest.mark.parametrize("index", [0, 15, 17, 18, 20, 30])
+@pytest.mark.parametrize("window_bytes", [0, 1000])
 def test_a_client_that_takes_little_gets_the_same(index: int, window_bytes: int) -> None:
     """And one that leaves then is no news."""
 
@@ -179,6 +182,23 @@ def test_a_client_that_takes_little_gets_the_same(index: int, window_bytes: int)
             for _ in range(4):
                 await trio.sleep(1)
                 stage.look(client)
+        stage.app.shutdown()
+
+    play_both(build_speaking, scene)
+
+
+@pytest.mark.parametrize("index", [31, 32])
+def test_a_client_that_leaves_before_it_is_looked_for_is_no_news(index: int) -> None:
+    """The first write finds it gone."""
+
+    async def scene(stage: Stage) -> None:
+        client = stage.connect()
+        client.send_nowait(request("GET", f"/{index}"))
+        await trio.sleep(0.02)
+        client.reset()
+        for _ in range(3):
+            await trio.sleep(1)
+            stage.look(client)
         stage.app.shutdown()
 
     play_both(build_speaking, scene)
