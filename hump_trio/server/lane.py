@@ -81,7 +81,8 @@ OF_ANSWER = (
 class Step(Enum):
     """What a lane does next (see this module)."""
 
-    __hash__ = object.__hash__  # that of an enum is a function in Python, which each look-up calls
+    # That of an enum is a function in Python, which each look-up calls.
+    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]  # unbound
 
     AWAIT = auto()
     RECEIVE = auto()
