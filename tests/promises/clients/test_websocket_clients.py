@@ -13,7 +13,8 @@ from hump_trio import TLS, Cookie, HttpException, Hump, Timeouts, WebSocket, Web
 from tests.support.deployment import Instance, started
 from tests.support.loopback import served, wait_until
 from tests.support.secured import plain_client_context, write_certificate
-from tests.support.websocket_clients import CLIENTS, Client, Connect, Offer, RefusedError, play
+from tests.support.websocket_clients import CLIENTS, play
+from tests.support.websocket_offer import Client, Connect, Offer, RefusedError
 
 MESSAGES: list[str | bytes] = ["hello", b"\0\xff", "", b"", "tea \N{TEACUP WITHOUT HANDLE}" * 30]
 LARGE: list[str | bytes] = [b"0123456789abcdef" * 200_000, "\N{TEACUP WITHOUT HANDLE}" * 500_000]

@@ -10,8 +10,10 @@ from wsproto.events import AcceptConnection, Ping, TextMessage
 
 from hump_trio import Forwarded, Hump, Timeouts, WebSocket
 from tests.support.deployment import PROXIES, Instance, deployed
+from tests.support.handmade_client import Connected
 from tests.support.loopback import PATIENCE_SECONDS, address_of
-from tests.support.websocket_clients import CLIENTS, Connected, Offer, RefusedError
+from tests.support.websocket_clients import CLIENTS
+from tests.support.websocket_offer import Offer, RefusedError
 from tests.support.websocket_proxies import PROXIES as FRONTS
 from tests.support.websocket_proxies import PatientProxy, Proxy
 from tests.support.wsproto_client import WsprotoClient, ask
