@@ -248,3 +248,115 @@ async def test_a_nursery_that_it_leaves_open_is_no_harm(
             assert (await user.get("/")).text == "tea"
             await trio.sleep(3)
             assert (await user.get("/plain")).text == "plain"
+
+
+async def test_a_report_names_it(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among the tasks in the background, with the line that it stands at."""
+
+    async def behind(reply: Reply) -> None:
+        await trio.sleep(1000)
+
+    reports: list[str] = []
+    app = app_of(behind)
+    async with running(app):
+        async with client(app) as user:
+            await user.get("/")
+            await trio.sleep(1)
+            server = app._server
+            assert server is not None
+            monkeypatch.setattr(server.console, "report", reports.append)
+            server._report()
+        app.shutdown()
+    [text] = reports
+    lines = text.splitlines()
+    assert lines[:3] == [
+        "0 requests in flight",
+        "1 tasks in the background",
+        "GET /, route /, handler shop (behind)",
+    ]
+    assert lines[3].endswith("behind")
+
+
+async def test_a_group_that_a_shutdown_makes_is_logged(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What fails while it is cancelled is no less a failure."""
+
+    async def fail_late() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("no milk")
+
+    async def behind(reply: Reply) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail_late)
+            nursery.start_soon(trio.sleep_forever)
+
+    app = app_of(behind)
+    async with running(app):
+        async with client(app) as user:
+            await user.get("/")
+            await trio.sleep(1)
+        app.shutdown()
+    lines = lines_of(caplog)
+    assert len(lines) == 2
+    assert lines[1] == "failed behind its answer: GET /, route /, handler shop"
+
+
+async def test_who_swallows_the_cancellation_ends_all_the_same(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When it returns; nothing follows."""
+
+    async def behind(reply: Reply) -> None:
+        with pytest.raises(trio.Cancelled):
+            await trio.sleep(1000)
+
+    app = app_of(behind)
+    async with running(app):
+        async with client(app) as user:
+            await user.get("/")
+            await trio.sleep(1)
+        app.shutdown()
+    assert len(lines_of(caplog)) == 1
+
+
+async def test_a_cancellation_of_another_task_is_a_failure(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It belongs to no scope around the work, and ends neither the connection nor the server."""
+
+    async def behind(reply: Reply) -> None:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                await trio.sleep(1)
+            except trio.Cancelled as error:
+                kept = error
+        raise kept
+
+    async with client(app_of(behind)) as user:
+        for _ in range(2):
+            assert (await user.get("/")).text == "tea"
+            await trio.sleep(1)
+    assert lines_of(caplog) == ["failed behind its answer: GET /, route /, handler shop"] * 2
+
+
+@pytest.mark.parametrize("ends", [SystemExit, KeyboardInterrupt])
+async def test_what_ends_the_program_ends_it(ends: type[BaseException]) -> None:
+    """From behind an answer, too."""
+
+    async def behind(reply: Reply) -> None:
+        raise ends
+
+    async def use() -> None:
+        async with client(app_of(behind)) as user:
+            await user.get("/")
+            await trio.sleep(1)
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await use()
+    assert caught.group_contains(ends)
