@@ -19,6 +19,7 @@ from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import WINDOW_BYTES
 from hump_trio.wsgi import Wsgi
 from tests.support.loopback import PATIENCE_SECONDS, wait_until
+from tests.support.struck import Countdown, StepTap
 from tests.support.wire import HELD_BYTES, connect_transport, parse_answers, read_until, request
 from tests.support.wsgi_apps import StartResponse, hello, mounted, typed
 
@@ -322,6 +323,35 @@ async def test_one_thread_for_all_of_it() -> None:
     assert len(threads) == 5
     assert len(set(threads)) == 1
     assert threads[0] != get_ident()
+
+
+@pytest.mark.parametrize("nth", range(1, 7))
+async def test_cancelled_at_any_wait(nth: int) -> None:
+    """The iterable is closed, if there is one, and the thread is another request's."""
+    held = Held(3)
+    held.may_go.set()
+    guest = Wsgi(held, threads=1)
+    asked = Request("GET", "/", "/", route="/{rest:path}")
+    with trio.CancelScope() as scope:
+        countdown = Countdown(nth)
+        countdown.act = scope.cancel
+        tap = StepTap(trio.lowlevel.current_task(), countdown)
+        trio.lowlevel.add_instrument(tap)
+        try:
+            await trio.lowlevel.checkpoint()
+            body: Any = (await guest.answer(asked)).body
+            try:
+                async for _ in body:
+                    await trio.lowlevel.checkpoint()
+            finally:
+                await body.aclose()
+        finally:
+            trio.lowlevel.remove_instrument(tap)
+    with trio.fail_after(PATIENCE_SECONDS):
+        await guest.answer(asked)
+    calls = held.events.count("called")
+    await held.wait_for("closed", calls - 1)
+    assert calls in (1, 2)
 
 
 async def test_no_client_waits_for_the_close() -> None:
