@@ -19,6 +19,8 @@ __all__ = ["DRAIN_BYTES", "ChosenRoute", "Prepared"]
 
 # What is read of a body that nobody wants to keep a connection; more costs more than a new one.
 DRAIN_BYTES = 64 * 1024
+# So many request lines of apps within the app are kept, and none that is longer: 200 KiB at most.
+RECENT_COUNT, RECENT_BYTES = 256, 200
 # What is asked for, what may happen with it, and the values of the path template.
 ChosenRoute: TypeAlias = tuple[RequestLine, Choice, dict[str, Any]]
 
@@ -48,6 +50,7 @@ class Prepared:
         self.stamp_until: float = -math.inf
         self._date_second = 0
         self._date_line = ""
+        self._recent: dict[bytes, ChosenRoute] = {}
         self.lines: dict[bytes, ChosenRoute] = {}
         for method, path in state.application.static_paths:
             text = f"{method} {path} HTTP/1.1".encode()
@@ -56,7 +59,15 @@ class Prepared:
                 self.lines[text] = chosen
 
     def choose(self, text: bytes) -> ChosenRoute | None:
-        """Return what a request line asks for, if that is something for the fast path."""
+        """Return what a request line asks for, if that is something for the fast path.
+
+        Apps within the app have all their paths below one route, and find their own ones by
+        themselves; so lines that were chosen for one lately are kept.
+        """
+        recent = self._recent.get(text)
+        if recent is not None:
+            line, choice, path_params = recent
+            return line, choice, path_params.copy()
         state = self._state
         try:
             line = parse_request_line(text.decode("latin-1"), state.limits.target_bytes)
@@ -67,6 +78,10 @@ class Prepared:
         choice, path_params = state.application.choose(line.method, line.raw_path)
         if not choice.plain or state.timeouts.deadline_header is not None:
             return None
+        if choice.speaks and len(text) <= RECENT_BYTES:
+            if len(self._recent) >= RECENT_COUNT:
+                self._recent.clear()
+            self._recent[text] = line, choice, path_params.copy()
         return line, choice, path_params
 
     def has_room(self, body: bytes, choice: Choice, *, keep_alive: bool) -> bool:

@@ -1,9 +1,12 @@
 """What HTTP/1.1 connections share: which request lines are for the fast path, and what room is."""
 
+from typing import Any
+
 import pytest
 from trio.testing import MockClock
 
-from hump_trio import Limits, Timeouts
+from hump_trio import Hump, Limits, Timeouts
+from hump_trio.asgi import Asgi
 from hump_trio.routing.route import Route
 from hump_trio.server.http1.prepared import DRAIN_BYTES, Prepared
 from tests.support.served import served
@@ -86,3 +89,36 @@ async def test_a_refused_body_is_dropped_where_it_is_short(
     assert chosen is not None
     dropped = found.has_room(bytes(size), chosen[1], keep_alive=keep_alive)
     assert dropped is (keep_alive and size <= DRAIN_BYTES)
+
+
+async def test_lines_of_apps_within_the_app_are_kept(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not many, and no long ones; each request has values of its own."""
+    monkeypatch.setattr("hump_trio.server.http1.prepared.RECENT_COUNT", 2)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    hump = Hump()
+    hump.mount("/in", Asgi(app))
+    state = served(app=hump)
+    kept = state.shared(Prepared)
+    asked: list[str] = []
+    choose = state.application.choose
+
+    def count(method: str, path: str) -> Any:
+        asked.append(path)
+        return choose(method, path)
+
+    monkeypatch.setattr(state.application, "choose", count)
+    for path in ("/in/a", "/in/a", "/in/b", "/in/b", "/in/a", "/in/c", "/in/a"):
+        chosen = kept.choose(f"GET {path} HTTP/1.1".encode())
+        assert chosen is not None
+        assert chosen[2] == {"rest": path[4:]}
+        chosen[2].clear()
+    assert asked == ["/in/a", "/in/b", "/in/c", "/in/a"]
+    asked.clear()
+    for _ in range(2):
+        assert kept.choose(b"GET /in/" + b"a" * 300 + b" HTTP/1.1") is not None
+    assert len(asked) == 2
