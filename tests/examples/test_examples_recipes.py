@@ -85,11 +85,14 @@ async def test_reverse_proxy__passes_all_on(autojump_clock: MockClock, through: 
         [put] = await ask(proxy, asked, "PUT")
         [head] = await ask(proxy, request("HEAD"), "HEAD")
         [post] = await ask(proxy, chunked(b"green ", b"leaves", path="/d"), "POST")
-    assert lines_of(put) == [
+    *fields, client, proto, host, _, body = lines_of(put)
+    assert fields == [
         *("PUT /a%2Fb/c?d=%20", "host: 127.0.0.1:8000", "accept: tea", "cookie: a=b"),
-        *("content-length: 6", "x-forwarded-for: unknown", "x-forwarded-proto: http"),
-        *("x-forwarded-host: a", "", "leaves"),
+        "content-length: 6",
     ]
+    assert client in ("x-forwarded-for: unknown", "x-forwarded-for: 127.0.0.1")
+    assert proto.startswith("x-forwarded-proto: http")
+    assert (host, body) == ("x-forwarded-host: a", "leaves")
     assert put.status == 201
     assert (put.headers["x-tea"], put.headers["set-cookie"]) == ("Assam", "cup=1")
     assert (head.status, head.body, head.headers["x-tea"]) == (201, b"", "Assam")

@@ -71,6 +71,7 @@ async def test_over_tls(http2: bool, tmp_path: Path) -> None:
         assert (answer.text, answer.http_version) == (address, "HTTP/2" if http2 else "HTTP/1.1")
 
 
+@pytest.mark.memory_only("nothing else is without an address")
 async def test_in_memory() -> None:
     """There is none, as there is no client's."""
     async with client(make_app()) as http:
