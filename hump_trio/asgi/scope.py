@@ -23,7 +23,8 @@ def http_scope(request: Request, root_path: str, state: dict[str, Any]) -> Scope
     """Return the scope for a request of HTTP.
 
     The method is as the client has sent it, although the specification has it in upper case:
-    another spelling is another method, which no app takes for the one that it knows.
+    another spelling is another method. Where it would be a known one in upper case, no mounted app
+    is asked.
 
     Args:
         request: The request, as middleware has left it.

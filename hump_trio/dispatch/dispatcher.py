@@ -104,18 +104,24 @@ class Dispatcher:
         if route is not None:
             return self._choices[route], {}
         is_known = method in self._methods
-        if not is_known and not self._any_method:
+        # Many an app takes ``get`` for GET; it would be asked past the route that is for GET.
+        if not is_known and not (self._any_method and method.upper() not in self._methods):
             return self._unknown_method, {}
         if path == "*":
             return self._unknown_path if method == WEBSOCKET else self._every_method, {}
         segments = path_segments(path)
         found = self._table.match_straight(segments, method)
+        if found is None:
+            match = self._table.match(segments, method)
+            if match.route is not None:
+                found = match.route, match.path_params
         if found is not None:
             route, path_params = found
+            if route.guest is not None and ("//" in path or "%2" in path):
+                plain = self._table.match(read_loosely(segments), method)
+                if plain.route is not route:
+                    return self._unknown_path, {}
             return self._choices[route], path_params
-        match = self._table.match(segments, method)
-        if match.route is not None:
-            return self._choices[match.route], match.path_params
         if not is_known:
             return self._unknown_method, {}
         if not match.allowed:
@@ -281,6 +287,19 @@ def prepared(error: StatusError) -> CallNext:
         return problem if accept and prefers_json(", ".join(accept)) else text
 
     return answer
+
+
+def read_loosely(segments: list[str]) -> list[str]:
+    """Return the segments of a path as apps find them that get it decoded, and as one text.
+
+    An escaped slash is a slash to them, and to some several slashes are one. No path reaches such
+    an app that another route has, and its middleware, if the path is read so.
+
+    Args:
+        segments: The decoded segments; the first one is the empty one before the first slash.
+    """
+    *inner, last = "/".join(segments).split("/")
+    return ["", *filter(None, inner), last]
 
 
 def equal_error(error: StatusError) -> StatusError:

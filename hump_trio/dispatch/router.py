@@ -198,8 +198,10 @@ class Router:
 
         A route for the same path goes before the mount, whichever is registered first. So does a
         route or a mount whose path has more static segments in front. Thus the routes of an old app
-        can move one by one. Middleware and exception handlers stand around the app as around any
-        handler. The app's own lifespan, if it has one, runs within that of the `Hump`.
+        can move one by one. A request reaches the app past no route by another spelling, neither by
+        ``//`` or an escaped slash for a slash, nor by ``get`` for ``GET``. Middleware and exception
+        handlers stand around the app as around any handler. The app's own lifespan, if it has one,
+        runs within that of the `Hump`.
 
         Args:
             prefix: The beginning of the paths, e.g. ``/old``; empty for all paths that nothing else
