@@ -12,9 +12,8 @@ from hump_trio.asgi.scope import http_scope, websocket_scope
 from hump_trio.asgi.websocket import WebSocketCall
 from hump_trio.channels.websocket import Refusal, WebSocket
 from hump_trio.facts.outcomes import OnDisconnect
-from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Response
+from hump_trio.messages.response import Response, spoken_response
 
 __all__ = ["Asgi"]
 
@@ -80,9 +79,11 @@ class Asgi:
 
     async def answer(self, request: Request) -> Response:
         """Return the response whose body calls the app."""
-        scope = http_scope(request, self._root_path_of(request), self._state)
-        call = HttpCall(self._app, scope, request, self.name)
-        return Response(Spoken(call.speak, self.name))
+        root_path = self._root_paths.get(request.route)
+        if root_path is None:
+            root_path = self._root_path_of(request)
+        scope = http_scope(request, root_path, self._state)
+        return spoken_response(HttpCall(self._app, scope, request, self.name).speak, self.name)
 
     async def open(self, websocket: WebSocket) -> Refusal | None:
         """Call the app for a WebSocket, and return what it refuses the handshake with."""
@@ -102,10 +103,7 @@ class Asgi:
 
     def _root_path_of(self, request: Request) -> str:
         """Return the prefix that the app is mounted at."""
-        route = request.route
-        root_path = self._root_paths.get(route)
-        if root_path is None:
-            root_path = self._root_paths[route] = route.removesuffix(REST)
+        root_path = self._root_paths[request.route] = request.route.removesuffix(REST)
         return root_path
 
 

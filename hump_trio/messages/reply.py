@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 
 from hump_trio.messages.headers import FieldLines
 
-__all__ = ["Reply", "Spoken"]
+__all__ = ["Reply", "Speak", "Spoken"]
 
 
 class Reply(Protocol):

@@ -53,7 +53,8 @@ class Request:
         method: The method as the client sent it; methods are case-sensitive.
         target: The request target as the client sent it, whatever form it has.
         path: The path of the target, its escapes decoded once.
-        headers: The header fields in order of arrival, names in lower case.
+        headers: The header fields in order of arrival, names in lower case. Middleware may change
+            them, but not put other headers in their place.
         query_string: The query of the target, with its escapes.
         http_version: ``"2"``, ``"1.1"`` or ``"1.0"``.
         scheme: ``"http"``, or ``"https"`` over TLS.
@@ -125,6 +126,7 @@ class Request:
     inform: "Callable[[Request, int, FieldLines], Awaitable[None]] | None" = field(
         default=None, init=False, repr=False
     )
+    _lines: FieldLines = field(init=False, repr=False)  # those of `headers`, made or not
     _query: MultiMap | None = field(default=None, init=False, repr=False)
     _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)
     _room: Room = field(default=NO_BOUND, init=False, repr=False)
@@ -361,7 +363,8 @@ def build_request(
         request._query = None  # most handlers of such requests look at it
     request.http_version = line.version
     request.host = host
-    request.received_fields = fields
+    request.received_fields = request._lines = fields
+    request.scheme = "http"
     request.client = client
     request.server = server
     request.body = b""
@@ -389,11 +392,7 @@ def field_lines(request: Request) -> FieldLines:
     The headers of a request that has none yet aren't made: a typed POST costs 3 % less so, and an
     idle WebSocket holds less. The list isn't to be changed.
     """
-    try:
-        headers: Headers = peek(request, "headers")
-    except AttributeError:
-        return request.received_fields
-    return headers.items()
+    return request._lines
 
 
 def values_of(request: Request, name: str) -> list[str]:
@@ -407,6 +406,15 @@ def default_maker(each: "Field[Any]") -> Callable[[Request], Any]:
     return (lambda request: default) if factory is MISSING else (lambda request: factory())
 
 
+def make_headers(request: Request) -> Headers:
+    """Return the headers of a received request, over fields of their own.
+
+    Requests of one connection may share the fields that were received, and headers change.
+    """
+    fields = request._lines = request.received_fields.copy()
+    return RequestHeaders.received(fields)
+
+
 # Makes each attribute that may be left out, as the constructor would. A missing body isn't left
 # out: the handler reads it in parts.
 MADE_LATER = {
@@ -414,5 +422,5 @@ MADE_LATER = {
     for each in fields(Request)
     if each.name != "body" and (each.default, each.default_factory) != (MISSING, MISSING)
 }
-# A copy: requests of one connection may share the fields that were received, and headers change.
-MADE_LATER["headers"] = lambda request: RequestHeaders.received(request.received_fields.copy())
+MADE_LATER["headers"] = make_headers
+MADE_LATER["_lines"] = lambda request: request.headers.items()  # no server has received it

@@ -17,7 +17,7 @@ from hump_trio.messages.cookies import CookieAttributes, encode_cookie, needs_se
 from hump_trio.messages.framing import may_follow_answer
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.negotiation import prefers_json
-from hump_trio.messages.reply import Spoken
+from hump_trio.messages.reply import Speak, Spoken
 from hump_trio.messages.request import Request
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "own_copy",
     "settle",
     "speaks",
+    "spoken_response",
 ]
 
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -363,6 +364,21 @@ def settle(response: Response) -> None:
         response.headers.setdefault("content-type", TEXT_TYPE)
     elif isinstance(body, bytes) and body:
         response.headers.setdefault("content-type", BYTES_TYPE)
+
+
+def spoken_response(speak: Speak, name: str) -> Response:
+    """Return a response with a `Spoken` body, which takes a third of what the constructor does.
+
+    Args:
+        speak: What gives the answer.
+        name: What logs call it.
+    """
+    response = Response.__new__(Response)
+    response.body = Spoken(speak, name)
+    response.status = 200
+    response.headers = Headers.received([])
+    response.trailers = ()
+    return response
 
 
 def checked_trailers(fields: Fields) -> Headers:

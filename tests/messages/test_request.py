@@ -55,7 +55,7 @@ def test_a_received_request_has_all_that_a_made_one_has() -> None:
     made = Request("GET", "/a?b", "/a", Headers({"x": "y"}), "b", host="c")
     received = build_request(parse_target("GET", "/a?b", "1.1"), "c", [("x", "y")], None)
     for each in fields(Request):
-        if each.name != "received_fields":
+        if each.name not in ("received_fields", "_lines"):
             assert getattr(received, each.name) == getattr(made, each.name), each.name
     with pytest.raises(AttributeError):
         _ = made.received_fields

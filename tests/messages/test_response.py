@@ -10,6 +10,7 @@ import pytest
 from hump_trio.answers.json_lines import JsonLines
 from hump_trio.facts.exceptions import BindingError, HttpException, HttpParserError
 from hump_trio.messages.headers import Headers
+from hump_trio.messages.reply import Reply, Spoken
 from hump_trio.messages.response import (
     HtmlResponse,
     JsonResponse,
@@ -19,6 +20,7 @@ from hump_trio.messages.response import (
     error_response,
     own_copy,
     settle,
+    spoken_response,
 )
 
 
@@ -293,3 +295,20 @@ def test_a_copy_has_trailers_of_its_own() -> None:
     assert isinstance(other.trailers, Headers)
     other.trailers.add("x-more", "8")
     assert response.trailers == Headers({"x-sum": "7"})
+
+
+def test_a_response_that_speaks_is_as_the_constructor_makes_it() -> None:
+    """In a third of the instructions."""
+
+    async def speak(reply: Reply) -> None:
+        """Say nothing."""
+
+    made, quick = Response(Spoken(speak, "tea")), spoken_response(speak, "tea")
+    assert isinstance(made.body, Spoken)
+    assert isinstance(quick.body, Spoken)
+    assert (quick.body.speak, quick.body.name) == (made.body.speak, made.body.name)
+    assert (quick.status, quick.headers, quick.trailers) == (
+        made.status,
+        made.headers,
+        made.trailers,
+    )
