@@ -7,9 +7,8 @@ brings the requests. A protocol is a folder within this one that implements both
 A request for a WebSocket has no answer like the others: its channel sends that, while the handler
 runs, and goes on with the bytes of the stream (see `Line`).
 
-An app of another kind that begins its answer while it runs would ask for more: a kind of body
-beside the producer, which starts its own answer. Its status is set then, and the handler's time
-ends then; the lane sets both before a body runs.
+An app that begins its answer while it runs (see `Spoken`) gives it by the same calls, through a
+`ServerReply`: its status is set when it begins, and the handler's time ends then.
 """
 
 from collections.abc import Callable, Sequence
