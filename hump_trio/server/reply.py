@@ -27,7 +27,13 @@ KNOWN_COUNT = 500
 
 
 class Speaking(Protocol):
-    """The lane of an app that speaks, as far as its reply has to do with it."""
+    """The lane of an app that speaks, as far as its reply has to do with it.
+
+    Attributes:
+        moved: Whether others serve what comes next.
+    """
+
+    moved: bool
 
     def hear_answered(self) -> None:
         """Hear that the answer is on the wire, while the app goes on."""
@@ -141,6 +147,8 @@ class ServerReply:
         finally:
             self.over = True
             self.wake()
+            if self._lane.moved:
+                self.clock.state.shared(Stragglers).leave()
         if not self.ended:
             if self.gone:
                 raise trio.BrokenResourceError("the client has gone")
@@ -226,9 +234,8 @@ class ServerReply:
         self.wake()
 
     def move_on(self) -> None:
-        """Let others serve what comes next, unless the app has returned (see `Straggler`)."""
-        if not self.over:
-            self._lane.move_on()
+        """Let others serve what comes next (see `Straggler`)."""
+        self._lane.move_on()
 
     def set_default_type(self, kind: str) -> str:
         """Return the content type of an answer that is begun; it is this one if it has none."""

@@ -1,9 +1,11 @@
 """Apps that have given their answer and haven't returned, and so hold up what comes next.
 
 Most return at once, or after a few turns. To let a connection go on without them takes a new task,
-so they are given a little time.
+so they are given a little time. There may be so many such tasks: the connection of a further one
+waits for its app, so that clients who ask and ask can't start ever more.
 """
 
+from collections import deque
 from typing import Protocol
 
 import trio
@@ -20,10 +22,16 @@ GRACE_TURNS = 10
 
 
 class Straggler(Protocol):
-    """What an app has given its answer through."""
+    """What an app has given its answer through.
+
+    Attributes:
+        over: Whether the app has returned.
+    """
+
+    over: bool
 
     def move_on(self) -> None:
-        """Let others serve what comes next, unless the app has returned."""
+        """Let others serve what comes next; the app hasn't returned, and says when it has."""
 
 
 class Stragglers:
@@ -31,12 +39,17 @@ class Stragglers:
 
     One task does so for all connections, and is parked while there is none.
 
+    As many apps as there may be connections work on at a time: without this each connection would
+    have one.
+
     Args:
         state: That of the server.
     """
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
+        self._moved_count = 0  # of apps that haven't returned
+        self._held: deque[Straggler] = deque()  # which find no room among them
         self._replies: list[Straggler] = []
         self._started = False
         self._waiting: Task | None = None
@@ -62,9 +75,25 @@ class Stragglers:
             await trio.sleep(GRACE_SECONDS)
             for _ in range(GRACE_TURNS):
                 await trio.lowlevel.checkpoint()
-            for reply in replies:
-                reply.move_on()
+            if self._held:
+                self._held = deque(each for each in self._held if not each.over)
+            self._held.extend(replies)
             del replies
+            self._fill()
+
+    def leave(self) -> None:
+        """Hear that an app has returned that others have moved on without."""
+        self._moved_count -= 1
+        self._fill()
+
+    def _fill(self) -> None:
+        """Move on what is held, as far as there is room."""
+        held, most = self._held, self._state.limits.connections
+        while held and self._moved_count < most:
+            reply = held.popleft()
+            if not reply.over:
+                self._moved_count += 1
+                reply.move_on()
 
     def _abort(self, _: object) -> Abort:
         self._waiting = None

@@ -3,6 +3,7 @@
 import trio
 from trio.testing import MockClock
 
+from hump_trio import Limits
 from hump_trio.server.stragglers import GRACE_SECONDS, Stragglers
 from tests.support.served import served
 
@@ -12,6 +13,7 @@ class Late:
 
     def __init__(self) -> None:
         self.moved: list[float] = []
+        self.over: bool = False
 
     def move_on(self) -> None:
         """Note the time."""
@@ -41,3 +43,26 @@ async def test_each_has_its_time(autojump_clock: MockClock) -> None:
         assert third.moved == [added + GRACE_SECONDS]
         nursery.cancel_scope.cancel()
     stragglers.add(third)  # whoever is late changes nothing
+
+
+async def test_so_many_are_moved_on(autojump_clock: MockClock) -> None:
+    """A further one is when another has returned, or never if it has returned by itself."""
+    async with trio.open_nursery() as nursery:
+        state = served(limits=Limits(connections=2))
+        state.start_attendant = nursery.start_soon
+        stragglers = state.shared(Stragglers)
+        each = [Late() for _ in range(6)]
+        each[0].over = True
+        for late in each[:5]:
+            stragglers.add(late)
+        await trio.sleep(1)
+        assert [bool(late.moved) for late in each] == [False, True, True, False, False, False]
+        each[3].over = True
+        stragglers.add(each[5])
+        await trio.sleep(1)
+        stragglers.leave()
+        assert [late.moved for late in each[3:]] == [[], [2], []]
+        stragglers.leave()
+        stragglers.leave()
+        assert each[5].moved == [2]
+        nursery.cancel_scope.cancel()

@@ -184,8 +184,8 @@ class FastReply(ServerReply):
         self.wake()
 
     def move_on(self) -> None:
-        """Let others serve what comes next, unless the app has returned (see `Straggler`)."""
-        if self._exchange is None and not self.over:
+        """Let others serve what comes next (see `Straggler`)."""
+        if self._exchange is None:
             self._adopt().over = True
             self.request.inform = inform_nobody
         ServerReply.move_on(self)

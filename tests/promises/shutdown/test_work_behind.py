@@ -4,11 +4,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
+import httpx
 import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump, Request, Response, Timeouts
+from hump_trio import Hump, Limits, Request, Response, Timeouts
 from hump_trio.messages.reply import Reply, Spoken
 from hump_trio.testing import client, connect
 from hump_trio.testing.memory_listener import running
@@ -17,14 +18,20 @@ from tests.support.wire import parse_answers, read_to_end, request
 PLAIN = [("content-type", "text/plain")]
 
 
-def app_of(behind: Callable[[Reply], Awaitable[None]], *, whole: bool = True) -> Hump:
+def app_of(
+    behind: Callable[[Reply], Awaitable[None]],
+    *,
+    whole: bool = True,
+    limits: Limits | None = None,
+) -> Hump:
     """Return an app that answers and then does something, and at another path just answers.
 
     Args:
         behind: What it does.
         whole: Whether the answer is given at once.
+        limits: The app's.
     """
-    app = Hump(timeouts=Timeouts(handler=5, shutdown=20))
+    app = Hump(limits=limits, timeouts=Timeouts(handler=5, shutdown=20))
 
     async def speak(reply: Reply) -> None:
         reply.begin(200, PLAIN)
@@ -91,6 +98,33 @@ async def test_requests_that_have_come_already_do_not_wait(autojump_clock: MockC
         [answer] = parse_answers(await read_to_end(raw), "GET")
         assert answer.text == "tea"
         assert trio.current_time() < started + 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_client_starts_no_more_work_than_there_may_be(
+    whole: bool, autojump_clock: MockClock
+) -> None:
+    """As many apps as there may be connections work on; then a connection waits for its own."""
+    working = most = 0
+
+    async def behind(reply: Reply) -> None:
+        nonlocal working, most
+        working += 1
+        most = max(most, working)
+        await trio.sleep(10)
+        working -= 1
+
+    app = app_of(behind, whole=whole, limits=Limits(connections=4, streams=3))
+    async with client(app) as user:
+        answered = 0
+        while answered < 30:
+            try:
+                assert (await user.get("/")).text.endswith("tea")
+                answered += 1
+            except httpx.ReadError:  # a stream was refused, to be asked for once more
+                await trio.sleep(1)
+    assert trio.current_time() > 20
+    assert most <= 8  # by HTTP/1.1 one more than may be, by HTTP/2 one more for each lane
 
 
 async def test_a_body_that_nobody_reads_is_read_away(autojump_clock: MockClock) -> None:
