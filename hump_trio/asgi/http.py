@@ -19,11 +19,12 @@ from hump_trio.asgi.mistakes import (
     tells_of_leaving,
 )
 from hump_trio.asgi.scope import Scope
-from hump_trio.facts.exceptions import StatusError
+from hump_trio.facts.exceptions import HttpParserError, StatusError
 from hump_trio.facts.loggers import logger
 from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.reply import Reply
 from hump_trio.messages.request import Request
+from hump_trio.tasks.failures import is_failure
 
 __all__ = ["AsgiApp", "HttpCall"]
 
@@ -90,14 +91,22 @@ class HttpCall:
         try:
             await self._app(self._scope, self.receive, self.send)
         except BaseException as error:
-            if reply.gone and not reply.ended and tells_of_leaving(error):
-                raise ClientGone("the client has gone") from error
+            if is_failure(error) and not reply.ended:
+                if self._refusal is not None and not reply.begun:
+                    raise self._refusal from error
+                if reply.gone and not self._left and not tells_of_leaving(error):
+                    what = f"failed behind its client's leaving: {self._text}"
+                    logger.error("%s", what, exc_info=error)
             raise
         if self._refusal is not None and not reply.begun:
             raise self._refusal
         if self._mistake is not None:
-            where = f"{self._request.method} {self._request.target}"
-            logger.error("%s: %s went on after %s", where, self._name, self._mistake)
+            logger.error("%s went on after %s", self._text, self._mistake)
+
+    @property
+    def _text(self) -> str:
+        """What the app works at, for logs."""
+        return f"{self._request.method} {self._request.target}: {self._name}"
 
     async def receive(self) -> Message:
         """Return the next message for the app: a part of the body, or that nobody waits any more.
@@ -106,10 +115,11 @@ class HttpCall:
             a client that has left in a scope that is cancelled already.
         """
         reply = self._reply
-        if reply.gone or reply.ended or self._request_ended:
+        if reply.gone or reply.ended or self._request_ended or self._refusal is not None:
             if self._left:
                 await trio.lowlevel.checkpoint()  # an app that goes on and on stops nobody else
-            await reply.wait_over()
+            if self._refusal is None:
+                await reply.wait_over()
             self._left = True
             return {"type": "http.disconnect"}
         part = self._ahead
@@ -118,6 +128,7 @@ class HttpCall:
             if part is None:
                 part = await self._wait_part()
                 if part is None:
+                    self._left = True
                     return {"type": "http.disconnect"}
         if part:
             self._ahead = ahead = reply.receive_nowait()
@@ -127,14 +138,19 @@ class HttpCall:
         return {"type": "http.request", "body": part, "more_body": False}
 
     async def _wait_part(self) -> bytes | None:
-        """Wait for the next part of the body; None: nobody waits for the answer any more."""
+        """Wait for the next part of the body; None: there is none, since the client has left.
+
+        Raises:
+            StatusError: 413, the body is too long.
+        """
         try:
             return await self._reply.receive()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return None
+        except HttpParserError as error:  # it broke off, or is malformed
+            self._refusal = error
+            return None
         except StatusError as error:
-            if self._reply.gone:
-                return None
             self._refusal = error
             raise
 
@@ -178,10 +194,10 @@ class HttpCall:
         reply = self._reply
         if reply.begun:
             raise RuntimeError("the answer has ended" if reply.ended else "it comes twice")
+        if reply.gone or isinstance(self._refusal, HttpParserError):
+            raise trio.BrokenResourceError
         if self._refusal is not None:
             raise self._refusal
-        if reply.gone:
-            raise trio.BrokenResourceError
         status = message["status"]
         if not isinstance(status, int):
             raise TypeError(f"a status is an int, not {status!r:.80}")

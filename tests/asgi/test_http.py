@@ -14,6 +14,8 @@ from trio.testing import MockClock
 
 from hump_trio import HttpException, Hump, Request, Response, Timeouts
 from hump_trio.asgi import Asgi
+from hump_trio.asgi.http import HttpCall
+from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.routing.layer import CallNext
 from hump_trio.testing import client
 from tests.support.asgi_apps import App, Receive, Send, answer, hump_of, part, start
@@ -438,6 +440,11 @@ async def test_the_time_until_the_start(autojump_clock: MockClock) -> None:
         assert trio.current_time() == pytest.approx(started + 15, abs=1)
 
 
+async def of_unknown_length(body: bytes) -> Any:
+    """Yield a body, whose length isn't announced then."""
+    yield body
+
+
 @pytest.mark.parametrize("swallows", [True, False])
 @pytest.mark.parametrize("answers", [True, False])
 async def test_a_body_that_is_too_long(
@@ -449,6 +456,8 @@ async def test_a_body_that_is_too_long(
         try:
             await echo(scope, receive, send)
         except Exception:
+            assert (await receive())["type"] == "http.disconnect"
+            assert (await receive())["type"] == "http.disconnect"
             if answers:
                 await send(start(500))
                 await send(part(b"oh"))
@@ -458,8 +467,8 @@ async def test_a_body_that_is_too_long(
     hump = Hump()
     hump.mount("", Asgi(app, body_limit=10, lifespan="off"))
     async with client(hump) as http:
-        response = await http.post("/", content=b"t" * 300_000)
-        assert response.status_code == 413
+        assert (await http.post("/", content=b"t" * 300_000)).status_code == 413
+        assert (await http.post("/", content=of_unknown_length(b"t" * 300))).status_code == 413
         assert (await http.post("/", content=b"tea")).text == "tea"
     assert errors_of(caplog) == []
 
@@ -555,6 +564,61 @@ async def test_a_file_that_becomes_shorter(
         await get(app)
     assert len(raised) == 1
     assert "can't be read" in raised[0]
+
+
+class Given:
+    """A `Reply` that gives parts of a body.
+
+    Args:
+        now: What is there without a wait.
+        later: What is waited for; an error is raised.
+    """
+
+    begun = ended = gone = False
+
+    def __init__(self, now: list[bytes | None], later: list[bytes | Exception]) -> None:
+        self._now = now
+        self._later = later
+
+    def receive_nowait(self) -> bytes | None:
+        """Return the next part that is there."""
+        return self._now.pop(0)
+
+    async def receive(self) -> bytes:
+        """Return the next part that has to be waited for."""
+        part = self._later.pop(0)
+        if isinstance(part, Exception):
+            raise part
+        return part
+
+
+@pytest.mark.parametrize(
+    ("now", "later", "messages"),
+    [
+        ([b"a", b"b", b""], [], [(b"a", True), (b"b", False)]),
+        ([b"a", b"b", None, None], [b""], [(b"a", True), (b"b", True), (b"", False)]),
+        ([None, None, None], [b"a", b""], [(b"a", True), (b"", False)]),
+        ([None, b""], [b"a"], [(b"a", False)]),
+        ([None], [trio.ClosedResourceError()], ["http.disconnect"]),
+        ([None, None], [HttpParserError(400, "broken")], ["http.disconnect"] * 2),
+    ],
+)
+async def test_parts_that_are_there_and_parts_that_are_not(
+    now: list[bytes | None], later: list[bytes | Exception], messages: list[Any]
+) -> None:
+    """Each is a message, and the last one says so if that is known."""
+    received: list[Any] = []
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        for _ in messages:
+            message = await receive()
+            known = message["type"] == "http.request"
+            received.append((message["body"], message["more_body"]) if known else message["type"])
+
+    call = HttpCall(app, {}, Request("POST", "/", "/"), "tea")
+    with suppress(HttpParserError):
+        await call.speak(Given(now, later))  # type: ignore[arg-type]
+    assert received == messages
 
 
 async def test_context_variables_and_the_task_are_the_requests() -> None:
