@@ -399,33 +399,44 @@ class Lane:
 
     async def _send(self) -> Step:
         """Send the answer."""
-        exchange, answer, clock = self._current(), self._answer, self.clock
+        exchange, answer = self._current(), self._answer
         assert answer is not None
-        channel = exchange.channel
+        if await self._is_answered(answer):
+            return self._step
+        exchange.stream.start_answer()
+        exchange.start_answer(answer.status)
+        return await self._finish(Sender(exchange.stream, self.clock, answer).send())
+
+    async def _is_answered(self, answer: Response) -> bool:
+        """Tell if there is no place for an answer any more, which is closed then.
+
+        Where there is none, the step is the next one.
+        """
+        channel, clock = self._current().channel, self.clock
         if channel is not None and channel.opened:  # meanwhile, by a task that outlives its handler
             self._answer = None
             await close_unsent(answer, clock)
-            return Step.CLOSE
+            self._step = Step.CLOSE
+            return True
         if channel is not None:
             channel.close_code = 1006  # a task that has kept it can't open it any more
         if clock.peer.write_cut:
             self._answer = None
             if channel is None:
-                self._break_off(cut_before())
+                self._break_off(
+                    trio.BrokenResourceError("an informational response was cut by a cancel scope")
+                )
+            self._step = Step.OVER
             await close_unsent(answer, clock)
-            return Step.OVER
-        exchange.stream.start_answer()
-        exchange.start_answer(answer.status)
-        return await self._finish(Sender(exchange.stream, clock, answer).send())
+            return True
+        return False
 
     async def _speak(self) -> Step:
         """Let the handler give the answer while it runs."""
         exchange, answer, clock = self._current(), self._answer, self.clock
         assert answer is not None
-        if clock.peer.write_cut:
-            self._answer = None
-            self._break_off(cut_before())
-            return Step.OVER
+        if await self._is_answered(answer):
+            return self._step
         reply = clock.reply = ServerReply(self, clock, exchange.request, answer, exchange)
         try:
             step = await self._finish(reply.speak(speak_of(answer)))
@@ -643,11 +654,6 @@ def speak_of(answer: Response) -> Callable[[ServerReply], Awaitable[None]]:
         return body.speak
     assert isinstance(body, Producer)
     return partial(speak_produced, body)
-
-
-def cut_before() -> trio.BrokenResourceError:
-    """Return the error for an answer that nothing can be sent of."""
-    return trio.BrokenResourceError("an informational response was cut by a cancel scope")
 
 
 def replacing(dropped: Response, response: Response) -> Response:

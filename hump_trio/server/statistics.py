@@ -122,15 +122,18 @@ def report(clocks: Iterable[Clock], background: trio.Nursery | None) -> str:
             f" {request.phase}, {request.age_seconds:.1f} s old,"
             f" {request.remaining_seconds:.1f} s left"
         )
-        if clock.task is not None:
-            lines.extend(describe_tree(clock.task, "  "))
+        lines.extend(tree_of(clock))
     tasks = background.child_tasks if background is not None else ()
     behind = [each for each in clocks if each.phase is Phase.BEHIND]
     lines.append(f"{len(tasks) + len(behind)} tasks in the background")
     for clock in behind:
         lines.append(clock.describe())
-        if clock.task is not None:
-            lines.extend(describe_tree(clock.task, "  "))
+        lines.extend(tree_of(clock))
     for task in tasks:
         lines.extend(describe_tree(task, "  "))
     return "\n".join(lines)
+
+
+def tree_of(clock: Clock) -> Iterable[str]:
+    """Return the lines of a clock's task, if it runs already, and of those below it."""
+    return () if clock.task is None else describe_tree(clock.task, "  ")

@@ -13,6 +13,7 @@ from hump_trio import Hump, Limits, Request, Response, Timeouts
 from hump_trio.messages.reply import Reply, Spoken
 from hump_trio.testing import client, connect
 from hump_trio.testing.memory_listener import running
+from tests.support.frames import reset, speak
 from tests.support.wire import parse_answers, read_to_end, request
 
 PLAIN = [("content-type", "text/plain")]
@@ -394,3 +395,42 @@ async def test_what_ends_the_program_ends_it(ends: type[BaseException]) -> None:
     with pytest.raises(BaseExceptionGroup) as caught:
         await use()
     assert caught.group_contains(ends)
+
+
+async def test_it_takes_no_place_of_a_stream(autojump_clock: MockClock) -> None:
+    """However much of it there is, the connection of HTTP/2 that it began on goes on."""
+    ends: list[float] = []
+
+    async def behind(reply: Reply) -> None:
+        await trio.sleep(10)
+        ends.append(trio.current_time())
+
+    app = app_of(behind)
+    app.limits = Limits(streams=2)
+    async with speak(app) as peer:
+        for stream_id in range(1, 21, 2):
+            await peer.send(peer.head(stream_id))
+            assert (await peer.answer(stream_id)).text == "tea"
+            await trio.sleep(0.1)
+        assert not ends
+        await peer.expect_open()
+        await trio.sleep(10)
+        assert len(ends) == 10
+
+
+async def test_a_connection_that_ends_cancels_none_of_it(autojump_clock: MockClock) -> None:
+    """Nor does a reset of the stream that is over."""
+    ends: list[float] = []
+
+    async def behind(reply: Reply) -> None:
+        await trio.sleep(10)
+        ends.append(trio.current_time())
+
+    app = app_of(behind)
+    async with running(app):
+        async with speak(app) as peer:
+            await peer.send(peer.head(1))
+            await peer.answer(1)
+            await peer.send(reset(1))
+        await trio.sleep(11)
+        assert len(ends) == 1
