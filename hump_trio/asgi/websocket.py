@@ -93,29 +93,33 @@ class WebSocketCall:
         try:
             await app(scope, self.receive, self.send)
         except BaseException as error:
-            left = self._left
+            left, refused = self._left, self._state is State.REFUSED
             rest = error if left is None else without_leaving(error)
-            if rest is not None and (self._state is not State.REFUSED or not is_failure(rest)):
-                if rest is error:
-                    raise
-                raise rest from None
-            if rest is not None:
-                logger.error("%s failed behind its refusal", self._name, exc_info=rest)
-            elif self._state is not State.REFUSED and left is not None:
-                raise left from error
+            try:
+                if rest is None and left is not None and not refused:
+                    raise unraised(left) from error
+                if rest is not None and not (refused and is_failure(rest)):
+                    raise rest
+                if rest is not None:
+                    logger.error("failed behind its refusal: %s", self._text, exc_info=rest)
+            finally:
+                del rest  # or the error would hold this frame, and the frame the error
         if self._state in UNDECIDED:
             raise RuntimeError(
                 f"{self._name} has returned without accepting the WebSocket or refusing it"
             ) from self._mistake
         if self._mistake is not None:
-            target = self._websocket.request.target
-            what = "a WebSocket at %s: %s has sent what it may not, and went on"
-            logger.error(what, target, self._name, exc_info=self._mistake)
+            logger.error("%s went on after %s", self._text, self._mistake)
         if self._state is not State.REFUSED:
             return None
         if isinstance(self._refusal, HttpException):
             raise self._refusal
         return self._refusal
+
+    @property
+    def _text(self) -> str:
+        """What the app works at, for logs."""
+        return f"WebSocket {self._websocket.request.target}: {self._name}"
 
     async def receive(self) -> Message:
         """Return the next message for the app.

@@ -273,7 +273,8 @@ async def test_a_failure_behind_a_refusal(caplog: pytest.LogCaptureFixture) -> N
     status, text, _ = await refusal_of(refuse)
     assert (status, "late" in text) == (403, False)
     assert len(errors_in(caplog)) == 1
-    assert "behind its refusal | ValueError('late')" in errors_in(caplog)[0]
+    assert errors_in(caplog)[0].startswith("failed behind its refusal: WebSocket /: ASGI app ")
+    assert errors_in(caplog)[0].endswith("ValueError('late')")
 
 
 async def test_an_app_that_lets_pass_that_nobody_is_there() -> None:

@@ -1,6 +1,8 @@
 """How a WebSocket of an app of ASGI ends, and what the app is told of that."""
 
+import gc
 import logging
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hump_trio import Limits, Timeouts
 from hump_trio.testing import connect, websocket
 from hump_trio.testing.websocket_client import WebSocketClient
-from tests.support.asgi_apps import Message, Receive, Scope, Send, hump_of
+from tests.support.asgi_apps import App, Message, Receive, Scope, Send, hump_of
 from tests.support.handled import HANDSHAKE, SWEEP_SECONDS, outcomes
 
 ACCEPT = {"type": "websocket.accept"}
@@ -197,6 +199,31 @@ async def test_an_app_that_lets_a_leaving_pass(
         await leave(ws)
     assert not errors_in(caplog)
     assert outcomes(caplog) == ["client-gone"]
+
+
+class Held:
+    """Something that an app holds while it runs."""
+
+
+@pytest.mark.parametrize("app", [Told(), let_it_pass, send_for_ever, talk_both_ways])
+async def test_an_app_that_is_over_is_forgotten(app: App, autojump_clock: MockClock) -> None:
+    """Without the garbage collector, however the app has ended."""
+    held: list[weakref.ref[Held]] = []
+
+    async def hold(scope: Scope, receive: Receive, send: Send) -> None:
+        local = Held()
+        held.append(weakref.ref(local))
+        await app(scope, receive, send)
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with websocket(hump_of(hold), "/") as ws:
+            await trio.sleep(0.1)
+            await close_with_a_reason(ws)
+        assert held[0]() is None
+    finally:
+        gc.enable()
 
 
 async def test_an_error_beside_a_leaving_is_one(

@@ -89,8 +89,8 @@ async def test_a_mistake(
     assert type(app.error) is type(error)
     assert str(error) in str(app.error)
     (record,) = [each for each in caplog.records if each.levelno >= logging.ERROR]
-    assert record.exc_info is not None
-    assert record.exc_info[1] is app.error
+    assert "WebSocket /: ASGI app tests.asgi." in record.getMessage()
+    assert record.getMessage().endswith(f" went on after {app.error}")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from hump_trio import Hump, WebSocket
+from hump_trio.asgi import Asgi
+from tests.support.asgi_apps import Receive, Scope, Send
 from tests.support.judged import judge
 from tests.support.loopback import served
 from tests.support.websocket_proxies import MULTIPLEXED, PROXIES, SECURED, Proxy
@@ -53,6 +55,23 @@ async def test_all_that_needs_no_compression(app: Hump, caplog: pytest.LogCaptur
     async with served(app) as url:
         verdicts = await judge(f"{websocket_url(url)}/echo", without=COMPRESSED)
     assert verdicts == {"OK": "298", **INFORMATION}
+    assert not [each for each in caplog.records if each.levelno > logging.INFO]
+
+
+async def test_a_mounted_app_passes(caplog: pytest.LogCaptureFixture) -> None:
+    """Likewise with an echo of ASGI, save the limits."""
+
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({**message, "type": "websocket.send"})
+
+    outer = Hump("127.0.0.1", 0)
+    outer.mount("", Asgi(echo, lifespan="off"))
+    async with served(outer) as url:
+        verdicts = await judge(f"{websocket_url(url)}/echo", without=[*COMPRESSED, "9.*"])
+    assert verdicts == {"OK": "244", **INFORMATION}
     assert not [each for each in caplog.records if each.levelno > logging.INFO]
 
 
