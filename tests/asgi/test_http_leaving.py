@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from hump_trio import Hump
 from hump_trio.asgi import Asgi
-from hump_trio.testing import client
+from hump_trio.testing import client, connect
 from tests.support.asgi_apps import App, Receive, Send, answer, hump_of, part, start
 
 
@@ -196,6 +196,30 @@ async def test_an_error_of_its_own_behind_the_leaving(
     await ask_and_leave(hump_of(app, on_disconnect="finish"))
     [line] = errors_of(caplog)
     assert line.startswith("failed behind its client's leaving: POST /: ASGI app ")
+
+
+@pytest.mark.http1_only("a stream of HTTP/2 has an end of its own")
+async def test_a_client_that_leaves_with_the_last_byte(autojump_clock: MockClock) -> None:
+    """It has the whole answer: the empty part behind that still ends it, and work goes on."""
+    left, life = trio.Event(), list[str]()
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await send(start(200, (b"content-length", b"3")))
+        await send(part(b"tea", more=True))
+        await left.wait()
+        await send(part())
+        await trio.sleep(5)
+        life.append("done")
+
+    async with connect(hump_of(app)) as connection:
+        await connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        received = b""
+        while not received.endswith(b"tea"):
+            received += await connection.receive()
+        connection.reset()
+        left.set()
+        await trio.sleep(10)
+    assert life == ["done"]
 
 
 async def cancel_everywhere(app: App, path: str) -> int:

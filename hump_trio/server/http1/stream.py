@@ -255,7 +255,8 @@ class Http1Stream:
             known = trailers and self.takes_trailers
             framed += encode_last_chunk(trailers) if known else LAST_CHUNK
         unsent, self._unsent = self._unsent, b""
-        await self._write(unsent, framed)
+        if unsent or framed:  # else the client has the whole answer, and may have gone with it
+            await self._write(unsent, framed)
 
     def _frame(self, data: bytes, *, ends: bool) -> bytes:
         """Count a part of the body, and return it as it goes onto the wire."""
