@@ -23,6 +23,7 @@ from hump_trio import (
 from hump_trio.messages.reply import Reply, Spoken
 from hump_trio.routing.layer import CallNext
 from hump_trio.testing import client
+from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.wire import connect_transport, request
 
@@ -446,3 +447,57 @@ async def test_no_number_of_names_takes_memory(monkeypatch: pytest.MonkeyPatch) 
             answer = await user.post("/", content=name)
             assert answer.headers[name] == "tea"
     assert names == {"x-one", "x-two", "x-three"}
+
+
+@pytest.mark.parametrize("parts", [False, True])
+async def test_a_nursery_that_is_left_open_harms_no_other_connection(
+    parts: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its answer is out; it ends with its connection."""
+    ends: list[str] = []
+
+    async def wait() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ends.append("cancelled")
+
+    async def speak(reply: Reply) -> None:
+        nursery = await trio.open_nursery().__aenter__()
+        nursery.start_soon(wait)
+        reply.begin(200, [PLAIN])
+        if parts:
+            await reply.send(b"a pot of ")
+        await reply.finish(b"tea")
+
+    app = app_of(speak)
+    async with running(app):
+        for _ in range(2):
+            async with client(app) as user:
+                assert (await user.get("/")).text.endswith("tea")
+            await trio.sleep(10)
+        app.shutdown()
+    assert ends == ["cancelled"] * 2
+    assert len(errors_of(caplog)) >= 1
+
+
+async def test_a_group_that_a_deadline_makes_is_a_503(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What failed while it was cancelled is logged beside that."""
+
+    async def fail_late() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("no tea")
+
+    async def speak(reply: Reply) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail_late)
+            nursery.start_soon(trio.sleep_forever)
+
+    async with client(app_of(speak, timeouts=Timeouts(handler=5))) as user:
+        assert (await user.get("/")).status_code == 503
+        assert (await user.get("/nothing")).status_code == 404
+    assert errors_of(caplog) == ["a handler failed while it was cancelled"]
