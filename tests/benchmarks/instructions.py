@@ -72,6 +72,8 @@ WEBSOCKET_BOUNDS = {
     "ws_cast": ("ws_echo", 0.08),
     "ws_open": ("ws_echo", 11),
 }
+# What a request of a mounted app may cost beside one of our own.
+ASGI_BOUNDS = {"asgi_bare": ("hello", 3.0), "asgi_starlette": ("hello", 4.3)}
 RATIOS = Path(__file__).with_name("ratios.json")
 RENEW = "python -m tests.benchmarks instructions --renew"
 TOLERANCE = 0.04

@@ -82,6 +82,15 @@ def test_messages_cost_little(scenario: str, minor: str) -> None:
     assert ratios[scenario] <= bound * ratios[other]
 
 
+@pytest.mark.parametrize("minor", json.loads(instructions.RATIOS.read_text()))
+@pytest.mark.parametrize("scenario", instructions.ASGI_BOUNDS)
+def test_mounted_apps_cost_little(scenario: str, minor: str) -> None:
+    """A bare one is thrice a handler of ours; most of what Starlette takes more is its own."""
+    ratios = json.loads(instructions.RATIOS.read_text())[minor]
+    other, bound = instructions.ASGI_BOUNDS[scenario]
+    assert ratios[scenario] <= bound * ratios[other]
+
+
 def test_the_sum_of_counts_is_found() -> None:
     """It is the line of its own, and a file without it is an error that shows the file."""
     assert parse_count(COUNTS) == 113183
