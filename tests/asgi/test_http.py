@@ -17,7 +17,7 @@ from hump_trio.asgi import Asgi
 from hump_trio.asgi.http import HttpCall
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.routing.layer import CallNext
-from hump_trio.testing import client
+from hump_trio.testing import client, connect
 from tests.support.asgi_apps import App, Receive, Send, answer, hump_of, part, start
 
 PLAIN = (b"content-type", b"text/plain")
@@ -491,6 +491,31 @@ async def test_trailers(takes: bool, chunks: int) -> None:
 
     headers = {"te": "trailers"} if takes else {}
     assert (await get(app, headers=headers)).text == "tea" * chunks + "pot"
+
+
+@pytest.mark.http1_only("is about its bytes")
+async def test_hints_and_trailers_on_the_wire() -> None:
+    """Hints go out before the head, and trailers behind the last chunk, all of them together."""
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        assert "http.response.trailers" in scope["extensions"]
+        await send({"type": "http.response.early_hint", "links": [b"</a>", b"</b>"]})
+        await send(start(200, (b"trailer", b"x-sum"), trailers=True))
+        await send({"type": "http.response.early_hint", "links": [b"</c>"]})
+        await send(part(b"tea"))
+        behind = {"type": "http.response.trailers", "more_trailers": True}
+        await send({**behind, "headers": [(b"X-Sum", b"7")]})
+        await send({**behind, "headers": [(b"x-more", b"8")], "more_trailers": False})
+
+    fields = b"Host: a\r\nUser-Agent: curl/8\r\nTE: trailers\r\nConnection: close\r\n"
+    async with connect(hump_of(app)) as connection:
+        await connection.send(b"GET / HTTP/1.1\r\n" + fields + b"\r\n")
+        received = b""
+        while more := await connection.receive():
+            received += more
+    hints, _, answered = received.partition(b"HTTP/1.1 200 OK\r\n")
+    assert hints.startswith(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\nlink: </b>\r\n\r\n")
+    assert answered.endswith(b"3\r\ntea\r\n0\r\nx-sum: 7\r\nx-more: 8\r\n\r\n")
 
 
 async def test_trailers_that_never_come(caplog: pytest.LogCaptureFixture) -> None:
