@@ -3,10 +3,11 @@
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import EllipsisType
 from typing import Any
 
-from hump_trio.asgi.http import AsgiApp, HttpCall
+from hump_trio.asgi.http import AsgiApp, speak_app
 from hump_trio.asgi.lifespan import LIFESPAN_MODES, LifespanMode, entered_lifespan
 from hump_trio.asgi.scope import http_scope, websocket_scope
 from hump_trio.asgi.websocket import WebSocketCall
@@ -83,7 +84,8 @@ class Asgi:
         if root_path is None:
             root_path = self._root_path_of(request)
         scope = http_scope(request, root_path, self._state)
-        return spoken_response(HttpCall(self._app, scope, request, self.name).speak, self.name)
+        speak = partial(speak_app, self._app, scope, request, self.name)
+        return spoken_response(speak, self.name)
 
     async def open(self, websocket: WebSocket) -> Refusal | None:
         """Call the app for a WebSocket, and return what it refuses the handshake with."""

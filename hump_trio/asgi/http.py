@@ -26,7 +26,7 @@ from hump_trio.messages.reply import Reply
 from hump_trio.messages.request import Request
 from hump_trio.tasks.failures import is_failure
 
-__all__ = ["AsgiApp", "HttpCall"]
+__all__ = ["AsgiApp", "speak_app"]
 
 AsgiApp: TypeAlias = Callable[..., Awaitable[None]]
 
@@ -37,6 +37,17 @@ MISTAKES = (KeyError, RuntimeError, TypeError, ValueError)
 START_FIRST = "http.response.start comes before it"
 
 
+def speak_app(
+    app: AsgiApp, scope: Scope, request: Request, name: str, reply: Reply
+) -> Awaitable[None]:
+    """Return what calls an app (see `HttpCall.speak`).
+
+    What is known before there is a reply, and belongs to the response, mustn't lead to the call:
+    the reply leads to the response, and each request would be left to the garbage collector.
+    """
+    return HttpCall(app, scope, request, name, reply).speak()
+
+
 class HttpCall:
     """One call of an app, whose answer it gives through a `Reply`.
 
@@ -45,6 +56,7 @@ class HttpCall:
         scope: What it is told of the request.
         request: The request.
         name: What a person calls the app.
+        reply: What the app gives the answer through.
     """
 
     __slots__ = (
@@ -62,13 +74,14 @@ class HttpCall:
         "_trailers",
     )
 
-    _reply: Reply
-
-    def __init__(self, app: AsgiApp, scope: Scope, request: Request, name: str) -> None:
+    def __init__(
+        self, app: AsgiApp, scope: Scope, request: Request, name: str, reply: Reply
+    ) -> None:
         self._app = app
         self._scope = scope
         self._request = request
         self._name = name
+        self._reply = reply
         self._request_ended = False  # whether the app has received the end of the body
         self._ahead: bytes | None = None  # a part of the body that is to be received next
         self._left = False  # whether the app has received that nobody waits any more
@@ -77,7 +90,7 @@ class HttpCall:
         self._refusal: StatusError | None = None  # why the body can't be received
         self._mistake: Exception | None = None  # about what the app has sent and may not send
 
-    async def speak(self, reply: Reply) -> None:
+    async def speak(self) -> None:
         """Call the app, which gives the answer (see `Spoken`).
 
         Raises:
@@ -87,7 +100,7 @@ class HttpCall:
 
         Cancellation: up to the app.
         """
-        self._reply = reply
+        reply = self._reply
         try:
             await self._app(self._scope, self.receive, self.send)
         except BaseException as error:

@@ -72,7 +72,7 @@ class Compartment:
         """Serve a connection; the watchdog forgets it when it has ended."""
         self._sound_count += 1
         connection.start_lane = self._start_lane
-        connection.hand_on = partial(self._hand_on, connection)
+        connection.hand_on = self._hand_on
         if self._nursery is None:
             self._early.append(connection)
         else:

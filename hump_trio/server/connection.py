@@ -73,7 +73,7 @@ class Connection:
         self.handed_over: bytes = b""
         self.hear_drain: Callable[[], None] | None = None
         self.start_lane: Callable[[Served], None]
-        self.hand_on: Callable[[Any, Any], None]
+        self.hand_on: Callable[[Any, Any, Any], None]
         self.gone: bool = False
         self.write_cut: bool = False
         self.counted_bytes: int = 0

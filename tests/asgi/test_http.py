@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from hump_trio import HttpException, Hump, Request, Response, Timeouts
 from hump_trio.asgi import Asgi
-from hump_trio.asgi.http import HttpCall
+from hump_trio.asgi.http import speak_app
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.routing.layer import CallNext
 from hump_trio.testing import client, connect
@@ -640,9 +640,9 @@ async def test_parts_that_are_there_and_parts_that_are_not(
             known = message["type"] == "http.request"
             received.append((message["body"], message["more_body"]) if known else message["type"])
 
-    call = HttpCall(app, {}, Request("POST", "/", "/"), "tea")
+    reply: Any = Given(now, later)
     with suppress(HttpParserError):
-        await call.speak(Given(now, later))  # type: ignore[arg-type]
+        await speak_app(app, {}, Request("POST", "/", "/"), "tea", reply)
     assert received == messages
 
 

@@ -212,7 +212,7 @@ class Http1Wire:
         clock = connection.clock = Clock(connection.state, connection)
         follower = Lane(self, clock)
         follower.follow(exchange)
-        connection.hand_on(lane, follower)
+        connection.hand_on(connection, lane, follower)
 
     def close(self) -> None:
         """Close without waiting (see `Wire.close`), unless the connection was handed over."""
