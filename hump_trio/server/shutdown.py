@@ -14,6 +14,9 @@ from hump_trio.tasks.task_tree import innermost_tasks, source_line_of
 
 __all__ = ["shut_down"]
 
+# What was cancelled has so many turns more, since each may take seconds where very many end.
+LAST_TURNS = 10
+
 
 async def shut_down(
     state: ServerState,
@@ -52,6 +55,8 @@ async def shut_down(
     for nursery in nurseries:
         nursery.cancel_scope.cancel()
     await trio.sleep(timeouts.cleanup + SWEEP_SECONDS)  # what can be cancelled has ended then
+    for _ in range(LAST_TURNS):
+        await trio.lowlevel.checkpoint()
     stuck = [task for nursery in nurseries for task in innermost_tasks(nursery)]
     log_stuck(stuck or [main_task])
 

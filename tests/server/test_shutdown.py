@@ -132,6 +132,28 @@ async def test_what_cannot_be_cancelled_is_named(
     assert "in stay" in caplog.text
 
 
+async def leave_late(clock: MockClock) -> None:
+    """End when cancelled, in some turns of which the first one takes very long."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        clock.jump(TOTAL_SECONDS)
+        with trio.CancelScope(shield=True):
+            for _ in range(5):
+                await trio.lowlevel.checkpoint()
+
+
+async def test_what_a_busy_server_has_still_to_end_is_not_named(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten thousand tasks that are cancelled take seconds to end: none of them is stuck."""
+    served = Served()
+    async with served.ending() as (connections, _):
+        connections.start_soon(leave_late, autojump_clock)
+    assert served.done
+    assert "in leave_late" not in caplog.text
+
+
 @pytest.mark.parametrize("left", [True, False], ids=["served", "failed at the start"])
 async def test_where_nothing_is_left_the_main_task_is_named(
     left: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
