@@ -298,7 +298,7 @@ class ServerReply:
         try:
             await writing
         except trio.BrokenResourceError:
-            if self.clock.peer.gone:
+            if not self.over and self.clock.peer.gone:  # or the clock knows of no peer
                 self.lose_peer()
             raise
         finally:

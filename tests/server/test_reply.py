@@ -25,6 +25,7 @@ from hump_trio.routing.layer import CallNext
 from hump_trio.testing import client
 from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import MemoryTransport
+from tests.support.frames import speak as speak_frames
 from tests.support.wire import connect_transport, request
 
 PLAIN = ("content-type", "text/plain")
@@ -501,3 +502,32 @@ async def test_a_group_that_a_deadline_makes_is_a_503(
         assert (await user.get("/")).status_code == 503
         assert (await user.get("/nothing")).status_code == 404
     assert errors_of(caplog) == ["a handler failed while it was cancelled"]
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_a_part_that_outlives_the_app_is_cut(
+    ends: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The task that sends it learns so, also where streams share a connection."""
+    errors: list[Exception] = []
+
+    async def outlive(reply: Reply) -> None:
+        try:
+            await (reply.finish if ends else reply.send)(bytes(200_000))
+        except trio.BrokenResourceError as error:
+            errors.append(error)
+
+    async with trio.open_nursery() as nursery:
+
+        async def speak_in_part(reply: Reply) -> None:
+            reply.begin(200, [PLAIN])
+            nursery.start_soon(outlive, reply)
+            await trio.sleep(1)
+
+        app = app_of(speak_in_part)
+        async with speak_frames(app) as peer:
+            await peer.send(peer.head(1))
+            await trio.sleep(2)
+            assert app.statistics().requests == ()
+    assert len(errors) == 1
+    assert len(errors_of(caplog)) == 1
