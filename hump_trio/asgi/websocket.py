@@ -282,6 +282,6 @@ def without_leaving(error: BaseException) -> BaseException | None:
 
 def says_left(error: BaseException) -> bool:
     """Tell whether an error of an app that knows of it only says that the client has left."""
-    if isinstance(error, BaseExceptionGroup):
-        return False
+    if isinstance(error, BaseExceptionGroup) or not is_failure(error):
+        return False  # what ends the program or was cancelled goes on, whatever it came behind
     return comes_of_leaving(error) or type(error).__name__ == LEAVING

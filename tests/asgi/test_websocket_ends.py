@@ -431,3 +431,25 @@ async def test_a_shutdown(autojump_clock: MockClock) -> None:
         outer.shutdown()
         assert await anext(ws, None) is None
     assert ws.close_code == 1001
+
+
+async def test_an_end_of_the_program_is_no_leaving(autojump_clock: MockClock) -> None:
+    """Although the app asks for it where it hears that its client has left."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        await receive()
+        try:
+            await send(TEXT)
+        except OSError:
+            raise SystemExit from None
+
+    async def visit() -> None:
+        async with websocket(hump_of(app), "/") as ws:
+            await ws.close()
+            await trio.sleep(1)
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await visit()
+    assert caught.value.split(SystemExit)[1] is None
