@@ -14,6 +14,7 @@ from hump_trio.asgi.http import AsgiApp
 from hump_trio.asgi.mistakes import Message, mistake_in
 from hump_trio.facts.exceptions import StartupError
 from hump_trio.facts.loggers import logger
+from hump_trio.tasks.background import log_failure
 from hump_trio.tasks.failures import is_failure
 
 __all__ = ["LIFESPAN_MODES", "LifespanMode", "entered_lifespan"]
@@ -46,10 +47,11 @@ async def entered_lifespan(
         StartupError: The app says that it can't start; or it has no lifespan, and needs one.
     """
     lifespan = Lifespan(app, name, state, required=required)
+    error: BaseException | None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lifespan.run, name=f"the lifespan of {name}")
         await lifespan.settled.wait()
-        error: BaseException | None = lifespan.failure
+        error = lifespan.failure
         if error is None:
             tokens = adopt(lifespan.context)
             try:
@@ -111,11 +113,11 @@ class Lifespan:
             await self._app(scope, self.receive, self.send)
         except BaseException as raised:
             if not is_failure(raised):
-                raise
+                await log_failure(f"the lifespan of {self._name} has failed", raised)
             error = raised
         if not self._sent:
             self._lack(error)
-        elif error is not None and not self._sent[-1].endswith(".failed"):
+        elif error is not None and is_failure(error) and not self._sent[-1].endswith(".failed"):
             logger.error("the lifespan of %s has failed", self._name, exc_info=error)
         self.settled.set()
         self._over.set()

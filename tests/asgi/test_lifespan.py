@@ -357,3 +357,64 @@ async def test_an_error_of_the_server_is_no_group() -> None:
         kinds.append(repr(caught.value))
     assert kinds[0] == kinds[1]
     assert living.life[-1] == "over"
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_an_error_while_it_is_cancelled(
+    late: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and hides neither the reason of a startup that has failed nor a good end."""
+
+    async def fail_at_the_end() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("spilled")
+
+    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail_at_the_end)
+            await trio.sleep(1)
+            await send(COMPLETE if late else {**FAILED, "message": "no tea"})
+            await receive()
+            await send(ENDED)
+            await receive()
+
+    if late:
+        async with client(hump_with(app)):
+            pass
+    else:
+        with pytest.raises(StartupError, match="no tea"):
+            await hump_with(app).serve(listeners=[Waiting()])
+    [text] = records_of(caplog, logging.ERROR)
+    assert text.startswith("the lifespan of ASGI app tests.asgi.")
+
+
+@pytest.mark.parametrize("started", [False, True])
+async def test_the_cancellation_of_another_task(
+    started: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An app that raises it again has failed, as with any error, and ends nothing else."""
+
+    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await answer(send, b"tea")
+            return
+        await receive()
+        if started:
+            await send(COMPLETE)
+        with trio.CancelScope() as scope_of_another:
+            scope_of_another.cancel()
+            try:
+                await trio.lowlevel.checkpoint()
+            except trio.Cancelled as error:
+                kept = error
+                raise
+        raise kept
+
+    async with client(hump_with(app)) as user:
+        await trio.sleep(1)
+        assert (await user.get("/")).text == "tea"
+    [text] = records_of(caplog, logging.ERROR)
+    assert text.endswith("has failed")
