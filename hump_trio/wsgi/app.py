@@ -151,7 +151,8 @@ class Wsgi:
             finally:
                 self._wake = None
                 frames = frames_of_threads()
-                left = [each for each in self._calls.items() if each[1] in frames]
+                # Taken in one go: threads end meanwhile.
+                left = [each for each in list(self._calls.items()) if each[1] in frames]
                 for call, thread in left:
                     log_left(call, frames[thread])
 
