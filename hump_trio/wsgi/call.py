@@ -117,7 +117,7 @@ class Call:
         """Send a part; the first one, even if it is empty, sends the head.
 
         Raises:
-            BrokenPipeError: The client has gone.
+            BrokenPipeError: The client has gone, or the answer has ended.
             RuntimeError: The body is longer than its Content-Length.
             TypeError: The part isn't bytes.
         """

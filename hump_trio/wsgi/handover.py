@@ -66,12 +66,12 @@ class Handover:
             last: Whether the body ends with it.
 
         Returns:
-            Whether anybody takes it.
+            Whether anybody takes it, which isn't so behind the last one.
         """
         with self._changed:
-            while not self.left and self._held_bytes >= HELD_BYTES:
+            while not (self.left or self._ended) and self._held_bytes >= HELD_BYTES:
                 self._changed.wait()
-            if self.left:
+            if self.left or self._ended:
                 return False
             wake = self._add([part] if part or not last else [], ended=last)
         return self._alert(wake)

@@ -175,6 +175,16 @@ async def test_an_error_behind_the_end() -> None:
     assert await each.handover.take() is None
 
 
+async def test_a_part_behind_the_end() -> None:
+    """Nobody takes it, and no thread waits for that; the end stays what it is."""
+    each = Waiting()
+    assert await in_thread(each.handover.give, b"abc", last=True)
+    assert not await in_thread(each.handover.give, bytes(HELD_BYTES))
+    assert not await in_thread(each.handover.give, b"d")
+    assert await each.handover.take() == b"abc"
+    assert await each.handover.take() is None
+
+
 def test_what_was_given_before_the_task_left() -> None:
     """It has been taken, though the task is faster than the thread that has woken it."""
 
