@@ -16,7 +16,7 @@ from mcp.types import CallToolResult, TextContent
 
 from hump_trio import Hump, Timeouts
 from hump_trio.asgi import Asgi
-from tests.support.loopback import PATIENCE_SECONDS, served
+from tests.support.loopback import PATIENCE_SECONDS, served, wait_until
 
 Mode = Literal["auto", "legacy"]
 
@@ -99,3 +99,35 @@ async def test_progress(app: Hump, mode: Mode) -> None:
         result = await client.call_tool("boil", progress_callback=note)
         assert text_of(result) == "hot"
     assert told in ([0, 1, 2], [])
+
+
+async def test_a_shutdown(app: Hump, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that stays connected, and reads events, holds it up no longer than any other."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            (url,) = await nursery.start(app.serve)
+            async with httpx2.AsyncClient(timeout=PATIENCE_SECONDS) as http:
+                asked = {
+                    "jsonrpc": "2.0",
+                    "id": 1,
+                    "method": "initialize",
+                    "params": {
+                        "protocolVersion": "2025-06-18",
+                        "capabilities": {},
+                        "clientInfo": {"name": "test", "version": "1"},
+                    },
+                }
+                accept = {"accept": "application/json, text/event-stream"}
+                begun = await http.post(f"{url}/kitchen/mcp", json=asked, headers=accept)
+                session = {**accept, "mcp-session-id": begun.headers["mcp-session-id"]}
+
+                async def read_events() -> None:
+                    with pytest.raises(httpx2.TransportError):
+                        await http.get(f"{url}/kitchen/mcp", headers=session)
+
+                async with trio.open_nursery() as readers:
+                    readers.start_soon(read_events)
+                    await wait_until(lambda: len(app.statistics().requests) == 1)
+                    app.shutdown()
+    gc.collect()
+    assert not [each for each in caplog.records if "Traceback" in (each.exc_text or "")]
