@@ -69,8 +69,8 @@ class WebSocketCall:
         self._decided: trio.Event | None = None  # while a task waits for the app to decide
         self._left: WebSocketClosed | None = None  # the end that the app was told of
         self._mistake: Exception | None = None  # what the app may not have sent
-        self._refusal: Refusal | HttpException = HttpException(403)
-        self._body = bytearray()  # of the refusal
+        self._refusal: Refusal | None = None  # of the app's own making
+        self._body = bytearray()  # of that
 
     async def run(self, app: AsgiApp, scope: Scope) -> Refusal | None:
         """Call the app.
@@ -112,8 +112,8 @@ class WebSocketCall:
             logger.error("%s went on after %s", self._text, self._mistake)
         if self._state is not State.REFUSED:
             return None
-        if isinstance(self._refusal, HttpException):
-            raise self._refusal
+        if self._refusal is None:
+            raise HttpException(403)
         return self._refusal
 
     @property
@@ -233,7 +233,7 @@ class WebSocketCall:
         if len(self._body) > REFUSAL_BYTES:
             raise RuntimeError(f"a refusal has at most {REFUSAL_BYTES} bytes")
         if not message.get("more_body", False):
-            assert isinstance(self._refusal, Refusal), "it has begun"
+            assert self._refusal is not None, "it has begun"
             self._refusal.body = bytes(self._body)
             self._decide(State.REFUSED)
 
