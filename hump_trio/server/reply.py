@@ -6,6 +6,7 @@ from typing import Protocol, Self
 import trio
 
 from hump_trio.facts.callables import name_of
+from hump_trio.facts.loggers import logger
 from hump_trio.messages.headers import FieldLines, Headers
 from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import Request
@@ -143,6 +144,9 @@ class ServerReply:
         except BaseException as error:
             if not self.ended:
                 raise
+            ending = self.clock.ending
+            if ending is not None and ending.reason == "deadline":  # a shutdown says so by itself
+                logger.warning("cut behind its answer, whose time had passed: %s", self.text)
             await log_failure(f"failed behind its answer: {self.text}", error)
         finally:
             self.over = True

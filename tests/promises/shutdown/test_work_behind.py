@@ -434,3 +434,31 @@ async def test_a_connection_that_ends_cancels_none_of_it(autojump_clock: MockClo
             await peer.send(reset(1))
         await trio.sleep(11)
         assert len(ends) == 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_an_answer_past_its_time_has_no_work_behind_it(
+    whole: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The app was cancelled before, and has shielded no more than the answer; that is logged."""
+    app = Hump(timeouts=Timeouts(handler=5))
+
+    async def speak(reply: Reply) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(6)
+            reply.begin(200, PLAIN)
+            if not whole:
+                await reply.send(b"a pot of ")
+            await reply.finish(b"tea")
+        await trio.sleep(1)
+
+    @app.get("/")
+    async def index() -> Response:
+        return Response(Spoken(speak, "shop"))
+
+    async with client(app) as user:
+        assert (await user.get("/")).text.endswith("tea")
+        await trio.sleep(1)
+        assert app.statistics().requests == ()
+    cut = "cut behind its answer, whose time had passed: GET /, route /, handler shop"
+    assert lines_of(caplog).count(cut) == 1
