@@ -106,15 +106,20 @@ class HttpCall:
         except BaseException as error:
             if is_failure(error) and not reply.ended:
                 if self._refusal is not None and not reply.begun:
+                    if error is self._refusal:
+                        raise  # not from itself
                     raise self._refusal from error
                 if reply.gone and not self._left and not tells_of_leaving(error):
                     what = f"failed behind its client's leaving: {self._text}"
                     logger.error("%s", what, exc_info=error)
             raise
-        if self._refusal is not None and not reply.begun:
-            raise self._refusal
-        if self._mistake is not None:
-            logger.error("%s went on after %s", self._text, self._mistake)
+        else:
+            if self._refusal is not None and not reply.begun:
+                raise self._refusal
+            if self._mistake is not None:
+                logger.error("%s went on after %s", self._text, self._mistake)
+        finally:
+            self._refusal = self._mistake = None  # their tracebacks hold this call
 
     @property
     def _text(self) -> str:

@@ -104,12 +104,17 @@ class WebSocketCall:
                     logger.error("failed behind its refusal: %s", self._text, exc_info=rest)
             finally:
                 del rest  # or the error would hold this frame, and the frame the error
-        if self._state in UNDECIDED:
-            raise RuntimeError(
-                f"{self._name} has returned without accepting the WebSocket or refusing it"
-            ) from self._mistake
-        if self._mistake is not None:
-            logger.error("%s went on after %s", self._text, self._mistake)
+        finally:
+            mistake, self._mistake = self._mistake, None  # its traceback holds this call
+        try:
+            if self._state in UNDECIDED:
+                raise RuntimeError(
+                    f"{self._name} has returned without accepting the WebSocket or refusing it"
+                ) from mistake
+            if mistake is not None:
+                logger.error("%s went on after %s", self._text, mistake)
+        finally:
+            del mistake  # and this frame, which its traceback holds if it is raised on
         if self._state is not State.REFUSED:
             return None
         if self._refusal is None:

@@ -37,14 +37,27 @@ async def behind(scope: Scope, receive: Receive, send: Send) -> None:
     await trio.sleep(1)
 
 
-@pytest.mark.parametrize("name", ["at_once", "in_parts", "behind", "produced"])
+async def mistaken(scope: Scope, receive: Receive, send: Send) -> None:
+    """Start with what is no status."""
+    await send(start("200"))
+
+
+async def refused(scope: Scope, receive: Receive, send: Send) -> None:
+    """Receive more than is allowed."""
+    await receive()
+
+
+@pytest.mark.parametrize(
+    "name", ["at_once", "in_parts", "behind", "mistaken", "refused", "produced"]
+)
 async def test_nothing_is_left_to_the_garbage_collector(
     name: str, autojump_clock: MockClock
 ) -> None:
     """A request goes at once with all it held, and so does its connection."""
     app = Hump()
-    for each in (at_once, in_parts, behind):
-        app.mount(f"/{each.__name__}", Asgi(each, lifespan="off"))
+    for each in (at_once, in_parts, behind, mistaken, refused):
+        limit = 1 if each is refused else None
+        app.mount(f"/{each.__name__}", Asgi(each, lifespan="off", body_limit=limit))
 
     @app.get("/produced")
     async def produced() -> StreamResponse:
@@ -54,11 +67,14 @@ async def test_nothing_is_left_to_the_garbage_collector(
 
         return StreamResponse(produce)
 
+    sent = request("GET", f"/{name}", "Connection: close")
+    if name == "refused":
+        sent = request("POST", "/refused", "Transfer-Encoding: chunked") + b"2\r\nab\r\n0\r\n\r\n"
     async with running(app) as listener:
 
         async def visit() -> None:
             client = listener.connect(WINDOW_BYTES)
-            await client.send_all(request("GET", f"/{name}", "Connection: close"))
+            await client.send_all(sent)
             while await client.receive_some():
                 pass
             client.close()
