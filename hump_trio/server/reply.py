@@ -153,6 +153,8 @@ class ServerReply:
             self.wake()
             if self._lane.moved:
                 self.clock.state.shared(Stragglers).leave()
+            elif self.ended:
+                self.clock.state.shared(Stragglers).drop(self)
         if not self.ended:
             if self.gone:
                 raise trio.BrokenResourceError("the client has gone")

@@ -50,13 +50,15 @@ class Stragglers:
         self._state = state
         self._moved_count = 0  # of apps that haven't returned
         self._held: deque[Straggler] = deque()  # which find no room among them
-        self._replies: list[Straggler] = []
+        # Those that have come, and those that wait for the end of their time already.
+        self._replies: dict[Straggler, None] = {}
+        self._due: dict[Straggler, None] = {}
         self._started = False
         self._waiting: Task | None = None
 
     def add(self, reply: Straggler) -> None:
         """Give an app its time from now on."""
-        self._replies.append(reply)
+        self._replies[reply] = None
         task = self._waiting
         if task is not None:
             self._waiting = None
@@ -71,15 +73,24 @@ class Stragglers:
             while not self._replies:
                 self._waiting = trio.lowlevel.current_task()
                 await wait_task_rescheduled(self._abort)
-            replies, self._replies = self._replies, []
+            self._due, self._replies = self._replies, {}
             await trio.sleep(GRACE_SECONDS)
             for _ in range(GRACE_TURNS):
                 await trio.lowlevel.checkpoint()
             if self._held:
                 self._held = deque(each for each in self._held if not each.over)
-            self._held.extend(replies)
-            del replies
+            self._held.extend(self._due)
+            self._due = {}
             self._fill()
+
+    def drop(self, reply: Straggler) -> None:
+        """Hear that an app has returned within its time, as nearly all do.
+
+        Nothing of it is held any longer: else the requests of a busy server would live so long that
+        each 40 of them cost a garbage collection, and one in 10,000 a full one of 15 ms.
+        """
+        self._replies.pop(reply, None)
+        self._due.pop(reply, None)
 
     def leave(self) -> None:
         """Hear that an app has returned that others have moved on without."""

@@ -1,5 +1,7 @@
 """Apps that have answered and not returned get a little time, and no more."""
 
+from weakref import ref
+
 import trio
 from trio.testing import MockClock
 
@@ -65,4 +67,23 @@ async def test_so_many_are_moved_on(autojump_clock: MockClock) -> None:
         stragglers.leave()
         stragglers.leave()
         assert each[5].moved == [2]
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_has_returned_is_forgotten(autojump_clock: MockClock) -> None:
+    """Before its time begins to pass and within it: a busy server leaves nothing to collect."""
+    async with trio.open_nursery() as nursery:
+        state = served()
+        state.start_attendant = nursery.start_soon
+        stragglers = state.shared(Stragglers)
+        late = Late()
+        forgotten = ref(late)
+        for seconds in (0, GRACE_SECONDS / 2):
+            stragglers.add(late)
+            await trio.sleep(seconds)
+            stragglers.drop(late)
+        await trio.sleep(GRACE_SECONDS / 10)
+        assert late.moved == []
+        del late
+        assert forgotten() is None
         nursery.cancel_scope.cancel()
