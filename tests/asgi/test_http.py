@@ -473,6 +473,20 @@ async def test_a_body_that_is_too_long(
     assert errors_of(caplog) == []
 
 
+async def test_what_an_app_makes_of_a_body_that_is_too_long() -> None:
+    """An error of its own is answered with the 413 that it was raised for."""
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            await receive()
+        except Exception as error:
+            raise ValueError("no tea") from error
+
+    async with client(hump_of(app, body_limit=10)) as http:
+        answered = await http.post("/", content=of_unknown_length(b"t" * 300))
+    assert answered.status_code == 413
+
+
 @pytest.mark.parametrize("takes", [True, False])
 @pytest.mark.parametrize("chunks", [0, 1])
 async def test_trailers(takes: bool, chunks: int) -> None:
