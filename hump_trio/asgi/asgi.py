@@ -13,13 +13,11 @@ from hump_trio.asgi.scope import http_scope, websocket_scope
 from hump_trio.asgi.websocket import WebSocketCall
 from hump_trio.channels.websocket import Refusal, WebSocket
 from hump_trio.facts.outcomes import OnDisconnect
+from hump_trio.messages.choice import prefix_of
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response, spoken_response
 
 __all__ = ["Asgi"]
-
-# What ends the route of a mount, but for the one of the prefix itself.
-REST = "/{rest:path}"
 
 
 class Asgi:
@@ -33,9 +31,9 @@ class Asgi:
         app: The app, ``async def app(scope, receive, send)``, or an object that is called so.
         on_disconnect: What happens to the app when the client of a request has gone. In any case
             ``receive`` gives ``http.disconnect`` then, and ``send`` raises an `OSError`.
-            ``"cancel"`` cancels the app a moment later (with a WebSocket 5 seconds later, as any
-            handler of one), ``"finish"`` never, and a number is the seconds until then. Work
-            behind an answer is left alone.
+            ``"cancel"``, the default, cancels the app a moment later, with a WebSocket 5 seconds
+            later as any handler of one; ``"finish"`` never does; a number is the seconds until
+            then. Work behind an answer is left alone.
         timeout: Seconds for a request and its answer; None: no limit. By default
             `Timeouts.handler` until the answer starts, and no limit then.
         body_limit: The most bytes of a request's body; None, the default: no limit, since the app
@@ -105,7 +103,7 @@ class Asgi:
 
     def _root_path_of(self, request: Request) -> str:
         """Return the prefix that the app is mounted at."""
-        root_path = self._root_paths[request.route] = request.route.removesuffix(REST)
+        root_path = self._root_paths[request.route] = prefix_of(request.route)
         return root_path
 
 

@@ -12,6 +12,7 @@ import trio
 
 from hump_trio.answers.opened_file import OpenedFile, open_file
 from hump_trio.asgi.mistakes import (
+    MISTAKES,
     ClientGone,
     Message,
     decode_fields,
@@ -32,8 +33,6 @@ AsgiApp: TypeAlias = Callable[..., Awaitable[None]]
 
 # How much of a file is read at a time; a part of an answer as any other.
 PART_BYTES = 64 * 1024
-# What is raised where a message is wrong.
-MISTAKES = (KeyError, RuntimeError, TypeError, ValueError)
 START_FIRST = "http.response.start comes before it"
 
 
@@ -42,8 +41,9 @@ def speak_app(
 ) -> Awaitable[None]:
     """Return what calls an app (see `HttpCall.speak`).
 
-    What is known before there is a reply, and belongs to the response, mustn't lead to the call:
-    the reply leads to the response, and each request would be left to the garbage collector.
+    The call is made only now, when there is a reply. The reply holds the response, and the call
+    holds the reply; so if the response held the call, each request would be a reference cycle,
+    which the garbage collector alone could free.
     """
     return HttpCall(app, scope, request, name, reply).speak()
 
@@ -63,7 +63,7 @@ class HttpCall:
         "_ahead",
         "_app",
         "_body_ended",
-        "_left",
+        "_disconnected",
         "_mistake",
         "_name",
         "_refusal",
@@ -84,8 +84,8 @@ class HttpCall:
         self._reply = reply
         self._request_ended = False  # whether the app has received the end of the body
         self._ahead: bytes | None = None  # a part of the body that is to be received next
-        self._left = False  # whether the app has received that nobody waits any more
-        self._body_ended = False  # whether the body of the answer has, and trailers follow it
+        self._disconnected = False  # whether the app has received ``http.disconnect``
+        self._body_ended = False  # whether the answer's body has ended, and trailers may follow
         self._trailers: FieldLines | None = None  # those so far; None if the app sends none
         self._refusal: StatusError | None = None  # why the body can't be received
         self._mistake: Exception | None = None  # about what the app has sent and may not send
@@ -109,7 +109,7 @@ class HttpCall:
                     if error is self._refusal:
                         raise  # not from itself
                     raise self._refusal from error
-                if reply.gone and not self._left and not tells_of_leaving(error):
+                if reply.gone and not self._disconnected and not tells_of_leaving(error):
                     what = f"failed behind its client's leaving: {self._text}"
                     logger.error("%s", what, exc_info=error)
             raise
@@ -134,11 +134,11 @@ class HttpCall:
         """
         reply = self._reply
         if reply.gone or reply.ended or self._request_ended or self._refusal is not None:
-            if self._left:
+            if self._disconnected:
                 await trio.lowlevel.checkpoint()  # an app that goes on and on stops nobody else
             if self._refusal is None:
                 await reply.wait_over()
-            self._left = True
+            self._disconnected = True
             return {"type": "http.disconnect"}
         part = self._ahead
         if part is None:
@@ -146,7 +146,7 @@ class HttpCall:
             if part is None:
                 part = await self._wait_part()
                 if part is None:
-                    self._left = True
+                    self._disconnected = True
                     return {"type": "http.disconnect"}
         if part:
             self._ahead = ahead = reply.receive_nowait()

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import trio
 
 from hump_trio.asgi.http import AsgiApp
-from hump_trio.asgi.mistakes import Message, mistake_in
+from hump_trio.asgi.mistakes import MISTAKES, Message, mistake_in
 from hump_trio.facts.exceptions import StartupError
 from hump_trio.facts.loggers import logger
 from hump_trio.tasks.background import log_failure
@@ -164,7 +164,7 @@ class Lifespan:
             if len(self._sent) > self._received.count("shutdown"):
                 raise RuntimeError("the server has been told already")
             why = str(message.get("message", ""))
-        except (KeyError, RuntimeError, TypeError) as error:
+        except MISTAKES as error:
             raise mistake_in(message, error) from error
         self._sent.append(kind)
         if kind == "lifespan.startup.complete":

@@ -1,4 +1,4 @@
-"""What is wrong with a message of an app, and which errors only say that the client has gone."""
+"""Messages of an app, what is wrong with one, and errors that only say that a client has gone."""
 
 from collections.abc import MutableMapping
 from typing import Any, TypeAlias
@@ -6,12 +6,12 @@ from typing import Any, TypeAlias
 import trio
 
 from hump_trio.messages.headers import FieldLines
-from hump_trio.tasks.failures import leaves_of
+from hump_trio.tasks.failures import comes_of, leaves_of
 
 __all__ = [
+    "MISTAKES",
     "ClientGone",
     "Message",
-    "comes_of_leaving",
     "decode_fields",
     "mistake_in",
     "tells_of_leaving",
@@ -19,6 +19,8 @@ __all__ = [
 
 # What goes between a server and an app, by the names of the specification.
 Message: TypeAlias = MutableMapping[str, Any]
+# What is raised where a message is wrong, and becomes the error of `mistake_in`.
+MISTAKES = (KeyError, RuntimeError, TypeError, ValueError)
 
 
 class ClientGone(BrokenPipeError, trio.BrokenResourceError):
@@ -31,19 +33,7 @@ def tells_of_leaving(error: BaseException) -> bool:
     Args:
         error: What came out of the app. In a group, each error has to be one of those.
     """
-    return all(map(comes_of_leaving, leaves_of(error)))
-
-
-def comes_of_leaving(error: BaseException) -> bool:
-    """Tell whether an error is a `ClientGone`, or was raised while one was handled."""
-    seen: set[int] = set()
-    each: BaseException | None = error
-    while each is not None and id(each) not in seen:
-        if isinstance(each, ClientGone):
-            return True
-        seen.add(id(each))
-        each = each.__cause__ or each.__context__
-    return False
+    return all(comes_of(each, ClientGone) for each in leaves_of(error))
 
 
 def decode_fields(headers: Any) -> FieldLines:

@@ -8,13 +8,13 @@ from enum import Enum, auto
 import trio
 
 from hump_trio.asgi.http import AsgiApp
-from hump_trio.asgi.mistakes import ClientGone, Message, comes_of_leaving, decode_fields, mistake_in
+from hump_trio.asgi.mistakes import MISTAKES, ClientGone, Message, decode_fields, mistake_in
 from hump_trio.asgi.scope import Scope
 from hump_trio.channels.websocket import Refusal, WebSocket, channel_of
 from hump_trio.facts.exceptions import HttpException, WebSocketClosed
 from hump_trio.facts.loggers import logger
 from hump_trio.messages import channel
-from hump_trio.tasks.failures import is_failure
+from hump_trio.tasks.failures import comes_of, is_failure
 
 __all__ = ["WebSocketCall"]
 
@@ -52,7 +52,7 @@ class WebSocketCall:
         "_channel",
         "_connected",
         "_decided",
-        "_left",
+        "_disconnect",
         "_mistake",
         "_name",
         "_refusal",
@@ -67,7 +67,7 @@ class WebSocketCall:
         self._state = State.CONNECTING
         self._connected = False  # whether the app has received `websocket.connect`
         self._decided: trio.Event | None = None  # while a task waits for the app to decide
-        self._left: WebSocketClosed | None = None  # the end that the app was told of
+        self._disconnect: WebSocketClosed | None = None  # the end that the app was told of
         self._mistake: Exception | None = None  # what the app may not have sent
         self._refusal: Refusal | None = None  # of the app's own making
         self._body = bytearray()  # of that
@@ -93,7 +93,7 @@ class WebSocketCall:
         try:
             await app(scope, self.receive, self.send)
         except BaseException as error:
-            left, refused = self._left, self._state is State.REFUSED
+            left, refused = self._disconnect, self._state is State.REFUSED
             rest = error if left is None else without_leaving(error)
             try:
                 if rest is None and left is not None and not refused:
@@ -138,18 +138,18 @@ class WebSocketCall:
         while self._state in UNDECIDED:
             decided = self._decided = self._decided or trio.Event()
             await decided.wait()
-        if self._left is not None:
+        if self._disconnect is not None:
             await trio.lowlevel.checkpoint()
-            return disconnect_for(self._left)
+            return disconnect_for(self._disconnect)
         if self._state is State.REFUSED:
-            self._left = WebSocketClosed(1006, "", "server")
-            return disconnect_for(self._left)
+            self._disconnect = WebSocketClosed(1006, "", "server")
+            return disconnect_for(self._disconnect)
         try:
             message = await self._channel.receive()
         except WebSocketClosed as closed:
             if self._state is State.CLOSED:
                 await self._channel.wait_over()
-            self._left = unraised(closed)
+            self._disconnect = unraised(closed)
             return disconnect_for(closed)
         if type(message) is str:
             return {"type": "websocket.receive", "text": message}
@@ -184,11 +184,11 @@ class WebSocketCall:
             else:
                 raise RuntimeError("no message for a WebSocket")
         except WebSocketClosed as closed:
-            self._left = unraised(closed)
+            self._disconnect = unraised(closed)
             if self._state is State.CONNECTING:
                 self._decide(State.CLOSED)
             raise ClientGone(f"the WebSocket is closed: {closed}") from None
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        except MISTAKES as error:
             self._mistake = mistake_in(message, error)
             raise self._mistake from None
 
@@ -289,4 +289,4 @@ def says_left(error: BaseException) -> bool:
     """Tell whether an error of an app that knows of it only says that the client has left."""
     if isinstance(error, BaseExceptionGroup) or not is_failure(error):
         return False  # what ends the program or was cancelled goes on, whatever it came behind
-    return comes_of_leaving(error) or type(error).__name__ == LEAVING
+    return comes_of(error, ClientGone) or type(error).__name__ == LEAVING

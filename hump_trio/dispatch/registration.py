@@ -7,7 +7,7 @@ from typing import Any, cast
 from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.facts.hints import OF_ROUTE, hint_of
-from hump_trio.messages.choice import WEBSOCKET
+from hump_trio.messages.choice import BELOW, WEBSOCKET, prefix_of
 from hump_trio.routing.channel_options import ChannelOptions
 from hump_trio.routing.guest import ANY, ANY_WEBSOCKET, Guest
 from hump_trio.routing.layer import Layer
@@ -31,8 +31,6 @@ OF_CHANNELS = frozenset(each.name for each in fields(ChannelOptions) if each.ini
 # Seconds that the handler of a WebSocket has left when its client has closed: the client may have
 # closed right behind its last message, which must not be cut while it is handled.
 LAST_SECONDS = 5.0
-# The path of a mount, behind its prefix.
-BELOW = "/{rest:path}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +173,7 @@ def check_mounted_path(template: str) -> None:
     Raises:
         RouteError: The path before ``{rest:path}`` has a parameter.
     """
-    prefix = template.removesuffix(BELOW)
+    prefix = prefix_of(template)
     if prefix and any(name for name, _ in parse_template(prefix)):
         raise RouteError(
             f"an app is mounted below a path without parameters, such as '/old', not {prefix!r}"

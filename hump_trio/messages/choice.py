@@ -15,11 +15,13 @@ from hump_trio.messages.renderers import Renderer, to_response
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 
-__all__ = ["WEBSOCKET", "Application", "Call", "Choice"]
+__all__ = ["BELOW", "WEBSOCKET", "Application", "Call", "Choice", "prefix_of"]
 
 # What a request for a WebSocket asks a path for, instead of its method: no client can send a method
 # of this name, since no token has a colon.
 WEBSOCKET = ":websocket"
+# How the route of a mounted app ends, but for the one of the prefix itself.
+BELOW = "/{rest:path}"
 
 # Starts a handler for a request that has its route, its values of the path and its body.
 Call: TypeAlias = Callable[[Request], Awaitable[Any]]
@@ -142,3 +144,12 @@ class Application(Protocol):
         Cancellation: as `respond`; an exception handler of the app's may wait.
         """
         ...
+
+
+def prefix_of(route: str) -> str:
+    """Return the prefix that an app is mounted at.
+
+    Args:
+        route: The route that was chosen for a request of the app, or is registered for it.
+    """
+    return route.removesuffix(BELOW)

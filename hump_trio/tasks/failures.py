@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import trio
 
-__all__ = ["is_failure", "leaves_of", "split_failures"]
+__all__ = ["comes_of", "is_failure", "leaves_of", "split_failures"]
 
 # What goes on through a handler: it ends the program, or what a scope has cancelled.
 PASSING = (SystemExit, KeyboardInterrupt, trio.Cancelled)
@@ -21,6 +21,18 @@ def leaves_of(error: BaseException) -> Iterator[BaseException]:
             yield from leaves_of(part)
     else:
         yield error
+
+
+def comes_of(error: BaseException, kind: type[BaseException]) -> bool:
+    """Tell whether an error is of a kind, or was raised while one of that kind was handled."""
+    seen: set[int] = set()  # causes can be set so that they lead back to where they began
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        if isinstance(each, kind):
+            return True
+        seen.add(id(each))
+        each = each.__cause__ or each.__context__
+    return False
 
 
 def is_failure(error: BaseException) -> bool:

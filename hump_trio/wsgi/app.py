@@ -18,6 +18,7 @@ from hump_trio.facts.callables import name_of
 from hump_trio.facts.grammar import is_integer
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import OnDisconnect
+from hump_trio.messages.choice import prefix_of
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.tasks.threads import Threads, thread_awaited
@@ -37,7 +38,8 @@ class Wsgi:
 
     A request waits for a thread within its time. Nothing can stop a thread: when the time has
     passed or the client has gone, the request ends, and the thread goes on until its next part or
-    its end. It counts as long. A thread that outlives the shutdown is named in the log.
+    its end. It is one of the ``threads`` until then. A thread that outlives the shutdown is named
+    in the log.
 
     In the app, ``environ["hump_trio.request"]`` is the `Request`, and
     ``trio.from_thread.run(work, trio_token=environ["hump_trio.token"])`` runs an async function.
@@ -124,7 +126,7 @@ class Wsgi:
             raise
 
     def _run(self, call: Call) -> None:
-        """Run a call in its thread, and remember it as long."""
+        """Run a call in its thread, and remember the call while it runs."""
         self._calls[call] = get_ident()
         call.run()
         del self._calls[call]
@@ -210,11 +212,6 @@ def end_thread(release: Wake, result: object) -> None:
     """Let another call have the thread of one that has ended; called in the thread."""
     with suppress(trio.RunFinishedError):
         release()
-
-
-def prefix_of(route: str) -> str:
-    """Return the prefix that an app is mounted at, of the route that has been found for it."""
-    return route.removesuffix("/{rest:path}")
 
 
 def log_left(call: Call, frame: FrameType) -> None:

@@ -9,7 +9,7 @@ from wsgiref.util import is_hop_by_hop
 from hump_trio.facts.loggers import logger
 from hump_trio.messages.framing import BODYLESS
 from hump_trio.messages.headers import Headers
-from hump_trio.tasks.failures import is_failure
+from hump_trio.tasks.failures import comes_of, is_failure
 from hump_trio.wsgi.handover import Handover
 
 __all__ = ["App", "Call"]
@@ -22,7 +22,7 @@ ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | N
 STATUS = re.compile(r"([2-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 
 
-class ClientGoneError(BrokenPipeError):
+class ClientGone(BrokenPipeError):
     """What ``write`` raises in the app when nobody takes its answer any more."""
 
 
@@ -126,7 +126,7 @@ class Call:
         if self._missing_bytes is not None and len(data) > self._missing_bytes:
             raise RuntimeError("the body is longer than its Content-Length")
         if not self._give(data):
-            raise ClientGoneError("the client has gone")
+            raise ClientGone("the client has gone")
 
     def _begin(self) -> None:
         """Let the status and the fields be changed no more.
@@ -190,7 +190,7 @@ class Call:
             failure = RuntimeError(f"the app raised {type(error).__name__} in its thread")
             failure.__cause__ = error
             error = failure
-        if not self._handover.fail(error) and not is_of_client(error):
+        if not self._handover.fail(error) and not comes_of(error, ClientGone):
             logger.error("%s: the app failed behind its answer", self.what, exc_info=error)
 
 
@@ -240,10 +240,3 @@ def check_part(part: object) -> None:
     """
     if not isinstance(part, bytes):
         raise TypeError(f"an app of WSGI gives bytes, as in [b'hello'], not {part!r:.80}")
-
-
-def is_of_client(error: BaseException | None) -> bool:
-    """Tell whether an error comes of the client's having gone, which is no failure of the app's."""
-    while error is not None and not isinstance(error, ClientGoneError):
-        error = error.__cause__ or error.__context__
-    return error is not None

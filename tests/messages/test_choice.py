@@ -10,7 +10,7 @@ from hump_trio import CallNext, HttpException, Hump, Request, Response
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import layer_of, table_of
 from hump_trio.facts.exceptions import HttpParserError, OverloadError, StatusError
-from hump_trio.messages.choice import Application, Choice
+from hump_trio.messages.choice import BELOW, Application, Choice, prefix_of
 from hump_trio.messages.renderers import RENDERERS
 from hump_trio.messages.request import build_request
 from hump_trio.messages.target import parse_target
@@ -220,3 +220,9 @@ async def test_a_server_may_render_by_itself() -> None:
         response = choice.render(value)
         assert (response.status, response.body) == (200, encode(value))
         assert response.headers.items() == [("content-type", content_type)]
+
+
+@pytest.mark.parametrize("prefix", ["", "/old", "/old/{rest:path}/b"])
+def test_prefix_of_a_mount(prefix: str) -> None:
+    """It is the same for the prefix itself and for what is below it."""
+    assert prefix_of(prefix) == prefix_of(prefix + BELOW) == prefix

@@ -20,7 +20,7 @@ from hump_trio import (
     StreamResponse,
     Timeouts,
 )
-from hump_trio.tasks.failures import is_failure, leaves_of, split_failures
+from hump_trio.tasks.failures import comes_of, is_failure, leaves_of, split_failures
 from hump_trio.testing import client, connect
 from hump_trio.testing.memory_listener import MemoryListener
 from tests.support.wire import parse_answers, read_to_reset, read_until, request
@@ -317,3 +317,14 @@ def test_parts_of_a_group() -> None:
     parts = split_failures(group(PANIC, group(EXIT)))
     assert [list(leaves_of(each)) for each in parts if each is not None] == [[PANIC], [EXIT]]
     assert split_failures(group(EXIT))[0] is None
+
+
+def test_what_an_error_comes_of() -> None:
+    """It is of that kind, or was raised from or behind one; a circle of causes ends the search."""
+    origin, behind, circle = KeyError(), ValueError(), ValueError()
+    behind.__context__ = origin
+    circle.__cause__ = circle
+    assert comes_of(origin, LookupError)
+    assert comes_of(behind, LookupError)
+    assert not comes_of(behind, OSError)
+    assert not comes_of(circle, LookupError)
