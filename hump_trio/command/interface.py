@@ -20,6 +20,10 @@ INTERFACES: dict[Interface, str] = {
     "wsgi": "a WSGI app",
 }
 
+# Where an app of another interface is served, unless an option says where: it can't say so itself,
+# and other servers of such apps take what comes from this machine alone.
+ENCLOSED_AT = ("127.0.0.1", 8000)
+
 
 def fits(value: Any, interface: Interface) -> bool:
     """Tell whether an object can be an app of an interface."""
@@ -90,7 +94,7 @@ def enclose(value: Any, interface: Interface, *, body_limited: bool) -> Hump[Any
     if interface == "hump":
         app: Hump[Any] = value
         return app
-    app = Hump()
+    app = Hump(*ENCLOSED_AT)
     if interface == "asgi":
         guest = import_module("hump_trio.asgi").Asgi(
             value, body_limit=... if body_limited else None

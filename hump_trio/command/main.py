@@ -222,5 +222,6 @@ def complain(error: BaseException, options: Options) -> int:
 
 def fail(text: str, status: int, details: str = "") -> int:
     """Write a line to stderr, after details, and return the exit status."""
-    print(f"{details}hump-trio: {text}", file=sys.stderr)
+    # In one call, or those of several workers would run into each other.
+    sys.stderr.write(f"{details}hump-trio: {text}\n")
     return status

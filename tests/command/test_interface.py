@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hump_trio import Hump
-from hump_trio.command.interface import Interface, explain_misfit, find_interface, fits
+from hump_trio.command.interface import Interface, enclose, explain_misfit, find_interface, fits
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
@@ -123,3 +123,10 @@ def test_what_misfits(value: Any, interface: Interface, text: str) -> None:
 def test_what_a_factory_has_made() -> None:
     """Needs no other factory."""
     assert explain_misfit(lambda: None, "asgi", made=True) == "is a function, not an ASGI app"
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_where_it_is_served_if_nothing_says_that(interface: Interface) -> None:
+    """Is this machine alone, as other servers of such apps have it."""
+    app = enclose(asgi if interface == "asgi" else wsgi, interface, body_limited=False)
+    assert app.binds == ("127.0.0.1:8000",)
