@@ -52,7 +52,7 @@ def check_plain(message: Any) -> Message:
 
 
 class Refusal(Response):
-    """What a mounted app answers in place of the handshake, when it returns it.
+    """A response that a mounted app returns to be sent in place of a handshake.
 
     A handler raises an `HttpException` instead.
     """

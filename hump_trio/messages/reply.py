@@ -1,9 +1,9 @@
 """What an app speaks through that begins its answer while it runs: the third seam of the towers.
 
 The server sends a handler's response when the handler has returned. A `Spoken` body turns that
-round: the server calls it when all middleware has returned, still in the handler's task and within
-the handler's time, and it gives the answer part by part through a `Reply`. That is the same thing
-whatever protocol the request came by.
+round: the server calls the body when all middleware has returned, still in the handler's task and
+within the handler's time, and the body gives the answer part by part through a `Reply`. That is the
+same whatever protocol the request came by.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -57,7 +57,7 @@ class Reply(Protocol):
         """
 
     async def send(self, data: bytes) -> None:
-        """Send a part of the body; of none, the head alone. Nothing of a body is sent for HEAD.
+        """Send a part of the body; an empty one sends the head alone, as any part does for HEAD.
 
         Raises:
             RuntimeError: It isn't begun.
@@ -66,8 +66,7 @@ class Reply(Protocol):
             trio.ClosedResourceError: The answer has ended, or the app has returned.
             ValueError: The body is longer than its Content-Length.
 
-        Cancellation: a checkpoint. If it is cancelled, nothing may follow, unless that was before
-            anything was written.
+        Cancellation: a checkpoint. If it is cancelled when bytes were written, nothing may follow.
         """
 
     async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:

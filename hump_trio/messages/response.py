@@ -294,8 +294,8 @@ class StreamResponse(Response):
             here. A producer that takes two parameters, ``async def producer(send, begin)``, may
             decide the status and the header fields while it runs, as a proxy has to: see `Begin`.
             Until it calls ``begin``, or sends a part, its errors are answered as the handler's
-            are, and the handler's time counts. Where no body is sent, as for HEAD, it runs up to
-            there and is cancelled.
+            are, and the handler's time counts. Where no body is sent, as for HEAD, it is cancelled
+            at that point.
         status: A final status, 200 to 599; 200 by default.
         headers: Further header fields (see `Response`).
         trailers: Fields that follow the body (see `Response`).

@@ -73,11 +73,11 @@ class Swept(Protocol):
         """Hear why the handler is cancelled, and say so to the peer without waiting."""
 
 
-class Told(Protocol):
-    """What hears of a client that has gone before the handler is cancelled: a `ServerReply`.
+class Warned(Protocol):
+    """What is warned that its client has gone, before the handler is cancelled: a `ServerReply`.
 
     Attributes:
-        gone: Whether it has heard of that.
+        gone: Whether it was warned.
     """
 
     gone: bool
@@ -202,7 +202,7 @@ class Clock:
         self.half_closed: bool = False
         self.leave_deadline: float = math.inf
         self.channel: Swept | None = None
-        self.reply: Told | None = None
+        self.reply: Warned | None = None
         self._acked_bytes = 0
         self._send_deadline = math.inf
         self.silence_seconds: float = state.timeouts.stall_grace
@@ -445,7 +445,8 @@ class Clock:
     def expire(self, now: float) -> None:
         """End what has lasted too long; called by the watchdog.
 
-        A handler is left to its scope, and an answer that makes progress goes on.
+        A handler is left to its scope, and an answer that makes progress goes on. So does what an
+        app does behind its answer.
         """
         phase = self.phase
         if phase is HANDLER:
@@ -503,8 +504,8 @@ class Clock:
         """Cancel a handler whose client has gone; called by the watchdog while the app works.
 
         A reset is believed at once. A FIN has to be seen twice, with nothing written in between:
-        a client may end its half and still read what is quick to come. An app that speaks hears of
-        it one look before.
+        a client may end its half and still read what is quick to come. An app that speaks is warned
+        one look before it is cancelled.
         """
         peer = self.peer
         state = peer.peer_state()
@@ -516,12 +517,12 @@ class Clock:
         # A client that can't be written to has no use for the rest of an answer.
         useless = state == "reset" and self.phase is Phase.SEND
         reply = self.reply
-        telling = reply is not None and not reply.gone
-        grace = 0.0 if useless or telling else self.disconnect_grace
+        warns = reply is not None and not reply.gone
+        grace = 0.0 if useless or warns else self.disconnect_grace
         if state == "half_closed":
             grace = max(grace, self.state.timeouts.half_closed)
         self.leave_deadline = min(self.leave_deadline, now + grace)
-        if reply is not None and telling:
+        if reply is not None and warns:
             if now >= self.leave_deadline:
                 reply.lose_peer()
                 self.leave_deadline = now + (0.0 if useless else self.disconnect_grace)

@@ -20,7 +20,8 @@ What a lane does is one step after the other:
 AWAIT    [_await]    no exchange; the wire has the connection's time
 RECEIVE  [_receive]  an exchange, counted; its choice is known, its body may not be here
 HANDLE   [_handle]   its body is here, or is read by the handler; its time runs
-SPEAK    [_speak]    the handler gives its answer while it runs: its time runs until that begins
+SPEAK    [_speak]    the handler gives its answer while it runs: its time runs until that begins;
+                     it may detach the lane, which is then OVER: another one goes on from SETTLE
 FAIL     [_answer_error]  its handler was cut; nothing was sent
 CLOSE    [_close]    the handler of a WebSocket is over: its closing frame is on its way; then OVER
 SEND     [_send], FLUSH [_flush]  an answer; from its first byte on it can only be ended or cut
@@ -165,14 +166,15 @@ class Wire(Protocol):
         Cancellation: a checkpoint if that takes time; the wire is open if cancelled here.
         """
 
-    def move_on(self, lane: "Lane", exchange: Exchange) -> None:
+    def detach(self, lane: "Lane", exchange: Exchange) -> None:
         """Go on without a lane, whose handler works on behind its answer.
 
-        What follows the request is for another lane. The lane uses the wire no more.
+        Another lane settles the request, and serves what follows. The detached lane uses the wire
+        no more, and doesn't close it. Where the wire goes on it has another clock from now on.
 
         Args:
-            lane: Its clock isn't that of the wire any more where the wire goes on.
-            exchange: It is over, and may have to be settled.
+            lane: The one that is detached.
+            exchange: Its last one, which is over.
         """
 
     def close(self) -> None:
@@ -192,7 +194,8 @@ class Lane:
 
     Attributes:
         context: What each handler starts with.
-        moved: Whether others serve the wire, since the handler works on behind its answer.
+        detached: Whether another lane serves the wire, since the handler of this one works on
+            behind its answer.
     """
 
     __slots__ = (
@@ -207,7 +210,7 @@ class Lane:
         "_wire",
         "clock",
         "context",
-        "moved",
+        "detached",
     )
 
     context: Context
@@ -215,7 +218,7 @@ class Lane:
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self.clock: Clock = clock
         self._wire = wire
-        self.moved: bool = False
+        self.detached: bool = False
         self._step = Step.AWAIT
         self._exchange: Exchange | None = None
         self._answer: Response | None = None  # from the handler's return until it is on the wire
@@ -255,7 +258,7 @@ class Lane:
             finally:
                 if self._exchange is not None:
                     self._exchange.release()
-                if not self.moved:
+                if not self.detached:
                     self._wire.close()
 
     async def _run(self) -> None:
@@ -329,10 +332,10 @@ class Lane:
         return self._step
 
     def follow(self, exchange: Exchange) -> None:
-        """Begin with what is left of a request whose answer is out, and whose lane is another one.
+        """Begin by settling the last request of a lane that was detached.
 
         Args:
-            exchange: It is over.
+            exchange: That of the request, which is over.
         """
         self._exchange, self._step = exchange, Step.SETTLE
 
@@ -442,7 +445,7 @@ class Lane:
             step = await self._finish(reply.speak(speak_of(answer)))
         finally:
             self.end_speaking()
-        return Step.OVER if self.moved else step
+        return Step.OVER if self.detached else step
 
     def end_speaking(self) -> None:
         """Hear that a handler that speaks has returned."""
@@ -461,10 +464,10 @@ class Lane:
         self._current().release()
         clock.enter_behind()
 
-    def move_on(self) -> None:
-        """Let others serve the wire, since the handler works on behind its answer."""
-        self.moved = True
-        self._wire.move_on(self, self._current())
+    def detach(self) -> None:
+        """Let another lane serve the wire, since the handler works on behind its answer."""
+        self.detached = True
+        self._wire.detach(self, self._current())
 
     async def _flush(self) -> Step:
         """Send what is left of an answer that the wire has started."""

@@ -33,7 +33,7 @@ class Phase(Enum):
     SEND = auto()  # the peer's acknowledgements
     OPEN = auto()  # whatever either side of a WebSocket does next
     CLOSING = auto()  # the peer's closing frame, and its close
-    BEHIND = auto()  # the app, which works on behind its answer
+    BEHIND = auto()  # the end of what the app does behind its answer
     CLOSE_BODY = auto()  # the end of a streamed body whose bytes have all been sent
     DRAIN = auto()  # the rest of a body that nobody wants
     LINGER = auto()  # the peer's close

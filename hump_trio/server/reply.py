@@ -21,8 +21,8 @@ __all__ = ["ServerReply", "has_length"]
 
 # Fields of which an answer may have several that say something together.
 ADDED_FIELDS = frozenset({"set-cookie", "vary", "link", "server-timing"})
-# Names of fields that were found to be right, so that they needn't be looked at again: an app has
-# few, and one that makes them up has no use for more.
+# Names of fields that were checked once, and are in lower case. An app has few; of one that makes
+# them up for each answer, so many are kept.
 KNOWN_NAMES: set[str] = set()
 KNOWN_COUNT = 500
 
@@ -31,16 +31,16 @@ class Speaking(Protocol):
     """The lane of an app that speaks, as far as its reply has to do with it.
 
     Attributes:
-        moved: Whether others serve what comes next.
+        detached: Whether another lane serves what comes next.
     """
 
-    moved: bool
+    detached: bool
 
     def hear_answered(self) -> None:
         """Hear that the answer is on the wire, while the app goes on."""
 
-    def move_on(self) -> None:
-        """Let others serve what comes next, since the app works on behind its answer."""
+    def detach(self) -> None:
+        """Let another lane serve what comes next, since the app works on behind its answer."""
 
 
 class ServerReply:
@@ -59,6 +59,7 @@ class ServerReply:
         ended: Whether the answer was given to its end.
         gone: Whether the client has gone; `lose_peer` says so.
         over: Whether the app has returned.
+        lane: Serves the request.
         clock: Bounds the request.
         request: The request.
         response: What its handler has returned.
@@ -67,12 +68,11 @@ class ServerReply:
     """
 
     __slots__ = (
-        "_behind",
         "_body",
         "_exchange",
         "_follows",
         "_headed",
-        "_lane",
+        "_trailers",
         "_waiting",
         "_writing",
         "begun",
@@ -80,6 +80,7 @@ class ServerReply:
         "ended",
         "fields",
         "gone",
+        "lane",
         "over",
         "request",
         "response",
@@ -97,7 +98,7 @@ class ServerReply:
         self.begun: bool = False
         self.ended: bool = False
         self.gone: bool = False
-        self._lane = lane
+        self.lane: Speaking = lane
         self.clock: Clock = clock
         self.request: Request = request
         self.response: Response = response
@@ -106,7 +107,7 @@ class ServerReply:
         self.fields: FieldLines = []
         self._headed = False  # whether the stream has the head
         self._follows = False  # whether a body goes out
-        self._behind = False  # whether trailers do
+        self._trailers = False  # whether trailers follow that, besides those of the response
         self._writing = False
         self.over: bool = False
         self._waiting: trio.Event | None = None
@@ -151,7 +152,7 @@ class ServerReply:
         finally:
             self.over = True
             self.wake()
-            if self._lane.moved:
+            if self.lane.detached:
                 self.clock.state.shared(Stragglers).leave()
             elif self.ended:
                 self.clock.state.shared(Stragglers).drop(self)
@@ -169,9 +170,9 @@ class ServerReply:
             raise RuntimeError("the answer was begun already")
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise ValueError(f"an answer needs a status from 200 to 599, not {status!r}")
-        self.fields = merged(checked(fields), self.response.headers)
+        self.fields = merged_fields(checked_fields(fields), self.response.headers)
         self.status = status
-        self._behind = trailers
+        self._trailers = trailers
         self.begun = True
         if self.clock.enforced:
             self.clock.end_handler()
@@ -199,11 +200,11 @@ class ServerReply:
             self._check_open()
         stream = self._take_exchange().stream
         if not self._headed:
-            self._behind = bool(trailers)
+            self._trailers = bool(trailers)
             self._set_head(len(data))
         if self._follows:
-            behind = Sender(stream, self.clock, self.response).trailers(trailers)
-            await self.write(stream.finish(data, behind))
+            all_trailers = Sender(stream, self.clock, self.response).trailers(trailers)
+            await self.write(stream.finish(data, all_trailers))
         else:
             await self.write(stream.finish())
         self.end()
@@ -239,9 +240,9 @@ class ServerReply:
         self.gone = self.clock.peer.gone = True
         self.wake()
 
-    def move_on(self) -> None:
-        """Let others serve what comes next (see `Straggler`)."""
-        self._lane.move_on()
+    def detach(self) -> None:
+        """Let another lane serve what comes next (see `Straggler`)."""
+        self.lane.detach()
 
     def set_default_type(self, kind: str) -> str:
         """Return the content type of an answer that is begun; it is this one if it has none."""
@@ -251,14 +252,14 @@ class ServerReply:
         return ", ".join(given) or kind
 
     def end(self) -> None:
-        """Go to what is behind the answer, which is on the wire."""
+        """Note that the whole answer is on the wire; what the app does now is behind it."""
         self.ended = True
-        self._lane.hear_answered()
+        self.lane.hear_answered()
         self.clock.state.shared(Stragglers).add(self)
         self.wake()
 
     def wake(self) -> None:
-        """Let those go on who wait for the end of it all."""
+        """Wake the tasks in `wait_over`."""
         if self._waiting is not None:
             self._waiting.set()
 
@@ -293,8 +294,8 @@ class ServerReply:
             self.status,
             fields,
             body_bytes,
-            behind=self.response.trailers,
-            trailers=self._behind,
+            trailers=self.response.trailers,
+            more_trailers=self._trailers,
         )
         self._headed = True
 
@@ -311,10 +312,11 @@ class ServerReply:
             self._writing = False
 
 
-def checked(fields: FieldLines) -> FieldLines:
-    """Return fields of an app, each of which can be sent, with names in lower case.
+def checked_fields(fields: FieldLines) -> FieldLines:
+    """Return an app's fields with names in lower case; each of them can be sent.
 
-    A look at the characters takes a tenth of what `check_field` does.
+    The look at the characters, which nearly all fields pass, takes a tenth of what the check by
+    `Headers` does.
 
     Raises:
         TypeError: The name or value of a field isn't text.
@@ -335,12 +337,13 @@ def checked(fields: FieldLines) -> FieldLines:
     return fields
 
 
-def merged(fields: FieldLines, others: Headers) -> FieldLines:
+def merged_fields(fields: FieldLines, others: Headers) -> FieldLines:
     """Return the fields of an answer.
 
     Args:
         fields: Those of the app.
-        others: Those that middleware has set, which count for less, unless both add up.
+        others: Those that middleware has set. One is left out if the app has given a field of that
+            name, unless it is one of `ADDED_FIELDS`.
     """
     kept = others.items()
     if not kept:

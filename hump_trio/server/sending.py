@@ -79,7 +79,7 @@ class Sender:
             response.status,
             response.headers.items(),
             body_bytes,
-            behind=response.trailers,
+            trailers=response.trailers,
         )
 
     def trailers(self, produced: Fields | None = None) -> FieldLines:
@@ -269,8 +269,8 @@ def give_head(
     fields: FieldLines,
     body_bytes: int | None,
     *,
-    behind: Behind,
-    trailers: bool = False,
+    trailers: Behind,
+    more_trailers: bool = False,
 ) -> bool:
     """Give the head of an answer to its stream, and return whether a body follows.
 
@@ -279,14 +279,14 @@ def give_head(
         status: That of the answer.
         fields: Checked; those that announce trailers are added.
         body_bytes: None for a body of unknown length.
-        behind: What the response has behind its body.
-        trailers: Whether fields that nobody knows yet are to follow the body, too.
+        trailers: Those of the response.
+        more_trailers: Whether others, which nobody knows yet, are to follow the body, too.
     """
-    if not (behind or trailers):
+    if not (trailers or more_trailers):
         return stream.set_head(status, fields, body_bytes)
     follow = stream.takes_trailers and status not in BODYLESS and stream.target.method != "HEAD"
-    if follow and isinstance(behind, Headers) and not any(name == "trailer" for name, _ in fields):
-        fields = [*fields, ("trailer", ", ".join(behind))]  # RFC 9110 section 6.6.2
+    if follow and isinstance(trailers, Headers) and "trailer" not in [name for name, _ in fields]:
+        fields = [*fields, ("trailer", ", ".join(trailers))]  # RFC 9110 section 6.6.2
     return stream.set_head(status, fields, body_bytes, trailers=follow)
 
 

@@ -1,8 +1,9 @@
 """Apps that have given their answer and haven't returned, and so hold up what comes next.
 
-Most return at once, or after a few turns. To let a connection go on without them takes a new task,
-so they are given a little time. There may be so many such tasks: the connection of a further one
-waits for its app, so that clients who ask and ask can't start ever more.
+Most return at once, or after a few turns. To let a connection go on without its app takes a new
+task, so an app is given a little time first. The number of such tasks is bounded: where there are
+as many as there may be, a connection waits for its app. So clients who ask and ask can't start ever
+more.
 """
 
 from collections import deque
@@ -15,8 +16,8 @@ from hump_trio.server.state import ServerState
 
 __all__ = ["Stragglers"]
 
-# So long an app may work behind its answer before others serve its connection; then it may have
-# some more turns, since a server that is busy gives it none for longer.
+# So long an app may work behind its answer before another task serves its connection. It may have
+# some turns on top of that, since a busy server may have given it none in the time.
 GRACE_SECONDS = 0.005
 GRACE_TURNS = 10
 
@@ -30,17 +31,17 @@ class Straggler(Protocol):
 
     over: bool
 
-    def move_on(self) -> None:
-        """Let others serve what comes next; the app hasn't returned, and says when it has."""
+    def detach(self) -> None:
+        """Let another task serve what comes next. The app calls `Stragglers.leave` at its end."""
 
 
 class Stragglers:
-    """Moves on what has waited too long for its app to return (see `ServerState.shared`).
+    """Detaches apps that take too long to return after their answer (see `ServerState.shared`).
 
-    One task does so for all connections, and is parked while there is none.
+    One task does so for all connections, and is parked while there is nothing to wait for.
 
-    As many apps as there may be connections work on at a time: without this each connection would
-    have one.
+    At most `Limits.connections` apps are detached at a time: as many as could be at work if none
+    was detached.
 
     Args:
         state: That of the server.
@@ -48,9 +49,9 @@ class Stragglers:
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
-        self._moved_count = 0  # of apps that haven't returned
-        self._held: deque[Straggler] = deque()  # which find no room among them
-        # Those that have come, and those that wait for the end of their time already.
+        self._detached_count = 0  # of apps that haven't returned
+        self._held: deque[Straggler] = deque()  # that have had their time, while there is no room
+        # Those whose time begins with the next round, and those of the round that goes on.
         self._replies: dict[Straggler, None] = {}
         self._due: dict[Straggler, None] = {}
         self._started = False
@@ -68,7 +69,7 @@ class Stragglers:
             self._state.start_attendant(self._watch)
 
     async def _watch(self) -> None:
-        """Move on what has had its time, until cancelled."""
+        """Detach what has had its time, until cancelled."""
         while True:
             while not self._replies:
                 self._waiting = trio.lowlevel.current_task()
@@ -93,18 +94,18 @@ class Stragglers:
         self._due.pop(reply, None)
 
     def leave(self) -> None:
-        """Hear that an app has returned that others have moved on without."""
-        self._moved_count -= 1
+        """Hear that an app that was detached has returned."""
+        self._detached_count -= 1
         self._fill()
 
     def _fill(self) -> None:
-        """Move on what is held, as far as there is room."""
+        """Detach what is held, as far as there is room."""
         held, most = self._held, self._state.limits.connections
-        while held and self._moved_count < most:
+        while held and self._detached_count < most:
             reply = held.popleft()
             if not reply.over:
-                self._moved_count += 1
-                reply.move_on()
+                self._detached_count += 1
+                reply.detach()
 
     def _abort(self, _: object) -> Abort:
         self._waiting = None

@@ -7,8 +7,8 @@ brings the requests. A protocol is a folder within this one that implements both
 A request for a WebSocket has no answer like the others: its channel sends that, while the handler
 runs, and goes on with the bytes of the stream (see `Line`).
 
-An app that begins its answer while it runs (see `Spoken`) gives it by the same calls, through a
-`ServerReply`: its status is set when it begins, and the handler's time ends then.
+An app that speaks (see `Spoken`) gives its answer by the same calls while it runs, through a
+`ServerReply`. When the app begins the answer the status is set, and the handler's time ends.
 """
 
 from collections.abc import Callable, Sequence

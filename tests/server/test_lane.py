@@ -67,9 +67,9 @@ class FakeWire:
             return lane.begin(item) if isinstance(item, FakeStream) else item(lane)
         return Step.END
 
-    def move_on(self, lane: Lane, exchange: Exchange) -> None:
+    def detach(self, lane: Lane, exchange: Exchange) -> None:
         """Go on without the lane."""
-        self.calls.append("move_on")
+        self.calls.append("detach")
 
     def look_again(self) -> bool:
         """Tell what the list says; nothing else has come."""

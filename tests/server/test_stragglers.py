@@ -11,19 +11,19 @@ from tests.support.served import served
 
 
 class Late:
-    """What is moved on, and when it was."""
+    """What is detached, and when it was."""
 
     def __init__(self) -> None:
-        self.moved: list[float] = []
+        self.detached: list[float] = []
         self.over: bool = False
 
-    def move_on(self) -> None:
+    def detach(self) -> None:
         """Note the time."""
-        self.moved.append(trio.current_time())
+        self.detached.append(trio.current_time())
 
 
 async def test_each_has_its_time(autojump_clock: MockClock) -> None:
-    """One that comes later isn't moved on with those before it; one task serves all of them."""
+    """One that comes later isn't detached with those before it; one task serves all of them."""
     async with trio.open_nursery() as nursery:
         state = served()
         state.start_attendant = nursery.start_soon
@@ -34,15 +34,15 @@ async def test_each_has_its_time(autojump_clock: MockClock) -> None:
         await trio.sleep(GRACE_SECONDS / 2)
         stragglers.add(second)
         await trio.sleep(GRACE_SECONDS * 10)
-        [moved] = first.moved
-        [moved_later] = second.moved
+        [moved] = first.detached
+        [moved_later] = second.detached
         assert moved == GRACE_SECONDS
         assert moved_later >= GRACE_SECONDS * 1.5
         added = trio.current_time()
         stragglers.add(third)
         assert len(nursery.child_tasks) == 1
         await trio.sleep(GRACE_SECONDS * 10)
-        assert third.moved == [added + GRACE_SECONDS]
+        assert third.detached == [added + GRACE_SECONDS]
         nursery.cancel_scope.cancel()
     stragglers.add(third)  # whoever is late changes nothing
 
@@ -58,15 +58,15 @@ async def test_so_many_are_moved_on(autojump_clock: MockClock) -> None:
         for late in each[:5]:
             stragglers.add(late)
         await trio.sleep(1)
-        assert [bool(late.moved) for late in each] == [False, True, True, False, False, False]
+        assert [bool(late.detached) for late in each] == [False, True, True, False, False, False]
         each[3].over = True
         stragglers.add(each[5])
         await trio.sleep(1)
         stragglers.leave()
-        assert [late.moved for late in each[3:]] == [[], [2], []]
+        assert [late.detached for late in each[3:]] == [[], [2], []]
         stragglers.leave()
         stragglers.leave()
-        assert each[5].moved == [2]
+        assert each[5].detached == [2]
         nursery.cancel_scope.cancel()
 
 
@@ -83,7 +83,7 @@ async def test_who_has_returned_is_forgotten(autojump_clock: MockClock) -> None:
             await trio.sleep(seconds)
             stragglers.drop(late)
         await trio.sleep(GRACE_SECONDS / 10)
-        assert late.moved == []
+        assert late.detached == []
         del late
         assert forgotten() is None
         nursery.cancel_scope.cancel()

@@ -42,7 +42,9 @@ class FastReply(ServerReply):
         response: What that has returned, settled, with a `Spoken` body.
     """
 
-    __slots__ = ("_chosen", "_connection", "_parser", "_prepared", "_serving", "_whole")
+    __slots__ = ("_chosen", "_connection", "_parser", "_prepared", "_whole")
+
+    lane: Lane  # no less than that: it takes over
 
     def __init__(
         self,
@@ -59,7 +61,6 @@ class FastReply(ServerReply):
         self._connection = connection
         self._parser = parser
         self._prepared = prepared
-        self._serving = lane
         self._whole = whole
         self._chosen = chosen
 
@@ -72,7 +73,7 @@ class FastReply(ServerReply):
         Raises:
             BaseException: What ends more than the answer; the lane has taken over.
         """
-        lane, clock = self._serving, self.clock
+        lane, clock = self.lane, self.clock
         clock.reply = self
         try:
             await self.speak(speak)
@@ -84,7 +85,7 @@ class FastReply(ServerReply):
             return lane.fail(error)
         finally:
             lane.end_speaking()
-        if lane.moved:
+        if lane.detached:
             return Step.OVER
         if self._exchange is not None:
             return lane.end_answer()
@@ -170,7 +171,7 @@ class FastReply(ServerReply):
         return head.data + data
 
     def _end_whole(self) -> None:
-        """Go to what is behind an answer that was given in one write."""
+        """Note that the answer, given in one write, is on the wire (see `ServerReply.end`)."""
         self.ended = True
         connection, clock, request = self._connection, self.clock, self.request
         state = connection.state
@@ -183,12 +184,12 @@ class FastReply(ServerReply):
         self._prepared.stragglers.add(self)
         self.wake()
 
-    def move_on(self) -> None:
-        """Let others serve what comes next (see `Straggler`)."""
+    def detach(self) -> None:
+        """Let another lane serve what comes next (see `Straggler`)."""
         if self._exchange is None:
             self._adopt().over = True
             self.request.inform = inform_nobody
-        ServerReply.move_on(self)
+        ServerReply.detach(self)
 
     def _take_exchange(self) -> Exchange:
         """Return the exchange of the request, which is adopted for that."""
@@ -204,14 +205,14 @@ class FastReply(ServerReply):
             self._connection,
             self._parser,
             self._prepared,
-            self._serving,
+            self.lane,
             self._whole,
             self._chosen,
             self.request,
             unsent,
         )
         exchange.status = self.status
-        self._serving.take_over(exchange, self.response, started=False)
+        self.lane.take_over(exchange, self.response, started=False)
         return exchange
 
 

@@ -206,8 +206,8 @@ class Http1Wire:
             ):
                 await self._connection.linger()
 
-    def move_on(self, lane: Lane, exchange: Exchange) -> None:
-        """Go on in another task (see `Wire.move_on`)."""
+    def detach(self, lane: Lane, exchange: Exchange) -> None:
+        """Go on with another lane, in another task (see `Wire.detach`)."""
         connection = self._connection
         clock = connection.clock = Clock(connection.state, connection)
         follower = Lane(self, clock)

@@ -81,8 +81,8 @@ class Http2Wire(Http2Peer):
     async def end(self) -> None:
         """Do nothing: the connection goes on (see `Wire.end`)."""
 
-    def move_on(self, lane: Lane, exchange: Exchange) -> None:
-        """Leave the connection to the other lanes (see `Wire.move_on`)."""
+    def detach(self, lane: Lane, exchange: Exchange) -> None:
+        """Leave the connection to the other lanes (see `Wire.detach`)."""
         self.release()
         self.mux.forget(self)
 
