@@ -7,9 +7,9 @@ from functools import partial
 from types import EllipsisType
 from typing import Any
 
-from hump_trio.asgi.http import AsgiApp, speak_app
+from hump_trio.asgi.http import speak_app
 from hump_trio.asgi.lifespan import LIFESPAN_MODES, LifespanMode, entered_lifespan
-from hump_trio.asgi.scope import http_scope, websocket_scope
+from hump_trio.asgi.scope import AsgiApp, http_scope, websocket_scope
 from hump_trio.asgi.websocket import WebSocketCall
 from hump_trio.channels.websocket import Refusal, WebSocket
 from hump_trio.facts.outcomes import OnDisconnect

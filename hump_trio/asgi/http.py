@@ -4,9 +4,9 @@ Source: the ASGI specification 3.0, its HTTP format 2.5, and its extensions.
 """
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 import trio
 
@@ -19,7 +19,7 @@ from hump_trio.asgi.mistakes import (
     mistake_in,
     tells_of_leaving,
 )
-from hump_trio.asgi.scope import Scope
+from hump_trio.asgi.scope import AsgiApp, Scope
 from hump_trio.facts.exceptions import HttpParserError, StatusError
 from hump_trio.facts.loggers import logger
 from hump_trio.messages.headers import FieldLines
@@ -27,9 +27,7 @@ from hump_trio.messages.reply import Reply
 from hump_trio.messages.request import Request
 from hump_trio.tasks.failures import is_failure
 
-__all__ = ["AsgiApp", "speak_app"]
-
-AsgiApp: TypeAlias = Callable[..., Awaitable[None]]
+__all__ = ["speak_app"]
 
 # How much of a file is read at a time; a part of an answer as any other.
 PART_BYTES = 64 * 1024

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 import trio
 
-from hump_trio.asgi.http import AsgiApp
 from hump_trio.asgi.mistakes import MISTAKES, Message, mistake_in
+from hump_trio.asgi.scope import AsgiApp
 from hump_trio.facts.exceptions import StartupError
 from hump_trio.facts.loggers import logger
 from hump_trio.tasks.background import log_failure

@@ -3,14 +3,17 @@
 Source: the ASGI specification 3.0, its HTTP and WebSocket format 2.5.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from hump_trio.messages.request import Request, field_lines
 from hump_trio.messages.target import origin_form
 from hump_trio.websocket.handshake import parse_subprotocols
 
-__all__ = ["Scope", "http_scope", "websocket_scope"]
+__all__ = ["AsgiApp", "Scope", "http_scope", "websocket_scope"]
 
+# An app: ``async def app(scope, receive, send)``, called once for each scope.
+AsgiApp: TypeAlias = Callable[..., Awaitable[None]]
 # A dict that belongs to the app: each call of it gets one of its own.
 Scope: TypeAlias = dict[str, Any]
 

@@ -7,9 +7,8 @@ from enum import Enum, auto
 
 import trio
 
-from hump_trio.asgi.http import AsgiApp
 from hump_trio.asgi.mistakes import MISTAKES, ClientGone, Message, decode_fields, mistake_in
-from hump_trio.asgi.scope import Scope
+from hump_trio.asgi.scope import AsgiApp, Scope
 from hump_trio.channels.websocket import Refusal, WebSocket, channel_of
 from hump_trio.facts.exceptions import HttpException, WebSocketClosed
 from hump_trio.facts.loggers import logger

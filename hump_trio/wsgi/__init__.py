@@ -1,8 +1,9 @@
 """Apps of WSGI, such as Flask and Django, mounted in ours and run in threads.
 
-It must not know routes, or the protocol that a request came by.
+Write ``app.mount("/old", Wsgi(old))``. It must not know routes, or the protocol that a request came
+by.
 """
 
-from hump_trio.wsgi.app import Wsgi
+from hump_trio.wsgi.wsgi import Wsgi
 
 __all__ = ["Wsgi"]

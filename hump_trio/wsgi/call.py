@@ -12,10 +12,10 @@ from hump_trio.messages.headers import Headers
 from hump_trio.tasks.failures import comes_of, is_failure
 from hump_trio.wsgi.handover import Handover
 
-__all__ = ["App", "Call"]
+__all__ = ["Call", "WsgiApp"]
 
 # An app: ``app(environ, start_response)``.
-App: TypeAlias = Callable[..., Iterable[bytes]]
+WsgiApp: TypeAlias = Callable[..., Iterable[bytes]]
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
 
 # A final status and its reason, which isn't sent: ours is the phrase of the status.
@@ -52,7 +52,7 @@ class Call:
         "what",
     )
 
-    def __init__(self, app: App, environ: dict[str, Any], handover: Handover) -> None:
+    def __init__(self, app: WsgiApp, environ: dict[str, Any], handover: Handover) -> None:
         self._app = app
         self._environ = environ
         self._handover = handover

@@ -1,4 +1,4 @@
-"""An app of WSGI, as one that is mounted: each of its requests is answered in a thread."""
+"""The wrapper in which an app of WSGI is mounted: each of its requests is answered in a thread."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -22,7 +22,7 @@ from hump_trio.messages.choice import prefix_of
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.tasks.threads import Threads, thread_awaited
-from hump_trio.wsgi.call import App, Call
+from hump_trio.wsgi.call import Call, WsgiApp
 from hump_trio.wsgi.environ import environ_of
 from hump_trio.wsgi.handover import Handover, Wake
 
@@ -30,11 +30,12 @@ __all__ = ["Wsgi"]
 
 
 class Wsgi:
-    """An app of WSGI (PEP 3333), such as one of Flask or Django, to be mounted in ours.
+    """An app of WSGI in a form that can be mounted: ``app.mount("/old", Wsgi(old))``.
 
-    Write ``app.mount("/old", Wsgi(flask_app))``. Each request has a thread of its own from the
-    call of the app until its iterable is closed, with the context variables of its task. A client
-    that reads slowly holds its thread, and stops the iterable when 64 KiB are ready to be sent.
+    Such an app is one of Flask or Django, or any other by PEP 3333. Each request has a thread of
+    its own from the call of the app until its iterable is closed, with the context variables of its
+    task. A client that reads slowly holds its thread, and stops the iterable when 64 KiB are ready
+    to be sent.
 
     A request waits for a thread within its time. Nothing can stop a thread: when the time has
     passed or the client has gone, the request ends, and the thread goes on until its next part or
@@ -59,7 +60,7 @@ class Wsgi:
 
     def __init__(
         self,
-        app: App,
+        app: WsgiApp,
         *,
         threads: int = 40,
         on_disconnect: OnDisconnect = "cancel",
