@@ -570,6 +570,8 @@ class Lane:
         ending, clock.ending = clock.ending, None
         late, clock.late = clock.late, None
         where, self._cancelled_at = self._cancelled_at, ""
+        if clock.phase is Phase.BEHIND:  # the answer is out, and its handler was cut
+            self._step = Step.OVER
         if self._step in ANSWERED_STEPS:
             return
         # Without a cause that was noted the scope's own deadline has passed.

@@ -77,6 +77,8 @@ class FastReply(ServerReply):
         clock.reply = self
         try:
             await self.speak(speak)
+            if self._exchange is None:
+                clock.enter_answered()  # where a deadline may have passed with the last byte
         except BaseException as error:
             if not self.ended:
                 self._take_exchange()
@@ -89,7 +91,6 @@ class FastReply(ServerReply):
             return Step.OVER
         if self._exchange is not None:
             return lane.end_answer()
-        clock.enter_answered()
         return None
 
     def _start(self) -> None:
