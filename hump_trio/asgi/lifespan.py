@@ -3,6 +3,7 @@
 Source: the ASGI specification 3.0, its lifespan protocol 2.0.
 """
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar, Token, copy_context
@@ -159,6 +160,8 @@ class Lifespan:
         """
         try:
             kind = message["type"]
+            if kind == "lifespan.shutdown.failed" and self._is_served:
+                self._received.append("shutdown")  # it doesn't wait for that any more
             if kind not in (ENDING if "shutdown" in self._received else STARTING):
                 raise RuntimeError("there is no such message here")
             if len(self._sent) > self._received.count("shutdown"):
@@ -171,11 +174,21 @@ class Lifespan:
             self.context = copy_context()
         elif kind == "lifespan.startup.failed":
             self.failure = StartupError(self._name, why)
-        elif kind == "lifespan.shutdown.failed":
+        elif kind == "lifespan.shutdown.failed" and not is_cancelled():
             logger.error("%s has failed to shut down: %s", self._name, why)
         self.settled.set()
+
+    @property
+    def _is_served(self) -> bool:
+        """Whether the startup is complete, and no shutdown was asked for."""
+        return self._sent == ["lifespan.startup.complete"] and "shutdown" not in self._received
 
     async def end(self) -> None:
         """Ask the app to shut down, and wait until it has."""
         self._ending.set()
         await self._over.wait()
+
+
+def is_cancelled() -> bool:
+    """Tell whether this task was cancelled: frameworks take that for a shutdown that has failed."""
+    return trio.current_effective_deadline() == -math.inf

@@ -347,6 +347,31 @@ async def test_a_cancelled_server(autojump_clock: MockClock) -> None:
     assert living.life == ["lifespan", "lifespan.startup"]
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_failure_that_no_shutdown_was_asked_for(
+    cancelled: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged as what the app says, and not at all where the app was only cancelled."""
+
+    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()
+        await send(COMPLETE)
+        try:
+            if cancelled:
+                await receive()
+            await trio.sleep(0.5)
+            raise LookupError("the cache")
+        except BaseException:
+            await send({"type": "lifespan.shutdown.failed", "message": "no more tea"})
+            raise
+
+    with trio.move_on_after(1):
+        await hump_with(app).serve(listeners=[Waiting()])
+    told = [each for each in records_of(caplog, logging.ERROR) if "failed" in each]
+    assert told == ([] if cancelled else [told[0]])
+    assert cancelled or told[0].endswith("has failed to shut down: no more tea")
+
+
 async def test_an_error_of_the_server_is_no_group() -> None:
     """What ends serving comes out as it would without a lifespan; the app ends well."""
     living = Living()
