@@ -76,9 +76,9 @@ class Watchdog:
             self._changed.unpark_all()
 
     def discard_lane(self, clock: Clock) -> None:
-        """Forget the clock of a lane."""
+        """Forget the clock of a lane; only `wait_none` waits for that."""
         self.lanes.discard(clock)
-        if self._changed:
+        if not self.connections and self._changed:
             self._changed.unpark_all()
 
     async def sweep(self) -> None:

@@ -13,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hump_trio import HttpException, Hump, Request, Response
 from hump_trio.facts.exceptions import DeadlineError, HttpParserError, StatusError
 from hump_trio.facts.outcomes import Outcome
+from hump_trio.messages.reply import Reply, Spoken
 from hump_trio.server.clock import Clock
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.lane import Lane, Step
@@ -439,6 +440,24 @@ async def test_no_answer_follows_a_write_that_was_cut(
     scene.clock.peer.write_cut = True
     await scene.lane.serve()
     assert (scene.stream.sent, closed) == ([], [True])
+    assert scene.wire.calls == ["next_stream", "close"]
+    assert scene.outcomes == ["crash"]
+
+
+async def test_no_answer_that_is_spoken_follows_a_write_that_was_cut(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The app isn't called for it."""
+    called: list[Reply] = []
+
+    async def speak(reply: Reply) -> None:
+        called.append(reply)
+
+    scene = scene_of()
+    rewired(scene, take_over(scene, Response(Spoken(speak)), started=False))
+    scene.clock.peer.write_cut = True
+    await scene.lane.serve()
+    assert (scene.stream.sent, called) == ([], [])
     assert scene.wire.calls == ["next_stream", "close"]
     assert scene.outcomes == ["crash"]
 

@@ -329,6 +329,7 @@ async def three(request: Any, send: Send, begin: Begin) -> None:
         (partial(three, None), True),
         (partial(named, None), False),
         (lambda send: one(send), False),
+        (max, False),  # whose parameters nobody knows
     ],
 )
 def test_a_second_parameter_tells(producer: Callable[..., Any], begins: bool) -> None:
