@@ -9,8 +9,9 @@ WebSockets send messages, or 256 get one. What a long series of requests costs m
 one, divided by the requests that it has more, is the cost of one. Counts change with Python and the
 C library; so what is kept, in ratios.json for each minor version of Python, are ratios to a server
 with a fixed answer that is measured in the same run. `--check` fails where a scenario costs over
-4 % more than its ratio says. Where it has to, or where it has become cheaper, `--renew` writes the
-ratios for the Python that runs it: commit them with the change they belong to.
+4 % more than its ratio says, or over 12 % where counts differ so much from run to run. Where it has
+to, or where it has become cheaper, `--renew` writes the ratios for the Python that runs it: commit
+them with the change they belong to.
 """
 
 import argparse
@@ -77,6 +78,8 @@ ASGI_BOUNDS = {"asgi_bare": ("hello", 3.0), "asgi_starlette": ("hello", 4.3)}
 RATIOS = Path(__file__).with_name("ratios.json")
 RENEW = "python -m tests.benchmarks instructions --renew"
 TOLERANCE = 0.04
+# Which lane leads when handlers that have waited go on differs, and counts do by up to 10 %.
+TOLERANCES = {"h2_waiting_16x10": 0.12}
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 WARM_ROUNDS = 5
@@ -268,8 +271,9 @@ def judge(scenario: str, ratio: float, committed: float | None) -> Verdict:
     text = (
         f"{scenario}: {ratio:.3f}, {abs(change):.1%} {word} than {committed:.3f} in {RATIOS.name}"
     )
-    if change > TOLERANCE:
+    tolerance = TOLERANCES.get(scenario, TOLERANCE)
+    if change > tolerance:
         return Verdict(f"{text}: TOO MUCH. If it has to be: {RENEW}", failed=True)
-    if change < -TOLERANCE:
+    if change < -tolerance:
         return Verdict(f"{text}: well done. To keep it: {RENEW}")
     return Verdict(text)
