@@ -9,9 +9,8 @@ WebSockets send messages, or 256 get one. What a long series of requests costs m
 one, divided by the requests that it has more, is the cost of one. Counts change with Python and the
 C library; so what is kept, in ratios.json for each minor version of Python, are ratios to a server
 with a fixed answer that is measured in the same run. `--check` fails where a scenario costs over
-4 % more than its ratio says, or over 12 % where counts differ so much from run to run. Where it has
-to, or where it has become cheaper, `--renew` writes the ratios for the Python that runs it: commit
-them with the change they belong to.
+4 % more than its ratio says. Where it has to, or where it has become cheaper, `--renew` writes the
+ratios for the Python that runs it: commit them with the change they belong to.
 """
 
 import argparse
@@ -78,8 +77,6 @@ ASGI_BOUNDS = {"asgi_bare": ("hello", 3.0), "asgi_starlette": ("hello", 4.3)}
 RATIOS = Path(__file__).with_name("ratios.json")
 RENEW = "python -m tests.benchmarks instructions --renew"
 TOLERANCE = 0.04
-# Which lane leads when handlers that have waited go on differs, and counts do by up to 10 %.
-TOLERANCES = {"h2_waiting_16x10": 0.12}
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 WARM_ROUNDS = 5
@@ -89,6 +86,9 @@ SHORT_ROUNDS = 5
 MORE_ROUNDS = 40
 FLOOR_MORE_ROUNDS = 400
 STREAMS_MORE_ROUNDS = 10  # where a connection has many streams in each round
+# Which lane leads when handlers that have waited go on differs from time to time, and the count
+# does by up to 10 %. So it is measured so often, and the least counts.
+UNSTEADY = {"h2_waiting_16x10": 4}
 LISTENER_COUNT = 256  # fewer than under load, and enough to have several turns
 
 Counts = Mapping[str, float]
@@ -184,7 +184,10 @@ def measure(name: str, scenarios: Iterable[str], more_rounds: int) -> Counts:
             streams = STREAMS[scenario]
             more = more_rounds if streams.stream_count == 1 else STREAMS_MORE_ROUNDS
             with connected_by_http2(server, streams.connection_count) as http2:
-                cost = cost_of_round(server, partial(http2.ask, streams), more)
+                cost = min(
+                    cost_of_round(server, partial(http2.ask, streams), more)
+                    for _ in range(UNSTEADY.get(scenario, 1))
+                )
             counts[scenario] = cost / streams.connection_count / streams.stream_count
         counts |= measure_websockets(server, known, more_rounds)
     return counts
@@ -271,9 +274,8 @@ def judge(scenario: str, ratio: float, committed: float | None) -> Verdict:
     text = (
         f"{scenario}: {ratio:.3f}, {abs(change):.1%} {word} than {committed:.3f} in {RATIOS.name}"
     )
-    tolerance = TOLERANCES.get(scenario, TOLERANCE)
-    if change > tolerance:
+    if change > TOLERANCE:
         return Verdict(f"{text}: TOO MUCH. If it has to be: {RENEW}", failed=True)
-    if change < -tolerance:
+    if change < -TOLERANCE:
         return Verdict(f"{text}: well done. To keep it: {RENEW}")
     return Verdict(text)
