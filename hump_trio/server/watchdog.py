@@ -123,10 +123,11 @@ class Watchdog:
     def _evict(self, count: int) -> None:
         """Close so many connections, those that have been silent longest, if there are so many.
 
-        Those that were just evicted, and haven't gone yet, are among them.
+        Those that were just evicted, and haven't gone yet, are among them. One of HTTP/2 says
+        goodbye before it goes.
         """
-        leaving = [each for each in self._evicted if each in self.connections]
-        count -= sum(each.clock.ending is not None for each in leaving)
+        leaving = [each.clock for each in self._evicted if each in self.connections]
+        count -= sum(each.ending is not None or each.phase is Phase.LINGER for each in leaving)
         if count <= 0:
             return
         now = trio.current_time()

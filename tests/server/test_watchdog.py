@@ -227,6 +227,24 @@ async def test_who_was_served_meanwhile_stays(autojump_clock: MockClock) -> None
         watchdog.discard(fourth)
 
 
+async def test_who_says_goodbye_makes_room_as_well(autojump_clock: MockClock) -> None:
+    """Whatever wakes who waits for room meanwhile, no other connection is closed for it."""
+    watchdog = Watchdog(limit=lambda: 2)
+    first, second = new_connections(2, watchdog)
+    for connection in (first, second):
+        await trio.sleep(1)
+        connection.clock.enter_idle()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watchdog.wait_room)
+        await wait_all_tasks_blocked()
+        assert (ended_in(first), ended_in(second)) == (Phase.IDLE, None)
+        first.clock.ending, first.clock.phase = None, Phase.LINGER
+        watchdog.discard(*new_connections(1, watchdog))  # one that the listener had already
+        await wait_all_tasks_blocked()
+        assert ended_in(second) is None
+        watchdog.discard(first)
+
+
 async def test_each_newcomer_finds_room_among_those_just_answered(
     autojump_clock: MockClock,
 ) -> None:
