@@ -11,8 +11,7 @@ from functools import partial
 import trio
 
 from hump_trio.facts.loggers import logger
-from hump_trio.server.connection import Connection, Served
-from hump_trio.server.lane import Lane
+from hump_trio.server.connection import Connection, Served, Successive
 from hump_trio.server.protocols import serve_connection, serve_handed_over
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.failures import is_failure, leaves_of
@@ -85,7 +84,7 @@ class Compartment:
         self._watchdog.lanes.add(lane.clock)
         self._nursery.start_soon(self._serve_lane, lane, name=serve_connection)
 
-    def _hand_on(self, connection: Connection, lane: Lane, follower: Lane) -> None:
+    def _hand_on(self, connection: Connection, lane: Successive, follower: Successive) -> None:
         """Let another lane serve a connection; the watchdog knows the first one until it ends.
 
         Args:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from contextvars import Context
+from typing import Protocol
 
 import trio
 
@@ -12,7 +13,7 @@ from hump_trio.server.phases import RULES, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.transports.transport import PeerState, Transport
 
-__all__ = ["Connection", "Served"]
+__all__ = ["Connection", "Served", "Successive"]
 
 
 class Served(Protocol):
@@ -26,6 +27,16 @@ class Served(Protocol):
 
     async def serve(self) -> None:
         """Serve until nothing more comes."""
+
+
+class Successive(Served, Protocol):
+    """A lane that serves a connection before another one, or after it.
+
+    Attributes:
+        context: What each handler starts with; set when the lane serves.
+    """
+
+    context: Context
 
 
 class Connection:
@@ -73,7 +84,7 @@ class Connection:
         self.handed_over: bytes = b""
         self.hear_drain: Callable[[], None] | None = None
         self.start_lane: Callable[[Served], None]
-        self.hand_on: Callable[[Any, Any, Any], None]
+        self.hand_on: Callable[[Connection, Successive, Successive], None]
         self.gone: bool = False
         self.write_cut: bool = False
         self.counted_bytes: int = 0
