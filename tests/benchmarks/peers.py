@@ -78,7 +78,7 @@ PEERS = {
     ),
     "starlette_app": Peer(
         "Starlette on uvicorn",
-        ("starlette", *ON_UVICORN, "websockets"),
+        ("starlette", "sse-starlette", *ON_UVICORN, "websockets"),
         (*FRAMEWORK, "download", "start", *WEBSOCKETS),
     ),
     "fastapi_app": Peer(

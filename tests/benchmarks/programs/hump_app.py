@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import trio
 
-from hump_trio import TLS, Hump, Request, Topic, WebSocket
+from hump_trio import TLS, EventStream, Hump, Request, Topic, WebSocket
+from tests.benchmarks.programs.files import write_files
 
 CHUNK = bytes(64 * 1024)
 
 app = Hump("127.0.0.1")
+app.static("/files", write_files())
 feed: Topic[str] = Topic()
+news: Topic[str] = Topic()
 
 
 @dataclass
@@ -99,6 +102,19 @@ async def download() -> AsyncIterator[bytes]:
     """Stream 1 GiB."""
     for _ in range(16 * 1024):
         yield CHUNK
+
+
+@app.get("/events")
+async def follow() -> EventStream:
+    """Send events of what is published."""
+    return EventStream(news.listen())
+
+
+@app.post("/events")
+async def announce(request: Request) -> str:
+    """Send an event to all that listen."""
+    await news.publish(request.body.decode())
+    return "sent"
 
 
 @app.websocket("/echo")

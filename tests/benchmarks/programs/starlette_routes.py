@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
+
+from tests.benchmarks.programs.files import write_files
 
 CHUNK = bytes(64 * 1024)
 
@@ -82,6 +85,7 @@ app = Starlette(
         Route("/orders", order, methods=["POST"]),
         Route("/echo", echo, methods=["POST"]),
         Route("/download", download),
+        Mount("/files", StaticFiles(directory=write_files())),
         WebSocketRoute("/echo", echo_messages),
         WebSocketRoute("/feed", listen),
         WebSocketRoute("/publish", publish),
