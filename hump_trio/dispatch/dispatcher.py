@@ -100,9 +100,9 @@ class Dispatcher:
 
     def choose(self, method: str, path: str) -> tuple[Choice, dict[str, Any]]:
         """Return what may happen with a request (see `Application.choose`)."""
-        route = self._table.match_path(path, method)
-        if route is not None:
-            return self._choices[route], {}
+        found = self._table.match_straight(path, method)
+        if found is not None and found[0].guest is None:
+            return self._choices[found[0]], found[1]
         is_known = method in self._methods
         # Many an app takes ``get`` for GET; it would be asked past the route that is for GET.
         if not is_known and not (self._any_method and method.upper() not in self._methods):
@@ -110,7 +110,6 @@ class Dispatcher:
         if path == "*":
             return self._unknown_path if method == WEBSOCKET else self._every_method, {}
         segments = path_segments(path)
-        found = self._table.match_straight(segments, method)
         if found is None:
             match = self._table.match(segments, method)
             if match.route is not None:

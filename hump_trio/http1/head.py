@@ -9,7 +9,13 @@ from hump_trio.facts.settings import Limits
 from hump_trio.http1.section import holds_bad_byte, parse_fields
 from hump_trio.messages.framing import LENGTH_DIGITS
 from hump_trio.messages.headers import FieldLines
-from hump_trio.messages.target import TARGET, RequestLine, check_authority, parse_target
+from hump_trio.messages.target import (
+    TARGET,
+    RequestLine,
+    check_authority,
+    match_plain_target,
+    parse_target,
+)
 
 __all__ = [
     "FRAMING",
@@ -151,10 +157,16 @@ def parse_request_line(text: str, target_bytes: int) -> RequestLine:
         HttpParserError: 400 for a malformed line, 505 for another version, 414 for a target
             that is too long, or a method that makes the line as long as such a target would.
     """
-    method, _, rest = text.partition(" ")
-    target, _, protocol = rest.partition(" ")
-    known = method in METHODS or TOKEN.fullmatch(method)
+    parts = text.split(" ", 3)
+    if len(parts) != 3:
+        raise HttpParserError(400, "a malformed request line")
+    method, target, protocol = parts
     usual = protocol == "HTTP/1.1"
+    if usual and method in METHODS and len(text) <= target_bytes:
+        line = match_plain_target(method, target, "1.1")
+        if line is not None:
+            return line
+    known = TOKEN.fullmatch(method)
     if not known or not TARGET.fullmatch(target) or not (usual or VERSION.fullmatch(protocol)):
         raise HttpParserError(400, "a malformed request line")
     version = "1.1"

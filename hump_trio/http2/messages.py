@@ -8,7 +8,6 @@ Single fields are judged where they are decoded: their names and values, fields 
 and pseudo-fields that don't exist. None stands for a field that was refused there.
 """
 
-import re
 from dataclasses import dataclass
 from itertools import chain
 from typing import cast
@@ -19,7 +18,13 @@ from hump_trio.facts.settings import Limits
 from hump_trio.http2.failures import ErrorCode, StreamFailure
 from hump_trio.messages.framing import FORBIDDEN_TRAILERS, LENGTH_DIGITS
 from hump_trio.messages.headers import FieldLines
-from hump_trio.messages.target import TARGET, RequestLine, is_authority, parse_target
+from hump_trio.messages.target import (
+    TARGET,
+    RequestLine,
+    is_authority,
+    match_plain_target,
+    parse_target,
+)
 
 __all__ = ["RequestHead", "parse_request", "parse_trailers", "with_target"]
 
@@ -32,8 +37,6 @@ HOST_LENGTH = 1024
 # around a name and a value; and what stands between two cookies.
 LINE_BYTES = len("  HTTP/2.0\r\n\r\n")
 FIELD_BYTES = len(": \r\n")
-# A path without a query, in which nothing is escaped.
-PLAIN_PATH = re.compile(r"/[!\"$&->@-~]*")
 COOKIE_JOINT = "; "
 # What a piece of a cookie has less of once it is joined to another.
 CRUMB_BYTES = len("cookie") + FIELD_BYTES - len(COOKIE_JOINT)
@@ -156,9 +159,9 @@ def with_target(head: RequestHead, path: str, limits: Limits) -> RequestHead:
     """
     method = head.line.method
     head_bytes = head.head_bytes - len(head.line.target) + len(path)
-    if PLAIN_PATH.fullmatch(path) and len(path) <= limits.target_bytes:
-        line = RequestLine(method, path, path, path, "", None, "2")  # as `parse_path` would
-    else:
+    fits = len(path) <= limits.target_bytes
+    line = match_plain_target(method, path, "2") if fits else None
+    if line is None:
         check_path(method, path)
         line = parse_path(method, path, limits)
     if head_bytes > limits.head_bytes:

@@ -4,6 +4,7 @@ How a target comes over the wire is not known here.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address
@@ -16,6 +17,7 @@ __all__ = [
     "RequestLine",
     "check_authority",
     "is_authority",
+    "match_plain_target",
     "origin_form",
     "parse_target",
     "path_segments",
@@ -60,6 +62,36 @@ class RequestLine:
     query_string: str
     authority: str | None
     version: str
+
+
+allocate: Callable[[type[RequestLine]], RequestLine] = object.__new__
+
+
+def match_plain_target(method: str, target: str, version: str) -> RequestLine | None:
+    """Return what `parse_target` returns for a path without escapes; None for any other target.
+
+    It checks what `TARGET` does, too, and takes a third of the instructions of both: most targets
+    are of this kind.
+
+    Args:
+        method: Any but CONNECT.
+        target: Any text.
+        version: The version of HTTP.
+    """
+    # The printable ones of ASCII are those of `TARGET`, a space and a number sign.
+    if target[:1] != "/" or not target.isascii() or not target.isprintable():
+        return None
+    raw_path, _, query_string = target.partition("?")
+    if "%" in raw_path or " " in target or "#" in target:
+        return None
+    line = allocate(RequestLine)  # two thirds of what the constructor takes
+    line.method = method
+    line.target = target
+    line.path = line.raw_path = raw_path
+    line.query_string = query_string
+    line.authority = None
+    line.version = version
+    return line
 
 
 def parse_target(method: str, target: str, version: str) -> RequestLine:

@@ -6,12 +6,13 @@ node is visited at most once, so matching is bounded by the number of routes. An
 takes every method, where no route for the same path takes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.messages.choice import WEBSOCKET
+from hump_trio.messages.target import path_segments
 from hump_trio.routing.guest import ANY, ANY_WEBSOCKET, MOUNTED
 from hump_trio.routing.route import Route, handler_name, names_of
 from hump_trio.routing.template import CONVERTERS, TYPES, fill_template, parse_template
@@ -21,10 +22,19 @@ __all__ = ["Match", "RouteTable"]
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One segment's place in the tree; ``typed`` is in the order of `TYPES`."""
+    """One segment's place in the tree.
+
+    Attributes:
+        static: What follows on each segment that is no parameter.
+        typed: What follows on a parameter, by its type.
+        ways: The same in the order of `TYPES`, each with what converts a segment; None takes all
+            that is left.
+        routes: Those that end here, by method.
+    """
 
     static: dict[str, "Node"] = field(default_factory=dict)
     typed: dict[str, "Node"] = field(default_factory=dict)
+    ways: list[tuple[Callable[[str], Any] | None, "Node"]] = field(default_factory=list)
     routes: dict[str, Route] = field(default_factory=dict)
 
 
@@ -83,7 +93,9 @@ class RouteTable:
             branches = node.typed if name else node.static
             below = branches.setdefault(text, Node())
             # In the order in which they are tried.
-            node.typed = {each: node.typed[each] for each in TYPES if each in node.typed}
+            node.ways = [
+                (CONVERTERS.get(each), node.typed[each]) for each in TYPES if each in node.typed
+            ]
             node = below
         for method in route.methods:
             taken = node.routes.get(method)
@@ -123,29 +135,28 @@ class RouteTable:
             raise RouteError(f"no route is named {name!r}")
         return fill_template(found.pop(), values)
 
-    def match_path(self, path: str, method: str) -> Route | None:
-        """Return the route of a static path without escapes, if one takes the method itself."""
-        routes = self._static.get(path)
-        return None if routes is None else routes.get(method)
-
-    def match_straight(
-        self, segments: list[str], method: str
-    ) -> tuple[Route, dict[str, Any]] | None:
-        """Return the route of decoded segments and its values, if the walk needs no step back.
+    def match_straight(self, path: str, method: str) -> tuple[Route, dict[str, Any]] | None:
+        """Return the route of a path and its values, if the walk needs no step back.
 
         It takes the branch that `find` tries first at each node, which leads most requests to
         their route, in half the instructions of `match`. That has the answer if there is none.
+
+        Args:
+            path: The path with its escapes.
+            method: The method.
         """
+        routes = self._static.get(path)
+        if routes is not None and method in routes:
+            return routes[method], {}
         node = self._root
         found: list[Any] = []
-        rest = iter(segments)
+        rest = iter(path_segments(path) if "%" in path else path.split("/"))
         next(rest)  # the empty one before the first slash
         for segment in rest:
             below = node.static.get(segment)
             if below is None:
-                for kind, following in node.typed.items():
-                    is_rest = kind == "path"
-                    value = "/".join((segment, *rest)) if is_rest else CONVERTERS[kind](segment)
+                for convert, following in node.ways:
+                    value = "/".join((segment, *rest)) if convert is None else convert(segment)
                     if value is not None:
                         found.append(value)
                         below = following
@@ -228,11 +239,11 @@ def find(
         route = find(below, segments, index + 1, method, values, allowed)
         if route is not None:
             return route
-    for name, below in node.typed.items():
-        if name == "path":
+    for convert, below in node.ways:
+        if convert is None:
             value, following = "/".join(segments[index:]), len(segments)
         else:
-            value, following = CONVERTERS[name](segment), index + 1
+            value, following = convert(segment), index + 1
         if value is not None:
             values.append(value)
             route = find(below, segments, following, method, values, allowed)

@@ -1,9 +1,18 @@
 """Targets taken apart: the four forms, their paths, and hosts with ports."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from hump_trio.facts.exceptions import HttpParserError
-from hump_trio.messages.target import is_authority, origin_form, parse_target, path_segments
+from hump_trio.messages.target import (
+    TARGET,
+    is_authority,
+    match_plain_target,
+    origin_form,
+    parse_target,
+    path_segments,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +57,31 @@ def test_no_form(method: str, target: str) -> None:
     with pytest.raises(HttpParserError) as caught:
         parse_target(method, target, "1.1")
     assert caught.value.status == 400
+
+
+PIECES = ["/", "?", "%", "%41", "#", " ", "*", "a", ".", "~", "!", '"', "\x7f", "\x00", "\xa0", "é"]
+
+
+@given(
+    st.sampled_from(["", "/", "http://a", "//"]),
+    st.lists(st.sampled_from(PIECES) | st.characters(max_codepoint=0x180)).map("".join),
+    st.sampled_from(["GET", "OPTIONS"]),
+)
+@example("/", "a?b?c%", "GET")
+def test_a_plain_target_is_taken_apart_as_any_other(begin: str, rest: str, method: str) -> None:
+    """One that is read at once is what `TARGET` lets pass, and is read as by the plain rule.
+
+    Any path without escapes is read so.
+    """
+    target = begin + rest
+    plain = match_plain_target(method, target, "1.1")
+    if plain is None:
+        path = target.partition("?")[0]
+        assert path[:1] != "/" or "%" in path or not TARGET.fullmatch(target)
+    else:
+        assert TARGET.fullmatch(target)
+        line = parse_target(method, target, "1.1")
+        assert all(getattr(plain, each) == getattr(line, each) for each in line.__slots__)
 
 
 @pytest.mark.parametrize(
