@@ -1,12 +1,12 @@
 """The decoded pairs of a query or a form: a mapping that keeps repeated names."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl
 
 from hump_trio.facts.exceptions import MissingFieldError
 
-__all__ = ["MultiMap", "parse_urlencoded"]
+__all__ = ["MultiMap", "only_value", "parse_urlencoded"]
 
 # The most fields of a query, more than any page has: each takes far more memory than its bytes.
 FIELD_COUNT = 1000
@@ -33,9 +33,11 @@ class MultiMap(Mapping[str, V]):
 
     def __init__(self, pairs: Iterable[tuple[str, V]] = ()) -> None:
         self._pairs = tuple(pairs)
-        self._first: dict[str, V] = {}
-        for name, value in self._pairs:
-            self._first.setdefault(name, value)
+        self._first: dict[str, V] = dict(self._pairs)
+        if len(self._first) < len(self._pairs):
+            self._first = {}
+            for name, value in self._pairs:
+                self._first.setdefault(name, value)
         self._all: dict[str, list[V]] | None = None
 
     def __getitem__(self, name: str) -> V:
@@ -73,6 +75,17 @@ class MultiMap(Mapping[str, V]):
         return self._pairs
 
 
+allocate: Callable[[type[MultiMap[str]]], MultiMap[str]] = object.__new__
+
+
+def only_value(fields: MultiMap[V], name: str) -> V | None:
+    """Return the value of a name that comes once.
+
+    None if it doesn't come, and also where any other name comes twice.
+    """
+    return fields._first.get(name) if len(fields._first) == len(fields._pairs) else None
+
+
 def parse_urlencoded(text: str, field_limit: int = FIELD_COUNT) -> MultiMap:
     """Parse a text such as ``a=1&b=2``, as browsers write it; blank values are kept.
 
@@ -83,11 +96,18 @@ def parse_urlencoded(text: str, field_limit: int = FIELD_COUNT) -> MultiMap:
     Raises:
         ValueError: An escape isn't UTF-8, or the text has too many fields.
     """
-    if not text:
-        return MultiMap()
-    if "%" not in text and "+" not in text and text.count("&") < field_limit:
-        # The result is that of `parse_qsl`, in a quarter of its instructions.
-        pairs = [part.partition("=")[::2] for part in text.split("&") if part]
-    else:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=field_limit)
-    return MultiMap(pairs)
+    if "%" not in text and "+" not in text:
+        # The result is that of `parse_qsl`: of one field in a tenth of its instructions, and of
+        # more in a quarter.
+        if "&" not in text and text:
+            name, _, value = text.partition("=")
+            fields = allocate(MultiMap)
+            fields._pairs = ((name, value),)
+            fields._first = {name: value}
+            fields._all = None
+            return fields
+        if text.count("&") < field_limit:
+            return MultiMap([part.partition("=")[::2] for part in text.split("&") if part])
+    return MultiMap(
+        parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=field_limit)
+    )

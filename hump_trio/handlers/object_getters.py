@@ -9,7 +9,7 @@ from hump_trio.facts.exceptions import BindingError
 from hump_trio.handlers.parameter import LEFT_OUT
 from hump_trio.handlers.steps import Get
 
-__all__ = ["check_settable", "get_all", "object_builder"]
+__all__ = ["check_settable", "get_all", "join_errors", "object_builder"]
 
 H = TypeVar("H")
 
@@ -27,7 +27,12 @@ def get_all(getters: Mapping[str, Get[H]], holder: H) -> dict[str, Any]:
 
 
 def join_errors(getters: Iterable[Get[H]], holder: H) -> BindingError:
-    """Return one error for all that is wrong with what a request, or a form, holds."""
+    """Return one error for all that is wrong with what a request, or a form, holds.
+
+    Args:
+        getters: What gets its values; at least one of them raises a BindingError.
+        holder: The request or the form.
+    """
     places: list[tuple[str, str]] = []
     statuses = {422}
     for get in getters:

@@ -5,10 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from hump_trio.content.annotations import extras_of, kinds_of
+from hump_trio.content.multimap import only_value
 from hump_trio.facts.exceptions import BindingError, HttpException
 from hump_trio.handlers.object_getters import get_all, object_builder
 from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Find, Parameter
-from hump_trio.handlers.parsing import is_enumerated
+from hump_trio.handlers.parsing import is_enumerated, parser_of
 from hump_trio.handlers.reading import collection_reader, reader_of
 from hump_trio.handlers.steps import Get
 from hump_trio.messages.request import Request
@@ -56,7 +57,37 @@ def value_getter(parameter: Parameter, default: Any) -> Get[Request]:
     """Return what gets the value of one name."""
     place, find = parameter.place, finder_of(parameter)
     read = reader_of(parameter.annotation, default, many=parameter.source.repeats)
-    return lambda request: read(find(request), place)
+
+    def get(request: Request) -> Any:
+        return read(find(request), place)
+
+    if parameter.source.find is find_in_query and not collection_reader(parameter.annotation):
+        return quick_getter(parameter, get)
+    return get
+
+
+def quick_getter(parameter: Parameter, get: Get[Request]) -> Get[Request]:
+    """Return what gets a value that most queries have: of one text, once, not empty, and right.
+
+    It takes a third of the instructions of what gets any value.
+
+    Args:
+        parameter: A parameter of the query.
+        get: Gets any value, and raises what is wrong with it.
+    """
+    name, parse = parameter.field, parser_of(parameter.annotation)
+    assert parse is not None
+
+    def get_quickly(request: Request) -> Any:
+        try:
+            text = only_value(request.query, name)
+            if text:
+                return parse(text)
+        except (HttpException, ValueError):
+            pass
+        return get(request)
+
+    return get_quickly
 
 
 def finder_of(parameter: Parameter) -> Find:

@@ -1,12 +1,12 @@
 """Pairs of a query or a form, held to a plain list."""
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hump_trio.content.multimap import MultiMap, parse_urlencoded
+from hump_trio.content.multimap import MultiMap, only_value, parse_urlencoded
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 PAIRS = st.lists(st.tuples(st.sampled_from(["a", "b", "ü", ""]) | TEXTS, TEXTS), max_size=20)
@@ -67,6 +67,19 @@ def test_asking_for_every_name_looks_at_each_a_few_times(repeats: int) -> None:
 def test_parses_what_a_browser_writes(pairs: list[tuple[str, str]]) -> None:
     """Whatever was encoded comes back: any text, blanks and repeats."""
     assert parse_urlencoded(urlencode(pairs)).pairs() == tuple(pairs)
+
+
+@given(st.lists(st.sampled_from(["x", "y", "=", "&", "%41", "%", "+", ";", "ü"])).map("".join))
+def test_parses_as_the_standard_library_does(text: str) -> None:
+    """Whatever the text is: what is read at once, too."""
+    found = parse_urlencoded(text)
+    pairs = parse_qsl(text, keep_blank_values=True)
+    assert found.pairs() == tuple(pairs)
+    assert dict(found) == dict(reversed(pairs))
+    for name in ("x", "y"):
+        assert found.get_all(name) == [value for present, value in pairs if present == name]
+        alone = [found[name]] if name in found and len(found) == len(pairs) else [None]
+        assert [only_value(found, name)] == alone
 
 
 @pytest.mark.parametrize(

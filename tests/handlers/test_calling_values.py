@@ -106,6 +106,40 @@ async def test_every_place_is_told_at_once() -> None:
     assert [each.status_code for each in (broken, undecodable, strange)] == [422, 400, 415]
 
 
+async def one(a: int = 1) -> tuple[int, ...]:
+    """Take a value."""
+    return (a,)
+
+
+async def two(a: int = 1, b: int = 2) -> tuple[int, ...]:
+    """Take two values."""
+    return a, b
+
+
+async def three(a: int = 1, b: int = 2, c: int = 3) -> tuple[int, ...]:
+    """Take three values."""
+    return a, b, c
+
+
+@pytest.mark.parametrize("handler", [one, two, three])
+@pytest.mark.parametrize("query", ["", "a=4&c=5&b=6", "a=x&b=y&c=z", "b=y", "a=4&c=5&c=6"])
+async def test_values_are_passed_in_order_as_they_are_by_name(handler: Any, query: str) -> None:
+    """However many there are: the same values, and the same is told of those that don't fit."""
+
+    @functools.wraps(handler)
+    async def by_name(**kwargs: Any) -> Any:
+        return await handler(**kwargs)
+
+    request = Request("GET", "/", "/", query_string=query)
+    outcomes: list[Any] = []
+    for each in (handler, by_name):
+        try:
+            outcomes.append(await bind(each)(request))
+        except BindingError as error:
+            outcomes.append((error.places, error.status))
+    assert outcomes[0] == outcomes[1]
+
+
 @pytest.mark.parametrize("body", [b'{"name":1,"tags":[2]}', b"{", b""])
 def test_what_does_not_fit_is_forgotten_at_once(body: bytes) -> None:
     """No circle of references holds it, and a large body with it, for the garbage collector."""

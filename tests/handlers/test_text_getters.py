@@ -1,5 +1,6 @@
 """Values of the path, the query, header fields and cookies, each where its annotation says."""
 
+from collections.abc import Callable
 from datetime import date, time
 from decimal import Decimal
 from enum import IntEnum
@@ -7,13 +8,21 @@ from typing import Annotated, Any, Literal, NewType
 from uuid import UUID
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from hump_trio import (
     Cookie,
     Header,
     Hump,
     Query,
+    Request,
 )
+from hump_trio.facts.exceptions import BindingError
+from hump_trio.handlers.parameter import EMPTY, Parameter
+from hump_trio.handlers.reading import reader_of
+from hump_trio.handlers.sources import QUERY
+from hump_trio.handlers.text_getters import find_in_query, text_getter
 from hump_trio.testing import client
 from tests.support.annotated import BOOL, INT, UUID_TEXT, Above, Grade, Word
 from tests.support.typed_handlers import ask, places_of, taking
@@ -84,6 +93,41 @@ async def test_query_values(rule: str) -> None:
     annotation, default, query, expected = QUERY_RULES[rule]
     answer = await ask(taking(annotation, default), f"/?{query}")
     assert (answer.status_code, answer.text) == (200, repr(expected))
+
+
+def outcome_of(get: Callable[[Request], Any], request: Request) -> Any:
+    """Return the value that a getter gets, or what it raises."""
+    try:
+        return get(request)
+    except BindingError as error:
+        return error.places, error.status
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        *((str, ...), (str, "x"), (int, ...), (int | None, None), (bool, False), (Size, ...)),
+        *((Any, ...), (Above, 9), (date, ...), (list[str], ...)),
+    ],
+    ids=repr,
+)
+@given(
+    st.lists(
+        st.sampled_from(["value", "other", "=", "&", "1", "7", "on", "a", "%31", "%ff", "+"]),
+        max_size=6,
+    )
+)
+@example(["value", "=", "7"])
+def test_the_usual_query_is_read_as_any_other(
+    annotation: Any, default: Any, pieces: list[str]
+) -> None:
+    """A value that comes once and fits is got at once, and is what the plain rule says it is."""
+    given_default = EMPTY if default is ... else default
+    parameter = Parameter("value", QUERY, "value", annotation, given_default)
+    request = Request("GET", "/", "/", query_string="".join(pieces))
+    read, find = reader_of(annotation, given_default), find_in_query(parameter)
+    expected = outcome_of(lambda request: read(find(request), "query.value"), request)
+    assert outcome_of(text_getter(parameter), request) == expected
 
 
 # Markers: annotation, default, header field, its value, value.
