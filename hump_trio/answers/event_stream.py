@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from inspect import isasyncgen
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import trio
 
+from hump_trio.answers.feed import Feed, Offered, Published
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.grammar import is_integer, is_number
 from hump_trio.messages.request import Request
@@ -133,7 +134,7 @@ class EventStream(Response):
         """Return a response whose body sends the events (see `Response.__resolve__`)."""
         opening = "" if self._retry is None else f"retry: {self._retry}\n\n"
         source = Source(self.body, request, self._keep_alive, opening)
-        body = Producer(source.produce, source.aclose)
+        body = Producer(source.produce, source.aclose, nowait=True)
         return Response(body, self.status, self.headers, trailers=self.trailers)
 
 
@@ -155,9 +156,12 @@ class Source:
         self._keep_alive = keep_alive
         self._opening = opening
         self._send: Send
+        self._send_nowait: Callable[[bytes], bool]
         self._due = math.inf
         self._over = False
         self._waiting = False  # for an event
+        self._rest = False  # whether an event has begun its way that was taken where it came
+        self._commenting = False
         self._silence = trio.CancelScope()  # while the other task waits
         self._scope = trio.CancelScope()  # around all that the events leave open
 
@@ -165,38 +169,62 @@ class Source:
         """Close events that were never begun."""
         await close_source(self._events)
 
-    async def produce(self, send: Send) -> None:
-        """Send all events, and comments between them."""
+    async def produce(self, send: Send, send_nowait: Callable[[bytes], bool] | None = None) -> None:
+        """Send all events, and comments between them (see `Producer`)."""
         self._send = send
+        feed = self._events if isinstance(self._events, Feed) and send_nowait is not None else None
+        if send_nowait is not None:
+            self._send_nowait = send_nowait
         self._due = trio.current_time() + self._keep_alive
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._fill_silence)
             try:
                 with self._scope:
-                    await self._send_events()
+                    await self._send_events(feed)
             except trio.Cancelled as error:
                 await trio.lowlevel.checkpoint_if_cancelled()  # raises if the server has cancelled
                 raise RuntimeError("a scope of the events' own cancelled their sending") from error
             self._over = True
             self._silence.cancel()
 
-    async def _send_events(self) -> None:
+    async def _send_events(self, feed: Feed[Any] | None) -> None:
         iterator = aiter(self._events)
         try:
             await self._put(self._opening)
             while not self._over:
                 self._waiting = True
-                event = await anext(iterator, END)
+                if feed is not None:
+                    await feed.wait(self._take)
+                event = None if self._rest else await anext(iterator, END)
                 self._waiting = False
                 if event is END:
                     break
-                await self._put((event if isinstance(event, Event) else Event(event)).encode())
+                text = "" if self._rest else encode(event)
+                self._rest = False
+                await self._put(text)
         finally:
             self._waiting = False
             deadline = trio.current_time() + self._request.app.timeouts.cleanup
             await self._close(iterator, deadline)
             if iterator is not self._events:
                 await self._close(self._events, deadline)
+
+    def _take(self, published: Published) -> Offered:
+        """Send an event where it is published (see `Feed.wait`): its task sleeps on.
+
+        For each of 1,000 streams that takes a third of what it takes to wake the task.
+        """
+        if self._commenting:
+            return "refused"
+        try:
+            data = published.event
+            if not data:
+                data = published.event = encode(published.value).encode()
+            self._rest = not self._send_nowait(data)
+        except Exception:  # the task meets it again, and fails with it
+            return "refused"
+        self._due = trio.current_time() + self._keep_alive
+        return "begun" if self._rest else "sent"
 
     async def _close(self, body: Any, deadline: float) -> None:
         """Close events, within the scope that encloses whatever they have left open."""
@@ -216,11 +244,18 @@ class Source:
                 if self._waiting:
                     self._scope.cancel()
             if not self._over and trio.current_time() >= self._due:
+                self._commenting = True
                 await self._put(COMMENT)
+                self._commenting = False
 
     async def _put(self, text: str) -> None:
         await self._send(text)
         self._due = trio.current_time() + self._keep_alive
+
+
+def encode(event: Any) -> str:
+    """Return an event, or the data of one, as it is sent (see `Event.encode`)."""
+    return (event if isinstance(event, Event) else Event(event)).encode()
 
 
 def check_retry(milliseconds: int | None) -> None:

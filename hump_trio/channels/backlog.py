@@ -10,12 +10,17 @@ __all__ = ["Backlog", "Publication", "SlowPolicy"]
 SlowPolicy: TypeAlias = Literal["close", "drop-oldest", "latest"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Publication:
-    """A value that was published, and the one frame in which every WebSocket gets it."""
+    """A value that was published, and the one frame in which every WebSocket gets it.
+
+    Attributes:
+        event: The event that every stream sends; the first one of them writes it.
+    """
 
     value: Any
     frame: bytes
+    event: bytes = b""
 
 
 class Backlog:

@@ -1,11 +1,12 @@
 """A topic: each message that is published goes to every subscriber, and no slow one holds it up."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, get_args
 
 import trio
 
+from hump_trio.answers.feed import Feed, Offered, Published
 from hump_trio.channels.backlog import Backlog, Publication, SlowPolicy
 from hump_trio.channels.websocket import WebSocket, channel_of
 from hump_trio.content.json_text import json_codec
@@ -252,9 +253,10 @@ class Inbox:
         readers: The task that waits for it, if there is one.
         over: Whether nothing more comes.
         late: Whether that is for too much having waited.
+        offer: Takes a publication while that task waits, instead of waking it; None: it is woken.
     """
 
-    __slots__ = ("_subscribers", "backlog", "late", "over", "readers")
+    __slots__ = ("_subscribers", "backlog", "late", "offer", "over", "readers")
 
     def __init__(self, subscribers: dict[Subscriber, None], backlog: Backlog) -> None:
         self._subscribers = subscribers
@@ -262,6 +264,7 @@ class Inbox:
         self.readers: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.over: bool = False
         self.late: bool = False
+        self.offer: Callable[[Published], Offered] | None = None
         subscribers[self] = None
 
     def send_frame(self, frame: bytes) -> bool:
@@ -269,11 +272,25 @@ class Inbox:
         return self.over
 
     def keep(self, publication: Publication) -> None:
-        """Let a publication wait until the listener comes for it."""
-        if not self.backlog.add(publication):
+        """Let a publication wait until the listener comes for it, unless it is taken at once."""
+        offer = self.offer
+        taken = "refused" if offer is None or not self.readers else offer(publication)
+        if taken == "sent":
+            return
+        if taken == "refused" and not self.backlog.add(publication):
             self.late = True
             self.leave()
         self.readers.unpark()
+
+    async def wait(self) -> None:
+        """Wait for a publication that isn't taken at once, or for the end. A checkpoint.
+
+        Raises:
+            trio.BusyResourceError: Another task is waiting.
+        """
+        if self.readers:
+            raise trio.BusyResourceError("another task is waiting for this listener's messages")
+        await self.readers.park()
 
     def leave(self) -> None:
         """Get nothing any more, and forget what waits."""
@@ -283,7 +300,7 @@ class Inbox:
         self.readers.unpark_all()
 
 
-class Listener(AsyncIterator[Out]):
+class Listener(Feed[Out]):
     """An iterator over what is published to a topic (see `Topic.listen`).
 
     It ends when it is closed. One that is dropped unclosed is forgotten by its topic too.
@@ -317,15 +334,24 @@ class Listener(AsyncIterator[Out]):
                 raise OverloadError(f"{TOO_SLOW}: more was published than is kept")
             if inbox.over:
                 raise StopAsyncIteration
-            if inbox.readers:
-                raise trio.BusyResourceError("another task is waiting for this listener's messages")
             try:
-                await inbox.readers.park()
+                await inbox.wait()
             except trio.Cancelled:
                 del self  # the error's traceback would keep a listener that nobody has any more
                 raise
         value: Out = inbox.backlog.take().value
         return value
+
+    async def wait(self, offer: Callable[[Published], Offered]) -> None:
+        """Wait for what has to be done by a task (see `Feed.wait`)."""
+        inbox = self._inbox
+        if inbox.backlog or inbox.over:
+            return
+        inbox.offer = offer
+        try:
+            await inbox.wait()
+        finally:
+            inbox.offer = None
 
     async def aclose(self) -> None:
         """Get nothing any more. Any number of calls are one.

@@ -91,12 +91,17 @@ class Producer:
         take_headers: Takes the header fields that go out with the first part, as the argument
             of that name of `ConvertedBody` does.
         begins: Whether ``produce`` takes a `Begin`, too.
+        nowait: Whether ``produce`` takes ``send_nowait(part)``, too, if the body goes out as it is.
+            That sends bytes without waiting, in any task, once a part was sent and while no other
+            is being sent. It returns whether all are out; else a call of ``send``, with any part,
+            has to follow, which first sends the rest. It raises what ``send`` raises.
     """
 
     produce: Callable[..., Awaitable[Fields | None]]
     aclose: Callable[[], Awaitable[None]] | None = None
     take_headers: Callable[[Headers], None] | None = None
     begins: bool = False
+    nowait: bool = False
 
 
 Body: TypeAlias = (

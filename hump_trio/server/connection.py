@@ -172,6 +172,20 @@ class Connection:
             raise
         self.write_cut = False
 
+    def write_nowait(self, data: bytes) -> int:
+        """Send what is taken at once, and return its length in bytes.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone.
+        """
+        self.clock.half_closed = False
+        try:
+            return self.transport.send_nowait(data)
+        except trio.BrokenResourceError:
+            self.write_cut = True
+            self.lose_peer()
+            raise
+
     async def linger(self) -> None:
         """End the sending half, then read until the peer closes, so that it can read the answer.
 

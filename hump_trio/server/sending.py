@@ -136,7 +136,8 @@ class Sender:
                 lock.release()
 
         try:
-            produced = await producer.produce(send)
+            nowait = (self._stream.send_nowait,) if producer.nowait else ()
+            produced = await producer.produce(send, *nowait)
         finally:
             parts.over = True
         async with lock:  # a task that outlives the function may be writing a part

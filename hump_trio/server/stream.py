@@ -177,6 +177,17 @@ class HttpStream(Protocol):
             ValueError: The body is longer than its Content-Length.
         """
 
+    def send_nowait(self, data: bytes) -> bool:
+        """Send a part of the body without waiting, and return whether all of it is out.
+
+        If it isn't, the next `send` or `finish` sends the rest first. One of them has to be called
+        then, and nothing is sent so before that has returned.
+
+        Raises:
+            trio.BrokenResourceError: The peer has gone, or an earlier write was cut.
+            ValueError: The body is longer than its Content-Length.
+        """
+
     async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
         """Send the last part, what else is left of the answer, and its end.
 

@@ -84,7 +84,7 @@ class Http1Stream:
         self._drain_bytes = DRAIN_BYTES
         self._key = ""  # of a handshake that was judged
         self._may_follow = False
-        self._unsent = unsent
+        self._unsent = unsent  # the head, or the rest of a part
         self._chunked = False
         self._missing_bytes: int | None = None
 
@@ -248,6 +248,16 @@ class Http1Stream:
         unsent, self._unsent = self._unsent, b""
         await self._write(unsent, framed)
 
+    def send_nowait(self, data: bytes) -> bool:
+        """Send a part of the body without waiting (see `HttpStream.send_nowait`)."""
+        connection = self._connection
+        if connection.write_cut:
+            raise cut_error()
+        unsent = self._unsent + self._frame(data, ends=False)
+        connection.clock.answering = True
+        self._unsent = unsent[connection.write_nowait(unsent) :]
+        return not self._unsent
+
     async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
         """Send what is left of the answer, and its end (see `HttpStream.finish`)."""
         framed = self._frame(data, ends=True)
@@ -267,7 +277,7 @@ class Http1Stream:
         """Return what writes a head and what follows it, in one call if that isn't long."""
         connection = self._connection
         if connection.write_cut:
-            raise trio.BrokenResourceError("an earlier part was cut by a cancel scope")
+            raise cut_error()
         if len(data) <= JOINED_BYTES:
             data, head = head + data, b""
         connection.clock.answering = True
@@ -280,6 +290,11 @@ class Http1Stream:
     def count_sent(self) -> int:
         """Return how many bytes were sent since this was last asked."""
         return self._connection.count_sent()
+
+
+def cut_error() -> trio.BrokenResourceError:
+    """Return the error for what would follow a part that was cut."""
+    return trio.BrokenResourceError("an earlier part was cut by a cancel scope")
 
 
 async def send_informational(

@@ -295,6 +295,8 @@ class Http2Stream(Stream):
 
     async def send(self, data: bytes) -> None:
         """Send a part of the body (see `HttpStream.send`)."""
+        if self.source is not None:  # what `send_nowait` has begun
+            await self._wait_framed()
         self._unsent_bytes = count_body(self._unsent_bytes, len(data), ends=False)
         self._begin(ends=False)
         if data:
@@ -302,8 +304,20 @@ class Http2Stream(Stream):
         else:
             self._mux.flush_soon()
 
+    def send_nowait(self, data: bytes) -> bool:
+        """Send a part of the body without waiting (see `HttpStream.send_nowait`).
+
+        What windows hold back is framed when they allow it, whoever waits for that.
+        """
+        self._unsent_bytes = count_body(self._unsent_bytes, len(data), ends=False)
+        self._begin(ends=False)
+        self._offer(data, ends=False)
+        return self.source is None
+
     async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
         """Send what is left of the answer, and its end (see `HttpStream.finish`)."""
+        if self.source is not None:  # what `send_nowait` has begun
+            await self._wait_framed()
         self._unsent_bytes = count_body(self._unsent_bytes, len(data), ends=True)
         block = encode_trailers(list(trailers)) if trailers else b""
         if data or block or not self._unsent:
@@ -345,21 +359,29 @@ class Http2Stream(Stream):
 
         Cancelled here, a part of the data may be framed, and nothing may follow.
         """
-        mux, session, peer = self._mux, self._mux.session, self._peer
+        self._offer(data, ends=ends, trailer_block=trailer_block)
+        if self.source is not None:
+            await self._wait_framed()
+        if self.reset:
+            self._peer.gone = True
+            raise trio.BrokenResourceError("the stream was reset")
+
+    def _offer(self, data: bytes, *, ends: bool, trailer_block: bytes = b"") -> None:
+        """Have data framed as far as that needs no waiting."""
+        mux, session = self._mux, self._mux.session
         session.sources.add(self, data, ends=ends, trailer_block=trailer_block)
         if len(data) <= FRAME_BYTES and len(session.streams) > 1 and not mux.unsent:
             session.sources.frame(session.out, FRAME_BYTES)
             mux.flush_later()
         else:
             mux.flush()
-        if self.source is not None:
-            peer.write_cut = True
-            self._writer = current_task()
-            await wait_task_rescheduled(self._abort_write)
-            peer.write_cut = False
-        if self.reset:
-            peer.gone = True
-            raise trio.BrokenResourceError("the stream was reset")
+
+    async def _wait_framed(self) -> None:
+        """Wait until all is framed that was offered. A checkpoint."""
+        self._peer.write_cut = True
+        self._writer = current_task()
+        await wait_task_rescheduled(self._abort_write)
+        self._peer.write_cut = False
 
     def _abort_write(self, _: object) -> Abort:
         self._writer = None

@@ -421,3 +421,43 @@ async def test_a_handshake_is_answered() -> None:
     ]
     assert rest == b""
     assert (line.status, line.receive_nowait()) == (101, b"frames")
+
+
+async def test_a_part_that_is_taken_in_part_goes_on_with_the_next(
+    autojump_clock: MockClock,
+) -> None:
+    """Nothing is waited for; the head goes out with it, and what is left before what follows."""
+    made = stream_of(request())
+    made.stream.start_answer()
+    assert made.stream.set_head(200, [], None)
+    part = b"x" * (WINDOW_BYTES * 2)
+    assert not made.stream.send_nowait(part)
+    made.client.set_window(math.inf)
+    await made.stream.send(b"")
+    assert made.stream.send_nowait(b"one")
+    assert made.connection.clock.answering
+    assert made.received().endswith(b"\r\n\r\n20000\r\n" + part + b"\r\n3\r\none\r\n")
+
+
+async def test_no_part_follows_a_peer_that_has_gone(autojump_clock: MockClock) -> None:
+    """Whether a part is waited for or not."""
+    made = stream_of(request())
+    made.stream.start_answer()
+    made.stream.set_head(200, [], None)
+    made.client.reset()
+    for _ in range(2):
+        with pytest.raises(trio.BrokenResourceError):
+            made.stream.send_nowait(b"one")
+    with pytest.raises(trio.BrokenResourceError):
+        await made.stream.send(b"two")
+    assert made.connection.gone
+
+
+async def test_parts_are_counted(autojump_clock: MockClock) -> None:
+    """A body is no longer than it was announced, however its parts are sent."""
+    made = stream_of(request())
+    made.stream.start_answer()
+    made.stream.set_head(200, [("content-length", "4")], None)
+    assert made.stream.send_nowait(b"one")
+    with pytest.raises(ValueError, match="longer"):
+        made.stream.send_nowait(b"two")
