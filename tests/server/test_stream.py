@@ -324,6 +324,28 @@ async def test_nothing_follows_a_write_that_was_cut(
 
 
 @over_all
+async def test_a_part_is_sent_without_waiting(make: Make, autojump_clock: MockClock) -> None:
+    """As far as the peer takes it; what is left goes out before what follows, or is cut with it."""
+    async with make() as subject:
+        stream = subject.stream
+        stream.set_head(200, [("content-length", str(len(LARGE) + 3))], None)
+        assert stream.send_nowait(b"one")
+        assert subject.sent() == (200, b"one", False)
+        assert subject.clock.answering
+        subject.stall()
+        assert not stream.send_nowait(LARGE)
+        with trio.move_on_after(1) as scope:
+            await stream.finish()
+        assert scope.cancelled_caught
+        with pytest.raises(trio.BrokenResourceError):
+            stream.send_nowait(b"two")
+    async with make() as subject:
+        subject.stream.set_head(200, [("content-length", "2")], None)
+        with pytest.raises(ValueError, match="longer"):
+            subject.stream.send_nowait(b"one")
+
+
+@over_all
 async def test_what_was_sent_is_counted_once(make: Make, autojump_clock: MockClock) -> None:
     """With heads and framing, where there are any."""
     async with make() as subject:

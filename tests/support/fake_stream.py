@@ -99,7 +99,7 @@ class FakeStream:
         self._clock = clock
         self._parts = list(parts)
         self._fields = [] if fields is None else fields
-        self._head: list[tuple[int, dict[str, str]]] = []
+        self._head: list[Any] = []  # and what else goes out with the next part
         self._remaining_bytes: int | None = None
         self._sent_bytes = 0
 
@@ -176,6 +176,19 @@ class FakeStream:
         """Send a part."""
         self._count(data)
         await self._write(*([data] if data else []))
+
+    def send_nowait(self, data: bytes) -> bool:
+        """Send a part, or leave it to the next one if writing takes time."""
+        if self._clock.peer.write_cut:
+            raise trio.BrokenResourceError("an earlier part was cut")
+        self._count(data)
+        self._clock.answering = True
+        self._head.append(data)
+        if self.writing is not take_at_once:
+            return False
+        self.sent += self._head
+        self._head = []
+        return True
 
     async def finish(self, data: bytes = b"", trailers: Sequence[tuple[str, str]] = ()) -> None:
         """Send the last part, and the end."""

@@ -451,13 +451,3 @@ async def test_no_part_follows_a_peer_that_has_gone(autojump_clock: MockClock) -
     with pytest.raises(trio.BrokenResourceError):
         await made.stream.send(b"two")
     assert made.connection.gone
-
-
-async def test_parts_are_counted(autojump_clock: MockClock) -> None:
-    """A body is no longer than it was announced, however its parts are sent."""
-    made = stream_of(request())
-    made.stream.start_answer()
-    made.stream.set_head(200, [("content-length", "4")], None)
-    assert made.stream.send_nowait(b"one")
-    with pytest.raises(ValueError, match="longer"):
-        made.stream.send_nowait(b"two")
