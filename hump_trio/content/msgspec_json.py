@@ -2,8 +2,9 @@
 
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from hump_trio.content.annotations import check_flag, types_in
@@ -16,6 +17,8 @@ __all__ = ["MsgspecJson", "advice_for", "decode_unmarked"]
 
 # A text with fewer commas has too few values for their hashing to take long.
 COMMA_COUNT = 100
+# So many types have their decoders kept: more than any app has, unless it makes types as it runs.
+DECODER_COUNT = 256
 
 
 class MsgspecJson:
@@ -28,6 +31,9 @@ class MsgspecJson:
         self.encode_filled: Callable[[Any], bytes] = msgspec.json.Encoder().encode
         # `Guard` needs numbers as exact as they are written.
         self._decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
+        # Of the types that were decoded to lately; `lru_cache` would cost each body 1,000 more
+        # instructions.
+        self._decoders: dict[Any, Callable[[bytes], Any]] = {}
 
     def encode(self, value: Any) -> bytes:
         """Return the text of a value (see `JsonCodec.encode`)."""
@@ -38,7 +44,10 @@ class MsgspecJson:
 
     def decode(self, text: bytes, expected: Any = Any) -> Any:
         """Return the value of a text, converted to the expected type."""
-        decode = self._msgspec.json.decode if expected is Any else decoder_of(self, expected)
+        try:
+            decode = self._decoders[expected]
+        except (KeyError, TypeError):  # an extra of `Annotated` has no hash
+            decode = self._decoder_of(expected)
         try:
             return decode_unmarked(decode, text)
         except self._msgspec.ValidationError as error:
@@ -47,6 +56,20 @@ class MsgspecJson:
             raise HttpException(422, str(error)) from error
         except (self._msgspec.DecodeError, ValueError, RecursionError) as error:
             raise HttpException(400, "the body is not valid JSON") from error
+
+    def _decoder_of(self, expected: Any) -> Callable[[bytes], Any]:
+        """Return the decoder of a type, made anew; it is kept if the type has a hash.
+
+        Raises:
+            TypeError: JSON can't become such a type.
+        """
+        anything = self._msgspec.json.Decoder().decode
+        decode = anything if expected is Any else self.decoder(expected)
+        if len(self._decoders) >= DECODER_COUNT:
+            self._decoders.clear()
+        with suppress(TypeError):
+            self._decoders[expected] = decode
+        return decode
 
     def decoder(self, expected: Any, place: str = "body") -> Callable[[bytes], Any]:
         """Return a function that converts a text to a value of a type.
@@ -146,25 +169,6 @@ class MsgspecJson:
             raise TypeError(f"{error} at run time") from error
         except RecursionError as error:
             raise TypeError(f"{expected!r:.80} holds ever larger types") from error
-
-
-def decoder_of(codec: MsgspecJson, expected: Any) -> Callable[[bytes], Any]:
-    """Return the decoder of a type, which is made once if the type has a hash.
-
-    Raises:
-        TypeError: JSON can't become such a type (see `MsgspecJson.check_type`).
-    """
-    try:
-        hash(expected)
-    except TypeError:  # an extra of `Annotated` has none
-        return codec.decoder(expected)
-    return known_decoder(codec, expected)
-
-
-@lru_cache(maxsize=256)
-def known_decoder(codec: MsgspecJson, expected: Any) -> Callable[[bytes], Any]:
-    """Return the decoder of a type that has a hash."""
-    return codec.decoder(expected)
 
 
 def decode_unmarked(decode: Callable[[bytes], Any], text: bytes) -> Any:

@@ -42,6 +42,7 @@ class NoStream:
 
 
 NO_STREAM: AsyncIterator[bytes] = NoStream()
+MOST_BODIES = ["application/json"]
 NO_BOUND = Room()  # for a request that no server has received
 
 
@@ -261,7 +262,10 @@ class Request:
     @property
     def content_type(self) -> str:
         """The media type of the body in lower case, without parameters; empty if none was sent."""
-        return ", ".join(values_of(self, "content-type")).partition(";")[0].strip().lower()
+        values = values_of(self, "content-type")
+        if values == MOST_BODIES:  # what follows takes 1,500 instructions
+            return values[0]
+        return ", ".join(values).partition(";")[0].strip().lower()
 
     @property
     def text(self) -> str:
@@ -397,7 +401,7 @@ def field_lines(request: Request) -> FieldLines:
 
 def values_of(request: Request, name: str) -> list[str]:
     """Return the values of a field (see `field_lines`)."""
-    return [value for present, value in field_lines(request) if present == name]
+    return [value for present, value in request._lines if present == name]
 
 
 def default_maker(each: "Field[Any]") -> Callable[[Request], Any]:
