@@ -78,12 +78,12 @@ class MultiMap(Mapping[str, V]):
 allocate: Callable[[type[MultiMap[str]]], MultiMap[str]] = object.__new__
 
 
-def only_value(fields: MultiMap[V], name: str) -> V | None:
-    """Return the value of a name that comes once.
+def only_value(fields: MultiMap[V], name: str, absent: V) -> V | None:
+    """Return the value of a name that comes once, or the one for a name that doesn't come.
 
-    None if it doesn't come, and also where any other name comes twice.
+    None where any name comes twice.
     """
-    return fields._first.get(name) if len(fields._first) == len(fields._pairs) else None
+    return fields._first.get(name, absent) if len(fields._first) == len(fields._pairs) else None
 
 
 def parse_urlencoded(text: str, field_limit: int = FIELD_COUNT) -> MultiMap:

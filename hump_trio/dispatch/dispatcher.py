@@ -101,8 +101,10 @@ class Dispatcher:
     def choose(self, method: str, path: str) -> tuple[Choice, dict[str, Any]]:
         """Return what may happen with a request (see `Application.choose`)."""
         found = self._table.match_straight(path, method)
-        if found is not None and found[0].guest is None:
-            return self._choices[found[0]], found[1]
+        if found is not None:
+            route, path_params = found
+            if route.guest is None:
+                return self._choices[route], path_params
         is_known = method in self._methods
         # Many an app takes ``get`` for GET; it would be asked past the route that is for GET.
         if not is_known and not (self._any_method and method.upper() not in self._methods):

@@ -87,6 +87,18 @@ def bind_in_order(handler: Handler, getters: Sequence[Get[Request]]) -> Call:
             return handler(first, second)
 
         return call_with_two
+    if len(getters) == 3:
+        get_first, get_second, get_third = getters
+
+        def call_with_three(request: Request) -> Any:
+            try:
+                first, second = get_first(request), get_second(request)
+                third = get_third(request)
+            except BindingError:
+                raise join_errors(getters, request) from None
+            return handler(first, second, third)
+
+        return call_with_three
 
     def call(request: Request) -> Any:
         try:

@@ -62,26 +62,33 @@ def value_getter(parameter: Parameter, default: Any) -> Get[Request]:
         return read(find(request), place)
 
     if parameter.source.find is find_in_query and not collection_reader(parameter.annotation):
-        return quick_getter(parameter, get)
+        return quick_getter(parameter, default, get)
     return get
 
 
-def quick_getter(parameter: Parameter, get: Get[Request]) -> Get[Request]:
+def quick_getter(parameter: Parameter, default: Any, get: Get[Request]) -> Get[Request]:
     """Return what gets a value that most queries have: of one text, once, not empty, and right.
 
-    It takes a third of the instructions of what gets any value.
+    A value with a default may not come at all. It takes a third of the instructions of what gets
+    any value.
 
     Args:
         parameter: A parameter of the query.
+        default: The value where none came; `EMPTY` for none.
         get: Gets any value, and raises what is wrong with it.
     """
-    name, parse = parameter.field, parser_of(parameter.annotation)
+    name, parse, optional = parameter.field, parser_of(parameter.annotation), default is not EMPTY
     assert parse is not None
 
     def get_quickly(request: Request) -> Any:
+        if optional and not request.query_string:
+            return default
         try:
-            text = only_value(request.query, name)
-            if text:
+            text = only_value(request.query, name, LEFT_OUT)
+            if text is LEFT_OUT:
+                if optional:
+                    return default
+            elif text:
                 return parse(text)
         except (HttpException, ValueError):
             pass

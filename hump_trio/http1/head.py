@@ -157,10 +157,10 @@ def parse_request_line(text: str, target_bytes: int) -> RequestLine:
         HttpParserError: 400 for a malformed line, 505 for another version, 414 for a target
             that is too long, or a method that makes the line as long as such a target would.
     """
-    parts = text.split(" ", 3)
-    if len(parts) != 3:
-        raise HttpParserError(400, "a malformed request line")
-    method, target, protocol = parts
+    try:
+        method, target, protocol = text.split(" ", 3)
+    except ValueError:
+        raise HttpParserError(400, "a malformed request line") from None
     usual = protocol == "HTTP/1.1"
     if usual and method in METHODS and len(text) <= target_bytes:
         line = match_plain_target(method, target, "1.1")

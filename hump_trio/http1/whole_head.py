@@ -5,7 +5,6 @@ one repeats (a test compares the two), so that no rule of RFC 9112 stands twice.
 are read here depends on their bytes alone, and never on what was read before.
 """
 
-import re
 from typing import TypeAlias
 
 from hump_trio.facts.settings import Limits
@@ -33,9 +32,6 @@ KEEP_ALIVE = ("connection", "keep-alive")  # the default of HTTP/1.1
 CLOSE = ("connection", "close")
 LF = 0x0A
 NO_LINES: list[bytes] = []
-# At most nine digits: a longer body doesn't arrive in one read with its head. No leading zero:
-# clients announce no empty body.
-LENGTH = re.compile("[1-9][0-9]{0,8}")
 
 
 def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest | None:
@@ -79,13 +75,18 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
                 return None
             field = (lowered, value.strip())
             if lowered in SPECIAL:
-                if lowered in STEADY or field == KEEP_ALIVE:
+                if lowered == "content-length" and not length:
+                    # No leading zero: clients announce no empty body. At most nine digits: a longer
+                    # body doesn't arrive in one read with its head.
+                    digits = field[1]
+                    if not digits.isdecimal() or digits[0] == "0" or len(digits) > 9:
+                        return None
+                    length = int(digits)
+                elif lowered in STEADY or field == KEEP_ALIVE:
                     remember(known_lines, line, field)
                 elif lowered == "host" and host is None and is_authority(field[1]):
                     host = field
                     remember(memo.hosts, line, field)
-                elif lowered == "content-length" and not length and LENGTH.fullmatch(field[1]):
-                    length = int(field[1])
                 elif field == CLOSE:
                     keep_alive = False
                 else:

@@ -79,7 +79,7 @@ def match_plain_target(method: str, target: str, version: str) -> RequestLine | 
         version: The version of HTTP.
     """
     # The printable ones of ASCII are those of `TARGET`, a space and a number sign.
-    if target[:1] != "/" or not target.isascii() or not target.isprintable():
+    if not target or target[0] != "/" or not target.isascii() or not target.isprintable():
         return None
     raw_path, _, query_string = target.partition("?")
     if "%" in raw_path or " " in target or "#" in target:

@@ -72,8 +72,8 @@ class RouteTable:
         self.methods: set[str] = set()
         self._named: dict[str, Route] = {}
         self._root = Node()
-        # Most requests are for a static path: one look-up instead of a walk.
-        self._static: dict[str, dict[str, Route]] = {}
+        # By the path that leads to it, if that has no parameters: one look-up instead of a walk.
+        self._nodes = {"": self._root}
 
     def add(self, route: Route) -> None:
         """Add a route.
@@ -87,9 +87,8 @@ class RouteTable:
                 f"the name {route.name!r} of {route.template} is taken by {other.template}"
                 + "; write include(..., name=...)" * (other.handler is route.handler)
             )
-        node = self._root
-        segments = parse_template(route.template)
-        for name, text in segments:
+        node, path, is_static = self._root, "", True
+        for name, text in parse_template(route.template):
             branches = node.typed if name else node.static
             below = branches.setdefault(text, Node())
             # In the order in which they are tried.
@@ -97,6 +96,10 @@ class RouteTable:
                 (CONVERTERS.get(each), node.typed[each]) for each in TYPES if each in node.typed
             ]
             node = below
+            path += f"/{text}"
+            is_static = is_static and not name
+            if is_static:
+                self._nodes[path] = node
         for method in route.methods:
             taken = node.routes.get(method)
             if taken is not None:
@@ -106,8 +109,6 @@ class RouteTable:
                     f" ({taken.template})"
                 )
         node.routes.update(dict.fromkeys(route.methods, route))
-        if not any(name for name, _ in segments):
-            self._static[route.template] = node.routes
         if route.name:
             self._named[route.space + route.name] = route
         self.routes.append(route)
@@ -145,12 +146,33 @@ class RouteTable:
             path: The path with its escapes.
             method: The method.
         """
-        routes = self._static.get(path)
-        if routes is not None and method in routes:
-            return routes[method], {}
+        before, slash, last = path.rpartition("/")
+        node = self._nodes.get(before)
+        if node is None or not slash or "%" in last:
+            return self._walk_straight(path_segments(path), method)
+        # Most paths have a parameter at their end, or none: no other part is looked at.
+        value = None
+        below = node.static.get(last)
+        if below is None:
+            for convert, following in node.ways:
+                value = last if convert is None else convert(last)
+                if value is not None:
+                    below = following
+                    break
+            else:
+                return None
+        route = below.routes.get(method) or other_route(below.routes, method)
+        if route is None:
+            return None
+        return route, {} if value is None else {route.parameters[0]: value}
+
+    def _walk_straight(
+        self, segments: list[str], method: str
+    ) -> tuple[Route, dict[str, Any]] | None:
+        """Return the route of decoded segments and its values, as `match_straight` does."""
         node = self._root
         found: list[Any] = []
-        rest = iter(path_segments(path) if "%" in path else path.split("/"))
+        rest = iter(segments)
         next(rest)  # the empty one before the first slash
         for segment in rest:
             below = node.static.get(segment)
@@ -164,11 +186,9 @@ class RouteTable:
                 else:
                     return None
             node = below
-        route = node.routes.get(method)
+        route = node.routes.get(method) or other_route(node.routes, method)
         if route is None:
-            route = other_route(node.routes, method)
-            if route is None:
-                return None
+            return None
         values: dict[str, Any] = {}
         for name in route.parameters:
             values[name] = found[len(values)]  # a third of what `zip` takes

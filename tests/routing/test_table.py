@@ -353,3 +353,11 @@ def test_matching_is_bounded_by_the_routes(monkeypatch: pytest.MonkeyPatch) -> N
     match: Match = table.match(["", "1", "1", "1", "1", "1", "1", "1", "1"], "GET")
     assert match.route is None
     assert 0 < len(calls) <= len(table.routes)
+
+
+def test_what_is_no_path_is_none_of_a_route() -> None:
+    """The server as a whole, and a CONNECT to elsewhere, aren't paths that look like them."""
+    table = table_of("/", "/*", "/{rest:path}")
+    for path in ("*", ""):
+        assert find_straight(table, path, "GET") is None
+        assert find(table, path) == (None, {})

@@ -51,6 +51,9 @@ class Prepared:
         self._date_second = 0
         self._date_line = ""
         self._recent: dict[bytes, ChosenRoute] = {}
+        self._choose_path = state.application.choose
+        self._target_bytes = state.limits.target_bytes
+        self._inline = state.timeouts.deadline_header is None
         self.lines: dict[bytes, ChosenRoute] = {}
         for method, path in state.application.static_paths:
             text = f"{method} {path} HTTP/1.1".encode()
@@ -68,15 +71,15 @@ class Prepared:
         if recent is not None:
             line, choice, path_params = recent
             return line, choice, path_params.copy()
-        state = self._state
         try:
-            line = parse_request_line(text.decode("latin-1"), state.limits.target_bytes)
+            line = parse_request_line(text.decode("latin-1"), self._target_bytes)
         except HttpParserError:
             return None
-        if line.version != "1.1" or line.authority is not None or line.method == "HEAD":
+        method = line.method
+        if line.version != "1.1" or line.authority is not None or method == "HEAD":
             return None
-        choice, path_params = state.application.choose(line.method, line.raw_path)
-        if not choice.plain or state.timeouts.deadline_header is not None:
+        choice, path_params = self._choose_path(method, line.raw_path)
+        if not choice.plain or not self._inline:
             return None
         if choice.speaks and len(text) <= RECENT_BYTES:
             if len(self._recent) >= RECENT_COUNT:

@@ -103,7 +103,6 @@ async def test_lines_of_apps_within_the_app_are_kept(
     hump = Hump()
     hump.mount("/in", Asgi(app))
     state = served(app=hump)
-    kept = state.shared(Prepared)
     asked: list[str] = []
     choose = state.application.choose
 
@@ -112,6 +111,7 @@ async def test_lines_of_apps_within_the_app_are_kept(
         return choose(method, path)
 
     monkeypatch.setattr(state.application, "choose", count)
+    kept = state.shared(Prepared)
     for path in ("/in/a", "/in/a", "/in/b", "/in/b", "/in/a", "/in/c", "/in/a"):
         chosen = kept.choose(f"GET {path} HTTP/1.1".encode())
         assert chosen is not None
