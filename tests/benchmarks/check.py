@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
 
 from websockets.frames import CloseCode
@@ -15,7 +16,9 @@ from tests.benchmarks.scenarios import (
     STREAMS,
     Load,
     Messages,
+    Streams,
 )
+from tests.benchmarks.servers import connection_to
 
 PATIENCE_SECONDS = 30
 
@@ -31,11 +34,13 @@ def check_answers(name: str, scenario: str, port: int) -> None:
     elif scenario in LOADS:
         faults = faults_of_load(LOADS[scenario], port)
     elif scenario in STREAMS:
-        faults = faults_over_http2(STREAMS[scenario].load, port)
+        faults = faults_over_http2(STREAMS[scenario], port)
     elif scenario in MESSAGES:
         faults = faults_of_echo(MESSAGES[scenario], port)
     elif scenario == "ws_cast":
         faults = faults_of_cast(port)
+    elif scenario == "event_1000":
+        faults = faults_of_events(port)
     else:
         return
     if faults:
@@ -44,16 +49,15 @@ def check_answers(name: str, scenario: str, port: int) -> None:
 
 def faults_of_load(load: Load, port: int) -> str:
     """Return what is wrong with the answers to two requests in a row; nothing if all is right."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-    closes = load.headers.get("connection") == "close"
+    connection = connection_to(port, secured=load.secured, timeout=PATIENCE_SECONDS)
     try:
         for _ in range(2):
             connection.request(load.method, load.path_of(7), load.body or None, load.headers)
             answer = connection.getresponse()
             kept = not answer.will_close
             faults = faults_of_answer(load, answer, answer.read())
-            if kept == closes:
-                faults.append(f"the connection {'stays' if closes else 'ends'}")
+            if kept == load.closes:
+                faults.append(f"the connection {'stays' if kept else 'ends'}")
             if faults:
                 return ", ".join(faults)
     finally:
@@ -71,17 +75,23 @@ def faults_of_answer(load: Load, answer: HTTPResponse, body: bytes) -> list[str]
         faults.append(f"{kind} instead of {load.kind}")
     if not is_right(load.answer, body):
         faults.append(f"body {body[:100]!r} instead of {str(load.answer)[:100]!r}")
-    if answer.headers["content-length"] != str(len(body)):
-        faults.append(f"Content-Length {answer.headers['content-length']} for {len(body)} bytes")
-    if answer.headers["transfer-encoding"]:
-        faults.append(f"Transfer-Encoding {answer.headers['transfer-encoding']}")
+    length, coding = answer.headers["content-length"], answer.headers["transfer-encoding"]
+    if length != str(len(body)) and (load.sized or length):
+        faults.append(f"Content-Length {length} for {len(body)} bytes")
+    for name, text in load.fields.items():
+        if answer.headers[name] is None or text not in ("", answer.headers[name]):
+            faults.append(f"{name}: {answer.headers[name]}")
+    if coding and load.sized:
+        faults.append(f"Transfer-Encoding {coding}")
     return faults
 
 
-def faults_over_http2(load: Load, port: int) -> str:
+def faults_over_http2(streams: Streams, port: int) -> str:
     """Return what is wrong with the answer to a request over HTTP/2; nothing if all is right."""
-    url = f"http://127.0.0.1:{port}{load.path_of(7)}"
-    command = ["curl", "--silent", "--http2-prior-knowledge", "--noproxy", "*", "--include", url]
+    load = streams.load
+    url = f"{'https' if streams.secured else 'http'}://127.0.0.1:{port}{load.path_of(7)}"
+    command = ["curl", "--silent", "--noproxy", "*", "--include", url]
+    command += ["--insecure", "--http2"] if streams.secured else ["--http2-prior-knowledge"]
     command += ["--max-time", str(PATIENCE_SECONDS)]
     if load.body:
         command += ["--data-binary", "@-"]
@@ -120,6 +130,22 @@ def faults_of_cast(port: int) -> str:
         publisher.send(SHORT_TEXT)
         texts = [ws.recv(PATIENCE_SECONDS) for ws in (one, two)]
     return ", ".join(f"{text[:100]!r}" for text in texts if text != SHORT_TEXT)
+
+
+def faults_of_events(port: int) -> str:
+    """Return what is wrong with what two event streams get that is published by a third client."""
+    one, two, publisher = (connection_to(port, timeout=PATIENCE_SECONDS) for _ in range(3))
+    with closing(one), closing(two), closing(publisher):
+        for stream in (one, two):
+            stream.request("GET", "/events", headers={"accept": "text/event-stream"})
+        answers = [stream.getresponse() for stream in (one, two)]
+        publisher.request("POST", "/events", SHORT_TEXT, {"content-type": "text/plain"})
+        publisher.getresponse().read()
+        lines = [next(line for line in answer if line.startswith(b"data")) for answer in answers]
+    kinds = [answer.headers.get_content_type() for answer in answers]
+    faults = [kind for kind in kinds if kind != "text/event-stream"]
+    faults += [f"{line!r}" for line in lines if line.rstrip() != f"data: {SHORT_TEXT}".encode()]
+    return ", ".join(faults)
 
 
 def is_right(expected: object, body: bytes) -> bool:

@@ -2,12 +2,14 @@
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 
 from tests.benchmarks.callgrind import CountedServer
 from tests.benchmarks.scenarios import Load
+from tests.benchmarks.servers import trusting_context
 
 CONNECTION_COUNT = 16
 PATIENCE_SECONDS = 60
@@ -38,15 +40,28 @@ class Client:
 
 
 @contextmanager
-def connected(server: CountedServer) -> Iterator[Client]:
-    """Connect to a server; all connections are closed afterwards."""
+def connected(server: CountedServer, *, secured: bool = False) -> Iterator[Client]:
+    """Connect to a server, over TLS if it is to be; all connections are closed afterwards."""
     with ExitStack() as stack:
         sockets = []
         for _ in range(CONNECTION_COUNT):
             sock = socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            if secured:
+                sock = secure(sock)
+                sock.do_handshake()
             sockets.append(stack.enter_context(sock))
         yield Client(server, sockets)
+
+
+def secure(sock: socket.socket) -> ssl.SSLSocket:
+    """Return a connection over TLS that has sent the beginning of its handshake."""
+    secured = trusting_context().wrap_socket(sock, do_handshake_on_connect=False)
+    secured.setblocking(False)
+    with suppress(ssl.SSLWantReadError):
+        secured.do_handshake()
+    secured.settimeout(PATIENCE_SECONDS)
+    return secured
 
 
 def encode_request(load: Load, number: int) -> bytes:

@@ -17,20 +17,24 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from platform import python_version
+from tempfile import TemporaryDirectory
 
 from tests.benchmarks import callgrind
 from tests.benchmarks.callgrind import CountedServer
 from tests.benchmarks.check import check_answers
 from tests.benchmarks.client import CONNECTION_COUNT, connected
+from tests.benchmarks.connecting_client import ConnectingClient
+from tests.benchmarks.event_client import connected_to_events
 from tests.benchmarks.goals import SELF
 from tests.benchmarks.http2_client import connected_by_http2
 from tests.benchmarks.peers import PEERS, list_versions, missing_packages
 from tests.benchmarks.scenarios import LOADS, MESSAGES, STREAMS, TITLES
+from tests.benchmarks.servers import write_certificate
 from tests.benchmarks.websocket_client import (
     OPENING_BATCH,
     OpeningClient,
@@ -44,16 +48,25 @@ SCENARIOS = (
     *("h2_varied_16x1", "h2_varied_16x10", "h2_waiting_16x10", "h2_echo_64k_16x1"),
     *("ws_echo", "ws_burst", "ws_cast", "ws_open"),
     *("asgi_bare", "asgi_starlette"),
+    *("item_typed", "post_params", "connect", "tls_hello", "tls_connect"),
+    *("log_text", "log_json", "middleware", "file_10k", "event_1000"),
 )
 # The scenarios of other apps of ours: the server, and what it is asked for.
-OWN_OTHERS = {"asgi_bare": ("hump_asgi", "hello"), "asgi_starlette": ("hump_starlette", "hello")}
+OWN_OTHERS = {
+    "asgi_bare": ("hump_asgi", "hello"),
+    "asgi_starlette": ("hump_starlette", "hello"),
+    "log_text": ("hump_log_text", "log_text"),
+    "log_json": ("hump_log_json", "log_json"),
+    "middleware": ("hump_middleware", "middleware"),
+}
 FLOOR = "fixed_epoll"
 COUNTABLE = [
     name
     for name, peer in PEERS.items()
     if set(SCENARIOS) & set(peer.scenarios)
     and not name.startswith("hump")
-    and not name.startswith("granian")  # it serves in a child process, which isn't counted
+    and not name.startswith(("granian", "robyn"))  # they serve in a child, which isn't counted
+    and not peer.programs  # another program isn't counted, either
 ]
 # What a request over HTTP/2 may cost beside the same one over HTTP/1.1.
 HTTP2_BOUNDS = {
@@ -85,6 +98,7 @@ SHORT_ROUNDS = 5
 # floor does, which costs so little that it can do more.
 MORE_ROUNDS = 40
 FLOOR_MORE_ROUNDS = 400
+SECURED_MORE_ROUNDS = 10  # where each request needs a handshake
 STREAMS_MORE_ROUNDS = 10  # where a connection has many streams in each round
 # Which lane leads when handlers that have waited go on differs from time to time, and the count
 # does by up to 10 %. So it is measured so often, and the least counts.
@@ -170,33 +184,69 @@ def measure_own(scenarios: Iterable[str]) -> Counts:
 def measure(name: str, scenarios: Iterable[str], more_rounds: int) -> Counts:
     """Return the instructions per request of a server, in the scenarios it takes part in."""
     known = [scenario for scenario in scenarios if scenario in PEERS[name].scenarios]
-    counts = {}
-    program = ("hump_slowly", name) if name.startswith("hump") else (name,)
-    with callgrind.counted(*program) as server:
-        for scenario in known:
-            check_answers(name, scenario, server.port)
-        server.start_counting()
-        with connected(server) as client:
-            for scenario in filter(LOADS.__contains__, known):
-                cost = cost_of_round(server, partial(client.ask, LOADS[scenario]), more_rounds)
-                counts[scenario] = cost / CONNECTION_COUNT
-        for scenario in filter(STREAMS.__contains__, known):
-            streams = STREAMS[scenario]
-            more = more_rounds if streams.stream_count == 1 else STREAMS_MORE_ROUNDS
-            with connected_by_http2(server, streams.connection_count) as http2:
-                cost = min(
-                    cost_of_round(server, partial(http2.ask, streams), more)
-                    for _ in range(UNSTEADY.get(scenario, 1))
-                )
-            counts[scenario] = cost / streams.connection_count / streams.stream_count
-        counts |= measure_websockets(server, known, more_rounds)
+    secured = [scenario for scenario in known if scenario in LOADS and LOADS[scenario].secured]
+    counts: dict[str, float] = {}
+    if known != secured:
+        with callgrind.counted(*program_of(name)) as server:
+            plain = [scenario for scenario in known if scenario not in secured]
+            counts |= measure_counted(name, server, plain, more_rounds)
+    if secured:
+        with (
+            TemporaryDirectory() as folder,
+            callgrind.counted(*program_of(name), *write_certificate(Path(folder))) as server,
+        ):
+            counts |= measure_counted(name, server, secured, more_rounds)
     return counts
 
 
-def measure_websockets(
+def program_of(name: str) -> tuple[str, ...]:
+    """Return the program that a server is counted in, and what its command line has first."""
+    return ("hump_slowly", name) if name.startswith("hump") else (name,)
+
+
+def measure_counted(
+    name: str, server: CountedServer, scenarios: Sequence[str], more_rounds: int
+) -> Counts:
+    """Return the instructions per request of a server that runs, in each scenario."""
+    for scenario in scenarios:
+        check_answers(name, scenario, server.port)
+    server.start_counting()
+    counts = measure_loads(server, scenarios, more_rounds)
+    for scenario in filter(STREAMS.__contains__, scenarios):
+        streams = STREAMS[scenario]
+        more = more_rounds if streams.stream_count == 1 else STREAMS_MORE_ROUNDS
+        with connected_by_http2(server, streams.connection_count) as http2:
+            cost = min(
+                cost_of_round(server, partial(http2.ask, streams), more)
+                for _ in range(UNSTEADY.get(scenario, 1))
+            )
+        counts[scenario] = cost / streams.connection_count / streams.stream_count
+    return counts | measure_messages(server, scenarios, more_rounds)
+
+
+def measure_loads(
     server: CountedServer, scenarios: Iterable[str], more_rounds: int
 ) -> dict[str, float]:
-    """Return the instructions per message, or per opening, in the scenarios that are of these."""
+    """Return the instructions per request in the scenarios of HTTP/1.1."""
+    counts = {}
+    for scenario in filter(LOADS.__contains__, scenarios):
+        load = LOADS[scenario]
+        if load.closes:
+            one_time = ConnectingClient(server.port, load)
+            steps = partial(repeat_steps, server, one_time.steps())
+            more = SECURED_MORE_ROUNDS if load.secured else more_rounds
+            cost = cost_of_round(server, steps, more)
+        else:
+            with connected(server, secured=load.secured) as client:
+                cost = cost_of_round(server, partial(client.ask, load), more_rounds)
+        counts[scenario] = cost / CONNECTION_COUNT
+    return counts
+
+
+def measure_messages(
+    server: CountedServer, scenarios: Iterable[str], more_rounds: int
+) -> dict[str, float]:
+    """Return the instructions per message, event or opening, in the scenarios of these."""
     counts = {}
     for scenario in scenarios:
         if scenario in MESSAGES:
@@ -208,6 +258,11 @@ def measure_websockets(
         elif scenario == "ws_cast":
             with connected_to_feed(server.port, LISTENER_COUNT) as client:
                 steps = [(client.send, client.receive)]
+                cost = cost_of_round(server, partial(repeat_steps, server, steps), more_rounds)
+            counts[scenario] = cost / LISTENER_COUNT
+        elif scenario == "event_1000":
+            with connected_to_events(server.port, LISTENER_COUNT) as followers:
+                steps = [(followers.send, followers.receive)]
                 cost = cost_of_round(server, partial(repeat_steps, server, steps), more_rounds)
             counts[scenario] = cost / LISTENER_COUNT
         elif scenario == "ws_open":
@@ -259,7 +314,7 @@ def lines_of_table(floor: float, table: Mapping[str, Counts]) -> Iterator[str]:
 
 def title_of(scenario: str) -> str:
     """Return what a scenario is, and of which app of ours if it isn't the usual one."""
-    if scenario not in OWN_OTHERS:
+    if scenario in TITLES:
         return TITLES[scenario]
     name, asked = OWN_OTHERS[scenario]
     return f"{TITLES[asked]}; {PEERS[name].label}"

@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.benchmarks.scenarios import IDLE_COUNT, LOADS, MESSAGES, STREAMS, TIT
 from tests.benchmarks.servers import Server, started
 
 CHART_SCENARIO = "hello"
+OTHER_LOADS = ("ws_cast", "ws_open", "event_1000", "tls_handshake")
 WARM_UP_SECONDS = 1
 
 
@@ -69,6 +71,11 @@ def run(options: argparse.Namespace) -> int:
         if name in (SELF, *options.peers)
         and (scenarios := [one for one in PEERS[name].scenarios if one in options.scenarios])
     }
+    missing = {name: PEERS[name].missing() for name in wanted if not name.startswith("hump")}
+    for name, parts in missing.items():
+        if parts:
+            del wanted[name]
+            tell(f"not there: {PEERS[name].label} (without {', '.join(parts)})")
     obstacle = find_obstacle(wanted, options)
     if obstacle:
         print(obstacle, file=sys.stderr)
@@ -76,9 +83,11 @@ def run(options: argparse.Namespace) -> int:
     core = prepare_process()
     for name, scenarios in wanted.items():
         tell(f"asking {name}")
-        with started(name, core) as server:
-            for scenario in scenarios:
-                check_answers(name, scenario, server.port)
+        for secured in sorted(set(map(is_secured, scenarios))):
+            with started(name, core, secured=secured) as server:
+                for scenario in scenarios:
+                    if is_secured(scenario) == secured:
+                        check_answers(name, scenario, server.port)
     figures: Figures = {scenario: {} for scenario in TITLES if scenario in options.scenarios}
     for number in range(options.rounds):
         for name, scenarios in wanted.items():
@@ -99,6 +108,8 @@ def find_obstacle(wanted: dict[str, list[str]], options: argparse.Namespace) -> 
         needed["wrk"] = "wrk"
     if not STREAMS.keys().isdisjoint(options.scenarios) or "h2_download" in options.scenarios:
         needed |= {"h2load": "nghttp2-client", "curl": "curl"}
+    if "tls_handshake" in options.scenarios:
+        needed["openssl"] = "openssl"
     programs = [program for program in needed if shutil.which(program) is None]
     if programs:
         names = " ".join(needed[program] for program in programs)
@@ -111,11 +122,11 @@ def find_obstacle(wanted: dict[str, list[str]], options: argparse.Namespace) -> 
     if options.chart and CHART_SCENARIO not in options.scenarios:
         return f"the chart is of {CHART_SCENARIO}, which isn't among the scenarios"
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    idle = [name for name in ("idle", "ws_idle", "ws_idle_offered") if name in options.scenarios]
-    if idle and hard < IDLE_COUNT + 100:
-        return (
-            f"{idle[0]} needs more than {hard} descriptors; as root: ulimit -Hn {IDLE_COUNT + 100}"
-        )
+    for name in options.scenarios:
+        many = LOADS[name].connection_count if name in LOADS else 0
+        count = (IDLE_COUNT if "idle" in name else many) + 100
+        if hard < count:
+            return f"{name} needs more than {hard} descriptors; as root: ulimit -Hn {count}"
     return ""
 
 
@@ -138,12 +149,12 @@ def measure_round(
     loads = {
         scenario: is_secured(scenario)
         for scenario in scenarios
-        if scenario in (*LOADS, *STREAMS, *MESSAGES, "ws_cast", "ws_open")
+        if scenario in (*LOADS, *STREAMS, *MESSAGES, *OTHER_LOADS)
     }
     for secured in sorted(set(loads.values())):
         with started(name, core, secured=secured) as server:
             known = [scenario for scenario in loads if loads[scenario] == secured]
-            measure_any_load(known[0], server, seconds=WARM_UP_SECONDS, connections=4)
+            warm_up(known[0], server)
             for scenario in known:
                 round_of(scenario, server, options, figures)
     for scenario in scenarios:
@@ -152,9 +163,19 @@ def measure_round(
                 round_of(scenario, server, options, figures)
 
 
+def warm_up(scenario: str, server: Server) -> None:
+    """Let a server do for a while what it is measured in, by a few connections."""
+    if scenario in LOADS:
+        load = replace(LOADS[scenario], connection_count=0)
+        measure.measure_load(load, server, seconds=WARM_UP_SECONDS, connections=4)
+    else:
+        measure_any_load(scenario, server, seconds=WARM_UP_SECONDS, connections=4)
+
+
 def is_secured(scenario: str) -> bool:
     """Return whether a load comes over TLS."""
-    return scenario in STREAMS and STREAMS[scenario].secured
+    load = LOADS.get(scenario) or STREAMS.get(scenario)
+    return load.secured if load else scenario == "tls_handshake"
 
 
 def round_of(scenario: str, server: Server, options: argparse.Namespace, figures: Figures) -> None:
@@ -191,6 +212,10 @@ def measure_any_load(
         return measure.measure_messages(MESSAGES[scenario], server, seconds=seconds)
     if scenario == "ws_cast":
         return measure.measure_cast(server, seconds=seconds)
+    if scenario == "event_1000":
+        return measure.measure_events(server, seconds=seconds)
+    if scenario == "tls_handshake":
+        return measure.measure_handshakes(server, seconds=seconds)
     if scenario == "ws_open":
         return measure.measure_openings(server, seconds=seconds)
     return measure.measure_load(LOADS[scenario], server, seconds=seconds, connections=connections)

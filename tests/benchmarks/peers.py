@@ -1,5 +1,8 @@
 """Who is measured: a program each, what it runs on, and the scenarios it takes part in."""
 
+import re
+import shutil
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +12,10 @@ from tests.benchmarks.scenarios import MESSAGES, STREAMS
 FRAMEWORK = ("hello", "browser", "item", "post_json", "echo_64k", "connect")
 TYPED = (*FRAMEWORK, "post_typed")
 BARE = ("hello", "browser", "connect")
+BUSY = ("hello_2000", "hello_8000")
+SECURED = ("tls_hello", "tls_connect", "tls_handshake")
+TYPED_BOTH = ("item_typed", "post_params")
+FILES = ("file_10k", "file_1m")
 WEBSOCKETS = (*MESSAGES, "ws_cast", "ws_open", "ws_idle", "ws_idle_offered")
 H2_ONE = ("h2_hello_64x1", "h2s_hello_64x1")
 H2_BARE = tuple(name for name in STREAMS if name not in ("h2_hello_16x1", "h2_varied_16x1"))
@@ -22,6 +29,7 @@ class Peer:
         label: What it is called in tables.
         packages: The distributions whose versions count.
         scenarios: Those that it takes part in.
+        programs: The programs that it needs besides Python.
         stream_count: How many streams of a connection it answers before it ends the connection.
     """
 
@@ -29,20 +37,33 @@ class Peer:
     packages: tuple[str, ...]
     scenarios: tuple[str, ...]
     stream_count: int = 1_000_000
+    programs: tuple[str, ...] = ()
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of its packages; empty ones for those that aren't installed."""
-        return {package: version_or_nothing(package) for package in self.packages}
+        """Return the versions of its packages and programs; empty ones where they are missing."""
+        versions = {package: version_or_nothing(package) for package in self.packages}
+        return versions | {program: program_version(program) for program in self.programs}
+
+    def missing(self) -> list[str]:
+        """Return the packages and programs that aren't installed."""
+        return [name for name, number in self.versions().items() if not number]
 
 
+PROGRAMS = {  # what asks each for its version
+    "h2load": "--version",
+    "nginx": "-v",
+    "node": "--version",
+    "openssl": "version",
+    "wrk": "-v",
+}
 ON_UVICORN = ("uvicorn", "httptools", "uvloop")
 PEERS = {
     "hump_app": Peer(
         "hump_trio",
         ("hump-trio", "trio", "msgspec", "websockets"),
         (
-            *(*TYPED, "varied", "waiting", *STREAMS, "idle", "download", "h2_download", "start"),
-            *WEBSOCKETS,
+            *(*TYPED, *TYPED_BOTH, "varied", "waiting", *BUSY, *SECURED, *FILES, "event_1000"),
+            *(*STREAMS, "idle", "download", "h2_download", "start", *WEBSOCKETS),
         ),
     ),
     "hump_asgi": Peer(
@@ -60,14 +81,23 @@ PEERS = {
         ("hump-trio", "trio", "msgspec"),
         ("ws_echo", "ws_echo_64k"),
     ),
+    "hump_middleware": Peer("hump_trio", ("hump-trio", "trio"), ("middleware",)),
+    "hump_log_text": Peer("hump_trio", ("hump-trio", "trio"), ("log_text",)),
+    "hump_log_json": Peer("hump_trio", ("hump-trio", "trio"), ("log_json",)),
     "uvicorn_asgi": Peer(
-        "uvicorn, bare ASGI", (*ON_UVICORN, "websockets"), (*BARE, "idle", "start", *WEBSOCKETS)
+        "uvicorn, bare ASGI",
+        (*ON_UVICORN, "websockets"),
+        (*BARE, *BUSY, *SECURED, "idle", "start", *WEBSOCKETS),
     ),
     "granian_asgi": Peer(
-        "Granian, bare ASGI", ("granian", "uvloop"), (*BARE, *H2_BARE, "h2_download")
+        "Granian, bare ASGI",
+        ("granian", "uvloop"),
+        (*BARE, *BUSY, *SECURED, *FILES, "post_json", *H2_BARE, "h2_download"),
     ),
     "granian_rsgi": Peer(
-        "Granian, bare RSGI", ("granian", "uvloop"), (*BARE, *H2_BARE, "h2_download")
+        "Granian, bare RSGI",
+        ("granian", "uvloop"),
+        (*BARE, *BUSY, *SECURED, "post_json", *H2_BARE, "h2_download"),
     ),
     "h2corn_asgi": Peer("h2corn, bare ASGI", ("h2corn",), (*H2_BARE, "h2_download")),
     "uvicorn_zttp": Peer(
@@ -79,17 +109,23 @@ PEERS = {
     "starlette_app": Peer(
         "Starlette on uvicorn",
         ("starlette", "sse-starlette", *ON_UVICORN, "websockets"),
-        (*FRAMEWORK, "download", "start", *WEBSOCKETS),
+        (*FRAMEWORK, "item_typed", *FILES, "event_1000", "download", "start", *WEBSOCKETS),
+    ),
+    "uvicorn_log": Peer("uvicorn, bare ASGI", ON_UVICORN, ("log_text",)),
+    "starlette_middleware": Peer(
+        "Starlette on uvicorn", ("starlette", *ON_UVICORN), ("middleware",)
     ),
     "fastapi_app": Peer(
-        "FastAPI on uvicorn", ("fastapi", "pydantic", *ON_UVICORN), (*TYPED, "start")
+        "FastAPI on uvicorn", ("fastapi", "pydantic", *ON_UVICORN), (*TYPED, *TYPED_BOTH, "start")
     ),
     "litestar_app": Peer(
         "Litestar on uvicorn", ("litestar", "msgspec", *ON_UVICORN), (*BARE, "post_typed")
     ),
     "blacksheep_app": Peer("BlackSheep on uvicorn", ("blacksheep", *ON_UVICORN), TYPED),
     "aiohttp_app": Peer(
-        "aiohttp", ("aiohttp", "uvloop"), (*FRAMEWORK, "idle", "download", *WEBSOCKETS)
+        "aiohttp",
+        ("aiohttp", "uvloop"),
+        (*FRAMEWORK, "item_typed", "idle", "download", *WEBSOCKETS),
     ),
     "sanic_app": Peer("Sanic", ("sanic", "uvloop", "ujson"), (*FRAMEWORK, "download")),
     "hypercorn_asyncio": Peer("Hypercorn on asyncio, bare ASGI", ("hypercorn", "h2"), H2_BARE),
@@ -124,6 +160,15 @@ def version_or_nothing(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
+
+
+def program_version(program: str) -> str:
+    """Return the version that a program tells of itself, empty if it isn't there."""
+    if shutil.which(program) is None:
+        return ""
+    run = subprocess.run([program, PROGRAMS[program]], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(\.\d+)+", run.stdout + run.stderr)
+    return found[0] if found else ""
 
 
 def list_versions(names: Iterable[str]) -> str:

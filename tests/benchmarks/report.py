@@ -3,8 +3,6 @@
 import argparse
 import json
 import platform
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.goals import GOALS, MEASURES, SELF, Figures, settle
-from tests.benchmarks.peers import PEERS, list_versions
+from tests.benchmarks.peers import PEERS, list_versions, program_version
 from tests.benchmarks.scenarios import TITLES
 
 WITHOUT_RATIO = {"growth_mib", "import_ms", "first_answer_ms"}  # their goals aren't ratios
@@ -40,7 +38,7 @@ def table_rows(servers: dict[str, dict[str, list[float]]]) -> list[str]:
     for name in measures:
         heads += [MEASURES[name], *(["ratio"] if name not in WITHOUT_RATIO else [])]
     rows = [row_of(heads), "|---" * len(heads) + "|"]
-    own = servers.get(SELF, {})
+    own = next((found for peer, found in servers.items() if peer.startswith("hump")), {})
     for peer, found in servers.items():
         cells = [PEERS[peer].label]
         for name in measures:
@@ -105,8 +103,8 @@ def write_json(path: Path, figures: Figures, options: argparse.Namespace) -> Non
         "python": sys.version,
         "system": platform.platform(),
         "cpu": cpu_model(),
-        "wrk": program_version("wrk", "-v"),
-        "h2load": program_version("h2load", "--version"),
+        "wrk": program_version("wrk"),
+        "h2load": program_version("h2load"),
         "peers": {name: peer.versions() for name, peer in PEERS.items() if name in names},
         "figures": figures,
         "goals": [
@@ -122,11 +120,3 @@ def cpu_model() -> str:
     """Return the processor's name, as the kernel tells it."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     return text.partition("model name")[2].partition("\n")[0].strip(" \t:")
-
-
-def program_version(program: str, option: str) -> str:
-    """Return the version of a program, nothing without it; wrk tells it with a status of 1."""
-    if shutil.which(program) is None:
-        return ""
-    run = subprocess.run([program, option], capture_output=True, text=True, check=False)
-    return run.stdout.partition(" [")[0].removeprefix("wrk ").strip()

@@ -1,7 +1,7 @@
 """What is measured: requests of wrk and h2load, messages of WebSockets, and what else there is."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 BROWSER_HEADERS = {  # with Host, which wrk and http.client add, the 13 header lines of a browser
@@ -29,9 +29,17 @@ BASKET = {
         {"item": "Sencha", "price": 6.0, "count": 3},
     ],
 }
+# What a page of another origin sends by a browser, and the proxy that stands between adds to.
+PROXIED_HEADERS = {
+    "accept-encoding": "gzip, deflate, br, zstd",
+    "origin": "https://shop.example",
+    "x-forwarded-for": "203.0.113.7",
+    "x-forwarded-proto": "https",
+}
 BILL = {"customer": "Ada", "total": 30.25, "items": ["Darjeeling", "Assam", "Sencha"]}
 DOWNLOAD_BYTES = 1024**3
 IDLE_COUNT = 10_000
+FILES = {"10k": 10_000, "1m": 1_000_000}  # the bytes of each
 NUMBER_COUNT = 5_000
 
 
@@ -43,6 +51,10 @@ class Load:
         answer: The body; if it isn't text, the value whose JSON the body is.
         kind: The answer's media type.
         numbered: Whether a number follows the path, another one each time, below `NUMBER_COUNT`.
+        connection_count: The connections that it comes by; 0 for as many as the command line says.
+        secured: Whether over TLS.
+        fields: What the answer's head has besides; an empty text stands for any.
+        sized: Whether the answer has to come with its length; else it may be chunked, too.
     """
 
     title: str
@@ -52,10 +64,19 @@ class Load:
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     numbered: bool = False
+    connection_count: int = 0
+    secured: bool = False
+    fields: dict[str, str] = field(default_factory=dict)
+    sized: bool = True
 
     def path_of(self, count: int) -> str:
         """Return the path of a request that so many others were sent before."""
         return f"{self.path}{count % NUMBER_COUNT}" if self.numbered else self.path
+
+    @property
+    def closes(self) -> bool:
+        """Whether each request has a connection of its own."""
+        return self.headers.get("connection") == "close"
 
     @property
     def method(self) -> str:
@@ -112,6 +133,60 @@ LOADS = {
         numbered=True,
     ),
     "waiting": Load("`GET /waits`, whose handler waits once", HELLO, "text/plain", path="/waits"),
+    "item_typed": Load(
+        "`GET /teas/{number}?q=` by typed parameters, answered with JSON",
+        {"id": 7, "q": "tea"},
+        "application/json",
+        path="/teas/7?q=tea",
+    ),
+    "post_params": Load(
+        "`POST` of a small JSON body as a typed parameter, answered with JSON",
+        {"name": "Darjeeling", "tags": 2},
+        "application/json",
+        path="/teas",
+        body=json.dumps(ORDER),
+        headers={"content-type": "application/json"},
+    ),
+    "middleware": Load(
+        "`GET /` through six middlewares, from another origin by a proxy",
+        HELLO,
+        "text/plain",
+        headers=PROXIED_HEADERS,
+        fields={
+            "access-control-allow-origin": "https://shop.example",
+            "referrer-policy": "",
+            "x-content-type-options": "nosniff",
+            "x-frame-options": "",
+            "x-request-id": "",
+        },
+    ),
+}
+LOADS |= {
+    name: replace(LOADS["hello"], title=title)
+    for name, title in {
+        "log_text": "`GET /`, each with a line of text in the log",
+        "log_json": "`GET /`, each with a line of JSON in the log",
+    }.items()
+}
+LOADS |= {
+    f"hello_{count}": replace(
+        LOADS["hello"], title=f"`GET /` by {count:,} busy connections", connection_count=count
+    )
+    for count in (2000, 8000)
+}
+LOADS |= {
+    f"tls_{name}": replace(LOADS[name], title=f"{LOADS[name].title}; over TLS", secured=True)
+    for name in ("hello", "connect")
+}
+LOADS |= {
+    f"file_{name}": Load(
+        f"a file of {size_bytes // 1000:,} KB",
+        "x" * size_bytes,
+        "application/octet-stream",
+        path=f"/files/{name}.bin",
+        sized=False,
+    )
+    for name, size_bytes in FILES.items()
 }
 
 
@@ -199,6 +274,8 @@ OTHERS = {
     "download": "1 GiB, streamed in parts of 64 KiB",
     "h2_download": "the same over HTTP/2",
     "ws_cast": "a short text to many WebSockets, for each of them",
+    "event_1000": "a short event to 1,000 event streams, for each of them",
+    "tls_handshake": "a handshake of TLS by `openssl s_time -new`, for each",
     "ws_open": "a WebSocket that is opened and closed",
     "ws_idle": f"{IDLE_COUNT:,} idle WebSockets",
     "ws_idle_offered": "the same whose clients have offered permessage-deflate",

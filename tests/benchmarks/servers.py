@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
@@ -131,10 +132,16 @@ def is_answering(process: subprocess.Popen[bytes], port: int, *, secured: bool) 
     return False
 
 
-def connection_to(port: int, *, secured: bool) -> HTTPConnection:
+def connection_to(port: int, *, secured: bool = False, timeout: float = 5) -> HTTPConnection:
     """Return a connection to a server that is to be believed, whoever it says it is."""
     if not secured:
-        return HTTPConnection("127.0.0.1", port, timeout=5)
+        return HTTPConnection("127.0.0.1", port, timeout=timeout)
+    return HTTPSConnection("127.0.0.1", port, timeout=timeout, context=trusting_context())
+
+
+@cache
+def trusting_context() -> ssl.SSLContext:
+    """Return a client's context that believes any server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+    return context

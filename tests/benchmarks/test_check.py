@@ -1,12 +1,14 @@
 """A server that does other work than its peers is found out before it is measured."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 import trio
 
-from hump_trio import HttpException, Hump, WebSocket
-from tests.benchmarks.check import check_answers
+from hump_trio import EventStream, HttpException, Hump, Request, Topic, WebSocket
+from tests.benchmarks.check import check_answers, faults_of_load
+from tests.benchmarks.scenarios import LOADS
 from tests.support.loopback import address_of, served
 
 
@@ -106,6 +108,61 @@ async def test_other_work_with_messages_is_an_error(
     async with served(app) as url:
         try:
             await trio.to_thread.run_sync(check_answers, "sample", "ws_echo", address_of(url)[1])
+        except RuntimeError as error:
+            found = str(error)
+    assert found == complaint
+
+
+async def test_what_a_head_has_to_have_is_looked_for() -> None:
+    """Each field that is missing, or says something else, is a fault."""
+    app = Hump("127.0.0.1", 0)
+    app.get("/")(answer_as_asked)
+    load = replace(LOADS["hello"], fields={"content-type": "text/html", "date": "", "x-tea": ""})
+    async with served(app) as url:
+        faults = await trio.to_thread.run_sync(faults_of_load, load, address_of(url)[1])
+    assert faults == "content-type: text/plain; charset=utf-8, x-tea: None"
+
+
+async def test_a_file_may_be_chunked() -> None:
+    """Its length is only asked for where all peers tell it."""
+    app = Hump("127.0.0.1", 0)
+    app.get("/")(answer_in_parts)
+    load = replace(LOADS["hello"], sized=False)
+    async with served(app) as url:
+        faults = await trio.to_thread.run_sync(faults_of_load, load, address_of(url)[1])
+    assert faults == ""
+
+
+@pytest.mark.parametrize(
+    ("mark", "complaint"),
+    [
+        ("", ""),
+        (
+            "!",
+            "sample does other work than asked for in event_1000:"
+            " b'data: A short text that is 34 bytes long!\\n',"
+            " b'data: A short text that is 34 bytes long!\\n'",
+        ),
+    ],
+)
+async def test_other_events_are_an_error(mark: str, complaint: str) -> None:
+    """What all streams get has to be what was published."""
+    app = Hump("127.0.0.1", 0)
+    events: Topic[str] = Topic()
+
+    @app.get("/events")
+    async def follow() -> EventStream:
+        return EventStream(events.listen())
+
+    @app.post("/events")
+    async def publish(request: Request) -> None:
+        await events.publish(request.text + mark)
+
+    found = ""
+    async with served(app) as url:
+        port = address_of(url)[1]
+        try:
+            await trio.to_thread.run_sync(check_answers, "sample", "event_1000", port)
         except RuntimeError as error:
             found = str(error)
     assert found == complaint

@@ -47,8 +47,8 @@ def test_a_second_of_load(tmp_path: Path) -> None:
 
 
 def test_a_second_of_load_over_websockets(tmp_path: Path) -> None:
-    """So do echoes, messages to many, and openings, which need no other program."""
-    scenarios = ["ws_echo_offered", "ws_burst", "ws_cast", "ws_open"]
+    """So do echoes, messages and events to many, and openings, which need no other program."""
+    scenarios = ["ws_echo_offered", "ws_burst", "ws_cast", "ws_open", "event_1000"]
     _, figures = run_load(tmp_path / "figures.json", "--scenarios", *scenarios)
     for scenario in scenarios:
         found = figures[scenario][SELF]
@@ -69,4 +69,15 @@ def test_a_second_of_load_over_http2(tmp_path: Path) -> None:
             "cpu_us": 1,
             "per_second": 1,
         }
+        assert min(min(rounds) for rounds in found.values()) > 0
+
+
+@pytest.mark.program("wrk")
+@pytest.mark.program("openssl")
+def test_a_second_of_load_over_tls(tmp_path: Path) -> None:
+    """So do requests on connections that stay, on one each, and handshakes by themselves."""
+    scenarios = ["tls_hello", "tls_connect", "tls_handshake"]
+    _, figures = run_load(tmp_path / "figures.json", "--scenarios", *scenarios)
+    for scenario in scenarios:
+        found = figures[scenario][SELF]
         assert min(min(rounds) for rounds in found.values()) > 0

@@ -7,8 +7,9 @@ import select
 import socket
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Protocol
 
 from tests.benchmarks.scenarios import SHORT_TEXT, Messages
 
@@ -91,6 +92,15 @@ def close_politely(sockets: Iterable[socket.socket]) -> None:
             sock.send(CLOSING_FRAME)
 
 
+class Counter(Protocol):
+    """Counts the messages that come on one connection; see `MessageCounter`."""
+
+    owed: bytes
+
+    def count(self, data: bytes, /) -> int:
+        """Return how many messages have become whole by what has come."""
+
+
 class MessageCounter:
     """Counts the messages that come on one WebSocket.
 
@@ -148,12 +158,18 @@ class AnswerReader:
     Args:
         sockets: They, upgraded.
         message_count: How many.
+        counter: What counts those of a socket.
     """
 
-    def __init__(self, sockets: list[socket.socket], message_count: int) -> None:
+    def __init__(
+        self,
+        sockets: list[socket.socket],
+        message_count: int,
+        counter: Callable[[], Counter] = MessageCounter,
+    ) -> None:
         self._message_count = message_count
         self._sockets = {sock.fileno(): sock for sock in sockets}
-        self._counters = {descriptor: MessageCounter() for descriptor in self._sockets}
+        self._counters = {descriptor: counter() for descriptor in self._sockets}
         self._missing = dict.fromkeys(self._sockets, message_count)
         self._epoll = select.epoll()
         for sock in sockets:

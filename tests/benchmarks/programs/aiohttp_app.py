@@ -77,6 +77,7 @@ if __name__ == "__main__":
     app = web.Application()
     app.router.add_get("/", hello)
     app.router.add_get(r"/items/{number:\d+}", item)
+    app.router.add_get(r"/teas/{number:\d+}", item)
     app.router.add_post("/orders", order)
     app.router.add_post("/echo", echo)
     app.router.add_get("/download", download)

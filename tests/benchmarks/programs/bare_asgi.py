@@ -4,10 +4,12 @@ It is no program; the servers of bare ASGI run it.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"13")]
+JSON = (b"content-type", b"application/json")
 BYTES = (b"content-type", b"application/octet-stream")
 CHUNK = bytes(64 * 1024)
 
@@ -18,7 +20,7 @@ listeners: set[Send] = set()
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer with text, whatever is asked for, but for three paths and WebSockets."""
+    """Answer with text, whatever is asked for, but for four paths and WebSockets."""
     if scope["type"] == "lifespan":
         for phase in ("startup", "shutdown"):
             await receive()
@@ -31,6 +33,9 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         case "/echo":
             await echo(receive, send)
             return
+        case "/orders":
+            await order(receive, send)
+            return
         case "/download":
             await download(send)
             return
@@ -42,14 +47,30 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 async def echo(receive: Receive, send: Send) -> None:
     """Answer with the body."""
+    await answer(BYTES, await read_body(receive), send)
+
+
+async def order(receive: Receive, send: Send) -> None:
+    """Answer with JSON, from a JSON body."""
+    posted = json.loads(await read_body(receive))
+    answered = json.dumps({"name": posted["name"], "tags": len(posted["tags"])})
+    await answer(JSON, answered.encode(), send)
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Return all of the body."""
     parts = []
     more = True
     while more:
         message = await receive()
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
-    body = b"".join(parts)
-    headers = [BYTES, (b"content-length", str(len(body)).encode())]
+    return b"".join(parts)
+
+
+async def answer(content_type: tuple[bytes, bytes], body: bytes, send: Send) -> None:
+    """Answer with a body."""
+    headers = [content_type, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

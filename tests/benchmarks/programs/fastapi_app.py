@@ -38,12 +38,14 @@ async def hello() -> str:
 
 
 @app.get("/items/{number}")
+@app.get("/teas/{number}")
 async def item(number: int, q: str) -> Item:
     """Answer with JSON, from the path and the query."""
     return Item(id=number, q=q)
 
 
 @app.post("/orders")
+@app.post("/teas")
 async def order(posted: Order) -> Receipt:
     """Answer with JSON, from a JSON body whose type is checked."""
     return Receipt(name=posted.name, tags=len(posted.tags))

@@ -6,15 +6,16 @@ It is no program; those that serve files use it.
 import tempfile
 from pathlib import Path
 
+from tests.benchmarks.scenarios import FILES
+
 FOLDER = Path(tempfile.gettempdir()) / "hump_trio_files"
-FILE_BYTES = {"10k.bin": 10_000, "1m.bin": 1_000_000}
 
 
 def write_files() -> Path:
     """Write the files that aren't there, and return their folder, in which they stay."""
     FOLDER.mkdir(exist_ok=True)
-    for name, byte_count in FILE_BYTES.items():
-        path = FOLDER / name
+    for name, byte_count in FILES.items():
+        path = FOLDER / f"{name}.bin"
         if not path.exists() or path.stat().st_size != byte_count:
             path.write_bytes(b"x" * byte_count)
     return FOLDER

@@ -6,6 +6,8 @@ from pathlib import Path
 from granian.constants import Interfaces, Loops
 from granian.server import Server
 
+from tests.benchmarks.programs.files import write_files
+
 if __name__ == "__main__":
     Server(
         "tests.benchmarks.programs.bare_asgi:app",
@@ -14,6 +16,9 @@ if __name__ == "__main__":
         loop=Loops.uvloop,
         workers=1,
         runtime_threads=1,
+        static_path_route=["/files"],
+        static_path_mount=[write_files()],
+        static_path_expires=0,
         log_enabled=False,
         ssl_cert=Path(sys.argv[2]) if sys.argv[2:] else None,
         ssl_key=Path(sys.argv[3]) if sys.argv[2:] else None,

@@ -1,6 +1,7 @@
 """Granian and a bare function for RSGI, its own interface: one worker, one thread for Rust."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,21 @@ from granian.constants import Interfaces, Loops
 from granian.server import Server
 
 HEADERS = [("content-type", "text/plain; charset=utf-8")]
+JSON = [("content-type", "application/json")]
 BYTES = [("content-type", "application/octet-stream")]
 CHUNK = bytes(64 * 1024)
 
 
 async def app(scope: Any, protocol: Any) -> None:
-    """Answer with text, whatever is asked for, but for three paths."""
+    """Answer with text, whatever is asked for, but for four paths."""
     match scope.path:
         case "/echo":
             protocol.response_bytes(200, BYTES, await protocol())
+            return
+        case "/orders":
+            posted = json.loads(await protocol())
+            answered = {"name": posted["name"], "tags": len(posted["tags"])}
+            protocol.response_str(200, JSON, json.dumps(answered))
             return
         case "/download":
             stream = protocol.response_stream(200, BYTES)

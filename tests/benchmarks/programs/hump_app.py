@@ -58,6 +58,18 @@ async def order(request: Request) -> dict[str, str | int]:
     return {"name": posted.name, "tags": len(posted.tags)}
 
 
+@app.get("/teas/{number}")
+async def tea(number: int, q: str) -> dict[str, int | str]:
+    """Answer with JSON, from the path and the query as they are typed."""
+    return {"id": number, "q": q}
+
+
+@app.post("/teas")
+async def add_tea(posted: Order) -> dict[str, str | int]:
+    """Answer with JSON, from a JSON body that is passed as it is typed."""
+    return {"name": posted.name, "tags": len(posted.tags)}
+
+
 @dataclass
 class Line:
     """One of a basket."""

@@ -4,7 +4,8 @@ Under callgrind a program is slow, so its clock has to be too. Else what is done
 as the watchdog's four looks a second, would be a larger part of a request, and the more so the
 busier the machine is: 1 % of `GET /`, and much more where a message goes to many.
 
-It serves the app of another program of ours if the command line names one behind the port.
+It serves the app of the program of ours that the command line names behind the port, over TLS if a
+certificate and its key follow.
 
 The package websockets can't be imported, so that messages are unmasked in Python whether it is
 installed or not.
@@ -16,6 +17,8 @@ import time
 from importlib import import_module
 
 import trio
+
+from hump_trio import TLS
 
 SLOWNESS = 1000
 
@@ -37,9 +40,10 @@ class SlowClock(trio.abc.Clock):
 
 if __name__ == "__main__":
     sys.modules["websockets"] = None  # type: ignore[assignment]
-    name = sys.argv[2] if sys.argv[2:] else "hump_app"
-    app = import_module(f"tests.benchmarks.programs.{name}").app  # which looks for it
+    app = import_module(f"tests.benchmarks.programs.{sys.argv[2]}").app  # which looks for it
     app.port = int(sys.argv[1])
+    if sys.argv[3:]:
+        app.tls = TLS(*sys.argv[3:])
     # A rare full collection would cost what it takes to look at all modules, 0.4 % of a series.
     gc.freeze()
     trio.run(app.serve, clock=SlowClock())

@@ -9,15 +9,18 @@ from typing import Any
 import uvicorn
 
 
-def serve(app: Any, *, http: str = "httptools", http2: bool = False) -> None:
+def serve(app: Any, *, http: str = "httptools", http2: bool = False, **options: Any) -> None:
     """Serve an ASGI app as the command line says: its port, and a certificate and its key for TLS.
 
     Args:
         app: The app.
         http: What reads requests.
         http2: Whether it is to read those of HTTP/2, too.
+        options: What else uvicorn is told.
     """
-    more: dict[str, Any] = {"http2": True} if http2 else {}
+    more: dict[str, Any] = {"access_log": False, "log_level": "error", **options}
+    if http2:
+        more["http2"] = True
     uvicorn.run(
         app,
         port=int(sys.argv[1]),
@@ -26,7 +29,5 @@ def serve(app: Any, *, http: str = "httptools", http2: bool = False) -> None:
         **more,
         ssl_certfile=sys.argv[2] if sys.argv[2:] else None,
         ssl_keyfile=sys.argv[3] if sys.argv[2:] else None,
-        access_log=False,
-        log_level="error",
         timeout_keep_alive=75,  # as hump_trio's, so that idle connections stay to be measured
     )

@@ -82,6 +82,7 @@ app = Starlette(
     routes=[
         Route("/", hello),
         Route("/items/{number:int}", item),
+        Route("/teas/{number:int}", item),
         Route("/orders", order, methods=["POST"]),
         Route("/echo", echo, methods=["POST"]),
         Route("/download", download),
