@@ -147,9 +147,21 @@ PEERS = {
     "websockets_trio": Peer("websockets on Trio", ("websockets", "trio"), WEBSOCKETS),
     "trio_websocket_app": Peer("trio-websocket", ("trio-websocket", "wsproto", "trio"), WEBSOCKETS),
     "picows_app": Peer("picows", ("picows", "uvloop"), WEBSOCKETS),
+    "fastwsgi_app": Peer("fastwsgi, bare WSGI", ("fastwsgi",), (*BARE, *BUSY)),
+    "bjoern_app": Peer("bjoern, bare WSGI", ("bjoern",), (*BARE, *BUSY)),
+    "socketify_app": Peer(
+        # It ends no connection, even when it is asked to.
+        "socketify",
+        ("socketify",),
+        ("hello", "browser", *BUSY),
+    ),
+    "robyn_app": Peer("Robyn", ("robyn",), BARE),
+    "node_app": Peer("Node's http", (), (*BARE, *BUSY, *SECURED), programs=("node",)),
+    "nginx_app": Peer("nginx", (), (*BARE, *BUSY, *SECURED, *FILES), programs=("nginx",)),
     "fixed_epoll": Peer("limit: fixed answer, one epoll", ("trio",), ("hello", "browser")),
     "fixed_wait": Peer("limit: fixed answer, wait_readable", ("trio",), ("hello", "browser")),
     "fixed_send": Peer("limit: `sock.send` in a loop", ("trio",), ("download",)),
+    "fixed_tls": Peer("limit: fixed answer, `ssl.SSLSocket`", (), SECURED, programs=("openssl",)),
     "fixed_start": Peer("limit: bare `trio.serve_tcp`", ("trio",), ("start",)),
 }
 

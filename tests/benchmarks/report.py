@@ -59,8 +59,10 @@ def goal_rows(figures: Figures) -> list[str]:
         sign = "at least" if goal.at_least else "at most"
         more = " more" if goal.how == "difference" else ""
         of = f", {PEERS[goal.server].label}" if goal.server != SELF else ""
+        beside = PEERS[goal.beside].label if goal.beside else ""
+        beside += f", {goal.other_scenario}" if goal.other_scenario else ""
         cells = [goal.scenario, MEASURES[goal.measure] + of]
-        cells += [PEERS[goal.beside].label if goal.beside else "", f"{sign} {goal.bound:g}{more}"]
+        cells += [beside, f"{sign} {goal.bound:g}{more}"]
         rows.append(row_of([*cells, f"{value:.2f}", "met" if goal.met(value) else "missed"]))
     return rows
 

@@ -176,7 +176,7 @@ LOADS |= {
 }
 LOADS |= {
     f"tls_{name}": replace(LOADS[name], title=f"{LOADS[name].title}; over TLS", secured=True)
-    for name in ("hello", "connect")
+    for name in ("hello", "connect")  # wrk goes on with the session of the connection before
 }
 LOADS |= {
     f"file_{name}": Load(
