@@ -30,6 +30,7 @@ class Peer:
         packages: The distributions whose versions count.
         scenarios: Those that it takes part in.
         programs: The programs that it needs besides Python.
+        compiled: Whether what reads requests and writes answers is no Python at all.
         stream_count: How many streams of a connection it answers before it ends the connection.
     """
 
@@ -38,6 +39,7 @@ class Peer:
     scenarios: tuple[str, ...]
     stream_count: int = 1_000_000
     programs: tuple[str, ...] = ()
+    compiled: bool = False
 
     def versions(self) -> dict[str, str]:
         """Return the versions of its packages and programs; empty ones where they are missing."""
@@ -93,11 +95,13 @@ PEERS = {
         "Granian, bare ASGI",
         ("granian", "uvloop"),
         (*BARE, *BUSY, *SECURED, *FILES, "post_json", *H2_BARE, "h2_download"),
+        compiled=True,
     ),
     "granian_rsgi": Peer(
         "Granian, bare RSGI",
         ("granian", "uvloop"),
         (*BARE, *BUSY, *SECURED, "post_json", *H2_BARE, "h2_download"),
+        compiled=True,
     ),
     "h2corn_asgi": Peer("h2corn, bare ASGI", ("h2corn",), (*H2_BARE, "h2_download")),
     "uvicorn_zttp": Peer(
@@ -147,17 +151,18 @@ PEERS = {
     "websockets_trio": Peer("websockets on Trio", ("websockets", "trio"), WEBSOCKETS),
     "trio_websocket_app": Peer("trio-websocket", ("trio-websocket", "wsproto", "trio"), WEBSOCKETS),
     "picows_app": Peer("picows", ("picows", "uvloop"), WEBSOCKETS),
-    "fastwsgi_app": Peer("fastwsgi, bare WSGI", ("fastwsgi",), (*BARE, *BUSY)),
-    "bjoern_app": Peer("bjoern, bare WSGI", ("bjoern",), (*BARE, *BUSY)),
-    "socketify_app": Peer(
-        # It ends no connection, even when it is asked to.
-        "socketify",
-        ("socketify",),
-        ("hello", "browser", *BUSY),
+    "fastwsgi_app": Peer("fastwsgi, bare WSGI", ("fastwsgi",), (*BARE, *BUSY), compiled=True),
+    "bjoern_app": Peer("bjoern, bare WSGI", ("bjoern",), (*BARE, *BUSY), compiled=True),
+    "socketify_app": Peer(  # which ends no connection, even where it is asked to
+        "socketify", ("socketify",), ("hello", "browser", *BUSY), compiled=True
     ),
-    "robyn_app": Peer("Robyn", ("robyn",), BARE),
-    "node_app": Peer("Node's http", (), (*BARE, *BUSY, *SECURED), programs=("node",)),
-    "nginx_app": Peer("nginx", (), (*BARE, *BUSY, *SECURED, *FILES), programs=("nginx",)),
+    "robyn_app": Peer("Robyn", ("robyn",), BARE, compiled=True),
+    "node_app": Peer(
+        "Node's http", (), (*BARE, *BUSY, *SECURED), programs=("node",), compiled=True
+    ),
+    "nginx_app": Peer(
+        "nginx", (), (*BARE, *BUSY, *SECURED, *FILES), programs=("nginx",), compiled=True
+    ),
     "fixed_epoll": Peer("limit: fixed answer, one epoll", ("trio",), ("hello", "browser")),
     "fixed_wait": Peer("limit: fixed answer, wait_readable", ("trio",), ("hello", "browser")),
     "fixed_send": Peer("limit: `sock.send` in a loop", ("trio",), ("download",)),
