@@ -5,13 +5,16 @@ indented. Where lines are written to is not known here; their greatest length is
 """
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from json import JSONEncoder
+from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
+from hump_trio.facts.loggers import access_logger
 from hump_trio.messages.http_date import MONTHS
 from hump_trio.server.access_log import AccessRecord
 
@@ -19,6 +22,8 @@ __all__ = ["LINE_BYTES", "JsonFormatter", "TextFormatter"]
 
 # Characters that are escaped in a quoted field: all but printable ASCII, and quote and backslash.
 UNSAFE = re.compile(r"[^ !#-\[\]-~]")
+# Makes a zero of the ASCII character in each such place, and something else of any other.
+MARKS = bytes(0 if UNSAFE.match(chr(code)) else 1 for code in range(256))
 # Characters that are escaped in other text: those that move a cursor, end a line for any program
 # (as `str.splitlines` does), turn the direction of text, or can't be encoded.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -83,25 +88,36 @@ class TextFormatter(logging.Formatter):
         lines = [f"{head} (continued){INDENT}{each.removeprefix(INDENT[1:])}" for each in rest]
         return "\n".join([f"{head}: {first}", *lines])
 
+    def format_request(self, created: float, access: AccessRecord) -> str | None:
+        """Return the text of the record of a request; None if it is too long for a line.
+
+        Args:
+            created: When the record was made, in seconds of `time.time`.
+            access: What it says.
+        """
+        line = self._format_access(int(created), access)
+        return line if len(line) <= self._line_bytes else None
+
     def _format_access(self, second: int, access: AccessRecord) -> str:
-        line = "-"
-        if access.method:
-            version = access.http_version
-            # What has no minor number (RFC 9113) has one for programs that read such lines.
-            line = f"{access.method} {access.target} HTTP/{'2.0' if version == '2' else version}"
-        route, name = access.route or "-", access.request_id or "-"
-        agent, referrer = access.user_agent or "-", access.referrer or "-"
-        if UNSAFE.search(f"{line}{referrer}{agent}{route}{name}"):
+        # Taken apart at once, which takes half of what twelve looks at its fields would.
+        (
+            client, method, target, version, route, status, byte_count, seconds, outcome,
+            name, agent, referrer, _, _, _,
+        ) = access  # fmt: skip
+        # What has no minor number (RFC 9113) has one for programs that read such lines.
+        minor = "2.0" if version == "2" else version
+        line = f"{method} {target} HTTP/{minor}" if method else "-"
+        route, name, agent, referrer = route or "-", name or "-", agent or "-", referrer or "-"
+        if not is_safe(f"{line}{referrer}{agent}{route}{name}"):
             line, referrer, agent, route, name = (
                 UNSAFE.sub(escape, each) for each in (line, referrer, agent, route, name)
             )
-        status = str(access.status or "-")
+        shown = str(status or "-")
         if self._coloured:
-            status = self._paint(status, STATUS_COLOURS.get(access.status // 100, ""))
-        address = access.client[0] if access.client else "-"
+            shown = self._paint(shown, STATUS_COLOURS.get(status // 100, ""))
         return (
-            f'{address} - - [{common_time(second)}] "{line}" {status} {access.byte_count}'
-            f' "{referrer}" "{agent}" {access.seconds:.4f} {access.outcome} "{route}" "{name}"'
+            f'{client[0] if client else "-"} - - [{common_time(second)}] "{line}" {shown}'
+            f' {byte_count} "{referrer}" "{agent}" {seconds:.4f} {outcome} "{route}" "{name}"'
         )
 
     def _paint(self, text: str, colour: str) -> str:
@@ -120,6 +136,19 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, *, line_bytes: float = LINE_BYTES) -> None:
         super().__init__()
         self._line_bytes = line_bytes
+
+    def format_request(self, created: float, access: AccessRecord) -> str | None:
+        """Return what `format` does for the record of a request, in a third of the instructions.
+
+        Args:
+            created: When the record was made, in seconds of `time.time`.
+            access: What it says. The record has nothing else of its own.
+
+        Returns:
+            The line; None if it is too long for one.
+        """
+        line = json_request(created, access)
+        return line if len(line) <= self._line_bytes else None
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as JSON, in ASCII."""
@@ -200,6 +229,43 @@ class JsonFormatter(logging.Formatter):
             yield from ({key: each} for each in whole)
             part = {key: last}
         yield part
+
+
+def is_safe(text: str) -> bool:
+    """Tell whether nothing of a text has to be escaped in a quoted field.
+
+    This is ``not UNSAFE.search(text)``, in a third of the instructions.
+    """
+    return text.isascii() and 0 not in text.encode().translate(MARKS)
+
+
+def json_request(created: float, access: AccessRecord) -> str:
+    """Return the line of a request as JSON, of whatever length."""
+    (
+        client, method, target, version, route, status, byte_count, seconds, outcome,
+        name, agent, referrer, close_code, received_count, sent_count,
+    ) = access  # fmt: skip
+    second = int(created)
+    process = os.getpid() if logging.logProcesses else None
+    begin, end = json_head(second, logging.getLevelName(logging.INFO), process)
+    counts = f'"received_count": {received_count}, "sent_count": {sent_count}'
+    ended = f', "close_code": {close_code}, {counts}' if close_code else ""
+    return (
+        f"{begin}{int((created - second) * 1000):03}{end}{quote(str(access))},"
+        f' "client": {quote(client[0] if client else "")}, "method": {quote(method)},'
+        f' "target": {quote(target)}, "http_version": {quote(version)}, "route": {quote(route)},'
+        f' "status": {int.__repr__(status)}, "byte_count": {byte_count},'
+        f' "seconds": {round(seconds, 6)!r}, "outcome": {quote(outcome)},'
+        f' "request_id": {quote(name)}, "user_agent": {quote(agent)},'
+        f' "referrer": {quote(referrer)}{ended}}}'
+    )
+
+
+@lru_cache(maxsize=4)
+def json_head(second: int, level: str, process: int | None) -> tuple[str, str]:
+    """Return what stands before the milliseconds in the lines of a second, and behind them."""
+    values = {"level": level, "logger": access_logger.name, "process": process}
+    return f'{{"time": "{iso_time(second)}.', f'Z", {encode_json(values)[1:-1]}, "message": '
 
 
 def json_value(value: Any) -> Any:

@@ -2,14 +2,18 @@
 
 import logging
 import sys
+import time
 from typing import Any
 
+from hump_trio.command.log_format import JsonFormatter, TextFormatter
+from hump_trio.middleware.request_id import RequestIdFilter
+from hump_trio.server.access_log import AccessRecord, RequestHandler
 from hump_trio.tasks.line_writer import LineWriter
 
 __all__ = ["LogWriter"]
 
 
-class LogWriter(logging.Handler):
+class LogWriter(RequestHandler):
     """Writes records to a descriptor without ever holding the server up (see `LineWriter`).
 
     Args:
@@ -20,6 +24,30 @@ class LogWriter(logging.Handler):
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._lines = LineWriter(descriptor, self._note)
+
+    def write_request(self, access: AccessRecord) -> bool:
+        """Write the line of a request, unless a filter or a formatter of others has a say in it.
+
+        The filter that there is only sets an attribute that such lines don't show. What is too long
+        or can't be formatted is left to `emit`.
+        """
+        formatter = self.formatter
+        filters = self.filters
+        if (
+            type(self) is not LogWriter
+            or self.level > logging.INFO
+            or len(filters) != 1
+            or type(filters[0]) is not RequestIdFilter
+            or not (type(formatter) is TextFormatter or type(formatter) is JsonFormatter)
+        ):
+            return False
+        try:
+            text = formatter.format_request(time.time(), access)
+        except Exception:
+            return False
+        if text is not None:
+            self._lines.write(text)
+        return text is not None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record's lines, or keep them until the reader takes more.

@@ -68,6 +68,9 @@ class LineWriter:
             # and that may have held the lock.
             self._begin()
         with self._lock:
+            if "\n" not in text:
+                self._take(f"{text}\n".encode("utf-8", "backslashreplace"))
+                return
             for line in ENDS.split(text):
                 self._take(f"{line}\n".encode("utf-8", "backslashreplace"))
 
@@ -181,8 +184,6 @@ class Output:
 
     def wait_ready(self, seconds: float) -> bool:
         """Wait until something is taken, or the time is over."""
-        if self._is_file:  # which is always ready
-            return True
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         return bool(poll.poll(seconds * 1000))
@@ -195,7 +196,9 @@ class Output:
             OSError: Nothing will be.
         """
         data = data[:PIPE_BYTES]
-        if self._flag and not self._is_file:
+        if self._is_file:  # which never makes anybody wait
+            return os.write(self._descriptor, data)
+        if self._flag:
             try:
                 return os.pwritev(self._descriptor, [data], -1, self._flag)
             except OSError as error:

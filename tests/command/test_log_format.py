@@ -3,8 +3,10 @@
 import json
 import logging
 import math
+import os
 import re
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hump_trio.command.log_format import JsonFormatter, TextFormatter
+from hump_trio.command.log_format import UNSAFE, JsonFormatter, TextFormatter, is_safe
 from hump_trio.server.access_log import AccessRecord
 from hump_trio.tasks.line_writer import PIPE_BYTES
 
@@ -272,3 +274,57 @@ def test_no_message_forges_a_line(text: str) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", line)
     line.encode()
     assert re.fullmatch(r"[ -~\x7f]+", JsonFormatter().format(record_of("said: %s", text)))
+
+
+@given(
+    st.builds(
+        AccessRecord,
+        client=st.none() | st.tuples(st.sampled_from(["::1", "127.0.0.1", ""]), st.integers(0)),
+        outcome=st.sampled_from(["ok", "client-gone"]),
+        status=st.sampled_from([0, 200, HTTPStatus.NOT_FOUND]),
+        http_version=st.sampled_from(["", "1.1", "2"]),
+        seconds=st.floats(0, 1e9) | st.sampled_from([0.0001, 0.00005, 0.123456789]),
+        close_code=st.integers(0, 2),
+    ),
+    st.integers(0, 2000),
+    st.sampled_from([math.inf, 4000, 200]),
+)
+def test_the_line_of_a_request_without_a_record(
+    access: AccessRecord, milliseconds: int, line_bytes: float
+) -> None:
+    """It is that of its record, in every form; none where that would be too long."""
+    created = 1795341600 + milliseconds / 1000 + 1e-6
+    record = record_of(
+        "%s", access, access=access, name="hump_trio.access", process=os.getpid(),
+        created=created, msecs=float(milliseconds % 1000), request_id=access.request_id,
+    )  # fmt: skip
+    for formatter in (
+        TextFormatter(line_bytes=line_bytes),
+        TextFormatter(coloured=True, line_bytes=line_bytes),
+        JsonFormatter(line_bytes=line_bytes),
+    ):
+        line = formatter.format_request(created, access)
+        assert line == formatter.format(record) or line is None
+        whole = type(formatter)(line_bytes=math.inf).format(record)
+        coloured = isinstance(formatter, TextFormatter) and "\x1b" in formatter.format(record)
+        assert coloured or (line is None) == (len(whole) > line_bytes)
+
+
+@given(st.text())
+def test_what_is_escaped_is_found(text: str) -> None:
+    """By a look that takes less time than the one that escapes."""
+    assert is_safe(text) == (UNSAFE.search(text) is None)
+    assert [code for code in range(256) if is_safe(chr(code))] == [
+        code for code in range(256) if not UNSAFE.search(chr(code))
+    ]
+
+
+def test_json_says_what_logging_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A level's other name, and no process where that isn't wanted, with a record or without."""
+    monkeypatch.setattr(logging, "logProcesses", False)
+    monkeypatch.setitem(logging._levelToName, logging.INFO, "said")
+    line = JsonFormatter().format_request(WHEN, ACCESS)
+    record = logging.LogRecord("hump_trio.access", logging.INFO, "", 0, ACCESS, (), None)
+    vars(record).update(created=WHEN, msecs=250.0, access=ACCESS)
+    assert line == JsonFormatter().format(record)
+    assert '"level": "said", "logger": "hump_trio.access", "process": null' in line

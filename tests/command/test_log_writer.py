@@ -2,10 +2,14 @@
 
 import logging
 import os
+from typing import Any
 
 import pytest
 
+from hump_trio.command.log_format import TextFormatter
 from hump_trio.command.log_writer import LogWriter
+from hump_trio.middleware.request_id import RequestIdFilter
+from hump_trio.server.access_log import AccessRecord
 
 
 @pytest.fixture
@@ -58,3 +62,22 @@ def test_a_record_that_is_wrong(pipe: tuple[int, int], capfd: pytest.CaptureFixt
     ]
     assert "TypeError: %d format" in said[-2]
     assert capfd.readouterr().err == ""
+
+
+def test_a_request_that_needs_a_record(pipe: tuple[int, int]) -> None:
+    """Nothing is written of it yet: its line would be too long, or can't be made."""
+    reader, writer = pipe
+    access = AccessRecord(None, "GET", "/", "1.1", "", 200, 9, 0.5, "ok", "", "", "")
+    with open(reader, "rb") as lines, open(writer):
+        handler = LogWriter(writer)
+        handler.addFilter(RequestIdFilter())
+        handler.setFormatter(TextFormatter(line_bytes=200))
+        wrong: Any = access._replace(seconds="soon")  # type: ignore[arg-type]
+        assert [
+            handler.write_request(each)
+            for each in (access, access._replace(target="/" * 200), wrong, access)
+        ] == [True, False, False, True]
+        written = [lines.readline() for _ in range(2)]
+    assert [line.partition(b"] ")[2] for line in written] == [
+        b'"GET / HTTP/1.1" 200 9 "-" "-" 0.5000 ok "-" "-"\n'
+    ] * 2
