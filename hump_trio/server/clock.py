@@ -57,6 +57,13 @@ class Peer(Protocol):
         """Tell whether it has acknowledged all that was sent."""
 
 
+class Waiting(Protocol):
+    """What waits without a task: the connection of a clock whose scope encloses nothing."""
+
+    def rouse(self) -> None:
+        """Have a task deal with the clock's ending."""
+
+
 class Swept(Protocol):
     """What keeps a time of its own while a clock is in `Phase.OPEN`: the channel of a WebSocket."""
 
@@ -130,6 +137,7 @@ class Clock:
     Attributes:
         task: The task whose time this is; set by the task itself.
         scope: Encloses all that the task does; replaced only after it was cancelled.
+        waiting: What is roused in place of the scope's being cancelled, while there is no task.
         phase: What is being waited for.
         deadline: When the watchdog must look; ``-inf`` to be looked at in every sweep.
         since: When the request's head was complete. Between requests: when the last answer went
@@ -179,6 +187,7 @@ class Clock:
         "since",
         "state",
         "task",
+        "waiting",
     )
 
     phase: Phase
@@ -191,6 +200,7 @@ class Clock:
         self.peer: Peer = peer
         self.task: trio.lowlevel.Task | None = None
         self.scope: trio.CancelScope = trio.CancelScope()
+        self.waiting: Waiting | None = None
         self.request: Request | None = None
         self.ending: Ending | None = None
         self.late: tuple[HttpException, float] | None = None
@@ -483,7 +493,10 @@ class Clock:
         self.note(reason)
         if self.ending is None:
             self.ending = Ending(reason, self.phase)
-        self.scope.cancel()
+        if self.waiting is None:
+            self.scope.cancel()
+        else:
+            self.waiting.rouse()
 
     def note(self, reason: CancelReason) -> None:
         """Let a request know why it is cancelled, if nothing else has cancelled it already."""

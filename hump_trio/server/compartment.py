@@ -11,8 +11,10 @@ from functools import partial
 import trio
 
 from hump_trio.facts.loggers import logger
+from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection, Served, Successive
-from hump_trio.server.protocols import serve_connection, serve_handed_over
+from hump_trio.server.protocols import Waiting, make_lane, serve_connection, serve_handed_over
+from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.failures import is_failure, leaves_of
 
@@ -28,16 +30,18 @@ class Compartment:
 
     Args:
         watchdog: Knows the connections of the server.
+        leaders: Have lanes that serve connections in turn; None: each connection has a task.
 
     Attributes:
         sealed: Whether the compartment takes no further connection, because a task in it is
             ruined or because it was cancelled.
     """
 
-    def __init__(self, watchdog: Watchdog) -> None:
+    def __init__(self, watchdog: Watchdog, leaders: Waiting | None = None) -> None:
         self.sealed: bool = False
         self._watchdog = watchdog
-        self._early: list[Connection] = []
+        self._leaders = leaders
+        self._early: list[Callable[[], Awaitable[None]]] = []
         self._nursery: trio.Nursery | None = None
         self._holder: trio.lowlevel.Task | None = None
         self._sound_count = 0  # tasks that aren't ruined
@@ -60,8 +64,7 @@ class Compartment:
         try:
             async with trio.open_nursery() as self._nursery:
                 while self._early:
-                    connection = self._early.pop()
-                    self._nursery.start_soon(self._serve, connection, name=serve_connection)
+                    self._nursery.start_soon(self._early.pop(), name=serve_connection)
                 self._holder = trio.lowlevel.current_task()
                 await trio.lowlevel.wait_task_rescheduled(abort)
         except* Exception as group:
@@ -69,22 +72,25 @@ class Compartment:
 
     def start_soon(self, connection: Connection) -> None:
         """Serve a connection; the watchdog forgets it when it has ended."""
+        self._start(partial(self._serve, connection))
+
+    def _start(self, serve: Callable[[], Awaitable[None]]) -> None:
         self._sound_count += 1
-        connection.start_lane = self._start_lane
-        connection.hand_on = self._hand_on
         if self._nursery is None:
-            self._early.append(connection)
+            self._early.append(serve)
         else:
-            self._nursery.start_soon(self._serve, connection, name=serve_connection)
+            self._nursery.start_soon(serve, name=serve_connection)
 
-    def _start_lane(self, lane: Served) -> None:
+    def serve_turns_soon(self, state: ServerState) -> None:
+        """Serve, in turn, the connections that wait without a task."""
+        self._start(partial(self._serve_turns, state))
+
+    def start_lane(self, lane: Served) -> None:
         """Serve a lane of a connection; the watchdog sweeps its clock until it has ended."""
-        assert self._nursery is not None, "a connection is served in it"
-        self._sound_count += 1
         self._watchdog.lanes.add(lane.clock)
-        self._nursery.start_soon(self._serve_lane, lane, name=serve_connection)
+        self._start(partial(self._serve_lane, lane))
 
-    def _hand_on(self, connection: Connection, lane: Successive, follower: Successive) -> None:
+    def hand_on(self, connection: Connection, lane: Successive, follower: Successive) -> None:
         """Let another lane serve a connection; the watchdog knows the first one until it ends.
 
         Args:
@@ -92,11 +98,8 @@ class Compartment:
             lane: Has served it, and works on.
             follower: Finds the context variables that the first lane has found.
         """
-        assert self._nursery is not None, "a connection is served in it"
-        self._sound_count += 1
         self._watchdog.lanes.add(lane.clock)
-        start = partial(self._nursery.start_soon, name=serve_connection)
-        lane.context.run(start, self._serve, connection, follower.serve)
+        lane.context.run(self._start, partial(self._serve, connection, follower.serve))
 
     async def _serve(
         self, connection: Connection, serve: Callable[[], Awaitable[None]] | None = None
@@ -110,12 +113,45 @@ class Compartment:
         except BaseException as error:
             await self._take_failure(error)
         finally:
-            if connection.clock is clock:
-                self._watchdog.discard(connection)
-                connection.forget()
-            else:  # others serve it
-                self._watchdog.discard_lane(clock)
+            self._let_go(connection, clock)
             await self._leave(trio.lowlevel.current_task().child_nurseries)
+
+    def _let_go(self, connection: Connection, clock: Clock) -> None:
+        """Forget a connection whose lane has ended, unless something else serves it or it waits.
+
+        Args:
+            connection: The connection.
+            clock: That of the lane.
+        """
+        if connection.clock is not clock:
+            self._watchdog.discard_lane(clock)
+        elif not connection.waits:
+            self._watchdog.discard(connection)
+            connection.forget()
+
+    async def _serve_turns(self, state: ServerState) -> None:
+        """Serve one connection after the other, until there are lanes enough."""
+        assert self._leaders is not None
+        self._leaders.begin()
+        task = trio.lowlevel.current_task()
+        try:
+            while not task.child_nurseries:
+                lane = make_lane(state, lambda: self.sealed)
+                try:
+                    await lane.serve()
+                    connection = lane.clock.peer
+                    if isinstance(connection, Connection) and connection.handed_over:
+                        await serve_handed_over(connection)
+                except BaseException as error:
+                    await self._take_failure(error)
+                finally:
+                    connection = lane.clock.peer
+                    if isinstance(connection, Connection):
+                        self._let_go(connection, lane.clock)
+                if lane.is_home:
+                    break
+        finally:
+            await self._leave(task.child_nurseries)
 
     async def _serve_lane(self, lane: Served) -> None:
         try:
@@ -139,6 +175,12 @@ class Compartment:
         await trio.lowlevel.checkpoint_if_cancelled()
         logger.error("a connection failed", exc_info=error)
 
+    def _seal(self) -> None:
+        """Take no further task, and let those end that wait for their turn."""
+        self.sealed = True
+        if self._leaders is not None:
+            self._leaders.dismiss()
+
     async def _leave(self, left_open: list[trio.Nursery]) -> None:
         """Let the task of a connection end; a ruined one waits for all the others before.
 
@@ -148,7 +190,8 @@ class Compartment:
             left_open: The nurseries that were left open in the task.
         """
         self._sound_count -= 1
-        self.sealed = self.sealed or bool(left_open)
+        if left_open:
+            self._seal()
         if self.sealed and not self._sound_count:
             self._emptied.set()
             if self._holder is not None:

@@ -64,7 +64,7 @@ from hump_trio.server.verdict import Verdict, judge
 from hump_trio.tasks.failures import is_failure, leaves_of, split_failures
 from hump_trio.tasks.task_tree import source_line_of_error
 
-__all__ = ["Lane", "Step"]
+__all__ = ["Lane", "Step", "Wire"]
 
 # How the names of fields begin that belong to the answer they came with.
 OF_ANSWER = (
@@ -101,6 +101,28 @@ class Step(Enum):
 
 # What was asked is answered in these steps: a cancellation changes nothing of that.
 ANSWERED_STEPS = frozenset({Step.SETTLE, Step.END, Step.OVER})
+
+
+class Home(Protocol):
+    """What brings wires to a lane that serves many, one after the other.
+
+    Attributes:
+        clock: That of a lane which serves none of them. It bounds nothing.
+    """
+
+    clock: Clock
+
+    async def next_stream(self, lane: "Lane") -> Step:
+        """Bind the lane to a wire with a request, and return what the lane does next.
+
+        That is what `Lane.take_over` has returned, or `Step.AWAIT` if the wire has to be asked for
+        a request; `Step.OVER` if the lane has to end.
+
+        Raises:
+            trio.BrokenResourceError: The peer of the wire has gone.
+
+        Cancellation: a checkpoint; nothing is lost if cancelled here.
+        """
 
 
 class Wire(Protocol):
@@ -189,10 +211,15 @@ class Lane:
     """Serves the requests of a wire in one task, within their time.
 
     Args:
-        wire: Where requests come from.
+        wire: Where requests come from; None for a lane that has a home.
         clock: Bounds what is waited for; its scope encloses every step.
+        home: Brings wires, if the lane serves many.
 
     Attributes:
+        clock: That of what is served.
+        scope: Encloses every step; it is that of the clock, as long as that is served.
+        home: Brings wires, if the lane serves many.
+        is_home: Whether the lane is bound to no wire.
         context: What each handler starts with.
         detached: Whether another lane serves the wire, since the handler of this one works on
             behind its answer.
@@ -207,17 +234,29 @@ class Lane:
         "_failed",
         "_refusal",
         "_step",
+        "_task",
         "_wire",
         "clock",
         "context",
         "detached",
+        "home",
+        "is_home",
+        "scope",
     )
 
     context: Context
+    _task: trio.lowlevel.Task
+    _wire: Wire
 
-    def __init__(self, wire: Wire, clock: Clock) -> None:
+    def __init__(self, wire: Wire | None, clock: Clock, home: Home | None = None) -> None:
         self.clock: Clock = clock
-        self._wire = wire
+        self.home: Home | None = home
+        self.is_home: bool = wire is None
+        self.scope: trio.CancelScope
+        if wire is not None:
+            self._wire, self.scope = wire, clock.scope
+        else:
+            self.scope = trio.CancelScope()
         self.detached: bool = False
         self._step = Step.AWAIT
         self._exchange: Exchange | None = None
@@ -228,6 +267,28 @@ class Lane:
         self._failed = False  # an error is being answered: a second one gets a plain answer
         self._cancelled_at = ""  # the line of the program that was cancelled last, for the log
 
+    def bind(self, wire: Wire, clock: Clock) -> None:
+        """Serve a wire from here on; the lane closes it.
+
+        Args:
+            wire: It has a request.
+            clock: Bounds what is waited for.
+        """
+        self.is_home = False
+        self._wire = wire
+        self.clock = clock
+        clock.scope = self.scope
+        clock.waiting = None
+        clock.task = self._task
+
+    def leave(self) -> None:
+        """Go home; the wire, if there is one, goes on without a lane."""
+        assert self.home is not None
+        if not self.is_home:
+            self.is_home = True
+            del self._wire
+        self.clock = self.home.clock
+
     async def serve(self) -> None:
         """Serve until the wire has nothing more; it is closed then.
 
@@ -236,8 +297,7 @@ class Lane:
         Cancellation: a running handler is cancelled, a message under way is cut, never made to
         look whole.
         """
-        clock = self.clock
-        task = clock.task = trio.lowlevel.current_task()
+        task = self._task = self.clock.task = trio.lowlevel.current_task()
         self.context = task.context.copy()
         try:
             await self._run()
@@ -248,6 +308,7 @@ class Lane:
             assert rest is not None  # or it would have been dealt with
             raise rest from None
         finally:
+            clock = self.clock
             if clock.request is not None:
                 clock.note("server-failed")  # nothing else has ended it
                 if clock.channel is not None and not clock.peer.gone:
@@ -258,34 +319,33 @@ class Lane:
             finally:
                 if self._exchange is not None:
                     self._exchange.release()
-                if not self.detached:
+                if not (self.detached or self.is_home):
                     self._wire.close()
 
     async def _run(self) -> None:
         """Go step by step under one scope; a scope that was cancelled is left and replaced."""
-        clock = self.clock
         while self._step is not Step.OVER:
             try:
-                with clock.scope:
+                with self.scope:
                     try:
                         while self._step is not Step.OVER:
                             self._step = await STEPS[self._step](self)
                             if self._may_not_go_on():
                                 break
                     except (trio.Cancelled, BaseExceptionGroup) as error:
-                        if clock.request is not None:
+                        if self.clock.request is not None:
                             self._cancelled_at = source_line_of_error(error)
                         raise
             except BaseException as error:
                 if not is_failure(error):
                     raise
-                if not clock.scope.cancel_called:
+                if not self.scope.cancel_called:
                     self._break_off(error)
-                elif not clock.peer.gone:
+                elif not self.clock.peer.gone:
                     logger.error("a handler failed while it was cancelled", exc_info=error)
-            if clock.scope.cancel_called:
+            if self.scope.cancel_called:
                 self._judge()
-                clock.scope = trio.CancelScope()
+                self.scope = self.clock.scope = trio.CancelScope()
 
     def _may_not_go_on(self) -> bool:
         """Tell whether the scope was cancelled: nothing is written under one that was.
@@ -347,6 +407,9 @@ class Lane:
 
     def _await(self) -> Awaitable[Step]:
         """Await a request."""
+        if self.is_home:
+            assert self.home is not None
+            return self.home.next_stream(self)
         return self._wire.next_stream(self)
 
     async def _receive(self) -> Step:

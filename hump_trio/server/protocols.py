@@ -17,11 +17,20 @@ import trio
 
 from hump_trio.facts.loggers import logger
 from hump_trio.server.connection import Connection
-from hump_trio.server.http1.wire import serve_http1
+from hump_trio.server.http1.leaders import Leaders as Waiting
+from hump_trio.server.http1.wire import make_lane, open_turns, serve_http1
 from hump_trio.server.http2.keeper import serve_http2
 from hump_trio.transports.transport import HTTP_1_1
 
-__all__ = ["protocol_names", "serve_connection", "serve_handed_over"]
+__all__ = [
+    "Waiting",
+    "make_lane",
+    "may_wait",
+    "open_turns",
+    "protocol_names",
+    "serve_connection",
+    "serve_handed_over",
+]
 
 HTTP_2 = "h2"
 
@@ -55,6 +64,13 @@ def protocol_names(*, http2: bool) -> tuple[str, ...]:
         http2: Whether HTTP/2 is spoken.
     """
     return tuple(each.name for each in PROTOCOLS if http2 or each.name != HTTP_2)
+
+
+def may_wait(connection: Connection) -> bool:
+    """Tell whether a connection that was just accepted needs no task to wait for a request."""
+    transport = connection.transport
+    waits = transport.watchable and not transport.needs_handshake
+    return waits and protocol_of(connection) is FALLBACK
 
 
 def serve_connection(connection: Connection) -> Coroutine[Any, Any, None]:

@@ -17,8 +17,9 @@ from hump_trio.listening.bound_socket import BoundSocket
 from hump_trio.listening.listeners import SocketListener, raise_descriptor_limit
 from hump_trio.listening.service_manager import notify, reloading
 from hump_trio.server.compartment import Compartment
-from hump_trio.server.connection import Connection
+from hump_trio.server.connection import Connection, Served, Successive
 from hump_trio.server.life import Life
+from hump_trio.server.protocols import Waiting, may_wait, open_turns
 from hump_trio.server.shutdown import shut_down
 from hump_trio.server.signals import obey_signals
 from hump_trio.server.state import ServerState
@@ -58,6 +59,10 @@ class Server:
         self._asked = trio.Event()
         self._system = system
         self._readiness = system.make_readiness()
+        self._leaders: Waiting | None = None
+        if self._readiness is not None:
+            self._leaders = open_turns(state, start=self._start_turns, discard=self._discard)
+            self._readiness.reported = self._leaders.wake
         self._notifies = False  # whether systemd is told of this process's start and end
         self._descriptor_count = raise_descriptor_limit()
         self._accepting = trio.CancelScope()
@@ -221,14 +226,17 @@ class Server:
             attendants.start_soon(self._watchdog.sweep)
             if self._readiness is not None:
                 attendants.start_soon(self._readiness.watch)
-            async with (
-                trio.open_nursery() as self._background,
-                trio.open_nursery() as self._connections,
-            ):
-                with self._accepting:
-                    await self._accept_all(listeners, started)
-                await self._watchdog.wait_none()
-                self._connections.cancel_scope.cancel()
+            try:
+                async with (
+                    trio.open_nursery() as self._background,
+                    trio.open_nursery() as self._connections,
+                ):
+                    with self._accepting:
+                        await self._accept_all(listeners, started)
+                    await self._watchdog.wait_none()
+                    self._connections.cancel_scope.cancel()
+            finally:
+                self._close_waiting()
             attendants.cancel_scope.cancel()
 
     async def _accept_all(self, listeners: Listeners, started: Callable[[], None]) -> None:
@@ -249,14 +257,48 @@ class Server:
 
     def _adopt(self, transport: Transport) -> None:
         """Take in a connection."""
-        assert self._connections is not None
-        if self._compartment is None or self._compartment.sealed:
-            self._compartment = Compartment(self._watchdog)
-            self._connections.start_soon(self._compartment.hold)
         connection = Connection(transport, self.state)
+        connection.start_lane, connection.hand_on = self._start_lane, self._hand_on
         self.state.connection_count += 1
         self._watchdog.add(connection)
-        self._compartment.start_soon(connection)
+        if self._leaders is not None and may_wait(connection):
+            self._leaders.adopt(connection)
+        else:
+            self._open_compartment().start_soon(connection)
+
+    def _open_compartment(self) -> Compartment:
+        """Return the compartment that new tasks of connections are started in."""
+        assert self._connections is not None
+        if self._compartment is None or self._compartment.sealed:
+            self._compartment = Compartment(self._watchdog, self._leaders)
+            self._connections.start_soon(self._compartment.hold)
+        return self._compartment
+
+    def _start_lane(self, lane: Served) -> None:
+        """Start a lane beside the task of a connection (see `Connection.start_lane`)."""
+        self._open_compartment().start_lane(lane)
+
+    def _hand_on(self, connection: Connection, lane: Successive, follower: Successive) -> None:
+        """Let another lane serve a connection (see `Connection.hand_on`)."""
+        self._open_compartment().hand_on(connection, lane, follower)
+
+    def _start_turns(self) -> None:
+        """Start a task that serves, in turn, the connections that have none."""
+        self._open_compartment().serve_turns_soon(self.state)
+
+    def _discard(self, connection: Connection) -> None:
+        """Forget a connection that was closed."""
+        self._watchdog.discard(connection)
+        connection.forget()
+
+    def _close_waiting(self) -> None:
+        """Close the connections that no task has closed."""
+        if self._leaders is not None:
+            self._leaders.stop()
+        for connection in list(self._watchdog.connections):
+            if connection.waits:
+                connection.close()
+                self._discard(connection)
 
     def statistics(self) -> ServerStatistics:
         """Return what is going on."""

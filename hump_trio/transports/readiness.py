@@ -8,6 +8,7 @@ What the bytes mean, and which task reads them, isn't known here. A socket is re
 import select
 import socket
 import sys
+from collections.abc import Callable
 
 import trio
 
@@ -27,12 +28,14 @@ class Readiness:
 
     Attributes:
         watching: Whether `watch` runs; else tasks have to wait in another way.
+        reported: Called when all that has arrived at one time was reported.
     """
 
     _epoll: select.epoll  # made by `watch`, so that there is nothing to close if that never runs
 
     def __init__(self) -> None:
         self.watching: bool = False
+        self.reported: Callable[[], None] = report_to_nobody
         self._arrivals: dict[int, Arrivals] = {}
 
     def add(self, sock: socket.socket) -> Arrivals:
@@ -60,13 +63,17 @@ class Readiness:
                 while True:
                     await trio.lowlevel.wait_readable(self._epoll.fileno())
                     self._wake_ready()
+                    self.reported()
             finally:
                 self.watching = False
                 now = trio.current_time()
                 for arrivals in self._arrivals.values():
-                    arrivals.ready = True
+                    arrivals.ready, arrivals.watched = True, False
                     arrivals.reported_at = now
                     arrivals.wake()
+                    if arrivals.hear is not None:
+                        arrivals.hear()
+                self.reported()
 
     def _wake_ready(self) -> None:
         """Wake the tasks whose sockets something has come for; no socket is remembered."""
@@ -85,3 +92,7 @@ class Readiness:
                     trio.lowlevel.reschedule(task)
                 elif arrivals.hear is not None:
                     arrivals.hear()
+
+
+def report_to_nobody() -> None:
+    """Take the place of a function that is to be called."""

@@ -157,6 +157,11 @@ class SocketTransport(Transport):
             if data is not None:
                 return data
 
+    @property
+    def watchable(self) -> bool:
+        """Whether a readiness watches (see `Transport.watchable`)."""
+        return self._readiness is not None and self._readiness.watching
+
     def watch(self) -> Arrivals | None:
         """Return the arrivals, which begin here if they haven't begun (see `Transport.watch`)."""
         readiness = self._readiness

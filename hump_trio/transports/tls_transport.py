@@ -102,6 +102,11 @@ class TlsTransport(Transport):
         """Those of the inner transport, which are kept ready while plain text may be held."""
         return self._inner.arrivals
 
+    @property
+    def watchable(self) -> bool:
+        """Whether what carries the ciphertext is (see `Transport.watchable`)."""
+        return self._inner.watchable
+
     def watch(self) -> Arrivals | None:
         """Return the arrivals of what carries the ciphertext (see `Transport.watch`)."""
         return self._inner.watch()

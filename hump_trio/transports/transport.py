@@ -76,9 +76,11 @@ class Arrivals:
         task: The task that waits and is to be woken by a report; None if none waits.
         hear: Called by each report while no task waits; None: nothing is. It must not wait, and
             it raises nothing.
+        watched: Whether there will be reports. Once there are none, only `Transport.receive_some`
+            waits.
     """
 
-    __slots__ = ("_pausing", "hear", "more_behind", "ready", "reported_at", "task")
+    __slots__ = ("_pausing", "hear", "more_behind", "ready", "reported_at", "task", "watched")
 
     def __init__(self) -> None:
         self.ready: bool = False
@@ -86,6 +88,7 @@ class Arrivals:
         self.reported_at: float = -math.inf
         self.task: trio.lowlevel.Task | None = None
         self.hear: Callable[[], None] | None = None
+        self.watched: bool = True
         self._pausing = False
 
     async def wait(self) -> None:
@@ -184,6 +187,11 @@ class Transport(trio.abc.HalfCloseableStream):
     def arrivals(self) -> Arrivals | None:
         """What lets the task that receives wait more cheaply; None: only `receive_some` waits."""
         return None
+
+    @property
+    def watchable(self) -> bool:
+        """Whether `watch` would return something."""
+        return False
 
     def watch(self) -> Arrivals | None:
         """Return what tells of the next bytes before anything is received; None if nothing does.

@@ -45,6 +45,10 @@ class Served:
         self.connection = Connection(server, served())
         self.watchdog.add(self.connection)
         compartment = Compartment(self.watchdog)
+        self.connection.start_lane, self.connection.hand_on = (
+            compartment.start_lane,
+            compartment.hand_on,
+        )
         nursery.start_soon(compartment.hold)
         compartment.start_soon(self.connection)
 

@@ -22,7 +22,7 @@ class Ruins:
     """An app with a handler that leaves a nursery open, and what became of it.
 
     Attributes:
-        app: Serves it on ``/leak``, and two others on ``/`` and ``/waiting``.
+        app: Serves it on ``/leak``, and others on ``/``, ``/waiting`` and ``/later``.
         ended: How the tasks in that nursery and the waiting handlers have ended.
     """
 
@@ -33,10 +33,16 @@ class Ruins:
         self.app.get("/")(self.index)
         self.app.get("/leak")(self.leak)
         self.app.get("/waiting")(self.wait)
+        self.app.get("/later")(self.answer_later)
 
     async def index(self) -> str:
         """Answer."""
         return "still here"
+
+    async def answer_later(self) -> str:
+        """Answer after a while."""
+        await trio.sleep(10)
+        return "later"
 
     async def leak(self) -> str:
         """Leave the nursery of a generator open."""
@@ -81,10 +87,9 @@ async def leak(app: Hump) -> None:
 async def test_others_go_on_beside_a_ruined_task(
     ruins: Ruins, leaks: int, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Those that were there as well as new ones; its error is logged when they have left."""
+    """Those that were there as well as new ones; its error is logged when they have ended."""
     async with connect(ruins.app) as neighbour:
-        await neighbour.send(request())
-        await read_until(neighbour, b"still here")
+        await neighbour.send(request("GET", "/later"))
         async with trio.open_nursery() as nursery:
             for _ in range(leaks):
                 nursery.start_soon(leak, ruins.app)
@@ -92,9 +97,10 @@ async def test_others_go_on_beside_a_ruined_task(
         for _ in range(2):
             [answer] = await ask(ruins.app, request())
             assert answer.text == "still here"
+        assert LEFT_OPEN not in caplog.text
+        await read_until(neighbour, b"later")
         await neighbour.send(request())
         await read_until(neighbour, b"still here")
-        assert LEFT_OPEN not in caplog.text
         await neighbour.half_close()
         assert await read_to_end(neighbour) == b""
         await trio.sleep(1)
@@ -113,8 +119,8 @@ async def test_the_neighbours_of_a_ruined_task_are_told_why_they_end(
     assert ruins.ended == ["child", "server-failed"]
 
 
-@pytest.mark.plain_only("it fails before its handshake")
-async def test_a_connection_that_fails_ends_alone(
+@pytest.mark.memory_only("elsewhere it has no task of its own")
+async def test_a_task_that_fails_ends_alone(
     ruins: Ruins, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even by an error of the server's own, which is logged."""
@@ -129,6 +135,27 @@ async def test_a_connection_that_fails_ends_alone(
         monkeypatch.setattr(compartment, "serve_connection", fail)
         async with connect(ruins.app) as raw:
             assert await raw.receive() == b""
+        await neighbour.send(request())
+        await read_until(neighbour, b"still here")
+    assert "the server's own" in caplog.text
+
+
+async def test_a_connection_that_fails_ends_alone(
+    ruins: Ruins, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it has a task or not; the error, one of the server's own, is logged."""
+
+    def fail(*args: object) -> None:
+        raise ValueError("the server's own")
+
+    async with connect(ruins.app) as neighbour:
+        await neighbour.send(request())
+        await read_until(neighbour, b"still here")
+        with monkeypatch.context() as patch:
+            patch.setattr("hump_trio.server.http1.fast_path.read_whole", fail)
+            async with connect(ruins.app) as raw:
+                await raw.send(request())
+                assert await raw.receive() == b""
         await neighbour.send(request())
         await read_until(neighbour, b"still here")
     assert "the server's own" in caplog.text

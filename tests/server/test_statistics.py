@@ -312,11 +312,12 @@ async def test_a_connection_that_fails_without_a_request_has_no_outcome(
 ) -> None:
     """A transport of somebody else's may raise anything; that is logged, and nothing to count."""
 
-    async def fail(*args: object) -> bytes:
+    def fail(*args: object) -> bytes:
         raise LookupError("the transport failed")
 
     for kind in (MemoryTransport, SocketTransport):
         monkeypatch.setattr(kind, "receive_some", fail)
+        monkeypatch.setattr(kind, "receive_nowait", fail)
     async with connect(app := app_of()):
         await wait_all_tasks_blocked()
         assert sum(app.statistics().outcomes.values()) == 0

@@ -198,6 +198,7 @@ async def serve_struck(
             watchdog = Watchdog()
             watchdog.add(connection)
             compartment = Compartment(watchdog)
+            connection.start_lane, connection.hand_on = compartment.start_lane, compartment.hand_on
             instrument = StepsTap(countdown)
             state.start_attendant = attendants.start_soon
             attendants.start_soon(watchdog.sweep)

@@ -13,8 +13,7 @@ on both paths.
 """
 
 import math
-from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 from trio.lowlevel import wait_task_rescheduled
@@ -22,33 +21,49 @@ from trio.lowlevel import wait_task_rescheduled
 from hump_trio.http1.parser import RequestParser
 from hump_trio.http1.response_head import encode_answer, encode_head
 from hump_trio.http1.whole_head import read_whole
-from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.reply import Spoken
-from hump_trio.messages.request import Request, build_request, inform_nobody
+from hump_trio.messages.request import build_request
 from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.messages.target import RequestLine
-from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
-from hump_trio.server.exchange import inform, log_answer
+from hump_trio.server.exchange import log_answer
 from hump_trio.server.http1.fast_reply import FastReply, adopt
+from hump_trio.server.http1.leaders import Http1Peer, Leaders
 from hump_trio.server.http1.prepared import Prepared
-from hump_trio.server.http1.stream import JOINED_BYTES, send_informational
+from hump_trio.server.http1.stream import JOINED_BYTES
 from hump_trio.server.lane import Lane, Step
-from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.tasks.failures import is_failure
 
-__all__ = ["serve_whole"]
+__all__ = ["serve_peers", "serve_whole"]
 
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.HANDLER
 CLOSE_LINE = b"connection: close\r\n"
+# So many requests are answered before other tasks have their turn.
+TURN_REQUESTS = 32
+
+
+class Turns(Protocol):
+    """What lets a lane serve connections that wait without a task.
+
+    Attributes:
+        leaders: Have the queue of these connections.
+    """
+
+    leaders: Leaders
+
+    async def wait(self, lane: Lane) -> bool:
+        """Wait until there is something in the queue; False: the lane has to end.
+
+        Cancellation: a checkpoint.
+        """
 
 
 async def serve_whole(
     connection: Connection, parser: RequestParser, prepared: Prepared, lane: Lane
 ) -> Step | None:
-    """Serve requests that come whole, one after the other, until one is different.
+    """Serve requests of a connection that come whole, one after the other, until one is different.
 
     Returns what the lane does next: `Step.AWAIT` if the parser was fed something that is not for
     the fast path, `Step.END` if the last request said that it was the last one, and else what the
@@ -65,39 +80,102 @@ async def serve_whole(
 
     Cancellation: a checkpoint before each request.
     """
-    state, transport, clock = connection.state, connection.transport, lane.clock
+    return await serve_peers(Http1Peer(connection, parser=parser), prepared, lane, None)
+
+
+async def serve_peers(
+    own: Http1Peer | None, prepared: Prepared, lane: Lane, turns: Turns | None
+) -> Step | None:
+    """Serve requests that come whole, of one connection or of all that wait without a task.
+
+    Returns what the lane does next (see `serve_whole`), for a connection that it serves from here
+    on; `Step.OVER` where it has to end.
+
+    Args:
+        own: The client that the lane serves alone.
+        prepared: What the connections of the server share.
+        lane: Takes over what is begun here, before an error that a handler is cut by is raised.
+        turns: Where there is no such client: lets the lane have its turns.
+
+    Raises:
+        trio.BrokenResourceError: The peer has gone.
+
+    Cancellation: a checkpoint before each request, or before each turn.
+    """
+    state = prepared.state
     lines, limits = prepared.lines, state.limits
-    client, server, secure = transport.client, transport.server, transport.secure
     application, handler_seconds = state.application, state.timeouts.handler
     app = application.app
-    context = lane.context
-    arrivals, task = transport.arrivals, trio.lowlevel.current_task()
-    inform_by_clock = partial(inform_client, clock)
+    context, task = lane.context, trio.lowlevel.current_task()
     value: Any
     response: Response | None
+    data: bytes | None
+    if own is not None:
+        peer = own
+        connection, transport, clock = peer.connection, peer.transport, peer.clock
+        arrivals = transport.arrivals
+    else:
+        assert turns is not None
+        leaders = turns.leaders
+        ready = leaders.ready
+    turn_count = TURN_REQUESTS
     while True:
-        # copy of Lane.renew_context(task)
-        if task.context != context:
-            task.context = context.copy()
-        # end of the copy
-        try:
-            if arrivals is not None and not arrivals.ready:
-                # As `Arrivals` says, instead of by way of three coroutines.
-                arrivals.task = task
-                await wait_task_rescheduled(arrivals.abort_wait)
-                data, now = transport.receive_nowait(), arrivals.reported_at
-            elif clock.phase is OPENED:
-                # Its task has just begun, which is as good as a checkpoint. Most clients have
-                # sent by now: it needn't be watched yet, nor at all if that is all they ask.
-                data, now = transport.receive_nowait(), trio.current_time()
+        if turns is not None:
+            if task.context != context:
+                lane.renew_context(task)
+                turn_count = 0
+            while turn_count <= 0 or not ready or not (peer := ready.popleft()).waiting:
+                if turn_count <= 0 or not ready:
+                    # A lane that waits holds nobody. Types leave out None: each is set again.
+                    peer = connection = transport = clock = arrivals = None  # type: ignore[assignment]
+                    if not await turns.wait(lane):
+                        return Step.OVER
+                    turn_count = TURN_REQUESTS
+            turn_count -= 1
+            peer.waiting = False
+            connection, transport, clock = peer.connection, peer.transport, peer.clock
+            arrivals = peer.arrivals
+            try:
+                data = transport.receive_nowait()
+            except trio.BrokenResourceError as error:
+                peer.lose(error)
+                continue
+            if arrivals is None:
+                now = trio.current_time()
             else:
-                data = None
-            if data is None:
-                data = await transport.receive_some()
-                arrivals, now = transport.arrivals, trio.current_time()
-        except trio.BrokenResourceError:
-            connection.gone = True
-            raise
+                arrivals.hear = None
+                now = arrivals.reported_at
+            if not data:
+                # An end, or nothing at all: it was no more than a part of what TLS sends at a time.
+                if data is not None or clock.ending is not None:
+                    peer.close()
+                elif (step := peer.go_on(lane)) is not None:
+                    return step
+                continue
+            lane.clock, clock.scope, clock.task, clock.waiting = clock, lane.scope, task, None
+        else:
+            # copy of Lane.renew_context(task)
+            if task.context != context:
+                task.context = context.copy()
+            # end of the copy
+            try:
+                if arrivals is not None and not arrivals.ready:
+                    # As `Arrivals` says, instead of by way of three coroutines.
+                    arrivals.task = task
+                    await wait_task_rescheduled(arrivals.abort_wait)
+                    data, now = transport.receive_nowait(), arrivals.reported_at
+                elif clock.phase is OPENED:
+                    # Its task has just begun, which is as good as a checkpoint. Most clients have
+                    # sent by now: it needn't be watched yet, nor at all if that is all they ask.
+                    data, now = transport.receive_nowait(), trio.current_time()
+                else:
+                    data = None
+                if data is None:
+                    data = await transport.receive_some()
+                    arrivals, now = transport.arrivals, trio.current_time()
+            except trio.BrokenResourceError:
+                connection.gone = True
+                raise
 
         whole = read_whole(data, limits)
         if (
@@ -108,16 +186,18 @@ async def serve_whole(
             or (chosen := lines.get(whole[0]) or prepared.choose(whole[0])) is None
             or (whole[3] and not prepared.has_room(whole[3], chosen[1], keep_alive=whole[4]))
         ):
-            parser.feed(data)
+            peer.take(lane).feed(data)
+            if clock.ending is not None:  # its time has passed, while it had no task
+                lane.scope.cancel()
             return Step.AWAIT if data else None
 
         text, host, fields, body, keep_alive = whole
         line, choice, path_params = chosen
-        request = clock.request = build_request(line, host, fields, client, server)
-        if secure:
+        request = clock.request = build_request(line, host, fields, peer.client, peer.server)
+        if peer.secure:
             request.scheme, request.client_certificate = "https", transport.client_certificate
         request.app = app
-        request.inform = inform_by_clock
+        request.inform = peer.inform
         request.route = choice.route
         if path_params:
             request.path_params = path_params
@@ -142,6 +222,8 @@ async def serve_whole(
         request.server_deadline = clock.deadline
         value = response = None
         del data
+        if own is None and ready and not leaders.promised:
+            leaders.promise()  # in case that this handler waits
         kind, content = TEXT_TYPE, b""
         try:
             # the same in server/http2/leader.py
@@ -165,7 +247,7 @@ async def serve_whole(
             # end of the same
         except BaseException:
             lane.take_over(
-                adopt(connection, parser, prepared, lane, whole, chosen, request),
+                adopt(peer, prepared, lane, whole, chosen, request),
                 None,
                 started=False,
             )
@@ -183,14 +265,17 @@ async def serve_whole(
         else:
             if isinstance(response.body, Spoken):
                 step = await FastReply(
-                    connection, parser, prepared, lane, whole, chosen, request, response
+                    peer, prepared, lane, whole, chosen, request, response
                 ).serve(response.body.speak)
                 if step is not None:
                     return step
                 del whole, text, host, fields, body, chosen, line, path_params, request
                 del value, content, response
-                if not keep_alive:
-                    return Step.END
+                if own is not None:
+                    if not keep_alive:
+                        return Step.END
+                elif (step := peer.go_on(lane, keep_alive=keep_alive)) is not None:
+                    return step
                 continue
             kept = choice.fixed and keep_alive
             answer = prepared.fixed_answers.get(response, b"") if kept else b""
@@ -208,23 +293,21 @@ async def serve_whole(
                 clock.end_handler()
             response = response or Response(content, headers={"content-type": kind})
             return lane.take_over(
-                adopt(connection, parser, prepared, lane, whole, chosen, request),
+                adopt(peer, prepared, lane, whole, chosen, request),
                 response,
                 started=False,
             )
         try:
             sent_bytes = transport.send_nowait(answer)
         except trio.BrokenResourceError:
-            exchange = adopt(connection, parser, prepared, lane, whole, chosen, request)
+            exchange = adopt(peer, prepared, lane, whole, chosen, request)
             exchange.status = 200 if response is None else response.status
             lane.take_over(exchange, None, started=True)
             clock.answering = True
             connection.lose_peer()
             raise
         if sent_bytes < len(answer):
-            exchange = adopt(
-                connection, parser, prepared, lane, whole, chosen, request, answer[sent_bytes:]
-            )
+            exchange = adopt(peer, prepared, lane, whole, chosen, request, answer[sent_bytes:])
             exchange.status = 200 if response is None else response.status
             return lane.take_over(exchange, response, started=True)
 
@@ -245,8 +328,13 @@ async def serve_whole(
         # While the next one is awaited nothing of this one is held.
         del whole, text, host, fields, body, chosen, line, path_params, request
         del value, content, response, answer
-        if not keep_alive:
-            return Step.END
+        if own is not None:
+            if not keep_alive:
+                return Step.END
+        elif (step := peer.go_on(lane, keep_alive=keep_alive)) is not None:
+            return step
+        elif task.child_nurseries:  # its handler has left one open: no other may run in it
+            turn_count = 0
 
 
 def encode_whole(
@@ -281,23 +369,3 @@ def encode_whole(
     if head.keep_alive != keep_alive:
         return b""
     return head.data + body if head.body_follows else head.data
-
-
-async def inform_client(clock: Clock, request: Request, status: int, fields: FieldLines) -> None:
-    """Send an informational response for a request whose handler runs (see `Request.inform`).
-
-    A request has this from its beginning on, and keeps it when it is over: another store would
-    cost each request 100 instructions. The clock holds no connection that is closed.
-    """
-    if clock.request is not request:
-        await inform_nobody(request, status, fields)
-    connection = clock.peer
-    assert isinstance(connection, Connection)
-    # As long as it isn't out no answer may follow it, nor if it is cut: with this the fast path
-    # leaves the answer to the lane, which sees that.
-    clock.closing = clock.closing or Life.CLOSING
-    sent = request.received_fields
-    await inform(clock, send_informational(connection, "1.1", sent, status, fields))
-    serving = clock.closing is Life.CLOSING and clock.state.life < Life.CLOSING
-    if serving and not connection.write_cut:
-        clock.closing = None

@@ -12,14 +12,13 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from hump_trio.http1.head import RequestHead
-from hump_trio.http1.parser import RequestParser
 from hump_trio.http1.response_head import encode_answer, encode_head
 from hump_trio.http1.whole_head import WholeRequest
 from hump_trio.messages.framing import count_body
 from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.messages.response import Fields, Response
-from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange, log_answer
+from hump_trio.server.http1.leaders import Http1Peer
 from hump_trio.server.http1.prepared import ChosenRoute, Prepared
 from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream
 from hump_trio.server.lane import Lane, Step
@@ -32,8 +31,7 @@ class FastReply(ServerReply):
     """Gives the answer to a request that came whole, in one write if it is given in one call.
 
     Args:
-        connection: Where the request came from.
-        parser: Holds nothing.
+        peer: Where the request came from.
         prepared: What the connections of the server share.
         lane: Takes over what needs it.
         whole: The request; its body has been received.
@@ -42,14 +40,13 @@ class FastReply(ServerReply):
         response: What that has returned, settled, with a `Spoken` body.
     """
 
-    __slots__ = ("_chosen", "_connection", "_parser", "_prepared", "_whole")
+    __slots__ = ("_chosen", "_connection", "_peer", "_prepared", "_whole")
 
     lane: Lane  # no less than that: it takes over
 
     def __init__(
         self,
-        connection: Connection,
-        parser: RequestParser,
+        peer: Http1Peer,
         prepared: Prepared,
         lane: Lane,
         whole: WholeRequest,
@@ -58,8 +55,8 @@ class FastReply(ServerReply):
         response: Response,
     ) -> None:
         ServerReply.__init__(self, lane, lane.clock, request, response, None)
-        self._connection = connection
-        self._parser = parser
+        self._peer = peer
+        self._connection = peer.connection
         self._prepared = prepared
         self._whole = whole
         self._chosen = chosen
@@ -203,8 +200,7 @@ class FastReply(ServerReply):
             unsent: What is left of an answer that was sent in part.
         """
         exchange = self._exchange = adopt(
-            self._connection,
-            self._parser,
+            self._peer,
             self._prepared,
             self.lane,
             self._whole,
@@ -218,8 +214,7 @@ class FastReply(ServerReply):
 
 
 def adopt(
-    connection: Connection,
-    parser: RequestParser,
+    peer: Http1Peer,
     prepared: Prepared,
     lane: Lane,
     whole: WholeRequest,
@@ -230,5 +225,5 @@ def adopt(
     """Return the exchange of a request whose body has been received."""
     _, host, fields, body, keep_alive = whole
     head = RequestHead(chosen[0], fields, host, 0, False, keep_alive, "")
-    stream = Http1Stream(connection, parser, prepared, head, unsent)
+    stream = Http1Stream(peer.connection, peer.take(lane), prepared, head, unsent)
     return Exchange(stream, lane.clock, request, chosen[1], len(body))

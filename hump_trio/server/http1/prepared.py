@@ -32,6 +32,7 @@ class Prepared:
         state: That of the server.
 
     Attributes:
+        state: That of the server.
         server_line: The ``Server`` line of an answer; empty for none.
         lines: What `choose` has found for the request lines of static routes.
         stamps: The encoded start of a 200 answer, up to ``content-length: ``, by content type;
@@ -42,7 +43,7 @@ class Prepared:
     """
 
     def __init__(self, state: ServerState) -> None:
-        self._state = state
+        self.state: ServerState = state
         self.server_line: str = "" if state.server is None else f"server: {state.server}\r\n"
         self.stamps: dict[str, bytes] = {}
         self.fixed_answers: dict[Response, bytes] = {}
@@ -92,7 +93,7 @@ class Prepared:
 
         Where the connection ends with the answer, a body that nobody wants isn't dropped here.
         """
-        state = self._state
+        state = self.state
         if choice.refused:
             return keep_alive and len(body) <= DRAIN_BYTES
         limit = choice.body_limit_bytes

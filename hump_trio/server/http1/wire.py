@@ -1,6 +1,6 @@
 """The wire of HTTP/1.1: which request is next, and what becomes of the connection after it."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -16,14 +16,16 @@ from hump_trio.server.access_log import log_request
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange
-from hump_trio.server.http1.fast_path import serve_whole
+from hump_trio.server.http1.fast_path import serve_peers, serve_whole
+from hump_trio.server.http1.leaders import Http1Peer, Leaders, ends_at_once
 from hump_trio.server.http1.prepared import Prepared
 from hump_trio.server.http1.stream import Http1Stream
 from hump_trio.server.lane import Lane, Step
 from hump_trio.server.phases import Phase
+from hump_trio.server.state import ServerState
 from hump_trio.server.stream import HttpStream
 
-__all__ = ["Http1Wire", "serve_http1"]
+__all__ = ["Http1Wire", "make_lane", "open_turns", "serve_http1"]
 
 
 class Http1Wire:
@@ -38,12 +40,14 @@ class Http1Wire:
         parser: Holds what was received and isn't parsed yet.
     """
 
-    __slots__ = ("_connection", "_prepared", "ended", "expects_end", "parser")
+    __slots__ = ("_connection", "_leaders", "_prepared", "ended", "expects_end", "parser", "waits")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._leaders = connection.state.shared(Leaders)
         self._prepared = connection.state.shared(Prepared)
         self.parser: RequestParser = RequestParser(connection.state.limits)
+        self.waits: bool = False
         self.ended: bool = False
         self.expects_end: bool = False
 
@@ -57,6 +61,11 @@ class Http1Wire:
         if self.parser.buffered_bytes:
             # A client that sends many requests at once waits its turn before each.
             await trio.lowlevel.checkpoint()
+        elif self._leaders.opened and self._may_wait(lane):
+            if lane.home is None:
+                return Step.OVER
+            lane.leave()
+            return await lane.home.next_stream(lane)
         else:
             step = await serve_whole(connection, self.parser, self._prepared, lane)
             if step is None:
@@ -78,6 +87,14 @@ class Http1Wire:
             self.ended = True
             return Step.END
         return lane.begin(Http1Stream(connection, self.parser, self._prepared, head))
+
+    def _may_wait(self, lane: Lane) -> bool:
+        """Let the connection wait without a task, if that can be; the lane has left it then."""
+        # What has cancelled the scope is judged first.
+        if lane.scope.cancel_called or not self._connection.transport.watchable:
+            return False
+        self.waits = Http1Peer(self._connection, leaders=self._leaders).wait()
+        return self.waits
 
     def _may_be_http2(self) -> bool:
         """Tell whether the first bytes decide on the protocol, and haven't been looked at yet.
@@ -195,15 +212,13 @@ class Http1Wire:
         """
         if self.ended:
             return
-        transport = self._connection.transport
         self._connection.clock.phase = Phase.LINGER
-        with suppress(trio.BrokenResourceError):
-            if (
-                not self.expects_end
-                or self.parser.buffered_bytes
-                or transport.receive_nowait()
-                or not (transport.tells_acked and transport.fully_acked())
-            ):
+        if (
+            not self.expects_end
+            or self.parser.buffered_bytes
+            or not ends_at_once(self._connection.transport)
+        ):
+            with suppress(trio.BrokenResourceError):
                 await self._connection.linger()
 
     def detach(self, lane: Lane, exchange: Exchange) -> None:
@@ -216,8 +231,75 @@ class Http1Wire:
 
     def close(self) -> None:
         """Close without waiting (see `Wire.close`), unless the connection was handed over."""
-        if not self._connection.handed_over:
+        if not (self.waits or self._connection.handed_over):
             self._connection.close()
+
+
+class Turns:
+    """The home of a lane that serves connections which wait without a task (see `Home`).
+
+    Args:
+        leaders: Have the queue of these connections.
+        prepared: What the connections of the server share.
+        is_dismissed: Tells whether the lane has to end, once there is nothing to serve.
+    """
+
+    __slots__ = ("_is_dismissed", "_prepared", "clock", "leaders")
+
+    def __init__(
+        self, leaders: Leaders, prepared: Prepared, is_dismissed: Callable[[], bool]
+    ) -> None:
+        self.leaders: Leaders = leaders
+        self.clock: Clock = leaders.nobody
+        self._prepared = prepared
+        self._is_dismissed = is_dismissed
+
+    async def next_stream(self, lane: Lane) -> Step:
+        """Serve what is in the queue, and give the lane what isn't plain (see `serve_peers`)."""
+        try:
+            step = await serve_peers(None, self._prepared, lane, self)
+        except BaseException:
+            peer = lane.clock.peer
+            if lane.is_home and isinstance(peer, Connection):  # an error of the server's own
+                lane.bind(self.leaders.make_wire(peer), lane.clock)
+            raise
+        return Step.END if step is None else step
+
+    async def wait(self, lane: Lane) -> bool:
+        """Wait until there is something in the queue; False: the lane has to end."""
+        lane.leave()
+        # A nursery that a handler has left open is around every other one in this task.
+        ruined = trio.lowlevel.current_task().child_nurseries
+        if not ruined and await self.leaders.wait_turn(self._is_dismissed):
+            return True
+        self.leaders.wake()
+        return False
+
+
+def open_turns(
+    state: ServerState, *, start: Callable[[], None], discard: Callable[[Connection], None]
+) -> Leaders:
+    """Let the connections of a server wait without a task.
+
+    Args:
+        state: That of the server.
+        start: Starts a task that serves a lane of `make_lane`.
+        discard: Forgets a connection that was closed.
+    """
+    leaders = state.shared(Leaders)
+    leaders.open(Http1Wire, start, discard)
+    return leaders
+
+
+def make_lane(state: ServerState, is_dismissed: Callable[[], bool]) -> Lane:
+    """Return a lane that serves connections which wait without a task.
+
+    Args:
+        state: That of the server.
+        is_dismissed: Tells whether the lane has to end, once there is nothing to serve.
+    """
+    leaders = state.shared(Leaders)
+    return Lane(None, leaders.nobody, Turns(leaders, state.shared(Prepared), is_dismissed))
 
 
 def serve_http1(connection: Connection) -> Coroutine[Any, Any, None]:

@@ -242,6 +242,7 @@ async def serve(
     watchdog = Watchdog()
     watchdog.add(connection)
     compartment = Compartment(watchdog)
+    connection.start_lane, connection.hand_on = compartment.start_lane, compartment.hand_on
     greeting = PREFACE + encode_settings(initial_window_size=window_bytes)
     pieces = list(zip(steps, [greeting, *frames_of(requests)], strict=False))
     postman = Postman(client, transport, pieces)

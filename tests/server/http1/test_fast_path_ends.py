@@ -84,6 +84,6 @@ async def test_an_idle_connection_holds_nothing_of_its_request(autojump_clock: M
         await raw.send(request("GET", "/items/marked"))
         await read_until(raw, b"here")
         names = [frame.f_code.co_name for frame, _ in tasks[0].iter_await_frames()]
-        assert "serve_whole" in names
+        assert "serve_peers" in names
         for frame, _ in tasks[0].iter_await_frames():
             assert "marked" not in repr(frame.f_locals)

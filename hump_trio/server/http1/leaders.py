@@ -1,0 +1,365 @@
+"""Connections of HTTP/1.1 that wait without a task, and the lanes that serve them in turn.
+
+Most of its life a connection waits for a request. It has no task then. What arrives for it, or that
+its time has passed, puts it into a queue. A lane takes what is in the queue, one after the other,
+and answers plain requests itself, as the leader of an HTTP/2 connection does. Where a handler
+waits, the lane waits with it, and another lane goes on::
+
+               something is in the queue, and
+               no lane is about to look at it
+    the queue -------------------------------> a lane that waits its turn, else a new one
+        ^                                                  |
+        |  a plain request was answered, or                | takes a connection
+        |  a lane is done with another one                 v
+    connections that wait <------------------------------ the lanes
+"""
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import trio
+from trio.lowlevel import Abort, current_task, reschedule, wait_task_rescheduled
+
+from hump_trio.facts.loggers import logger
+from hump_trio.http1.parser import RequestParser
+from hump_trio.messages.headers import FieldLines
+from hump_trio.messages.request import Request, inform_nobody
+from hump_trio.server.clock import Clock
+from hump_trio.server.connection import Connection
+from hump_trio.server.exchange import inform
+from hump_trio.server.http1.stream import send_informational
+from hump_trio.server.lane import Lane, Step, Wire
+from hump_trio.server.life import Life
+from hump_trio.server.state import ServerState
+from hump_trio.transports.transport import Arrivals, PeerState, Transport
+
+__all__ = ["Http1Peer", "Leaders", "ends_at_once"]
+
+# So many lanes wait for their turn at most; more are there only after as many handlers have waited
+# at one time.
+SPARE_COUNT = 64
+
+
+class ParsingWire(Wire, Protocol):
+    """The wire of a connection, made for a request that isn't plain.
+
+    Attributes:
+        parser: Is fed what was received.
+        expects_end: Whether the client has said that it asks for nothing more.
+    """
+
+    parser: RequestParser
+    expects_end: bool
+
+
+class Leaders:
+    """The queue of a server's connections that wait without a task, and the lanes that wait for it.
+
+    It is shared by the connections of a server (see `ServerState.shared`).
+
+    Args:
+        state: That of the server.
+
+    Attributes:
+        opened: Whether connections may wait without a task.
+        ready: The queue. What stands in it and isn't `Http1Peer.waiting` any more is passed over.
+        promised: Whether a lane will look at the queue: it was woken or started for that, or
+            lets others have their turn.
+        nobody: The clock of a lane that serves nobody.
+        make_wire: Makes the wire of a connection.
+        discard: Forgets a connection that was closed.
+    """
+
+    make_wire: Callable[[Connection], ParsingWire]
+    discard: Callable[[Connection], None]
+    _start: Callable[[], None]
+
+    def __init__(self, state: ServerState) -> None:
+        self.opened: bool = False
+        self.ready: deque[Http1Peer] = deque()
+        self.promised: bool = False
+        self.nobody: Clock = Clock(state, Nobody())
+        self.nobody.enter_spare()
+        self._spare: list[trio.lowlevel.Task] = []
+
+    def open(
+        self,
+        make_wire: Callable[[Connection], ParsingWire],
+        start: Callable[[], None],
+        discard: Callable[[Connection], None],
+    ) -> None:
+        """Let connections wait without a task.
+
+        Args:
+            make_wire: Makes the wire of a connection.
+            start: Starts a lane that calls `begin`, and then `wait_turn` again and again.
+            discard: Forgets a connection that was closed.
+        """
+        self.make_wire, self._start, self.discard = make_wire, start, discard
+        self.opened = True
+
+    def adopt(self, connection: Connection) -> None:
+        """Let a connection that was just accepted wait without a task.
+
+        Most clients have sent by now. It needn't be watched yet, nor at all if they ask
+        no more.
+        """
+        peer = Http1Peer(connection, leaders=self)
+        connection.clock.waiting = peer
+        connection.waits = peer.waiting = True
+        self.add(peer)
+
+    def add(self, peer: "Http1Peer") -> None:
+        """Put a connection into the queue."""
+        self.ready.append(peer)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have a lane look at the queue, if there is something in it and none will."""
+        if self.ready and not self.promised:
+            self.promise()
+
+    def promise(self) -> None:
+        """Have a lane look at the queue."""
+        if not self.opened:
+            return
+        self.promised = True
+        if self._spare:
+            reschedule(self._spare.pop())
+        else:
+            self._start()
+
+    def begin(self) -> None:
+        """Hear from a lane that was started that its task runs."""
+        self.promised = False
+
+    async def wait_turn(self, is_dismissed: Callable[[], bool]) -> bool:
+        """Wait until there is something in the queue; False: the lane has to end.
+
+        Args:
+            is_dismissed: Tells whether it has to, once there is nothing left.
+
+        Cancellation: a checkpoint; another lane looks at the queue if cancelled here.
+        """
+        if self.ready:  # others have their turn
+            self.promised = True
+            try:
+                await trio.lowlevel.checkpoint()
+            except BaseException:
+                self.promised = False
+                self.wake()
+                raise
+            self.promised = False
+            if self.ready:
+                return True
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        task, spare = current_task(), self._spare
+
+        def abort(_: object) -> Abort:
+            spare.remove(task)
+            return Abort.SUCCEEDED
+
+        while not (is_dismissed() or len(spare) >= SPARE_COUNT):
+            spare.append(task)
+            await wait_task_rescheduled(abort)
+            self.promised = False
+            if self.ready:
+                return True
+        return False
+
+    def dismiss(self) -> None:
+        """Wake all lanes that wait for their turn, since some of them have to end."""
+        while self._spare:
+            reschedule(self._spare.pop())
+
+    def stop(self) -> None:
+        """Serve nobody any more. What waits is closed by the caller."""
+        self.opened = False
+        self.ready.clear()
+
+
+class Http1Peer:
+    """The client of a connection, as the fast path knows it.
+
+    While the connection waits without a task, what would cancel that puts it into the queue.
+
+    Args:
+        connection: It is served by HTTP/1.1.
+        parser: Is fed what isn't plain, where a lane serves the connection alone.
+        leaders: Have the queue, where it waits without a task.
+
+    Attributes:
+        arrivals: Put the connection into the queue; None before they are needed.
+        waiting: Whether the connection waits, or is in the queue: nobody serves it.
+    """
+
+    __slots__ = (
+        "_hear",
+        "_leaders",
+        "_parser",
+        "arrivals",
+        "client",
+        "clock",
+        "connection",
+        "inform",
+        "secure",
+        "server",
+        "transport",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        parser: RequestParser | None = None,
+        leaders: Leaders | None = None,
+    ) -> None:
+        transport = connection.transport
+        self.connection: Connection = connection
+        self.clock: Clock = connection.clock
+        self.transport = transport
+        self.client = transport.client
+        self.server = transport.server
+        self.secure = transport.secure
+        self.inform = partial(inform_client, connection.clock)
+        self.arrivals: Arrivals | None = None
+        self.waiting: bool = False
+        self._hear: Callable[[], None] | None = None
+        self._parser = parser
+        self._leaders = leaders
+
+    def wait(self) -> bool:
+        """Let the connection wait without a task; False: nothing would tell of what arrives."""
+        leaders = self._leaders
+        assert leaders is not None
+        arrivals = self.arrivals
+        if arrivals is None:
+            arrivals = self.arrivals = self.transport.watch()
+            if arrivals is None:
+                return False
+            self._hear = partial(leaders.ready.append, self)
+        if not arrivals.watched:
+            return False
+        self.clock.waiting = self
+        self.clock.task = None
+        self.connection.waits = self.waiting = True
+        if arrivals.ready:  # nobody will tell of that again
+            leaders.add(self)
+        else:
+            arrivals.hear = self._hear
+        return True
+
+    def take(self, lane: Lane, *, expects_end: bool = False) -> RequestParser:
+        """Let a lane serve the connection step by step, and return what it feeds.
+
+        Args:
+            lane: It has begun to.
+            expects_end: Whether the client has said that it asks for nothing more.
+        """
+        if self._parser is not None:
+            return self._parser
+        leaders = self._leaders
+        assert leaders is not None
+        wire = leaders.make_wire(self.connection)
+        wire.expects_end = expects_end
+        lane.bind(wire, self.clock)
+        self._forget()
+        leaders.wake()  # what else is in the queue is for another lane
+        return wire.parser
+
+    def go_on(self, lane: Lane, *, keep_alive: bool = True) -> Step | None:
+        """Let the connection wait without a task, or end; return what its lane has to do for that.
+
+        Args:
+            lane: It has answered all that was asked.
+            keep_alive: Whether another request may follow.
+        """
+        if keep_alive:
+            if self.wait():
+                return None
+        elif ends_at_once(self.transport):
+            self.close()
+            return None
+        self.take(lane, expects_end=not keep_alive)
+        return Step.AWAIT if keep_alive else Step.END
+
+    def rouse(self) -> None:
+        """Put the connection into the queue, since its time has passed."""
+        assert self._leaders is not None
+        self._leaders.add(self)
+
+    def lose(self, error: trio.BrokenResourceError) -> None:
+        """Close the connection, whose client has gone."""
+        self.connection.gone = True
+        logger.debug("the peer has gone: %s", error)
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, on which nothing is unfinished."""
+        leaders = self._leaders
+        assert leaders is not None
+        self._forget()
+        self.connection.close()
+        leaders.discard(self.connection)
+
+    def _forget(self) -> None:
+        """Let nothing that lasts hold this object."""
+        if self.arrivals is not None:
+            self.arrivals.hear = None
+        self.connection.waits = self.waiting = False
+        self.clock.waiting = None
+        self.arrivals = self._hear = None
+
+
+def ends_at_once(transport: Transport) -> bool:
+    """Tell whether closing a connection does no harm, whose client has said that it asks no more.
+
+    It has sent nothing more then, and has the whole answer.
+    """
+    try:
+        more = transport.receive_nowait()
+    except trio.BrokenResourceError:
+        return True
+    return not more and transport.tells_acked and transport.fully_acked()
+
+
+class Nobody:
+    """The peer of a clock that bounds nothing (see `Peer`)."""
+
+    gone = write_cut = False
+
+    def peer_state(self) -> PeerState:
+        """Tell that there is nothing to be seen."""
+        return "open"
+
+    def acked_bytes(self) -> int:
+        """Return that nothing was sent."""
+        return 0
+
+    def fully_acked(self) -> bool:
+        """Tell that nothing is on its way."""
+        return True
+
+
+async def inform_client(clock: Clock, request: Request, status: int, fields: FieldLines) -> None:
+    """Send an informational response for a request whose handler runs (see `Request.inform`).
+
+    A request has this from its beginning on, and keeps it when it is over: another store would
+    cost each request 100 instructions. The clock holds no connection that is closed.
+    """
+    if clock.request is not request:
+        await inform_nobody(request, status, fields)
+    connection = clock.peer
+    assert isinstance(connection, Connection)
+    # As long as it isn't out no answer may follow it, nor if it is cut: with this the fast path
+    # leaves the answer to the lane, which sees that.
+    clock.closing = clock.closing or Life.CLOSING
+    sent = request.received_fields
+    await inform(clock, send_informational(connection, "1.1", sent, status, fields))
+    serving = clock.closing is Life.CLOSING and clock.state.life < Life.CLOSING
+    if serving and not connection.write_cut:
+        clock.closing = None

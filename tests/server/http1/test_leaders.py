@@ -1,0 +1,199 @@
+"""Connections that wait without a task, over TCP: who serves them, and what becomes of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from hump_trio import Hump, Timeouts
+from hump_trio.server.connection import Connection
+from hump_trio.server.http1.leaders import SPARE_COUNT, Http1Peer, Leaders, Nobody
+from hump_trio.server.lane import Lane
+from tests.support.loopback import connect_to, receive_answer, wait_until
+from tests.support.served import served
+
+ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+WAIT = b"GET /waits HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+class Scene:
+    """An app whose handlers answer at once, or when they are let.
+
+    Attributes:
+        app: Itself.
+        tasks: Those that handlers ran in, in order.
+        let: Lets the waiting ones answer.
+        waiting_count: How many wait.
+    """
+
+    def __init__(self, timeouts: Timeouts | None = None) -> None:
+        self.app = Hump("127.0.0.1", 0, timeouts=timeouts or Timeouts())
+        self.tasks: list[trio.lowlevel.Task] = []
+        self.let = trio.Event()
+        self.waiting_count = 0
+        self._streams: list[trio.SocketStream] = []
+        self.app.get("/")(self.answer)
+        self.app.get("/waits")(self.wait)
+
+    async def answer(self) -> str:
+        """Answer at once."""
+        self.tasks.append(trio.lowlevel.current_task())
+        return "hello"
+
+    async def wait(self) -> str:
+        """Answer when it is let."""
+        self.tasks.append(trio.lowlevel.current_task())
+        self.waiting_count += 1
+        await self.let.wait()
+        return "hello"
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Serve the app."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.app.serve)
+            yield
+            nursery.cancel_scope.cancel()
+        for stream in self._streams:
+            assert await stream.receive_some() == b""
+            await stream.aclose()
+
+    async def connect(self) -> trio.SocketStream:
+        """Return a client's end of a new connection, which has ended when the app has."""
+        stream = await connect_to(self.app)
+        self._streams.append(stream)
+        return stream
+
+
+def forget(connection: Connection) -> None:
+    """Forget a connection: there is none."""
+
+
+def count_tasks() -> int:
+    """Return how many tasks serve connections."""
+    root = trio.lowlevel.current_root_task()
+    assert root is not None
+    todo, count = [root], 0
+    while todo:
+        task = todo.pop()
+        count += "serve_connection" in task.name
+        for nursery in task.child_nurseries:
+            todo.extend(nursery.child_tasks)
+    return count
+
+
+async def ask(stream: trio.SocketStream, data: bytes = ASK) -> None:
+    """Ask, and check that the answer is right."""
+    await stream.send_all(data)
+    assert (await receive_answer(stream)).endswith(b"hello")
+
+
+async def test_connections_that_wait_have_no_task() -> None:
+    """However many there are, a lane or two serve them."""
+    scene = Scene()
+    async with scene.serving():
+        streams = [await scene.connect() for _ in range(20)]
+        for stream in [*streams, *reversed(streams)]:
+            await ask(stream)
+        assert len(set(scene.tasks)) <= 2
+        assert count_tasks() <= 2
+        assert scene.app.statistics().connections == {"idle": 20}
+        for stream in streams:
+            await stream.send_eof()
+        await wait_until(lambda: not scene.app.statistics().connections)
+
+
+async def test_a_handler_that_waits_holds_nobody_else_up() -> None:
+    """Another lane serves what comes meanwhile, and what came together with its request."""
+    scene = Scene()
+    async with scene.serving():
+        streams = [await scene.connect() for _ in range(10)]
+        for index, stream in enumerate(streams):
+            await stream.send_all(WAIT if index % 2 else ASK)
+        for stream in streams[::2]:
+            assert (await receive_answer(stream)).endswith(b"hello")
+        await wait_until(lambda: scene.waiting_count == 5)
+        await ask(streams[0])
+        scene.let.set()
+        for stream in streams[1::2]:
+            assert (await receive_answer(stream)).endswith(b"hello")
+
+
+async def test_only_so_many_lanes_are_kept() -> None:
+    """Those that a burst of waiting handlers has started end, but for some."""
+    scene = Scene()
+    async with scene.serving():
+        streams = [await scene.connect() for _ in range(SPARE_COUNT + 10)]
+        for stream in streams:
+            await stream.send_all(WAIT)
+        await wait_until(lambda: scene.waiting_count == len(streams))
+        assert count_tasks() >= len(streams)
+        scene.let.set()
+        for stream in streams:
+            assert (await receive_answer(stream)).endswith(b"hello")
+        await wait_until(lambda: count_tasks() <= SPARE_COUNT)
+        for stream in streams:
+            await ask(stream)
+
+
+async def test_a_connection_that_waits_too_long_is_closed(autojump_clock: MockClock) -> None:
+    """As it is where a task waits: before a request, and behind one."""
+    scene = Scene(Timeouts(keep_alive=20, head=30))
+    async with scene.serving():
+        silent, asked = await scene.connect(), await scene.connect()
+        await ask(asked)
+        began = trio.current_time()
+        assert await asked.receive_some() == b""
+        assert 20 <= trio.current_time() - began < 21
+        assert await silent.receive_some() == b""
+        assert 30 <= trio.current_time() - began < 31
+        assert not scene.app.statistics().connections
+
+
+async def test_connections_that_wait_end_with_the_server() -> None:
+    """Also if that is cancelled."""
+    scene = Scene()
+    async with scene.serving():
+        await scene.connect()
+        await ask(await scene.connect())
+
+
+async def test_a_lane_that_is_cancelled_as_it_lets_others_have_a_turn() -> None:
+    """Another one looks at what is in the queue."""
+    started: list[int] = []
+    leaders = Leaders(served())
+    leaders.open(lambda _: pytest.fail("no wire is made"), partial(started.append, 1), forget)
+    leaders.ready.append(object.__new__(Http1Peer))
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await leaders.wait_turn(lambda: False)
+    assert started == [1]
+    assert leaders.promised
+
+
+async def test_a_lane_that_is_cancelled_while_it_waits_is_woken_no_more() -> None:
+    """The next one that is needed is started."""
+    started: list[int] = []
+    leaders = Leaders(served())
+    leaders.open(lambda _: pytest.fail("no wire is made"), partial(started.append, 1), forget)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(leaders.wait_turn, lambda: False)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    leaders.promise()
+    assert started == [1]
+
+
+def test_nobody() -> None:
+    """Nobody owes anything."""
+    nobody = Nobody()
+    assert (nobody.peer_state(), nobody.acked_bytes(), nobody.fully_acked()) == ("open", 0, True)
+
+
+async def test_a_lane_at_home() -> None:
+    """It is bound to no wire."""
+    leaders = Leaders(served())
+    assert Lane(None, leaders.nobody).is_home
