@@ -62,7 +62,7 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
     known_lines = memo.lines
     host = memo.hosts.get(lines[1])  # where nearly all clients have it
     fields, rest = ([], lines[1:]) if host is None else ([host], lines[2:])
-    length, keep_alive = 0, True
+    is_announced, keep_alive = False, True
     for line in rest:
         field = known_lines.get(line)
         if field is None:
@@ -75,13 +75,11 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
                 return None
             field = (lowered, value.strip())
             if lowered in SPECIAL:
-                if lowered == "content-length" and not length:
-                    # No leading zero: clients announce no empty body. At most nine digits: a longer
-                    # body doesn't arrive in one read with its head.
-                    digits = field[1]
-                    if not digits.isdecimal() or digits[0] == "0" or len(digits) > 9:
+                if lowered == "content-length" and not is_announced:
+                    # As most clients write it, without leading zeros.
+                    if field[1] != str(len(body)):
                         return None
-                    length = int(digits)
+                    is_announced = True
                 elif lowered in STEADY or field == KEEP_ALIVE:
                     remember(known_lines, line, field)
                 elif lowered == "host" and host is None and is_authority(field[1]):
@@ -92,6 +90,6 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
                 else:
                     return None
         fields.append(field)
-    if host is None or len(body) != length:
+    if host is None or (body and not is_announced):
         return None
     return lines[0], host[1], fields, body, keep_alive

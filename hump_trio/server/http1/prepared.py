@@ -2,7 +2,6 @@
 
 import math
 import time
-from types import EllipsisType
 from typing import Any, TypeAlias
 
 from hump_trio.facts.exceptions import HttpParserError
@@ -93,14 +92,14 @@ class Prepared:
 
         Where the connection ends with the answer, a body that nobody wants isn't dropped here.
         """
-        state = self.state
+        state, byte_count = self.state, len(body)
         if choice.refused:
-            return keep_alive and len(body) <= DRAIN_BYTES
+            return keep_alive and byte_count <= DRAIN_BYTES
         limit = choice.body_limit_bytes
-        if isinstance(limit, EllipsisType):
+        if limit is ...:
             limit = state.limits.body_bytes
-        fits = limit is None or len(body) <= limit
-        return fits and state.buffered_bytes + len(body) <= state.limits.buffered_bytes
+        fits = limit is None or byte_count <= limit
+        return fits and state.buffered_bytes + byte_count <= state.limits.buffered_bytes
 
     def stamp_anew(self, now: float) -> None:
         """Make the stamps that are right for the rest of this second."""
