@@ -8,6 +8,7 @@ Single fields are judged where they are decoded: their names and values, fields 
 and pseudo-fields that don't exist. None stands for a field that was refused there.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from typing import cast
@@ -65,6 +66,9 @@ class RequestHead:
     expect: str
     head_bytes: int
     protocol: str = ""
+
+
+allocate: Callable[[type[RequestHead]], RequestHead] = object.__new__
 
 
 def parse_request(fields: list[tuple[str, str] | None], limits: Limits) -> RequestHead:
@@ -166,7 +170,15 @@ def with_target(head: RequestHead, path: str, limits: Limits) -> RequestHead:
         line = parse_path(method, path, limits)
     if head_bytes > limits.head_bytes:
         raise HttpParserError(431, "the header section is too large")
-    return RequestHead(line, head.fields, head.host, head.content_length, head.expect, head_bytes)
+    new = allocate(RequestHead)  # two thirds of what the constructor takes
+    new.line = line
+    new.fields = head.fields
+    new.host = head.host
+    new.content_length = head.content_length
+    new.expect = head.expect
+    new.head_bytes = head_bytes
+    new.protocol = ""
+    return new
 
 
 def parse_trailers(fields: list[tuple[str, str] | None], limits: Limits) -> FieldLines:

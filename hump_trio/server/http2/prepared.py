@@ -55,13 +55,12 @@ class Prepared:
 
     def choose(self, line: RequestLine) -> Chosen:
         """Return what is known of a request by its line."""
-        known = self._static.get((line.method, line.raw_path))
-        return self._choose(line.method, line.raw_path) if known is None else known
+        method, path = line.method, line.raw_path
+        return self._static.get((method, path)) or self._choose(method, path)
 
     def _choose(self, method: str, path: str) -> Chosen:
         choice, path_params = self._choose_path(method, path)
-        inline = choice.plain and method not in NEVER_INLINE and self._inline
-        return choice, path_params, inline
+        return choice, path_params, choice.plain and self._inline and method not in NEVER_INLINE
 
     def has_room(self, byte_count: int, choice: Choice) -> bool:
         """Tell whether a body that is here may be held for a handler."""
