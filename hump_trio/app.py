@@ -29,21 +29,14 @@ from hump_trio.dispatch.router import Router, layer_of, table_of
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
 from hump_trio.listening.bind import check_binds, check_host, check_port, join_bind
-from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from hump_trio.messages.choice import WEBSOCKET
 from hump_trio.messages.headers import check_field
 from hump_trio.routing.guest import ANY_WEBSOCKET
 from hump_trio.routing.layer import NOTHING
 from hump_trio.routing.route import RouterOptions
-from hump_trio.server.protocols import protocol_names
-from hump_trio.server.server import Listeners, Server
-from hump_trio.server.signals import owns_signals
-from hump_trio.server.state import ServerState
-from hump_trio.server.statistics import ServerStatistics
 from hump_trio.tasks.lifespan import check_lifespan, open_lifespan
 from hump_trio.tasks.threads import check_thread
 from hump_trio.transports.tls_source import TlsSource, check_tls_source, load_credentials
-from hump_trio.transports.transport import Transport
 
 __all__ = ["Hump"]
 
@@ -53,8 +46,14 @@ WEBSOCKETS = {WEBSOCKET, ANY_WEBSOCKET}
 A = TypeVar("A")
 Ts = TypeVarTuple("Ts")
 
-if TYPE_CHECKING:  # a default, which the typing module has from Python 3.13 on
+if TYPE_CHECKING:
+    # With a default, which the typing module has from Python 3.13 on.
     from typing_extensions import TypeVar as DefaultTypeVar
+
+    from hump_trio.listening.bound_socket import BoundSocket
+    from hump_trio.server.server import Listeners, Server
+    from hump_trio.server.statistics import ServerStatistics
+    from hump_trio.transports.transport import Transport
 
     S = DefaultTypeVar("S", default=Any)
 else:
@@ -295,7 +294,7 @@ class Hump(Router, Generic[S]):
         if docs is not None:
             self.get(docs)(documentation.openapi_page)
 
-    def statistics(self) -> ServerStatistics:
+    def statistics(self) -> "ServerStatistics":
         """Return counts of what the server is doing now and has done since it started.
 
         Raises:
@@ -303,7 +302,7 @@ class Hump(Router, Generic[S]):
         """
         return self._running().statistics()
 
-    def _running(self) -> Server:
+    def _running(self) -> "Server":
         if self._server is None:
             raise RuntimeError(
                 "this app is not being served: call this from a handler,"
@@ -372,8 +371,8 @@ class Hump(Router, Generic[S]):
     async def serve(
         self,
         *,
-        listeners: Sequence[trio.abc.Listener[Transport]] | None = None,
-        sockets: Sequence[BoundSocket] | None = None,
+        listeners: "Sequence[trio.abc.Listener[Transport]] | None" = None,
+        sockets: "Sequence[BoundSocket] | None" = None,
         signals: bool | None = None,
         task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -408,6 +407,13 @@ class Hump(Router, Generic[S]):
             )
         if self._server is not None:
             raise RuntimeError("this app is being served already")
+        # An app that is only looked at, for its routes or its OpenAPI document, has no server: that
+        # takes a third of the time of `import hump_trio`.
+        from hump_trio.server.protocols import protocol_names
+        from hump_trio.server.server import Server
+        from hump_trio.server.signals import owns_signals
+        from hump_trio.server.state import ServerState
+
         if not WEBSOCKETS.isdisjoint(table_of(self).methods):  # an app without any needs none of it
             import_module("hump_trio.server.websocket.session")
         dispatcher = Dispatcher(self, table_of(self), layer_of(self))
@@ -441,11 +447,11 @@ class Hump(Router, Generic[S]):
 
     async def _open_listeners(
         self,
-        server: Server,
-        listeners: Listeners | None,
-        sockets: list[BoundSocket] | None,
+        server: "Server",
+        listeners: "Listeners | None",
+        sockets: "list[BoundSocket] | None",
         unused: AsyncExitStack,
-    ) -> Listeners:
+    ) -> "Listeners":
         """Return what a server accepts from, and owns from here on.
 
         Args:
@@ -454,6 +460,8 @@ class Hump(Router, Generic[S]):
             sockets: Sockets that `serve` was given. If there is neither, `binds` are opened.
             unused: Closes each of them until the server owns it.
         """
+        from hump_trio.listening.bound_socket import open_binds
+
         bound = sockets or []
         if listeners is None and sockets is None:
             bound = await open_binds(self.binds, self.sockets)
@@ -466,7 +474,7 @@ class Hump(Router, Generic[S]):
         return [*(listeners or ()), *opened]
 
     def _announce(
-        self, server: Server, is_main: bool, task_status: trio.TaskStatus[tuple[str, ...]]
+        self, server: "Server", is_main: bool, task_status: trio.TaskStatus[tuple[str, ...]]
     ) -> None:
         """Tell where the app is served: the log, the terminal and the task that has started it."""
         logger.info("serving at %s", " ".join(self.addresses) or "the listeners given")

@@ -72,3 +72,33 @@ def test_the_facade_loads_no_extras() -> None:
     loaded = run("import hump_trio, sys; print(*sys.modules)")
     assert "hump_trio.app" in loaded
     assert not loaded & {"httpx", "httpcore", "h11", "hump_trio.testing", "asyncio", "pytest"}
+
+
+# What an import may load beside Trio, and how many functions may be written and compiled meanwhile,
+# as dataclasses do, which takes most of the time.
+MODULE_COUNT = 135
+WRITTEN_COUNT = 170
+LOOK = """
+import sys
+import trio
+
+def note(event, details):
+    if event == "exec" and details[0].co_filename == "<string>":
+        written.append(event)
+
+written, known = [], set(sys.modules)
+sys.addaudithook(note)
+import hump_trio
+print(len(written), *set(sys.modules) - known)
+"""
+
+
+def test_an_app_that_is_not_served_is_light() -> None:
+    """No server, protocol or second JSON library is loaded; counts hold the rest, not times."""
+    loaded = run(LOOK)
+    [written] = [word for word in loaded if word.isdecimal()]
+    folders = {name.split(".")[1] for name in loaded if name.startswith("hump_trio.")}
+    assert not folders & {"server", "http1", "http2", "testing", "command", "asgi", "wsgi"}
+    assert not loaded & {"json", "ssl", "email", "tempfile", "zlib", "hump_trio.openapi"}
+    assert len(loaded) - 1 <= MODULE_COUNT
+    assert int(written) <= WRITTEN_COUNT

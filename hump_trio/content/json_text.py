@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from hump_trio.content.msgspec_json import MsgspecJson
-from hump_trio.content.standard_json import StandardJson
 
 __all__ = ["JsonCodec", "explain_mismatch", "json_codec", "typed_codec"]
 
@@ -43,7 +42,16 @@ class JsonCodec(Protocol):
         ...
 
 
-json_codec: JsonCodec = MsgspecJson() if find_spec("msgspec") else StandardJson()
+def choose_codec() -> JsonCodec:
+    """Return the best codec that the machine has."""
+    if find_spec("msgspec"):
+        return MsgspecJson()
+    from hump_trio.content.standard_json import StandardJson
+
+    return StandardJson()
+
+
+json_codec: JsonCodec = choose_codec()
 
 
 def typed_codec() -> MsgspecJson:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hump_trio.content import json_text
 from hump_trio.content.json_text import JsonCodec, json_codec
 from hump_trio.content.msgspec_json import MsgspecJson
 from hump_trio.content.standard_json import StandardJson
@@ -218,8 +219,10 @@ def test_msgspec_is_taken_where_it_is_installed() -> None:
     assert isinstance(json_codec, MsgspecJson)
 
 
-def test_without_msgspec_the_standard_library_is_taken() -> None:
+def test_without_msgspec_the_standard_library_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package works with trio alone."""
+    monkeypatch.setattr(json_text, "find_spec", lambda name: None)
+    assert isinstance(json_text.choose_codec(), StandardJson)
     program = (
         "import sys; sys.modules['msgspec'] = None;"
         "from hump_trio.content.json_text import json_codec; print(type(json_codec).__name__)"
