@@ -75,8 +75,8 @@ def encode_request(load: Load, number: int) -> bytes:
     ).encode()
 
 
-def receive_answer(sock: socket.socket) -> None:
-    """Read one answer.
+def receive_answer(sock: socket.socket) -> int:
+    """Read one answer, and return how long it is.
 
     Raises:
         RuntimeError: It isn't a success, or breaks off.
@@ -92,3 +92,4 @@ def receive_answer(sock: socket.socket) -> None:
         length = LENGTH.search(head)
         if end and length:
             missing = int(length[1]) - len(body)
+    return len(answer)

@@ -25,7 +25,7 @@ MEASURES = {
     "mib_per_second": "MiB/s",
     "cpu_us_per_mib": "CPU µs per MiB",
     "growth_mib": "MiB that the peak of memory grew",
-    "import_ms": "ms that its import adds to `import trio`",
+    "import_ms": "CPU ms that its import adds to `import trio`",
     "first_answer_ms": "ms from the start to the first answer",
 }
 

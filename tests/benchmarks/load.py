@@ -12,7 +12,6 @@ import resource
 import shutil
 import signal
 import sys
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -166,8 +165,7 @@ def measure_round(
 def warm_up(scenario: str, server: Server) -> None:
     """Let a server do for a while what it is measured in, by a few connections."""
     if scenario in LOADS:
-        load = replace(LOADS[scenario], connection_count=0)
-        measure.measure_load(load, server, seconds=WARM_UP_SECONDS, connections=4)
+        measure.measure_load(LOADS[scenario], server, seconds=WARM_UP_SECONDS, connections=4)
     else:
         measure_any_load(scenario, server, seconds=WARM_UP_SECONDS, connections=4)
 
@@ -218,7 +216,10 @@ def measure_any_load(
         return measure.measure_handshakes(server, seconds=seconds)
     if scenario == "ws_open":
         return measure.measure_openings(server, seconds=seconds)
-    return measure.measure_load(LOADS[scenario], server, seconds=seconds, connections=connections)
+    load = LOADS[scenario]
+    if load.connection_count:
+        return measure.measure_busy(load, server, seconds=seconds)
+    return measure.measure_load(load, server, seconds=seconds, connections=connections)
 
 
 def tell(text: str) -> None:

@@ -16,6 +16,8 @@ if __name__ == "__main__":
         loop=Loops.uvloop,
         workers=1,
         runtime_threads=1,
+        backlog=4096,
+        backpressure=16384,  # else it takes no more connections than 1,024
         static_path_route=["/files"],
         static_path_mount=[write_files()],
         static_path_expires=0,

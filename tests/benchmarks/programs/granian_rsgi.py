@@ -44,6 +44,8 @@ if __name__ == "__main__":
         loop=Loops.uvloop,
         workers=1,
         runtime_threads=1,
+        backlog=4096,
+        backpressure=16384,  # else it takes no more connections than 1,024
         log_enabled=False,
         ssl_cert=Path(sys.argv[2]) if sys.argv[2:] else None,
         ssl_key=Path(sys.argv[3]) if sys.argv[2:] else None,

@@ -28,7 +28,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     server {{
-        listen 127.0.0.1:{port} {secured} backlog=2048;
+        listen 127.0.0.1:{port} {secured} backlog=4096;
         {certificate}
         location = / {{
             default_type "text/plain; charset=utf-8";

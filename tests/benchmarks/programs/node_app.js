@@ -14,4 +14,4 @@ const server = certificate
         { cert: fs.readFileSync(certificate), key: fs.readFileSync(key) }, answer)
     : require("node:http").createServer(answer);
 server.keepAliveTimeout = 75_000; // as hump_trio's
-server.listen({ port: Number(port), host: "127.0.0.1", backlog: 2048 });
+server.listen({ port: Number(port), host: "127.0.0.1", backlog: 4096 });
