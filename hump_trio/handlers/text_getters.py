@@ -61,12 +61,33 @@ def value_getter(parameter: Parameter, default: Any) -> Get[Request]:
     def get(request: Request) -> Any:
         return read(find(request), place)
 
+    if parameter.source.find is find_in_path:
+        return quick_path_getter(parameter, get)
     if parameter.source.find is find_in_query and not collection_reader(parameter.annotation):
-        return quick_getter(parameter, default, get)
+        return quick_query_getter(parameter, default, get)
     return get
 
 
-def quick_getter(parameter: Parameter, default: Any, get: Get[Request]) -> Get[Request]:
+def quick_path_getter(parameter: Parameter, get: Get[Request]) -> Get[Request]:
+    """Return what gets a value of the path that fits, in a third of the instructions.
+
+    Args:
+        parameter: A parameter of the path.
+        get: Gets any value, and raises what is wrong with it.
+    """
+    name, parse = parameter.field, parser_of(parameter.annotation)
+    assert parse is not None
+
+    def get_quickly(request: Request) -> Any:
+        try:
+            return parse(str(request.path_params[name]))
+        except ValueError:
+            return get(request)
+
+    return get_quickly
+
+
+def quick_query_getter(parameter: Parameter, default: Any, get: Get[Request]) -> Get[Request]:
     """Return what gets a value that most queries have: of one text, once, not empty, and right.
 
     A value with a default may not come at all. It takes a third of the instructions of what gets

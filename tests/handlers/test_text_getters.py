@@ -21,8 +21,8 @@ from hump_trio import (
 from hump_trio.facts.exceptions import BindingError
 from hump_trio.handlers.parameter import EMPTY, Parameter
 from hump_trio.handlers.reading import reader_of
-from hump_trio.handlers.sources import QUERY
-from hump_trio.handlers.text_getters import find_in_query, text_getter
+from hump_trio.handlers.sources import PATH, QUERY
+from hump_trio.handlers.text_getters import find_in_query, path_getter, text_getter
 from hump_trio.testing import client
 from tests.support.annotated import BOOL, INT, UUID_TEXT, Above, Grade, Word
 from tests.support.typed_handlers import ask, places_of, taking
@@ -128,6 +128,18 @@ def test_the_usual_query_is_read_as_any_other(
     read, find = reader_of(annotation, given_default), find_in_query(parameter)
     expected = outcome_of(lambda request: read(find(request), "query.value"), request)
     assert outcome_of(text_getter(parameter), request) == expected
+
+
+@pytest.mark.parametrize("annotation", [int, float, bool, int | str, Above, date, Word], ids=repr)
+@pytest.mark.parametrize("text", ["", "7", "1", "on", "2030-01-02", "YES", "no such"])
+def test_a_value_of_the_path_is_read_as_any_other(annotation: Any, text: str) -> None:
+    """What fits is got at once, and is what the plain rule says it is."""
+    parameter = Parameter("value", PATH, "value", annotation, converter="path")
+    request = Request("GET", f"/{text}", f"/{text}", path_params={"value": text})
+    read, get = reader_of(annotation, EMPTY, many=False), path_getter(parameter)
+    assert get is not None
+    expected = outcome_of(lambda _: read([text], "path.value"), request)
+    assert outcome_of(get, request) == expected
 
 
 # Markers: annotation, default, header field, its value, value.
