@@ -45,8 +45,10 @@ class MsgspecJson:
     def decode(self, text: bytes, expected: Any = Any) -> Any:
         """Return the value of a text, converted to the expected type."""
         try:
-            decode = self._decoders[expected]
-        except (KeyError, TypeError):  # an extra of `Annotated` has no hash
+            decode = self._decoders.get(expected)
+        except TypeError:  # an extra of `Annotated` has no hash
+            decode = None
+        if decode is None:
             decode = self._decoder_of(expected)
         try:
             return decode_unmarked(decode, text)
@@ -63,8 +65,8 @@ class MsgspecJson:
         Raises:
             TypeError: JSON can't become such a type.
         """
-        anything = self._msgspec.json.Decoder().decode
-        decode = anything if expected is Any else self.decoder(expected)
+        plain = expected is Any
+        decode = self._msgspec.json.Decoder().decode if plain else self.decoder(expected)
         if len(self._decoders) >= DECODER_COUNT:
             self._decoders.clear()
         with suppress(TypeError):

@@ -1,6 +1,7 @@
 """JSON by msgspec: fast, and checked against types."""
 
 from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import pytest
 
@@ -40,6 +41,26 @@ def test_msgspec_ignores_a_byte_order_mark_before_a_type_too() -> None:
     with pytest.raises(HttpException) as caught:
         MsgspecJson().decode(b'\xef\xbb\xbf["a"]', list[int])
     assert caught.value.status == 422
+
+
+def test_decoders_are_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A type's decoder is made once, unless there are very many types, or the type has no hash."""
+    made: list[Any] = []
+
+    class Counting(MsgspecJson):
+        """Tells which decoders it makes."""
+
+        def decoder(self, expected: Any, place: str = "body") -> Any:
+            made.append(expected)
+            return super().decoder(expected, place)
+
+    monkeypatch.setattr("hump_trio.content.msgspec_json.DECODER_COUNT", 2)
+    codec = Counting()
+    without_hash = Annotated[list[int], {}]
+    asked: list[Any] = [list[int], set[int], list[int], tuple[int, ...], set[int], without_hash]
+    for each in [*asked, without_hash, Any]:
+        assert list(codec.decode(b"[1]", each)) == [1]
+    assert made == [list[int], set[int], tuple[int, ...], set[int], without_hash, without_hash]
 
 
 @pytest.mark.parametrize("text", [b'{"x":"1"}', b"{}", b"[]", b'{"x":1,"others":[3]}'])
