@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.benchmarks.servers import ROOT, free_port
+from tests.benchmarks.servers import ROOT, free_port, log_of
 
 START_SECONDS = 60
 COMMAND_SECONDS = 60
@@ -31,10 +31,14 @@ class CountedServer:
         process: It, under callgrind.
         port: Where it listens.
         folder: Where callgrind puts its counts and its pipes.
+
+    Attributes:
+        log: What it writes to stderr.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
         self.port = port
+        self.log = log_of(process.pid)
         self._process = process
         self._folder = folder
         self._part = 0

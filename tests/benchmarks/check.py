@@ -1,9 +1,12 @@
 """Equal work: each server has to give the same answer, framed the same way, to a stranger."""
 
 import json
+import os
 import subprocess
+import time
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 
 from websockets.frames import CloseCode
 from websockets.sync.client import connect
@@ -11,6 +14,7 @@ from websockets.sync.client import connect
 from tests.benchmarks.scenarios import (
     DOWNLOAD_BYTES,
     LOADS,
+    LOGGED,
     MESSAGES,
     SHORT_TEXT,
     STREAMS,
@@ -21,10 +25,17 @@ from tests.benchmarks.scenarios import (
 from tests.benchmarks.servers import connection_to
 
 PATIENCE_SECONDS = 30
+NO_LOG = Path(os.devnull)
 
 
-def check_answers(name: str, scenario: str, port: int) -> None:
+def check_answers(name: str, scenario: str, port: int, log: Path = NO_LOG) -> None:
     """Ask a server for what it will be asked for under load, as http.client, curl or websockets do.
+
+    Args:
+        name: The server.
+        scenario: What it will be asked for.
+        port: Where it listens.
+        log: What it writes to stderr, which is looked at where requests are logged.
 
     Raises:
         RuntimeError: It answers something else, or in another way.
@@ -32,7 +43,10 @@ def check_answers(name: str, scenario: str, port: int) -> None:
     if scenario == "download":
         faults = faults_of_download(port)
     elif scenario in LOADS:
+        lines = written_lines(log) if scenario in LOGGED else []
         faults = faults_of_load(LOADS[scenario], port)
+        if scenario in LOGGED and not faults:
+            faults = faults_of_log(log, lines)
     elif scenario in STREAMS:
         faults = faults_over_http2(STREAMS[scenario], port)
     elif scenario in MESSAGES:
@@ -84,6 +98,29 @@ def faults_of_answer(load: Load, answer: HTTPResponse, body: bytes) -> list[str]
     if coding and load.sized:
         faults.append(f"Transfer-Encoding {coding}")
     return faults
+
+
+def faults_of_log(log: Path, before: list[str]) -> str:
+    """Return what is wrong with what a server has logged of two requests; nothing if all is right.
+
+    Args:
+        log: What it writes.
+        before: The lines that it had written before these requests.
+    """
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        new = [
+            line for line in written_lines(log)[len(before) :] if "GET" in line and "200" in line
+        ]
+        if len(new) >= 2 or time.monotonic() >= give_up:
+            break
+        time.sleep(0.01)  # a line may be written behind its answer
+    return "" if len(new) == 2 else f"{len(new)} lines in the log for two requests"
+
+
+def written_lines(log: Path) -> list[str]:
+    """Return the lines that are whole."""
+    return log.read_text(encoding="utf-8").split("\n")[:-1]
 
 
 def faults_over_http2(streams: Streams, port: int) -> str:

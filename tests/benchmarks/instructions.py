@@ -209,7 +209,7 @@ def measure_counted(
 ) -> Counts:
     """Return the instructions per request of a server that runs, in each scenario."""
     for scenario in scenarios:
-        check_answers(name, scenario, server.port)
+        check_answers(name, scenario, server.port, server.log)
     server.start_counting()
     counts = measure_loads(server, scenarios, more_rounds)
     for scenario in filter(STREAMS.__contains__, scenarios):

@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
             with started(name, core, secured=secured) as server:
                 for scenario in scenarios:
                     if is_secured(scenario) == secured:
-                        check_answers(name, scenario, server.port)
+                        check_answers(name, scenario, server.port, server.log)
     figures: Figures = {scenario: {} for scenario in TITLES if scenario in options.scenarios}
     for number in range(options.rounds):
         for name, scenarios in wanted.items():

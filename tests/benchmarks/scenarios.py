@@ -161,13 +161,11 @@ LOADS = {
         },
     ),
 }
-LOADS |= {
-    name: replace(LOADS["hello"], title=title)
-    for name, title in {
-        "log_text": "`GET /`, each with a line of text in the log",
-        "log_json": "`GET /`, each with a line of JSON in the log",
-    }.items()
+LOGGED = {
+    name: replace(LOADS["hello"], title=f"`GET /`, each with a line of {form} in the log")
+    for name, form in (("log_text", "text"), ("log_json", "JSON"))
 }
+LOADS |= LOGGED
 LOADS |= {
     f"hello_{count}": replace(
         LOADS["hello"], title=f"`GET /` by {count:,} busy connections", connection_count=count

@@ -41,6 +41,11 @@ class Server:
         """Where it is."""
         return f"{'https' if self.secured else 'http'}://127.0.0.1:{self.port}"
 
+    @property
+    def log(self) -> Path:
+        """What it writes to stderr."""
+        return log_of(self.pid)
+
     def cpu_seconds(self) -> float:
         """Return the CPU time that all its processes have used."""
         return sum(int(fields[11]) + int(fields[12]) for _, fields in self._processes()) / TICKS
@@ -67,6 +72,11 @@ class Server:
                 fields = path.read_text().rpartition(")")[2].split()
                 if int(fields[2]) == self.pid:
                     yield int(path.parent.name), fields
+
+
+def log_of(pid: int) -> Path:
+    """Return the file that a process has as its stderr."""
+    return Path(f"/proc/{pid}/fd/2")
 
 
 def free_port() -> int:

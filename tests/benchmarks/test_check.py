@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import trio
 
 from hump_trio import EventStream, HttpException, Hump, Request, Topic, WebSocket
-from tests.benchmarks.check import check_answers, faults_of_load
+from tests.benchmarks.check import check_answers, faults_of_load, faults_of_log, written_lines
 from tests.benchmarks.scenarios import LOADS
 from tests.support.loopback import address_of, served
 
@@ -166,3 +167,23 @@ async def test_other_events_are_an_error(mark: str, complaint: str) -> None:
         except RuntimeError as error:
             found = str(error)
     assert found == complaint
+
+
+@pytest.mark.parametrize(
+    ("lines", "faults"),
+    [
+        (["a GET / HTTP/1.1 200", "b GET / HTTP/1.1 200"], ""),
+        (["Hello!", "a GET / HTTP/1.1 200"], "1 lines in the log for two requests"),
+    ],
+)
+def test_a_server_that_logs_too_little_is_found_out(
+    lines: list[str], faults: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request has a line of its own, behind what was written before."""
+    monkeypatch.setattr("tests.benchmarks.check.PATIENCE_SECONDS", 0 if faults else 30)
+    log = tmp_path / "log"
+    log.write_text("GET / HTTP/1.1 200\nGET / HT")
+    before = written_lines(log)
+    assert before == ["GET / HTTP/1.1 200"]
+    log.write_text("\n".join([*before, *lines, ""]))
+    assert faults_of_log(log, before) == faults
