@@ -30,8 +30,9 @@ DEMANDS = {
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 # These versions of OpenSSL let a client choose ffdhe8192, which takes a processor 100 ms for each
-# handshake (CVE-2022-40735). Python can't leave that one out, only choose one; every client has
-# P-256 (RFC 8446 section 9.1). One that has guessed another one needs a round trip more.
+# handshake (CVE-2022-40735). Python can't leave that one out, only choose one. So one context has
+# P-256, which every client has (RFC 8446 section 9.1), and another one X25519, with which nearly
+# all begin, and which takes OpenSSL less time.
 COSTLY_GROUPS = ((3, 0), (3, 5))
 
 
@@ -100,7 +101,7 @@ class TLS:
         context.set_ciphers(CIPHERS)
         context.set_alpn_protocols(protocols)
         context.options |= ssl.OP_NO_RENEGOTIATION
-        if COSTLY_GROUPS[0] <= ssl.OPENSSL_VERSION_INFO < COSTLY_GROUPS[1]:
+        if has_costly_groups():
             context.set_ecdh_curve("prime256v1")
         context.num_tickets = 1  # enough for a client's next connection
         self._load_certificate(context)
@@ -136,10 +137,15 @@ class TLS:
             raise TlsError(str(key), text) from error
 
 
+def has_costly_groups() -> bool:
+    """Tell whether OpenSSL would agree on groups that cost too much, unless there is one alone."""
+    return COSTLY_GROUPS[0] <= ssl.OPENSSL_VERSION_INFO < COSTLY_GROUPS[1]
+
+
 class Credentials:
     """What a server secures its connections with.
 
-    A reload replaces the context as a whole, and only if every file is good.
+    A reload replaces the contexts as a whole, and only if every file is good.
 
     Args:
         source: A `TLS`, another object with a ``create_context``, or a context.
@@ -153,36 +159,45 @@ class Credentials:
     def __init__(self, source: Any, protocols: Sequence[str] = (HTTP_1_1,)) -> None:
         self._source = source
         self._protocols = protocols
-        self._context = source if isinstance(source, ssl.SSLContext) else self._create_context()
+        self._x25519: ssl.SSLContext | None = None
+        if isinstance(source, ssl.SSLContext):
+            self._context = source
+        else:
+            self._read_files()
 
-    def _create_context(self) -> ssl.SSLContext:
-        """Return a new context of the source.
+    def _read_files(self) -> None:
+        """Make new contexts.
 
         Raises:
-            TlsError: A file can't be used.
+            TlsError: A file can't be used; the old contexts stay.
         """
-        if isinstance(self._source, TLS):
-            return self._source.create_context(self._protocols)
-        context: ssl.SSLContext = self._source.create_context()
-        return context
+        if not isinstance(self._source, TLS):
+            self._context = self._source.create_context()
+            return
+        context = self._source.create_context(self._protocols)
+        if has_costly_groups():
+            x25519 = self._source.create_context(self._protocols)
+            x25519.set_ecdh_curve("X25519")
+            self._x25519 = x25519
+        self._context = context
 
     def secure(self, transport: Transport) -> Transport:
         """Return the server's end of TLS over a transport, which it owns."""
-        return TlsTransport(transport, self._context)
+        return TlsTransport(transport, self._context, x25519=self._x25519)
 
     def reload(self) -> None:
-        """Make a new context for the connections to come; those that are open keep the old one.
+        """Make new contexts for the connections to come; those that are open keep the old ones.
 
         Raises:
             RuntimeError: The context was made by the program.
-            TlsError: A file can't be used; the old context stays.
+            TlsError: A file can't be used; the old contexts stay.
         """
         if isinstance(self._source, ssl.SSLContext):
             raise RuntimeError(
                 "an SSLContext of the program's can't be made anew: call its load_cert_chain, or"
                 " write tls=TLS(certificate, key)"
             )
-        self._context = self._create_context()
+        self._read_files()
         logger.info("new connections are secured with %s", self._source)
 
 

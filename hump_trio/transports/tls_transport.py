@@ -6,11 +6,15 @@ peer has acknowledged. A handshake takes about 1 ms of a processor; no other tas
 """
 
 import ssl
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 import trio
 
+from hump_trio.transports.tls_hello import begins_with_x25519
 from hump_trio.transports.tls_records import RECORD_BYTES, IncomingRecords
 from hump_trio.transports.transport import (
     HTTP_1_1,
@@ -55,6 +59,19 @@ def is_strong(cipher: str) -> bool:
     return cipher.startswith(EPHEMERAL) and any(each in cipher for each in AUTHENTICATED)
 
 
+class State(Enum):
+    """What can be done with a connection."""
+
+    NEW = auto()  # nothing has come
+    SHAKING_HANDS = auto()
+    OPEN = auto()
+    BROKEN = auto()
+    CLOSED = auto()
+
+
+OPEN = State.OPEN  # a look into the class takes ten times as long
+
+
 class TlsTransport(Transport):
     """The server's end of a TLS connection, over a transport that it owns.
 
@@ -66,20 +83,29 @@ class TlsTransport(Transport):
     Args:
         inner: Carries the ciphertext.
         context: The server's certificate and settings of TLS.
+        x25519: The same for peers that begin with X25519; None: there is no other context.
     """
 
     needs_handshake: bool = True
     secure: bool = True
 
-    def __init__(self, inner: Transport, context: ssl.SSLContext) -> None:
+    # These are made when the peer's first message has come.
+    _incoming: IncomingRecords
+    _outgoing: ssl.MemoryBIO
+    _tls: ssl.SSLObject
+
+    def __init__(
+        self,
+        inner: Transport,
+        context: ssl.SSLContext,
+        *,
+        x25519: ssl.SSLContext | None = None,
+    ) -> None:
         self._inner = inner
+        self._context = context
+        self._x25519 = x25519
         self.tells_acked: bool = inner.tells_acked
-        self._incoming = IncomingRecords(context)
-        self._outgoing = self._incoming.outgoing
-        self._tls = self._incoming.tls
-        self._established = False
-        self._broken = False
-        self._closed = False
+        self._state = State.NEW
         self._held = b""  # ciphertext that the inner transport hasn't taken yet
         self._untold_bytes: int = 0  # encrypted, but not reported as taken yet
         self._sent_bytes: int = 0
@@ -119,29 +145,45 @@ class TlsTransport(Transport):
         See `Transport.handshake`.
         """
         await self._inner.handshake()
+        received = b""
         agreed = False
         while not agreed:
-            # A silent peer costs nothing: OpenSSL takes 45 KiB as soon as it begins.
             data = await self._inner.receive_some(RECORD_BYTES)
-            if self._incoming.untouched and data[:1].isalpha():
-                # The first byte is a method's: that of a record is no letter.
-                await self._turn_away(REFUSAL)
-                raise trio.BrokenResourceError("HTTP was spoken to a port of HTTPS")
-            self._take(data)
-            if self._incoming.ended:
+            if not data:
                 raise trio.BrokenResourceError("the peer has left during its handshake")
-            while not agreed and self._incoming.feed():
-                agreed = await self._shake_hands()
+            received += data
+            if self._state is State.NEW:
+                if received[:1].isalpha():
+                    # The first byte is a method's: that of a record is no letter.
+                    await self._turn_away(partial(self._inner.send_all, REFUSAL))
+                    raise trio.BrokenResourceError("HTTP was spoken to a port of HTTPS")
+                # A silent peer costs nothing: OpenSSL takes 45 KiB as soon as it begins.
+                if self._x25519 is not None:
+                    suits = begins_with_x25519(received)
+                    if suits is None:
+                        continue
+                    if suits:
+                        self._context = self._x25519
+                self._begin_handshake()
+            self._incoming.take(received)
+            received = b""
+            agreed = await self._shake_hands()
         if self._incoming.may_hold_data:  # what has come behind the handshake
             self._stay_ready()
-        await self._send_held()
-        self._established = True
+        self._state = OPEN
         self._handshake_bytes = self._inner.sent_bytes
         self.protocol: str = self._tls.selected_alpn_protocol() or HTTP_1_1
         agreed_cipher = self._tls.cipher()
         assert agreed_cipher is not None, "the handshake is over"
         self.strong_cipher: bool = is_strong(agreed_cipher[0])
         self.client_certificate: dict[str, Any] | None = self._tls.getpeercert() or None
+
+    def _begin_handshake(self) -> None:
+        """Let OpenSSL begin."""
+        self._incoming = IncomingRecords(self._context)
+        self._outgoing = self._incoming.outgoing
+        self._tls = self._incoming.tls
+        self._state = State.SHAKING_HANDS
 
     async def _shake_hands(self) -> bool:
         """Go on with the handshake as far as what has come allows, and tell whether it is over.
@@ -150,20 +192,17 @@ class TlsTransport(Transport):
             trio.BrokenResourceError: There is no agreement.
         """
         try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            await self._send_held()
-            return False
+            agreed = self._incoming.shake_hands()
         except ssl.SSLError as error:
-            await self._turn_away(b"")
+            await self._turn_away(self._send_held)
             raise trio.BrokenResourceError(f"no handshake: {error.reason}") from error
-        return True
+        await self._send_held()
+        return agreed
 
-    async def _turn_away(self, answer: bytes) -> None:
-        """Send an answer, or what OpenSSL has to say, and wait until the peer closes."""
-        self._held += self._outgoing.read() + answer
+    async def _turn_away(self, answer: Callable[[], Awaitable[object]]) -> None:
+        """Send what there is to say, by a function that does so, and wait until the peer closes."""
         with suppress(trio.BrokenResourceError):
-            await self._send_held()
+            await answer()
             await self._inner.send_eof()
             while await self._inner.receive_some():
                 pass
@@ -175,39 +214,36 @@ class TlsTransport(Transport):
         if self._incoming.may_hold_data:
             await trio.lowlevel.checkpoint()
             self._check_open()
-        while (data := self._decrypt(count)) is None:
-            self._take(await self._inner.receive_some())
+        data = self._decrypt(count)
+        while data is None:
+            data = self._decrypt(count, await self._inner.receive_some())
         return data
 
     def receive_nowait(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """Return what is there (see `Transport.receive_nowait`)."""
-        self._check_open()
-        while (data := self._decrypt(max_bytes)) is None:
+        if self._state is not OPEN:
+            self._check_open()
+        data = self._decrypt(max_bytes) if self._incoming.may_hold_data else None
+        while data is None:
             ciphertext = self._inner.receive_nowait()
             if ciphertext is None:
                 return None
-            self._take(ciphertext)
+            data = self._decrypt(max_bytes, ciphertext)
         return data
 
-    def _take(self, ciphertext: bytes) -> None:
-        """Take in what has come; empty at the end.
-
-        Raises:
-            trio.BrokenResourceError: It is too much for the data that it has brought.
-        """
-        try:
-            self._incoming.take(ciphertext)
-        except trio.BrokenResourceError:
-            self._break()
-            raise
-
-    def _decrypt(self, max_bytes: int) -> bytes | None:
+    def _decrypt(self, max_bytes: int, ciphertext: bytes | None = None) -> bytes | None:
         """Return what has come, empty at the end, or None if no record of it is whole.
 
+        Args:
+            max_bytes: How much is asked for.
+            ciphertext: What has come now; None: nothing more than before.
+
         Raises:
-            trio.BrokenResourceError: What has come isn't TLS.
+            trio.BrokenResourceError: What has come isn't TLS, or is too much for the data in it.
         """
         try:
+            if ciphertext is not None:
+                self._incoming.take(ciphertext)
             data = self._incoming.decrypt(max_bytes)
         except trio.BrokenResourceError:
             self._break()
@@ -227,7 +263,7 @@ class TlsTransport(Transport):
 
     def _break(self) -> None:
         """Let every read and write raise from now on."""
-        self._broken = True
+        self._state = State.BROKEN
         self._stay_ready()
 
     def _answer(self) -> None:
@@ -250,11 +286,15 @@ class TlsTransport(Transport):
         encrypted but some ciphertext is still held, the count is one short, so that the caller
         comes back until nothing is held.
         """
-        self._check_open()
-        if self._sending_ended:
+        if self._state is not OPEN or self._sending_ended:
+            self._check_open()
             raise trio.ClosedResourceError("nothing follows the end")
-        if not self._send_held_nowait() or not data:
+        if (self._held and not self._send_held_nowait()) or not data:
             return 0
+        if len(data) <= RECORD_BYTES and not self._untold_bytes:
+            taken_bytes = self._encrypt(data)
+            self._untold_bytes = 0 if self._send_held_nowait() else 1
+            return taken_bytes - self._untold_bytes
         with memoryview(data) as view:
             taken_bytes, self._untold_bytes = self._untold_bytes, 0
             while taken_bytes < len(view):
@@ -266,12 +306,11 @@ class TlsTransport(Transport):
                 self._untold_bytes = 1
         return taken_bytes - self._untold_bytes
 
-    def _encrypt(self, data: memoryview) -> int:
+    def _encrypt(self, data: bytes | memoryview) -> int:
         """Encrypt at most a record, and return how many bytes that took.
 
         Raises:
-            trio.BrokenResourceError: The handshake isn't over, or a fatal alert of the peer's has
-                ended the connection.
+            trio.BrokenResourceError: A fatal alert of the peer's has ended the connection.
         """
         try:
             byte_count = self._tls.write(data)
@@ -283,11 +322,10 @@ class TlsTransport(Transport):
 
     def _send_held_nowait(self) -> bool:
         """Hand ciphertext to the inner transport, and tell whether it took all."""
-        if self._outgoing.pending:
-            self._held += self._outgoing.read()
-        if self._held:
-            self._held = self._held[self._inner.send_nowait(self._held) :]
-        return not self._held
+        held = self._held = self._held + self._outgoing.read()
+        if held:
+            held = self._held = held[self._inner.send_nowait(held) :]
+        return not held
 
     async def _send_held(self) -> None:
         """Hand all ciphertext to the inner transport. A checkpoint only if it has to wait."""
@@ -320,7 +358,7 @@ class TlsTransport(Transport):
 
     def _say_goodbye(self) -> None:
         """Have ``close_notify`` encrypted, once; the peer's own isn't waited for."""
-        if self._established and not self._broken and not self._sending_ended:
+        if not self._sending_ended:
             self._incoming.withhold()
             with suppress(ssl.SSLError):
                 self._tls.unwrap()
@@ -332,8 +370,11 @@ class TlsTransport(Transport):
         The peer's ``close_notify`` counts once it was received; the FIN that nearly always comes
         with it is seen at once.
         """
-        state = "reset" if self._broken else self._inner.peer_state()
-        return "half_closed" if state == "open" and self._incoming.ended else state
+        if self._state is State.BROKEN:
+            return "reset"
+        state = self._inner.peer_state()
+        ended = self._state is OPEN and self._incoming.ended
+        return "half_closed" if state == "open" and ended else state
 
     @property
     def sent_bytes(self) -> int:
@@ -353,20 +394,22 @@ class TlsTransport(Transport):
 
     def close(self) -> None:
         """Close; ``close_notify`` tells the peer that nothing was cut, if it goes out at once."""
-        if not self._closed:
-            self._closed = True
+        state, self._state = self._state, State.CLOSED
+        if state is not State.CLOSED:
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                self._say_goodbye()
-                self._send_held_nowait()
+                if state is OPEN:
+                    self._say_goodbye()
+                if state is not State.NEW:
+                    self._send_held_nowait()
             self._inner.close()
 
     def reset(self) -> None:
         """Close so that the peer sees an error."""
-        self._closed = True
+        self._state = State.CLOSED
         self._inner.reset()
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._state is State.CLOSED:
             raise trio.ClosedResourceError("this transport is closed")
-        if self._broken:
-            raise trio.BrokenResourceError("this connection is broken")
+        if self._state is not OPEN:
+            raise trio.BrokenResourceError("this connection is broken, or not agreed on yet")

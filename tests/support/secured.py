@@ -14,7 +14,7 @@ import trustme
 from hump_trio import Hump
 from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair
-from hump_trio.transports.tls_transport import TlsTransport
+from hump_trio.transports.tls_transport import State, TlsTransport
 from tests.support.loopback import connect_to
 
 
@@ -41,7 +41,13 @@ def write_certificate(folder: Path, name: str = "localhost") -> None:
 
 
 class ClientContext(ssl.SSLContext):
-    """A context whose connections are a client's, as `TlsTransport` makes them."""
+    """A context whose connections are a client's, as `TlsTransport` makes them.
+
+    Attributes:
+        session: That of an earlier connection, which new ones offer to resume.
+    """
+
+    session: ssl.SSLSession | None = None
 
     def wrap_bio(
         self,
@@ -52,7 +58,9 @@ class ClientContext(ssl.SSLContext):
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
         """Return the client's end."""
-        return super().wrap_bio(incoming, outgoing, server_hostname="localhost")
+        return super().wrap_bio(
+            incoming, outgoing, server_hostname="localhost", session=self.session
+        )
 
 
 def client_context(**attributes: Any) -> ClientContext:
@@ -66,6 +74,15 @@ def client_context(**attributes: Any) -> ClientContext:
     for name, value in attributes.items():
         setattr(context, name, value)
     return context
+
+
+def hello_of(context: ssl.SSLContext) -> bytes:
+    """Return what a client begins with that has a context."""
+    outgoing = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
 
 
 async def begin(tls: ssl.SSLObject, send: Callable[[], Awaitable[None]]) -> None:
@@ -106,6 +123,9 @@ class TlsClient(TlsTransport):
             if self._greeted:
                 return
             self._memory.set_window(math.inf)
+            if self._state is not State.NEW:
+                raise trio.ClosedResourceError("this transport is closed")
+            self._begin_handshake()
             await begin(self._tls, self._send_held)
             await self.handshake()
             while self._early:
@@ -131,10 +151,10 @@ class TlsClient(TlsTransport):
 
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send what is taken at once, likewise."""
-        if self._established:
-            return super().send_nowait(data)
-        self._early += data
-        return len(data)
+        if self._state in (State.NEW, State.SHAKING_HANDS):
+            self._early += data
+            return len(data)
+        return super().send_nowait(data)
 
     async def send_eof(self) -> None:
         """End, likewise; who has left already needn't hear of it."""
@@ -166,7 +186,8 @@ def secure_ends(
         protocol: What the client asks for in ALPN.
     """
     ours, theirs = memory_transport_pair(window_bytes)
-    return TlsClient(ours, window_bytes, protocol), TlsTransport(theirs, server_context())
+    server = TlsTransport(theirs, server_context(), x25519=server_context())
+    return TlsClient(ours, window_bytes, protocol), server
 
 
 class End(TlsTransport):
@@ -185,6 +206,7 @@ class End(TlsTransport):
     async def handshake(self) -> None:
         """Shake hands; a client begins."""
         if self._begins:
+            self._begin_handshake()
             await begin(self._tls, self._send_held)
         await super().handshake()
 
@@ -194,6 +216,22 @@ class End(TlsTransport):
         with suppress(ssl.SSLWantReadError):
             return not self._tls.read(1)
         return False
+
+
+class Dribbler(MemoryTransport):
+    """An end that sends byte by byte."""
+
+    def __init__(self, inner: MemoryTransport, pause: float) -> None:
+        self.__dict__.update(inner.__dict__)
+        self._pause = pause
+
+    def send_nowait(self, data: bytes | memoryview) -> int:
+        """Send a byte."""
+        return super().send_nowait(data[:1])
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait a while."""
+        await trio.sleep(self._pause)
 
 
 async def secure_pair(window_bytes: float = WINDOW_BYTES, **attributes: Any) -> tuple[End, End]:

@@ -18,10 +18,14 @@ from hump_trio import TLS, BindError, HumpError, TlsError
 from hump_trio.transports.certificates import Credentials
 from hump_trio.transports.memory import memory_transport_pair
 from hump_trio.transports.tls_transport import is_strong
+from hump_trio.transports.transport import Transport
 from tests.support.secured import (
+    ClientContext,
+    Dribbler,
     End,
     authority,
     client_context,
+    hello_of,
     server_context,
     write_certificate,
 )
@@ -173,6 +177,154 @@ def test_costly_groups_are_left_out(
     monkeypatch.setattr(ssl.SSLContext, "set_ecdh_curve", lambda context, name: found.append(name))
     tls_of(folder, key="key.pem").create_context()
     assert found == chosen
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+# What a server answers that asks for a key of another group (RFC 8446 section 4.1.3).
+RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+
+
+def visitor(version: ssl.TLSVersion, curve: str | None) -> ClientContext:
+    """Return a client's context.
+
+    Args:
+        version: The highest one that it speaks.
+        curve: The one group that it knows; None: all that OpenSSL begins with.
+    """
+    context = client_context(maximum_version=version)
+    if curve is not None:
+        context.set_ecdh_curve(curve)
+    return context
+
+
+async def visit(
+    credentials: Credentials, context: ClientContext, *, in_bytes: bool = False
+) -> tuple[ssl.SSLObject, Transport]:
+    """Return both ends of a new connection, as OpenSSL has the client's.
+
+    Args:
+        credentials: The server's.
+        context: The client's.
+        in_bytes: Whether what the client sends comes byte by byte.
+    """
+    ours, theirs = memory_transport_pair()
+    client = End(Dribbler(ours, 0) if in_bytes else ours, context)
+    server = credentials.secure(theirs)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.handshake)
+        nursery.start_soon(server.handshake)
+    assert client.receive_nowait() is None  # but for tickets
+    return client._tls, server
+
+
+each_version = pytest.mark.parametrize("version", VERSIONS, ids=["1.2", "1.3"])
+# In TLS 1.2 a client has to know the group of the certificate's key, too.
+each_client = pytest.mark.parametrize(
+    ("version", "curve"),
+    [
+        *[(ssl.TLSVersion.TLSv1_2, curve) for curve in (None, "prime256v1")],
+        *[(ssl.TLSVersion.TLSv1_3, curve) for curve in (None, "X25519", "prime256v1")],
+    ],
+)
+
+
+@each_client
+@pytest.mark.parametrize("in_bytes", [False, True])
+async def test_who_knows_one_group_is_served(
+    in_bytes: bool, curve: str | None, version: ssl.TLSVersion, folder: Path
+) -> None:
+    """X25519 or P-256 alone, in either version, and however its beginning is cut."""
+    credentials = Credentials(tls_of(folder, key="key.pem"), ["h2", "http/1.1"])
+    context = visitor(version, curve)
+    context.set_alpn_protocols(["h2"])
+    _, server = await visit(credentials, context, in_bytes=in_bytes)
+    assert server.protocol == "h2"
+
+
+@pytest.mark.parametrize("curve", [None, "X25519", "prime256v1"])
+async def test_nobody_is_asked_for_another_key(curve: str | None, folder: Path) -> None:
+    """Who begins with X25519 or P-256 needs no further round trip."""
+    credentials = Credentials(tls_of(folder, key="key.pem"))
+    ours, theirs = memory_transport_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(credentials.secure(theirs).handshake)
+        await ours.send_all(hello_of(visitor(ssl.TLSVersion.TLSv1_3, curve)))
+        answer = await ours.receive_some()
+        nursery.cancel_scope.cancel()
+    assert answer.startswith(b"\x16\3\3")
+    assert RETRY not in answer
+
+
+@each_version
+async def test_other_groups_are_refused(
+    version: ssl.TLSVersion, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where OpenSSL would agree on costly ones: P-384 stands for all, since Python can ask for it.
+
+    Every client knows P-256, too (RFC 8446 section 9.1).
+    """
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (3, 0, 19))
+    ours, theirs = memory_transport_pair()
+    server = Credentials(tls_of(folder, key="key.pem")).secure(theirs)
+    async with trio.open_nursery() as nursery:
+        await ours.send_all(hello_of(visitor(version, "secp384r1")))
+        await ours.send_eof()
+        with pytest.raises(trio.BrokenResourceError, match="handshake"):
+            await server.handshake()
+        nursery.cancel_scope.cancel()
+    answer = await ours.receive_some()
+    assert answer.startswith(b"\x15\3")  # an alert
+
+
+@each_client
+async def test_a_session_is_resumed(
+    curve: str | None, version: ssl.TLSVersion, folder: Path
+) -> None:
+    """A client that comes back brings its ticket to the context that has made it, until a reload.
+
+    That costs no signature.
+    """
+    credentials = Credentials(tls_of(folder, key="key.pem"))
+    context = visitor(version, curve)
+    for resumed in (False, True, True):
+        tls, _ = await visit(credentials, context)
+        assert tls.session_reused == resumed
+        context.session = tls.session
+    credentials.reload()
+    tls, _ = await visit(credentials, context)
+    assert not tls.session_reused
+
+
+@each_client
+@pytest.mark.parametrize("shows", [True, False])
+async def test_every_client_is_asked_for_a_certificate(
+    shows: bool, curve: str | None, version: ssl.TLSVersion, folder: Path
+) -> None:
+    """Whatever group it begins with."""
+    asking = tls_of(folder, key="key.pem", client_ca="ca.pem", client_certificate="optional")
+    context = visitor(version, curve)
+    if shows:
+        authority().issue_cert("me@example.com", common_name="me").configure_cert(context)
+    _, server = await visit(Credentials(asking), context)
+    assert ("'me'" in str(server.client_certificate)) == shows
+
+
+@pytest.mark.parametrize(("version", "count"), [((3, 0, 19), 2), ((3, 5, 0), 1)])
+def test_a_second_context_is_made_where_it_has_to_be(
+    version: tuple[int, ...], count: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where OpenSSL's own choice of groups is a good one, all clients have one context."""
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
+    made: list[TLS] = []
+    create = TLS.create_context
+
+    def note(self: TLS, *args: Any) -> ssl.SSLContext:
+        made.append(self)
+        return create(self, *args)
+
+    monkeypatch.setattr(TLS, "create_context", note)
+    Credentials(tls_of(folder, key="key.pem"))
+    assert len(made) == count
 
 
 class Source:

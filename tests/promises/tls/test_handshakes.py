@@ -12,13 +12,14 @@ import trustme
 from trio.testing import MockClock
 
 from hump_trio import Hump, Request, Timeouts
-from hump_trio.transports.memory import MemoryTransport
 from hump_trio.transports.tls_transport import REFUSAL_TEXT
 from tests.support.secured import (
+    Dribbler,
     End,
     authority,
     behind_door,
     client_context,
+    hello_of,
     plain_client_context,
     server_context,
 )
@@ -69,15 +70,6 @@ async def read_rest(stream: trio.abc.ReceiveStream) -> bytes:
     return b"".join([bytes(part) async for part in stream])
 
 
-def hello() -> bytes:
-    """Return what a client begins with."""
-    outgoing = ssl.MemoryBIO()
-    tls = plain_client_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
-    with pytest.raises(ssl.SSLWantReadError):
-        tls.do_handshake()
-    return outgoing.read()
-
-
 @pytest.mark.parametrize("pause", [0, 0.01, 0.7, math.inf])
 async def test_a_handshake_has_its_time(pause: float, autojump_clock: MockClock) -> None:
     """Bytes that dribble don't move its deadline; who says nothing is closed as well."""
@@ -86,7 +78,7 @@ async def test_a_handshake_has_its_time(pause: float, autojump_clock: MockClock)
         started = trio.current_time()
 
         async def dribble() -> None:
-            for byte in hello()[:-1]:
+            for byte in hello_of(plain_client_context())[:-1]:
                 await client.send_all(bytes([byte]))
                 await trio.sleep(pause)
 
@@ -107,22 +99,6 @@ async def test_a_handshake_byte_by_byte_comes_true(pause: float, autojump_clock:
         [answer] = parse_answers(await client.receive_some())
         assert answer.text == "https"
         client.close()
-
-
-class Dribbler(MemoryTransport):
-    """An end that sends byte by byte."""
-
-    def __init__(self, inner: MemoryTransport, pause: float) -> None:
-        self.__dict__.update(inner.__dict__)
-        self._pause = pause
-
-    def send_nowait(self, data: bytes | memoryview) -> int:
-        """Send a byte."""
-        return super().send_nowait(data[:1])
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait a while."""
-        await trio.sleep(self._pause)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "CONNECT", "brew"])
@@ -182,7 +158,7 @@ async def test_who_leaves_during_its_handshake_leaves_nothing(
     app = app_of()
     async with behind_door(app) as door:
         client = door.connect()
-        await client.send_all(hello()[: 50 if how == "half" else None])
+        await client.send_all(hello_of(plain_client_context())[: 50 if how == "half" else None])
         if how == "reset":
             client.reset()
         else:
@@ -292,7 +268,7 @@ async def test_shutdown_keeps_its_promise(autojump_clock: MockClock) -> None:
     app = app_of()
     async with behind_door(app) as door:
         silent, half, refused = door.connect(), door.connect(), door.connect()
-        await half.send_all(hello()[:100])
+        await half.send_all(hello_of(plain_client_context())[:100])
         await refused.send_all(request())
         idle, reader, listener = [await door.greet() for _ in range(3)]
         reader.inner.set_window(0)
