@@ -51,9 +51,15 @@ read_cached: Callable[[int, range], bytes] | None = None
 if sys.platform == "linux":
     # openat2(2) has one number on all machines, and no function in C libraries yet.
     OPENAT2 = 437
-    RESOLVE_NO_MAGICLINKS, RESOLVE_BENEATH, RESOLVE_CACHED = 0x02, 0x08, 0x20
+    RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH = 0x02, 0x04, 0x08
+    RESOLVE_CACHED = 0x20
     AT_FDCWD = -100
     HOW = struct.Struct("QQQ")
+    # What tells nothing of a path within a folder: a link is on the way, or the whole is too long.
+    UNDECIDED = {errno.ELOOP, errno.ENAMETOOLONG}
+    # Folders in which a link was met. A program has few; of one that makes them up, so many count.
+    LINKED: set[str] = set()
+    LINKED_COUNT = 100
     syscall: Any = ctypes.CDLL(None, use_errno=True).syscall
     syscall.restype = ctypes.c_long
     syscall.argtypes = (
@@ -79,9 +85,21 @@ if sys.platform == "linux":
         return descriptor
 
     def open_cached_by_kernel(path: str, folder: str | None) -> int:
-        """Open a file, within a folder if there is one (see `openat2`)."""
+        """Open a file, within a folder if there is one (see `openat2`).
+
+        Where no link is on the way from the root on, the file can't be anywhere else: to open it
+        without its folder takes half the time, a sixth of a request for a short file.
+        """
         if folder is None:
             return openat2(AT_FDCWD, path, READ_FLAGS, 0)
+        if folder not in LINKED:
+            try:
+                return openat2(AT_FDCWD, f"{folder}/{path}", READ_FLAGS, RESOLVE_NO_SYMLINKS)
+            except OSError as error:
+                if error.errno not in UNDECIDED:
+                    raise
+            if len(LINKED) < LINKED_COUNT:
+                LINKED.add(folder)
         outer = openat2(AT_FDCWD, folder, FOLDER_FLAGS, 0)
         try:
             return openat2(outer, path, READ_FLAGS, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)

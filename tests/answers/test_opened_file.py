@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -87,7 +88,52 @@ async def test_what_is_cached_needs_no_thread(
     with trio.testing.assert_no_checkpoints():
         assert await open_file(str(missing)) is None
     assert threads == []
-    assert len(closed) == 3  # the folder's, too
+    assert len(closed) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread opens whatever it is")
+@pytest.mark.parametrize("remembered_count", [0, 1])
+async def test_a_folder_behind_a_link(
+    remembered_count: int,
+    tmp_path: Path,
+    threads: list[Callable[..., Any]],
+    closed: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The link is followed each time, the file needs no thread, and none is opened outside.
+
+    Whether it is remembered that there is a link makes no difference.
+    """
+    monkeypatch.setattr(opened_file_module, "LINKED", set())
+    monkeypatch.setattr(opened_file_module, "LINKED_COUNT", remembered_count)
+    current, outer = tmp_path / "current", tmp_path / "outer"
+    outer.write_text("secret")
+    for version in ("one", "two", "one"):
+        folder = tmp_path / version
+        folder.mkdir(exist_ok=True)
+        (folder / "file").write_text(version)
+        current.unlink(missing_ok=True)
+        current.symlink_to(folder)
+        file = await open_file("file", str(current))
+        assert file is not None
+        assert await file.read(range(3)) == version.encode()
+        file.close()
+    assert len(closed) == 6  # the folder's, too
+    assert threads == []
+    (tmp_path / "one" / "link").symlink_to(outer)
+    for name in (str(current), str(tmp_path / "one")):
+        assert await open_file("link", name) is None
+        assert await open_file("missing", name) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread opens whatever it is")
+async def test_a_path_that_is_too_long_as_a_whole(path: Path) -> None:
+    """It is opened where its folder is, for which it isn't too long."""
+    folder = f"{path.parent}/{'./' * 2040}"[:4094]
+    assert len(folder) == 4094  # of 4095 that a path may have
+    file = await open_file(path.name, folder)
+    assert file is not None
+    file.close()
 
 
 async def test_what_is_unknown_is_left_to_a_thread(
