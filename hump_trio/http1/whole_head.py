@@ -5,6 +5,7 @@ one repeats (a test compares the two), so that no rule of RFC 9112 stands twice.
 are read here depends on their bytes alone, and never on what was read before.
 """
 
+from itertools import takewhile
 from typing import TypeAlias
 
 from hump_trio.facts.settings import Limits
@@ -32,6 +33,9 @@ KEEP_ALIVE = ("connection", "keep-alive")  # the default of HTTP/1.1
 CLOSE = ("connection", "close")
 LF = 0x0A
 NO_LINES: list[bytes] = []
+# Runs of known lines that heads begin with: how many lines at least and at most, how many runs with
+# the same second line, and how many such lines. All of them take 1.5 MiB at the most.
+RUN_LINE_COUNT, RUN_LINE_LIMIT, RUN_COUNT, RUN_KEY_COUNT = 6, 16, 4, 64
 
 
 def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest | None:
@@ -57,11 +61,24 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
         if not body or len(head) > limits.head_bytes - 4:
             return None  # the head isn't whole, or too long
         lines = head.split(b"\r\n")
-    if not 1 < len(lines) <= limits.header_count:
+    line_count = len(lines)
+    if not 1 < line_count <= limits.header_count:
         return None
     known_lines = memo.lines
     host = memo.hosts.get(lines[1])  # where nearly all clients have it
-    fields, rest = ([], lines[1:]) if host is None else ([host], lines[2:])
+    if host is None:
+        fields, rest = [], lines[1:]
+    else:
+        fields, rest = [host], lines[2:]
+    if line_count > RUN_LINE_COUNT + 2:
+        # What all requests of a browser begin with is read in a seventh of the instructions.
+        for run, run_fields in memo.runs.get(rest[1], ()):
+            if rest[: len(run)] == run:
+                fields += run_fields
+                rest = rest[len(run) :]
+                break
+        else:
+            learn_run(rest, memo)
     is_announced, keep_alive = False, True
     for line in rest:
         field = known_lines.get(line)
@@ -93,3 +110,22 @@ def read_whole(data: bytes, limits: Limits, memo: Memo = MEMO) -> WholeRequest |
     if host is None or (body and not is_announced):
         return None
     return lines[0], host[1], fields, body, keep_alive
+
+
+def learn_run(lines: list[bytes], memo: Memo) -> None:
+    """Keep the lines that a head begins with, if they are known ones and many.
+
+    They are kept by the second of them, which tells most browsers apart. Requests of one browser
+    for a page, its images and its data differ in others, so several runs are kept.
+
+    Args:
+        lines: Those of the head, without its request line.
+        memo: Knows the lines that a client repeats in every request.
+    """
+    known = memo.lines
+    if lines[0] in known and lines[RUN_LINE_COUNT - 1] in known:
+        run = [*takewhile(known.__contains__, lines[:RUN_LINE_LIMIT])]
+        if len(run) >= RUN_LINE_COUNT:
+            entry = run, [known[line] for line in run]
+            others = memo.runs.get(lines[1], ())
+            remember(memo.runs, lines[1], (entry, *others[: RUN_COUNT - 1]), RUN_KEY_COUNT)

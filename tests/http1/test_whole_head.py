@@ -249,6 +249,59 @@ def test_what_is_remembered_is_capped_and_keeps_nobody_out() -> None:
     assert memo.names[f"X-{number}"] == f"x-{number}"
 
 
+STEADY_LINES = [b"Accept: %d" % number for number in range(3)] + [
+    *(b"Connection: keep-alive", b"User-Agent: x", b"DNT: 1", b"Sec-GPC: 1", b"Origin: null"),
+]
+OTHER_LINES = [b"Cookie: a=b", b"X-Id: 1", b"Host: b", b"Content-Length: 1", b"Connection: close"]
+RUN_MEMO = Memo()
+
+
+@given(
+    st.lists(st.sampled_from(STEADY_LINES), max_size=20),
+    st.lists(st.sampled_from(OTHER_LINES + STEADY_LINES), max_size=4),
+    st.sampled_from([[b"Host: a"], []]),
+    st.integers(2, 30),
+)
+def test_lines_that_come_together_are_read_as_each_alone(
+    run: list[bytes], others: list[bytes], first: list[bytes], header_count: int
+) -> None:
+    """Whatever requests began with before, and whatever the limits are."""
+    limits = Limits(header_count=header_count)
+    for lines in ([*first, *run, *others], [*first, *others, *run], [*first, *run]):
+        data = b"\r\n".join([b"GET / HTTP/1.1", *lines, b"", b""])
+        alone = read_whole(data, limits, Memo())
+        for _ in range(3):
+            assert read_whole(data, limits, RUN_MEMO) == alone
+
+
+def test_few_runs_of_lines_are_remembered() -> None:
+    """Those that came last, of each of a few second lines; none that is short or very long."""
+    memo = Memo()
+
+    def ask(*lines: bytes) -> None:
+        data = usual_fields(*lines)
+        for _ in range(2):  # its lines are known at the second time
+            assert read_whole(data, Limits(), memo)
+
+    tail = [b"Accept: %d" % number for number in range(5)]
+    for number in range(6):
+        ask(b"DNT: 1", b"Sec-GPC: 1", b"User-Agent: %d" % number, *tail, b"Cookie: secret")
+    [(second, runs)] = memo.runs.items()
+    assert second == b"Sec-GPC: 1"
+    assert [run[2] for run, _ in runs] == [b"User-Agent: %d" % number for number in (5, 4, 3, 2)]
+    assert not any(b"secret" in b"".join(run) for run, _ in runs)
+    memo = Memo()
+    ask(*tail, b"Cookie: secret", b"X-A: 1", b"X-B: 1")
+    ask(*tail[:2], b"Cookie: secret", *tail, b"X-A: 1")
+    assert not memo.runs
+    ask(*[b"Accept: %d" % number for number in range(60)])
+    [(run, fields)] = memo.runs[b"Accept: 1"]
+    assert len(run) == len(fields) == 16
+    for number in range(100):
+        ask(b"DNT: 1", b"User-Agent: %d" % number, *tail, *tail)
+        assert len(memo.runs) <= 64
+
+
 def test_long_lines_are_read_but_not_remembered() -> None:
     """A line of the most characters is kept, a longer one isn't."""
     memo = Memo()
