@@ -94,13 +94,9 @@ async def test_what_is_cached_needs_no_thread(
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread opens whatever it is")
 @pytest.mark.parametrize("remembered_count", [0, 1])
 async def test_a_folder_behind_a_link(
-    remembered_count: int,
-    tmp_path: Path,
-    threads: list[Callable[..., Any]],
-    closed: list[int],
-    monkeypatch: pytest.MonkeyPatch,
+    remembered_count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The link is followed each time, the file needs no thread, and none is opened outside.
+    """The link is followed each time, and no file outside is opened.
 
     Whether it is remembered that there is a link makes no difference.
     """
@@ -118,8 +114,6 @@ async def test_a_folder_behind_a_link(
         assert file is not None
         assert await file.read(range(3)) == version.encode()
         file.close()
-    assert len(closed) == 6  # the folder's, too
-    assert threads == []
     (tmp_path / "one" / "link").symlink_to(outer)
     for name in (str(current), str(tmp_path / "one")):
         assert await open_file("link", name) is None

@@ -22,7 +22,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-import hump_trio.app
+import hump_trio.server.server
 import hump_trio.testing.memory_listener
 from hump_trio.facts.settings import Sockets
 from hump_trio.listening.bound_socket import open_binds
@@ -274,7 +274,7 @@ def use_transport(name: str) -> None:
         patch.setattr(hump_trio.testing.memory_listener, "MemoryListener", TlsListener)
         return
     patch.setattr(hump_trio.testing.memory_listener, "MemoryListener", LoopbackListener)
-    patch.setattr(hump_trio.app, "Server", LoopbackServer)
+    patch.setattr(hump_trio.server.server, "Server", LoopbackServer)
 
 
 @cache

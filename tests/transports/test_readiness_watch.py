@@ -311,7 +311,7 @@ async def test_a_server_that_never_started_leaves_no_descriptor() -> None:
 
 async def test_a_system_without_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no readiness, a server does without."""
-    monkeypatch.setattr("hump_trio.app.Server", partial(Server, system=PORTABLE))
+    monkeypatch.setattr("hump_trio.server.server.Server", partial(Server, system=PORTABLE))
     app = hello_app()
     async with served(app):
         client = await connect_to(app)
