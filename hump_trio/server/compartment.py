@@ -125,7 +125,7 @@ class Compartment:
         """
         if connection.clock is not clock:
             self._watchdog.discard_lane(clock)
-        elif not connection.waits:
+        elif clock.waiting is None:
             self._watchdog.discard(connection)
             connection.forget()
 

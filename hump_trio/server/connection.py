@@ -60,7 +60,6 @@ class Connection:
             It is set before the connection is served.
         hand_on: Lets another lane serve the connection, in a task of its own, where the task of the
             first lane has work behind an answer. It is set before the connection is served.
-        waits: Whether no task serves the connection.
         gone: Whether the peer was found gone (see `Peer`).
         write_cut: Whether a write was cut in the middle (see `Peer`).
         counted_bytes: What was sent up to the last line of the access log.
@@ -76,7 +75,6 @@ class Connection:
         "start_lane",
         "state",
         "transport",
-        "waits",
         "write_cut",
     )
 
@@ -87,7 +85,6 @@ class Connection:
         self.hear_drain: Callable[[], None] | None = None
         self.start_lane: Callable[[Served], None]
         self.hand_on: Callable[[Connection, Successive, Successive], None]
-        self.waits: bool = False
         self.gone: bool = False
         self.write_cut: bool = False
         self.counted_bytes: int = 0

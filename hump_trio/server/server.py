@@ -296,7 +296,7 @@ class Server:
         if self._leaders is not None:
             self._leaders.stop()
         for connection in list(self._watchdog.connections):
-            if connection.waits:
+            if connection.clock.waiting is not None:
                 connection.close()
                 self._discard(connection)
 

@@ -124,7 +124,9 @@ async def serve_peers(
             if task.context != context:
                 lane.renew_context(task)
                 turn_count = 0
-            while turn_count <= 0 or not ready or not (peer := ready.popleft()).waiting:
+            while (
+                turn_count <= 0 or not ready or (peer := ready.popleft()).clock.waiting is not peer
+            ):
                 if turn_count <= 0 or not ready:
                     # A lane that waits holds nobody. Types leave out None: each is set again.
                     peer = connection = transport = clock = arrivals = None  # type: ignore[assignment]
@@ -132,7 +134,6 @@ async def serve_peers(
                         return Step.OVER
                     turn_count = TURN_REQUESTS
             turn_count -= 1
-            peer.waiting = False
             connection, transport, clock = peer.connection, peer.transport, peer.clock
             arrivals = peer.arrivals
             try:
@@ -152,7 +153,12 @@ async def serve_peers(
                 elif (step := peer.go_on(lane)) is not None:
                     return step
                 continue
-            lane.clock, clock.scope, clock.task, clock.waiting = clock, lane.scope, task, None
+            lane.clock = clock
+            # copy of Clock.enter_task(lane.scope, task)
+            clock.scope = lane.scope
+            clock.task = task
+            clock.waiting = None
+            # end of the copy
         else:
             # copy of Lane.renew_context(task)
             if task.context != context:
@@ -331,9 +337,17 @@ async def serve_peers(
         if own is not None:
             if not keep_alive:
                 return Step.END
+        elif keep_alive and arrivals is not None and arrivals.watched and not arrivals.ready:
+            # copy of Http1Peer.await_arrival(arrivals)
+            clock.waiting = peer
+            clock.task = None
+            arrivals.hear = peer.hear
+            # end of the copy
         elif (step := peer.go_on(lane, keep_alive=keep_alive)) is not None:
             return step
-        elif task.child_nurseries:  # its handler has left one open: no other may run in it
+        if (
+            turns is not None and task.child_nurseries
+        ):  # its handler has left one open: no other may run in it
             turn_count = 0
 
 

@@ -64,7 +64,8 @@ class Leaders:
 
     Attributes:
         opened: Whether connections may wait without a task.
-        ready: The queue. What stands in it and isn't `Http1Peer.waiting` any more is passed over.
+        ready: The queue. What stands in it and doesn't wait any more (see `Clock.waiting`)
+            is passed over.
         promised: Whether a lane will look at the queue: it was woken or started for that, or
             lets others have their turn.
         nobody: The clock of a lane that serves nobody.
@@ -108,7 +109,6 @@ class Leaders:
         """
         peer = Http1Peer(connection, leaders=self)
         connection.clock.waiting = peer
-        connection.waits = peer.waiting = True
         self.add(peer)
 
     def add(self, peer: "Http1Peer") -> None:
@@ -193,11 +193,11 @@ class Http1Peer:
 
     Attributes:
         arrivals: Put the connection into the queue; None before they are needed.
-        waiting: Whether the connection waits, or is in the queue: nobody serves it.
+        hear: What they call for that.
     """
 
     __slots__ = (
-        "_hear",
+        "hear",
         "_leaders",
         "_parser",
         "arrivals",
@@ -208,7 +208,6 @@ class Http1Peer:
         "secure",
         "server",
         "transport",
-        "waiting",
     )
 
     def __init__(
@@ -227,8 +226,7 @@ class Http1Peer:
         self.secure = transport.secure
         self.inform = partial(inform_client, connection.clock)
         self.arrivals: Arrivals | None = None
-        self.waiting: bool = False
-        self._hear: Callable[[], None] | None = None
+        self.hear: Callable[[], None] | None = None
         self._parser = parser
         self._leaders = leaders
 
@@ -241,16 +239,15 @@ class Http1Peer:
             arrivals = self.arrivals = self.transport.watch()
             if arrivals is None:
                 return False
-            self._hear = partial(leaders.ready.append, self)
+            self.hear = partial(leaders.ready.append, self)
         if not arrivals.watched:
             return False
         self.clock.waiting = self
         self.clock.task = None
-        self.connection.waits = self.waiting = True
         if arrivals.ready:  # nobody will tell of that again
             leaders.add(self)
         else:
-            arrivals.hear = self._hear
+            arrivals.hear = self.hear
         return True
 
     def take(self, lane: Lane, *, expects_end: bool = False) -> RequestParser:
@@ -310,9 +307,8 @@ class Http1Peer:
         """Let nothing that lasts hold this object."""
         if self.arrivals is not None:
             self.arrivals.hear = None
-        self.connection.waits = self.waiting = False
         self.clock.waiting = None
-        self.arrivals = self._hear = None
+        self.arrivals = self.hear = None
 
 
 def ends_at_once(transport: Transport) -> bool:
