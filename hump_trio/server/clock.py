@@ -133,6 +133,7 @@ class Clock:
     Args:
         state: What the connections of a server share.
         peer: The other end, until nobody looks at the clock any more.
+        scope: That of the task; None: one is made.
 
     Attributes:
         task: The task whose time this is; set by the task itself.
@@ -195,11 +196,13 @@ class Clock:
     since: float
     head_deadline: float
 
-    def __init__(self, state: ServerState, peer: Peer) -> None:
+    def __init__(
+        self, state: ServerState, peer: Peer, scope: trio.CancelScope | None = None
+    ) -> None:
         self.state: ServerState = state
         self.peer: Peer = peer
         self.task: trio.lowlevel.Task | None = None
-        self.scope: trio.CancelScope = trio.CancelScope()
+        self.scope: trio.CancelScope = trio.CancelScope() if scope is None else scope
         self.waiting: Waiting | None = None
         self.request: Request | None = None
         self.ending: Ending | None = None
@@ -217,6 +220,12 @@ class Clock:
         self._send_deadline = math.inf
         self.silence_seconds: float = state.timeouts.stall_grace
         self.enter_opened()
+
+    def enter_task(self, scope: trio.CancelScope, task: trio.lowlevel.Task) -> None:
+        """Bound what a task does within a scope from here on."""
+        self.scope = scope
+        self.task = task
+        self.waiting = None
 
     def enter(self, phase: Phase, seconds: float) -> None:
         """Go to a phase that may last for some seconds."""

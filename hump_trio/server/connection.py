@@ -48,6 +48,8 @@ class Connection:
     Args:
         transport: Owned by the connection.
         state: What the connections of a server share.
+        scope: Of no use, for a connection that begins without a task; None: one is made for the
+            task that serves the connection.
 
     Attributes:
         clock: Bounds the handshake and the waits between requests. A protocol with one request at
@@ -78,7 +80,9 @@ class Connection:
         "write_cut",
     )
 
-    def __init__(self, transport: Transport, state: ServerState) -> None:
+    def __init__(
+        self, transport: Transport, state: ServerState, scope: trio.CancelScope | None = None
+    ) -> None:
         self.transport: Transport = transport
         self.state: ServerState = state
         self.handed_over: bytes = b""
@@ -88,7 +92,7 @@ class Connection:
         self.gone: bool = False
         self.write_cut: bool = False
         self.counted_bytes: int = 0
-        self.clock: Clock = Clock(state, self)
+        self.clock: Clock = Clock(state, self, scope)
         if transport.needs_handshake:
             self.clock.enter(Phase.HANDSHAKE, state.timeouts.handshake)
 

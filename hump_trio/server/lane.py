@@ -277,9 +277,7 @@ class Lane:
         self.is_home = False
         self._wire = wire
         self.clock = clock
-        clock.scope = self.scope
-        clock.waiting = None
-        clock.task = self._task
+        clock.enter_task(self.scope, self._task)
 
     def leave(self) -> None:
         """Go home; the wire, if there is one, goes on without a lane."""

@@ -20,7 +20,7 @@ from hump_trio.server.connection import Connection
 from hump_trio.server.http1.leaders import Leaders as Waiting
 from hump_trio.server.http1.wire import make_lane, open_turns, serve_http1
 from hump_trio.server.http2.keeper import serve_http2
-from hump_trio.transports.transport import HTTP_1_1
+from hump_trio.transports.transport import HTTP_1_1, Transport
 
 __all__ = [
     "Waiting",
@@ -66,11 +66,9 @@ def protocol_names(*, http2: bool) -> tuple[str, ...]:
     return tuple(each.name for each in PROTOCOLS if http2 or each.name != HTTP_2)
 
 
-def may_wait(connection: Connection) -> bool:
+def may_wait(transport: Transport) -> bool:
     """Tell whether a connection that was just accepted needs no task to wait for a request."""
-    transport = connection.transport
-    waits = transport.watchable and not transport.needs_handshake
-    return waits and protocol_of(connection) is FALLBACK
+    return not transport.needs_handshake and transport.watchable
 
 
 def serve_connection(connection: Connection) -> Coroutine[Any, Any, None]:

@@ -60,6 +60,7 @@ class Server:
         self._system = system
         self._readiness = system.make_readiness()
         self._leaders: Waiting | None = None
+        self._no_scope = trio.CancelScope()
         if self._readiness is not None:
             self._leaders = open_turns(state, start=self._start_turns, discard=self._discard)
             self._readiness.reported = self._leaders.wake
@@ -257,11 +258,12 @@ class Server:
 
     def _adopt(self, transport: Transport) -> None:
         """Take in a connection."""
-        connection = Connection(transport, self.state)
+        waits = self._leaders is not None and may_wait(transport)
+        connection = Connection(transport, self.state, self._no_scope if waits else None)
         connection.start_lane, connection.hand_on = self._start_lane, self._hand_on
         self.state.connection_count += 1
         self._watchdog.add(connection)
-        if self._leaders is not None and may_wait(connection):
+        if self._leaders is not None and waits:
             self._leaders.adopt(connection)
         else:
             self._open_compartment().start_soon(connection)

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from hump_trio.server.clock import Clock
+from hump_trio.server.http1.leaders import Http1Peer
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.lane import Lane
 from hump_trio.server.state import ServerState
@@ -23,10 +24,17 @@ COPY = re.compile(
     r"^ *# copy of ([^\n]+?\))(?: as (\w+))?\n(.*?)^ *# end of the copy$", re.DOTALL | re.MULTILINE
 )
 SAME = re.compile(r"^ *# the same in \S+\n(.*?)^ *# end of the same$", re.DOTALL | re.MULTILINE)
-RULES = {"Clock": Clock, "Lane": Lane, "ServerState": ServerState, "Multiplexer": Multiplexer}
+RULES = {
+    "Clock": Clock,
+    "Http1Peer": Http1Peer,
+    "Lane": Lane,
+    "ServerState": ServerState,
+    "Multiplexer": Multiplexer,
+}
 # What copies call the objects of these classes, and what they hold.
 NAMES = {
     "Clock": {"self": "clock"},
+    "Http1Peer": {"self": "peer", "peer.clock": "clock"},
     "Lane": {"self": "lane", "lane.context": "context"},
     "ServerState": {"self": "state"},
     "Multiplexer": {"self": "mux", "mux.keeper": "keeper"},

@@ -118,7 +118,7 @@ async def serve_peers(
         assert turns is not None
         leaders = turns.leaders
         ready = leaders.ready
-    turn_count = TURN_REQUESTS
+    turn_count, turn_began = TURN_REQUESTS, trio.current_time()
     while True:
         if turns is not None:
             if task.context != context:
@@ -132,7 +132,7 @@ async def serve_peers(
                     peer = connection = transport = clock = arrivals = None  # type: ignore[assignment]
                     if not await turns.wait(lane):
                         return Step.OVER
-                    turn_count = TURN_REQUESTS
+                    turn_count, turn_began = TURN_REQUESTS, trio.current_time()
             turn_count -= 1
             connection, transport, clock = peer.connection, peer.transport, peer.clock
             arrivals = peer.arrivals
@@ -142,7 +142,7 @@ async def serve_peers(
                 peer.lose(error)
                 continue
             if arrivals is None:
-                now = trio.current_time()
+                now = turn_began
             else:
                 arrivals.hear = None
                 now = arrivals.reported_at

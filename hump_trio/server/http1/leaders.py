@@ -197,13 +197,13 @@ class Http1Peer:
     """
 
     __slots__ = (
-        "hear",
         "_leaders",
         "_parser",
         "arrivals",
         "client",
         "clock",
         "connection",
+        "hear",
         "inform",
         "secure",
         "server",
@@ -242,13 +242,16 @@ class Http1Peer:
             self.hear = partial(leaders.ready.append, self)
         if not arrivals.watched:
             return False
-        self.clock.waiting = self
-        self.clock.task = None
+        self.await_arrival(arrivals)
         if arrivals.ready:  # nobody will tell of that again
             leaders.add(self)
-        else:
-            arrivals.hear = self.hear
         return True
+
+    def await_arrival(self, arrivals: Arrivals) -> None:
+        """Let the next arrival put the connection into the queue."""
+        self.clock.waiting = self
+        self.clock.task = None
+        arrivals.hear = self.hear
 
     def take(self, lane: Lane, *, expects_end: bool = False) -> RequestParser:
         """Let a lane serve the connection step by step, and return what it feeds.
