@@ -131,14 +131,15 @@ class Compartment:
 
     async def _serve_turns(self, state: ServerState) -> None:
         """Serve one connection after the other, until there are lanes enough."""
-        assert self._leaders is not None
-        self._leaders.begin()
+        leaders = self._leaders
+        assert leaders is not None
+        leaders.begin()
         task = trio.lowlevel.current_task()
         try:
             while not task.child_nurseries:
                 lane = make_lane(state, lambda: self.sealed)
                 try:
-                    await lane.serve()
+                    await leaders.attend(lane.serve())
                     connection = lane.clock.peer
                     if isinstance(connection, Connection) and connection.handed_over:
                         await serve_handed_over(connection)
@@ -151,6 +152,7 @@ class Compartment:
                 if lane.is_home:
                     break
         finally:
+            leaders.wake()
             await self._leave(task.child_nurseries)
 
     async def _serve_lane(self, lane: Served) -> None:

@@ -48,8 +48,8 @@ class Connection:
     Args:
         transport: Owned by the connection.
         state: What the connections of a server share.
-        scope: Of no use, for a connection that begins without a task; None: one is made for the
-            task that serves the connection.
+        scope: One that encloses nothing, for a connection that begins without a task; None: one is
+            made for the task that serves the connection.
 
     Attributes:
         clock: Bounds the handshake and the waits between requests. A protocol with one request at

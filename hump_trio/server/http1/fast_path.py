@@ -228,8 +228,6 @@ async def serve_peers(
         request.server_deadline = clock.deadline
         value = response = None
         del data
-        if own is None and ready and not leaders.promised:
-            leaders.promise()  # in case that this handler waits
         kind, content = TEXT_TYPE, b""
         try:
             # the same in server/http2/leader.py

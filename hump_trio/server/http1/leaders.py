@@ -15,9 +15,10 @@ waits, the lane waits with it, and another lane goes on::
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
-from typing import Protocol
+from types import FrameType
+from typing import Any, Protocol
 
 import trio
 from trio.lowlevel import Abort, current_task, reschedule, wait_task_rescheduled
@@ -135,6 +136,10 @@ class Leaders:
         """Hear from a lane that was started that its task runs."""
         self.promised = False
 
+    def attend(self, coroutine: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        """Return what runs a lane's coroutine, and has another lane woken where that waits."""
+        return Attended(coroutine, self)
+
     async def wait_turn(self, is_dismissed: Callable[[], bool]) -> bool:
         """Wait until there is something in the queue; False: the lane has to end.
 
@@ -179,6 +184,51 @@ class Leaders:
         """Serve nobody any more. What waits is closed by the caller."""
         self.opened = False
         self.ready.clear()
+
+
+class Attended(Generator[Any, Any, None], Awaitable[None]):
+    """A coroutine whose every wait lets another lane look at the queue, if something is in it.
+
+    No request pays for that: only what waits does. The attributes are those of a coroutine, so that
+    Trio shows the line at which a task waits (`trio.lowlevel.Task.iter_await_frames`).
+
+    Args:
+        coroutine: It serves what is in the queue.
+        leaders: Have the queue.
+    """
+
+    __slots__ = ("_coroutine", "_leaders")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], leaders: Leaders) -> None:
+        self._coroutine: Any = coroutine  # that of an async function, which has more than its type
+        self._leaders = leaders
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        """Return what runs the coroutine."""
+        return self
+
+    def send(self, value: Any) -> Any:
+        """Go on until the coroutine waits."""
+        awaited = self._coroutine.send(value)
+        self._leaders.wake()
+        return awaited
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with an error until the coroutine waits."""
+        awaited = self._coroutine.throw(*error)
+        self._leaders.wake()
+        return awaited
+
+    @property
+    def cr_frame(self) -> FrameType | None:
+        """The frame of the coroutine."""
+        frame: FrameType | None = self._coroutine.cr_frame
+        return frame
+
+    @property
+    def cr_await(self) -> Any:
+        """What the coroutine awaits."""
+        return self._coroutine.cr_await
 
 
 class Http1Peer:
@@ -268,7 +318,6 @@ class Http1Peer:
         wire.expects_end = expects_end
         lane.bind(wire, self.clock)
         self._forget()
-        leaders.wake()  # what else is in the queue is for another lane
         return wire.parser
 
     def go_on(self, lane: Lane, *, keep_alive: bool = True) -> Step | None:

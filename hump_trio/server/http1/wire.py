@@ -270,10 +270,7 @@ class Turns:
         lane.leave()
         # A nursery that a handler has left open is around every other one in this task.
         ruined = trio.lowlevel.current_task().child_nurseries
-        if not ruined and await self.leaders.wait_turn(self._is_dismissed):
-            return True
-        self.leaders.wake()
-        return False
+        return not ruined and await self.leaders.wait_turn(self._is_dismissed)
 
 
 def open_turns(

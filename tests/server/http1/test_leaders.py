@@ -197,3 +197,38 @@ async def test_a_lane_at_home() -> None:
     """It is bound to no wire."""
     leaders = Leaders(served())
     assert Lane(None, leaders.nobody).is_home
+
+
+class Counted(Leaders):
+    """Counts how often it is asked to see to the queue."""
+
+    wake_count = 0
+
+    def wake(self) -> None:
+        """Count."""
+        self.wake_count += 1
+
+
+async def test_each_wait_of_what_is_attended_is_heard_of() -> None:
+    """Also one behind a cancellation; where it waits is seen from outside."""
+    leaders = Counted(served())
+    names: list[str] = []
+    task = trio.lowlevel.current_task()
+
+    async def work() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.001)
+
+    def look() -> None:
+        names.extend(frame.f_code.co_name for frame, _ in task.iter_await_frames())
+        scope.cancel()
+
+    with trio.CancelScope() as scope:
+        trio.lowlevel.current_trio_token().run_sync_soon(look)
+        await leaders.attend(work())
+    assert scope.cancelled_caught
+    assert leaders.wake_count == 2
+    assert {"work", "sleep_forever"} <= set(names)
