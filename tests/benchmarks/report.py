@@ -3,6 +3,7 @@
 import argparse
 import json
 import platform
+import ssl
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -28,7 +29,7 @@ def print_report(figures: Figures) -> None:
         print("\ngoals\n")
         print("\n".join(goals))
     names = {name for servers in figures.values() for name in servers}
-    print(f"\nCPython {platform.python_version()}, {list_versions(names)}.")
+    print(f"\nCPython {platform.python_version()}, {openssl_version()}, {list_versions(names)}.")
 
 
 def table_rows(servers: dict[str, dict[str, list[float]]]) -> list[str]:
@@ -103,6 +104,7 @@ def write_json(path: Path, figures: Figures, options: argparse.Namespace) -> Non
         "seconds": options.seconds,
         "connections": options.connections,
         "python": sys.version,
+        "openssl": openssl_version(),
         "system": platform.platform(),
         "cpu": cpu_model(),
         "wrk": program_version("wrk"),
@@ -116,6 +118,11 @@ def write_json(path: Path, figures: Figures, options: argparse.Namespace) -> Non
         ],
     }
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def openssl_version() -> str:
+    """Return the version of what Python does TLS by, without its date."""
+    return " ".join(ssl.OPENSSL_VERSION.split()[:2])
 
 
 def cpu_model() -> str:
