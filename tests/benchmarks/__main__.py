@@ -1,11 +1,15 @@
 """How fast hump_trio is, beside its peers and beside its limits.
 
-    pip install -e '.[bench]' && apt-get install wrk nghttp2-client curl util-linux valgrind
+    pip install -e '.[bench]' && apt-get install wrk nghttp2-client curl openssl util-linux valgrind
     python -m tests.benchmarks load
 
-`load` measures what servers take and give under load, in two hours; read its figures as
+`load` measures what servers take and give under load, in two and a half hours; read its figures as
 ratios, since they change with the machine and whatever else it does. `instructions` counts what
 the processor executes for a request, which repeats.
+
+Peers that aren't there are left out, and said to be. Those that no extra brings need a compiler, an
+old package or another program: `pip install bjoern fastwsgi 'setuptools<81' robyn socketify` and
+`apt-get install nginx nodejs libev-dev`.
 """
 
 import argparse
