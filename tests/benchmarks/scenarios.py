@@ -272,7 +272,7 @@ OTHERS = {
     "download": "1 GiB, streamed in parts of 64 KiB",
     "h2_download": "the same over HTTP/2",
     "ws_cast": "a short text to many WebSockets, for each of them",
-    "event_1000": "a short event to 1,000 event streams, for each of them",
+    "event_1000": "a short event to many event streams, for each of them",
     "tls_handshake": "a handshake of TLS by `openssl s_time -new`, for each",
     "ws_open": "a WebSocket that is opened and closed",
     "ws_idle": f"{IDLE_COUNT:,} idle WebSockets",
