@@ -242,13 +242,17 @@ class Clock:
         if self.closing:
             self.deadline = self.since + timeouts.drain_idle
 
-    def enter_idle(self) -> None:
-        """Go to the wait for the next request."""
+    def enter_idle(self, now: float | None = None) -> None:
+        """Go to the wait for the next request.
+
+        Args:
+            now: When; None: the present.
+        """
         timeouts = self.state.timeouts
         seconds = timeouts.drain_idle if self.closing else timeouts.keep_alive
         self.answering = False
-        self.phase = Phase.IDLE
-        self.since = trio.current_time()
+        self.phase = IDLE
+        self.since = trio.current_time() if now is None else now
         self.deadline = self.since + seconds
 
     def enter_answered(self) -> None:
@@ -473,7 +477,7 @@ class Clock:
         elif phase is SEND or phase is STREAMS:
             self.expire_send(now)
         elif phase is ANSWERED:
-            self.enter_idle()
+            self.enter_idle(now)
         elif self.channel is not None:
             if phase is OPEN:
                 self.channel.sweep(now)
