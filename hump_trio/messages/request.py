@@ -42,7 +42,7 @@ class NoStream:
 
 
 NO_STREAM: AsyncIterator[bytes] = NoStream()
-MOST_BODIES = "application/json"
+JSON_ALONE = "application/json"  # what most bodies are said to be
 NO_BOUND = Room()  # for a request that no server has received
 
 
@@ -266,7 +266,7 @@ class Request:
         for name, value in self._lines:  # a fifth of what `values_of` takes
             if name == "content-type":
                 given = value if given is None else f"{given}, {value}"
-        if given is None or given == MOST_BODIES:
+        if given is None or given == JSON_ALONE:
             return given or ""
         return given.partition(";")[0].strip().lower()
 
