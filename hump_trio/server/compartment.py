@@ -151,6 +151,9 @@ class Compartment:
                         self._let_go(connection, lane.clock)
                 if lane.is_home:
                     break
+                if task.context != lane.context:  # the next one begins with that of the first
+                    lane.renew_context(task)
+                    await trio.lowlevel.checkpoint()
         finally:
             leaders.wake()
             await self._leave(task.child_nurseries)

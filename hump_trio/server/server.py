@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -73,6 +74,7 @@ class Server:
         self._compartment: Compartment | None = None
         self._background: trio.Nursery | None = None
         self._task = trio.lowlevel.current_task()
+        self._context = copy_context()
 
     @property
     def draining(self) -> bool:
@@ -224,6 +226,7 @@ class Server:
         """Accept and serve until the last connection and all background work has ended."""
         async with trio.open_nursery() as attendants:
             self.state.start_attendant = attendants.start_soon
+            self._context = copy_context()  # what the lifespan has set is in it
             attendants.start_soon(self._watchdog.sweep)
             if self._readiness is not None:
                 attendants.start_soon(self._readiness.watch)
@@ -285,8 +288,11 @@ class Server:
         self._open_compartment().hand_on(connection, lane, follower)
 
     def _start_turns(self) -> None:
-        """Start a task that serves, in turn, the connections that have none."""
-        self._open_compartment().serve_turns_soon(self.state)
+        """Start a task that serves, in turn, the connections that have none.
+
+        This may be called by a lane whose handler has set context variables.
+        """
+        self._context.run(lambda: self._open_compartment().serve_turns_soon(self.state))
 
     def _discard(self, connection: Connection) -> None:
         """Forget a connection that was closed."""

@@ -1,7 +1,7 @@
-"""The same app served twice to the same clients: with the fast path, and without it.
+"""The same app served to the same clients in several ways: without the fast path, and with it.
 
-The plain path is the rule. Nothing that can be seen from outside may tell the two apart: bytes,
-logs, statistics, and what handlers note.
+With it once more where connections wait without a task. The plain path is the rule. Nothing that
+can be seen from outside may tell them apart: bytes, logs, statistics, and what handlers note.
 """
 
 import logging
@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pytest
 import trio
@@ -25,9 +25,11 @@ from hump_trio.server.http1.prepared import Prepared
 from hump_trio.server.lane import Lane, Step
 from hump_trio.testing.memory_listener import MemoryListener, running
 from hump_trio.transports.memory import MemoryTransport
+from tests.support.reported import report_arrivals
 
 Build: TypeAlias = Callable[["Stage"], Hump]
 Scene: TypeAlias = Callable[["Stage"], Awaitable[None]]
+Path: TypeAlias = Literal["plain", "fast", "turns"]
 
 # No multiple of what the watchdog sleeps: what comes at one moment comes in an order of chance.
 PAUSE_SECONDS = 0.97
@@ -130,8 +132,8 @@ async def serve_nothing(
     return Step.AWAIT
 
 
-def play(build: Build, scene: Scene, *, fast: bool, access: bool) -> Stage:
-    """Run a scene, with the fast path or without it."""
+def play(build: Build, scene: Scene, *, path: Path, access: bool) -> Stage:
+    """Run a scene on a path."""
     stage = Stage(build)
 
     def count(*args: Any) -> Any:
@@ -140,17 +142,22 @@ def play(build: Build, scene: Scene, *, fast: bool, access: bool) -> Stage:
 
     with pytest.MonkeyPatch.context() as patch, logging_to(stage, access=access):
         patch.setattr("hump_trio.server.http1.fast_path.build_request", count)
-        if not fast:
+        if path == "plain":
             patch.setattr(wire, "serve_whole", serve_nothing)
+        elif path == "turns":
+            report_arrivals(patch)
         trio.run(stage.run, scene, clock=MockClock(autojump_threshold=0))
     return stage
 
 
 def play_both(build: Build, scene: Scene, *, access: bool = True) -> Stage:
-    """Run a scene on both paths, compare all that was seen, and return the fast one's stage."""
-    plain = play(build, scene, fast=False, access=access)
+    """Run a scene on each path, compare all that was seen, and return the fast one's stage."""
+    plain = play(build, scene, path="plain", access=access)
     assert plain.fast_count == 0
-    stage = play(build, scene, fast=True, access=access)
-    for ours, theirs in zip_longest(stage.seen, plain.seen):  # the first difference tells more
-        assert ours == theirs, f"with the fast path\n{ours}\nwithout\n{theirs}"
+    stage = play(build, scene, path="fast", access=access)
+    turns = play(build, scene, path="turns", access=access)
+    for each, name in ((stage, "with the fast path"), (turns, "without a task that waits")):
+        for ours, theirs in zip_longest(each.seen, plain.seen):  # the first difference tells more
+            assert ours == theirs, f"{name}\n{ours}\non the plain path\n{theirs}"
+    assert turns.fast_count == stage.fast_count
     return stage

@@ -1,10 +1,11 @@
 """Lets the tests run over TCP, or TLS: the same clients and apps, on a real connection.
 
 A test that doesn't need a port is served by a `MemoryListener`, whichever helper it uses, and
-connects by its `connect`. With ``--transport=socket`` or ``plain`` that class is one that listens
-at an ephemeral port, accepts as a server does for strangers, and returns real connections. It is
-made for Linux, where a loopback connection has delivered what was sent before the sender goes on:
-so virtual time, which passes when nobody has anything to do, overtakes nothing.
+connects by its `connect`. With ``--transport=reported`` the connections of that class wait without
+a task, as those of sockets do. With ``--transport=socket`` or ``plain`` it is one that listens at
+an ephemeral port, accepts as a server does for strangers, and returns real connections. It is made
+for Linux, where a loopback connection has delivered what was sent before the sender goes on: so
+virtual time, which passes when nobody has anything to do, overtakes nothing.
 """
 
 import ast
@@ -35,6 +36,7 @@ from hump_trio.transports.readiness import Readiness
 from hump_trio.transports.sockets import SocketTransport
 from hump_trio.transports.system import PORTABLE, SYSTEM
 from hump_trio.transports.transport import Transport
+from tests.support.reported import report_arrivals
 from tests.support.secured import secure_ends
 
 __all__ = [
@@ -54,6 +56,7 @@ TRANSPORTS = {
     "socket": "TCP, with what this system knows of its sockets",
     "plain": "TCP, with what every system knows",
     "tls": "TLS, in memory",
+    "reported": "in memory, and no connection has a task while it waits",
 }
 
 # Linux doubles what is asked for. One read takes all of it: a system frees its buffer in pieces
@@ -73,7 +76,10 @@ in_use: list[str] = ["memory"]  # the last one
 
 # Linux doubles what is asked for, and no other system does.
 plain = replace(PORTABLE, small_send_buffer_bytes=PORTABLE.small_send_buffer_bytes // 2)
-systems = {"memory": PORTABLE, "tls": PORTABLE, "socket": SYSTEM, "plain": plain}
+systems = dict.fromkeys(("memory", "reported", "tls"), PORTABLE) | {
+    "socket": SYSTEM,
+    "plain": plain,
+}
 
 
 class Stillness(trio.abc.Instrument):
@@ -227,7 +233,7 @@ def make_pair(readiness: Readiness | None = None) -> tuple[Any, Transport]:
     Args:
         readiness: Watches the server's end, if it is a socket's.
     """
-    if in_use[-1] == "memory":
+    if in_use[-1] in ("memory", "reported"):
         return memory_transport_pair()
     if in_use[-1] == "tls":
         return secure_ends()
@@ -270,6 +276,9 @@ def use_transport(name: str) -> None:
         return
     in_use.append(name)
     patch = pytest.MonkeyPatch()
+    if name == "reported":
+        report_arrivals(patch)
+        return
     if name == "tls":
         patch.setattr(hump_trio.testing.memory_listener, "MemoryListener", TlsListener)
         return

@@ -121,7 +121,8 @@ async def serve_peers(
     turn_count, turn_began = TURN_REQUESTS, trio.current_time()
     while True:
         if turns is not None:
-            if task.context != context:
+            # No other handler may run in a nursery that one has left open, nor in its context.
+            if task.context != context or task.child_nurseries:
                 lane.renew_context(task)
                 turn_count = 0
             while (
@@ -136,6 +137,7 @@ async def serve_peers(
             turn_count -= 1
             connection, transport, clock = peer.connection, peer.transport, peer.clock
             arrivals = peer.arrivals
+            lane.clock = clock
             try:
                 data = transport.receive_nowait()
             except trio.BrokenResourceError as error:
@@ -153,7 +155,6 @@ async def serve_peers(
                 elif (step := peer.go_on(lane)) is not None:
                     return step
                 continue
-            lane.clock = clock
             # copy of Clock.enter_task(lane.scope, task)
             clock.scope = lane.scope
             clock.task = task
@@ -343,10 +344,6 @@ async def serve_peers(
             # end of the copy
         elif (step := peer.go_on(lane, keep_alive=keep_alive)) is not None:
             return step
-        if (
-            turns is not None and task.child_nurseries
-        ):  # its handler has left one open: no other may run in it
-            turn_count = 0
 
 
 def encode_whole(

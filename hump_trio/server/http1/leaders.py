@@ -294,6 +294,8 @@ class Http1Peer:
             return False
         self.await_arrival(arrivals)
         if arrivals.ready:  # nobody will tell of that again
+            # What has come while another request was served has its own time from here on.
+            arrivals.reported_at = trio.current_time()
             leaders.add(self)
         return True
 

@@ -57,15 +57,15 @@ class Http1Wire:
         Requests that come whole are answered here by the fast path, until one is different.
         """
         connection = self._connection
-        lane.renew_context(trio.lowlevel.current_task())
-        if self.parser.buffered_bytes:
-            # A client that sends many requests at once waits its turn before each.
-            await trio.lowlevel.checkpoint()
-        elif self._leaders.opened and self._may_wait(lane):
+        if not self.parser.buffered_bytes and self._leaders.opened and self._may_wait(lane):
             if lane.home is None:
                 return Step.OVER
             lane.leave()
             return await lane.home.next_stream(lane)
+        lane.renew_context(trio.lowlevel.current_task())
+        if self.parser.buffered_bytes:
+            # A client that sends many requests at once waits its turn before each.
+            await trio.lowlevel.checkpoint()
         else:
             step = await serve_whole(connection, self.parser, self._prepared, lane)
             if step is None:

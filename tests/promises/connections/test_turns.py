@@ -1,0 +1,159 @@
+"""Connections that wait without a task share lanes, and nothing else."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from hump_trio import Hump, Send, StreamResponse
+from hump_trio.testing.memory_listener import running
+from hump_trio.transports.memory import MemoryTransport
+from tests.support.frames import PREFACE
+from tests.support.reported import ReportedTransport, report_arrivals
+from tests.support.wire import parse_answers, request
+
+user: ContextVar[str] = ContextVar("user", default="nobody")
+served_by: ContextVar[str] = ContextVar("served_by", default="nobody")
+
+CLOSE = "Connection: close"
+SLOW = "Expect: 100-continue"  # which the fast path leaves to the plain one
+
+
+class Guests:
+    """Clients of one app, whose connections wait without a task.
+
+    Args:
+        app: Theirs.
+    """
+
+    def __init__(self, app: Hump) -> None:
+        self.app = app
+        self._ends: list[MemoryTransport] = []
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Callable[[], MemoryTransport]]:
+        """Serve the app, and yield what connects to it."""
+        with pytest.MonkeyPatch.context() as patch:
+            report_arrivals(patch)
+            async with running(self.app) as listener:
+                yield lambda: listener.connect(float("inf"))
+
+
+async def take(client: MemoryTransport) -> str:
+    """Return the body of an answer that has come when everybody waits."""
+    await wait_all_tasks_blocked()
+    data = client.receive_nowait()
+    assert data is not None, "it is answered"
+    [answer] = parse_answers(data)
+    return answer.text
+
+
+async def leak() -> str:
+    """Set a context variable."""
+    user.set("ann")
+    return "leaked"
+
+
+async def leak_parts(send: Send) -> None:
+    """Set one in a body that speaks."""
+    user.set("ann")
+    await send(b"leaked")
+
+
+@pytest.fixture
+def app() -> Hump:
+    """An app whose handlers set context variables, and tell them."""
+    app = Hump()
+    app.get("/leak")(leak)
+
+    @app.get("/part")
+    async def part() -> StreamResponse:
+        return StreamResponse(leak_parts)
+
+    @app.get("/who")
+    async def who() -> str:
+        return f"{user.get()}, served by {served_by.get()}"
+
+    @app.get("/who-waits")
+    async def who_waits() -> str:
+        await trio.sleep(1)
+        return await who()
+
+    return app
+
+
+@pytest.mark.parametrize("field", ["Accept: */*", SLOW, CLOSE])
+@pytest.mark.parametrize("path", ["/leak", "/part"])
+@pytest.mark.parametrize("behind", [1, 5])
+async def test_no_other_client_sees_a_context_variable(
+    app: Hump, path: str, field: str, behind: int, autojump_clock: MockClock
+) -> None:
+    """Whoever is served next by the same lane, or by one that was started meanwhile."""
+    served_by.set("the host")
+    async with Guests(app).serving() as connect:
+        for _ in range(3):
+            clients = [connect() for _ in range(behind + 1)]
+            await wait_all_tasks_blocked()
+            for index, each in enumerate(clients):
+                each.send_nowait(request("GET", "/who-waits" if index % 2 else "/who"))
+            clients.append(connect())
+            clients[-1].send_nowait(request("GET", path, field))
+            others = [connect() for _ in range(behind + 1)]
+            for index, each in enumerate(others):
+                each.send_nowait(request("GET", "/who-waits" if index % 2 else "/who"))
+            await trio.sleep(2)
+            assert await take(clients.pop()) == "leaked"
+            for each in clients + others:
+                assert await take(each) == "nobody, served by the host"
+            for each in clients + others:
+                each.send_nowait(request("GET", "/who"))
+            for each in clients + others:
+                assert await take(each) == "nobody, served by the host"
+
+
+async def test_who_comes_together_with_a_client_of_http2_is_served(
+    app: Hump, autojump_clock: MockClock
+) -> None:
+    """The lane that has found out goes on with HTTP/2, and another one looks at the rest."""
+    async with Guests(app).serving() as connect:
+        clients = [connect() for _ in range(9)]
+        await wait_all_tasks_blocked()
+        for index, each in enumerate(clients):
+            each.send_nowait(PREFACE if index % 2 else request("GET", "/who"))
+        for each in clients[::2]:
+            assert (await take(each)).startswith("nobody")
+
+
+@pytest.mark.parametrize("where", ["receive_nowait", "watch", "send_nowait"])
+async def test_an_error_of_the_servers_own_ends_one_connection(
+    app: Hump,
+    where: str,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Such as the system's, which watches no more than so many sockets; it is logged."""
+
+    def fail(*_: object) -> None:
+        raise OSError("no space")
+
+    async with Guests(app).serving() as connect:
+        clients = [connect() for _ in range(9)]
+        await wait_all_tasks_blocked()
+        with monkeypatch.context() as patch:
+            patch.setattr(ReportedTransport, where, fail)
+            clients[:0] = [connect(), connect()]
+            for each in clients[:5]:
+                each.send_nowait(request("GET", "/who"))
+            await wait_all_tasks_blocked()
+        left = [each for each in clients if each.peer_state() == "open"]
+        assert 6 <= len(left) < len(clients)
+        for each in left:
+            each.receive_nowait()
+            each.send_nowait(request("GET", "/who"))
+            assert (await take(each)).startswith("nobody")
+        assert app.statistics().connections == {"idle": len(left)}
+    assert "no space" in caplog.text
