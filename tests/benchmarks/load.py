@@ -65,17 +65,7 @@ def positive(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, report, and return the exit status."""
-    wanted = {
-        name: scenarios
-        for name in PEERS
-        if name in (SELF, *options.peers)
-        and (scenarios := [one for one in PEERS[name].scenarios if one in options.scenarios])
-    }
-    missing = {name: PEERS[name].missing() for name in wanted if not name.startswith("hump")}
-    for name, parts in missing.items():
-        if parts:
-            del wanted[name]
-            tell(f"not there: {PEERS[name].label} (without {', '.join(parts)})")
+    wanted, missing = choose_servers(options)
     obstacle = find_obstacle(wanted, options)
     if obstacle:
         print(obstacle, file=sys.stderr)
@@ -94,11 +84,32 @@ def run(options: argparse.Namespace) -> int:
             tell(f"round {number + 1} of {options.rounds}: {name}")
             measure_round(name, scenarios, core, options, figures)
     print_report(figures)
+    for text in missing:
+        print(text)
     if options.json:
         write_json(options.json, figures, options)
     if options.chart:
         draw_chart(options.chart, figures[CHART_SCENARIO])
     return 0
+
+
+def choose_servers(options: argparse.Namespace) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the servers that are measured, each with its scenarios, and what to say of others.
+
+    Ours is always measured, and what another one needs may be missing.
+    """
+    wanted, missing = {}, []
+    for name, peer in PEERS.items():
+        scenarios = [one for one in peer.scenarios if one in options.scenarios]
+        if name not in (SELF, *options.peers) or not scenarios:
+            continue
+        parts = [] if name.startswith("hump") else peer.missing()
+        if parts:
+            missing.append(f"not there: {peer.label} (without {', '.join(parts)})")
+            tell(missing[-1])
+        else:
+            wanted[name] = scenarios
+    return wanted, missing
 
 
 def find_obstacle(wanted: dict[str, list[str]], options: argparse.Namespace) -> str:

@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.goals import SELF
+from tests.benchmarks.load import choose_servers
+from tests.benchmarks.peers import PEERS, Peer
 from tests.benchmarks.servers import ROOT
 
 
@@ -28,6 +31,19 @@ def run_load(path: Path, *options: str) -> tuple[str, dict[str, dict[str, dict[s
     report = json.loads(path.read_text())
     assert report["peers"][SELF]["trio"]
     return run.stdout, report["figures"]
+
+
+def test_a_peer_that_is_missing_is_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are measured, and ours always is."""
+    monkeypatch.setitem(PEERS, "sample", Peer("A sample", ("no-such-package",), ("hello",)))
+    monkeypatch.setitem(PEERS, "other", Peer("Another one", (), ("hello", "browser")))
+    options = Namespace(peers=["sample", "other"], scenarios=["hello"])
+    wanted, missing = choose_servers(options)
+    assert wanted == {SELF: ["hello"], "other": ["hello"]}
+    assert missing == ["not there: A sample (without no-such-package)"]
+    assert capsys.readouterr().err == f"{missing[0]}\n"
 
 
 @pytest.mark.program("wrk")
