@@ -110,8 +110,11 @@ async def serve_after_handshake(connection: Connection) -> None:
         if not established:
             connection.transport.close()
     if established:
+        protocol = protocol_of(connection)
+        if protocol is FALLBACK and connection.state.shared(Waiting).keep(connection):
+            return  # as one that was just accepted, where there is no handshake
         connection.clock.scope = trio.CancelScope()
-        await protocol_of(connection).serve(connection)
+        await protocol.serve(connection)
 
 
 def protocol_of(connection: Connection) -> WireProtocol:

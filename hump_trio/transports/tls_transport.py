@@ -144,14 +144,20 @@ class TlsTransport(Transport):
         of TLS. Both have the time of the handshake to read that: closing at once could destroy it.
         See `Transport.handshake`.
         """
-        await self._inner.handshake()
+        inner = self._inner
+        if inner.needs_handshake:
+            await inner.handshake()
+        # Its task has just begun, which is as good as a checkpoint. Most clients have sent by now.
+        data = inner.receive_nowait(RECORD_BYTES)
         received = b""
         agreed = False
         while not agreed:
-            data = await self._inner.receive_some(RECORD_BYTES)
+            if data is None:
+                data = await inner.receive_some(RECORD_BYTES)
             if not data:
                 raise trio.BrokenResourceError("the peer has left during its handshake")
             received += data
+            data = None
             if self._state is State.NEW:
                 if received[:1].isalpha():
                     # The first byte is a method's: that of a record is no letter.

@@ -51,6 +51,19 @@ async def wait_until(condition: Callable[[], bool]) -> None:
         await trio.lowlevel.checkpoint()
 
 
+def count_tasks() -> int:
+    """Return how many tasks serve connections."""
+    root = trio.lowlevel.current_root_task()
+    assert root is not None
+    todo, count = [root], 0
+    while todo:
+        task = todo.pop()
+        count += "serve_connection" in task.name
+        for nursery in task.child_nurseries:
+            todo.extend(nursery.child_tasks)
+    return count
+
+
 def address_of(url: str) -> tuple[str, int]:
     """Return the host and port of a server's URL, as a socket's address."""
     host, _, port = url.partition("://")[2].rpartition(":")

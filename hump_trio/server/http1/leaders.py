@@ -112,6 +112,10 @@ class Leaders:
         connection.clock.waiting = peer
         self.add(peer)
 
+    def keep(self, connection: Connection) -> bool:
+        """Let a connection wait without a task; False: nothing would tell of what arrives."""
+        return self.opened and Http1Peer(connection, leaders=self).wait()
+
     def add(self, peer: "Http1Peer") -> None:
         """Put a connection into the queue."""
         self.ready.append(peer)

@@ -17,7 +17,7 @@ from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.http1.fast_path import serve_peers, serve_whole
-from hump_trio.server.http1.leaders import Http1Peer, Leaders, ends_at_once
+from hump_trio.server.http1.leaders import Leaders, ends_at_once
 from hump_trio.server.http1.prepared import Prepared
 from hump_trio.server.http1.stream import Http1Stream
 from hump_trio.server.lane import Lane, Step
@@ -57,7 +57,7 @@ class Http1Wire:
         Requests that come whole are answered here by the fast path, until one is different.
         """
         connection = self._connection
-        if not self.parser.buffered_bytes and self._leaders.opened and self._may_wait(lane):
+        if not self.parser.buffered_bytes and self._may_wait(lane):
             if lane.home is None:
                 return Step.OVER
             lane.leave()
@@ -91,9 +91,7 @@ class Http1Wire:
     def _may_wait(self, lane: Lane) -> bool:
         """Let the connection wait without a task, if that can be; the lane has left it then."""
         # What has cancelled the scope is judged first.
-        if lane.scope.cancel_called or not self._connection.transport.watchable:
-            return False
-        self.waits = Http1Peer(self._connection, leaders=self._leaders).wait()
+        self.waits = not lane.scope.cancel_called and self._leaders.keep(self._connection)
         return self.waits
 
     def _may_be_http2(self) -> bool:

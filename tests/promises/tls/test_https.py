@@ -30,9 +30,11 @@ from tests.support.loopback import (
     address_of,
     ask,
     connect_to,
+    count_tasks,
     receive_answer,
     receive_rest,
     served,
+    wait_until,
 )
 from tests.support.secured import (
     authority,
@@ -371,3 +373,19 @@ async def test_sighup_is_left_alone_without_tls() -> None:
     before = signal.getsignal(signal.SIGHUP)
     async with obeying(Hump("127.0.0.1", 0)):
         assert signal.getsignal(signal.SIGHUP) is before
+
+
+async def test_connections_that_wait_have_no_task(app: Hump) -> None:
+    """Once hands are shaken, and between requests, as in plain text: a lane or two serve them."""
+    async with served(app):
+        streams = [await connect_secure(app) for _ in range(10)]
+        await wait_until(lambda: count_tasks() == 0)
+        for stream in streams:
+            await ask(stream)
+        assert count_tasks() <= 2
+        assert app.statistics().connections == {"idle": 10}
+        for stream in streams:
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await stream.aclose()
+        await wait_until(lambda: not app.statistics().connections)

@@ -12,7 +12,7 @@ from hump_trio import Hump, Timeouts
 from hump_trio.server.connection import Connection
 from hump_trio.server.http1.leaders import SPARE_COUNT, Http1Peer, Leaders, Nobody
 from hump_trio.server.lane import Lane
-from tests.support.loopback import connect_to, receive_answer, wait_until
+from tests.support.loopback import connect_to, count_tasks, receive_answer, wait_until
 from tests.support.served import served
 
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -70,19 +70,6 @@ class Scene:
 
 def forget(connection: Connection) -> None:
     """Forget a connection: there is none."""
-
-
-def count_tasks() -> int:
-    """Return how many tasks serve connections."""
-    root = trio.lowlevel.current_root_task()
-    assert root is not None
-    todo, count = [root], 0
-    while todo:
-        task = todo.pop()
-        count += "serve_connection" in task.name
-        for nursery in task.child_nurseries:
-            todo.extend(nursery.child_tasks)
-    return count
 
 
 async def ask(stream: trio.SocketStream, data: bytes = ASK) -> None:
