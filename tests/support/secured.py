@@ -210,6 +210,11 @@ class End(TlsTransport):
             await begin(self._tls, self._send_held)
         await super().handshake()
 
+    def end_openssl(self) -> None:
+        """Let OpenSSL end its half."""
+        with suppress(ssl.SSLWantReadError):
+            self._tls.unwrap()
+
     @property
     def said_goodbye(self) -> bool:
         """Whether the peer's ``close_notify`` was received."""

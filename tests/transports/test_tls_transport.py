@@ -325,6 +325,15 @@ async def test_a_fatal_alert_ends_sending_too(tmp_path: Path) -> None:
         server.send_nowait(b"x")
 
 
+async def test_what_openssl_refuses_to_encrypt_breaks_the_connection() -> None:
+    """As it does once it has ended its half, of which the transport knows nothing here."""
+    _, server = await secure_pair()
+    server.end_openssl()
+    with pytest.raises(trio.BrokenResourceError, match="nothing can be sent"):
+        server.send_nowait(b"x")
+    assert server.peer_state() == "reset"
+
+
 async def test_nothing_is_sent_before_the_handshake() -> None:
     """Least of all in plain text."""
     client, server = memory_transport_pair()
