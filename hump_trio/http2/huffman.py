@@ -1,7 +1,7 @@
 """The Huffman code of HPACK's strings (RFC 7541 section 5.2).
 
 A text is decoded byte by byte: each inner node of the code's tree has a row of 256 steps, which are
-made when they are needed. All of them take 3 MiB, which is the most, whatever clients send, and
+made when they are needed. All of them take 6 MiB, which is the most, whatever clients send, and
 those of browsers' strings a tenth. By half bytes a path would take twice as long.
 """
 
@@ -27,8 +27,9 @@ LENGTHS_BY_OCTET = """
 """
 LENGTHS = list(map(int, LENGTHS_BY_OCTET.split()))
 EOS = 256
-# The octets that become complete by each byte, None before that was needed; and where it leads to.
-Row: TypeAlias = tuple[list[bytes | None], list["Row"]]
+# By each byte: the octets that become complete by it, and where it leads to; None before that was
+# needed.
+Row: TypeAlias = list[tuple[bytes, "Row"] | None]
 
 
 def build_codes() -> list[str]:
@@ -75,12 +76,12 @@ def row_of(node: int) -> Row:
     """Return the row of a node, which has no steps at first."""
     row = ROWS.get(node)
     if row is None:
-        row = ROWS[node] = [None] * 256, [ROOT] * 256
+        row = ROWS[node] = [None] * 256
         NODES[id(row)] = node
     return row
 
 
-def make_step(row: Row, byte: int) -> bytes:
+def make_step(row: Row, byte: int) -> tuple[bytes, Row]:
     """Return the octets that a byte completes; the row knows from now on where it leads to."""
     node, octets = NODES[id(row)], b""
     for shift in reversed(range(8)):
@@ -92,16 +93,15 @@ def make_step(row: Row, byte: int) -> bytes:
         elif node < 0:
             octets += bytes((~node,))
             node = 0
-    row[0][byte], row[1][byte] = octets, row_of(node)
-    return octets
+    step = row[byte] = octets, row_of(node)
+    return step
 
 
 CODES = build_codes()
 TREE = build_tree(CODES)
 ENDS = collect_ends(TREE)
 FAILED = len(TREE)  # behind EOS: a node that is never left
-ROOT: Row = [None] * 256, []
-ROOT[1].extend([ROOT] * 256)
+ROOT: Row = [None] * 256
 ROWS = {0: ROOT}  # by node
 NODES = {id(ROOT): 0}  # by the identities of their rows
 
@@ -121,14 +121,10 @@ def decode_huffman(data: bytes) -> bytes:
             ones.
     """
     row = ROOT
-    known, following = row
     parts = []
     for byte in data:
-        octets = known[byte]
-        if octets is None:
-            octets = make_step(row, byte)
+        octets, row = row[byte] or make_step(row, byte)
         parts.append(octets)
-        row = known, following = following[byte]
     if NODES[id(row)] not in ENDS:
         raise ConnectionFailure(ErrorCode.COMPRESSION_ERROR, "a string that isn't Huffman code")
     return b"".join(parts)
