@@ -29,6 +29,7 @@ from tests.benchmarks.websocket_client import OpeningClient, connected_to_echo, 
 
 MIB = 1024 * 1024
 H2LOAD_REQUEST_COUNT = 20_000
+PATIENCE_SECONDS = 30  # a busy machine may hold up any server for some
 NO_REPORT = {"refused": 0, "broken": 0, "requests": 0}
 SCRIPT = Path(__file__).with_name("requests.lua")
 IMPORT = """
@@ -47,6 +48,7 @@ def measure_load(load: Load, server: Server, *, seconds: int, connections: int) 
         RuntimeError: An answer wasn't a success, or a connection broke.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", "-s", str(SCRIPT)]
+    command.append(f"--timeout={PATIENCE_SECONDS}")
     for name, value in load.headers.items():
         command += ["-H", f"{name}: {value}"]
     command += [server.url + load.path, "--", load.method, load.body]
