@@ -25,6 +25,8 @@ LINE_END = re.compile(r"\r\n|\r|\n")
 ID = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 COMMENT = ":\n\n"
 END = object()
+# How many texts are sent before other tasks have their turn, if nothing else is waited for.
+TURN_COUNT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,18 @@ class Event:
     retry: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("event", self.event), ("id", self.id)):
-            if not isinstance(value, str | None):
-                raise TypeError(f"an event's {name} is text, not {value!r:.80}")
-        if self.event is not None and LINE_END.search(self.event):
-            raise ValueError(f"an event's type is one line, not {self.event!r:.80}")
-        if self.id is not None and not ID.fullmatch(self.id):
-            raise ValueError(
-                "an event's id comes back as a header: it is ASCII without blanks at its ends, not"
-                f" {self.id!r:.80}; write urllib.parse.quote(id), and unquote() what comes back"
-            )
+        if self.event is not None:
+            check_text("event", self.event)
+            if LINE_END.search(self.event):
+                raise ValueError(f"an event's type is one line, not {self.event!r:.80}")
+        if self.id is not None:
+            check_text("id", self.id)
+            if not ID.fullmatch(self.id):
+                raise ValueError(
+                    "an event's id comes back as a header: it is ASCII without blanks at its ends,"
+                    f" not {self.id!r:.80}; write urllib.parse.quote(id), and unquote() what comes"
+                    " back"
+                )
         check_retry(self.retry)
 
     def encode(self) -> str:
@@ -73,10 +77,13 @@ class Event:
             raise TypeError("an event's data is text or has a JSON form; decode these bytes")
         if not isinstance(text, str):
             text = json_codec.encode(text).decode()
-        fields = {"event": self.event, "id": self.id, "retry": self.retry}
-        lines = [f"{name}: {value}\n" for name, value in fields.items() if value is not None]
-        lines += [f"data: {line}\n" for line in LINE_END.split(text)]
-        return "".join((*lines, "\n"))
+        fields = "" if self.event is None else f"event: {self.event}\n"
+        if self.id is not None:
+            fields += f"id: {self.id}\n"
+        if self.retry is not None:
+            fields += f"retry: {self.retry}\n"
+        lines = LINE_END.sub("\ndata: ", text)
+        return f"{fields}data: {lines}\n\n"
 
 
 class EventStream(Response):
@@ -156,12 +163,13 @@ class Source:
         self._keep_alive = keep_alive
         self._opening = opening
         self._send: Send
-        self._send_nowait: Callable[[bytes], bool]
+        self._send_nowait: Callable[[bytes], bool] | None = None  # from the opening on
+        self._sending = 0  # tasks that wait until something is sent
+        self._turn_count = 0
         self._due = math.inf
         self._over = False
         self._waiting = False  # for an event
-        self._rest = False  # whether an event has begun its way that was taken where it came
-        self._commenting = False
+        self._rest = False  # whether something has begun its way that wasn't taken whole
         self._silence = trio.CancelScope()  # while the other task waits
         self._scope = trio.CancelScope()  # around all that the events leave open
 
@@ -172,36 +180,34 @@ class Source:
     async def produce(self, send: Send, send_nowait: Callable[[bytes], bool] | None = None) -> None:
         """Send all events, and comments between them (see `Producer`)."""
         self._send = send
-        feed = self._events if isinstance(self._events, Feed) and send_nowait is not None else None
-        if send_nowait is not None:
-            self._send_nowait = send_nowait
         self._due = trio.current_time() + self._keep_alive
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._fill_silence)
             try:
                 with self._scope:
-                    await self._send_events(feed)
+                    await self._send_events(send_nowait)
             except trio.Cancelled as error:
                 await trio.lowlevel.checkpoint_if_cancelled()  # raises if the server has cancelled
                 raise RuntimeError("a scope of the events' own cancelled their sending") from error
             self._over = True
             self._silence.cancel()
 
-    async def _send_events(self, feed: Feed[Any] | None) -> None:
+    async def _send_events(self, send_nowait: Callable[[bytes], bool] | None) -> None:
         iterator = aiter(self._events)
+        feed = iterator if isinstance(iterator, Feed) and send_nowait is not None else None
         try:
             await self._put(self._opening)
+            self._send_nowait = send_nowait
             while not self._over:
                 self._waiting = True
                 if feed is not None:
                     await feed.wait(self._take)
-                event = None if self._rest else await anext(iterator, END)
+                begun = self._rest
+                event = None if begun else await anext(iterator, END)
                 self._waiting = False
                 if event is END:
                     break
-                text = "" if self._rest else encode(event)
-                self._rest = False
-                await self._put(text)
+                await self._put("" if begun else encode(event))
         finally:
             self._waiting = False
             deadline = trio.current_time() + self._request.app.timeouts.cleanup
@@ -214,7 +220,7 @@ class Source:
 
         For each of 1,000 streams that takes a third of what it takes to wake the task.
         """
-        if self._commenting:
+        if self._sending or self._send_nowait is None:
             return "refused"
         try:
             data = published.event
@@ -244,18 +250,45 @@ class Source:
                 if self._waiting:
                     self._scope.cancel()
             if not self._over and trio.current_time() >= self._due:
-                self._commenting = True
                 await self._put(COMMENT)
-                self._commenting = False
 
     async def _put(self, text: str) -> None:
-        await self._send(text)
+        """Send text, without waiting if the client takes it: that saves a fifth of an event's time.
+
+        Other tasks have their turn all the same after so many texts.
+        """
+        busy = self._sending or self._rest
+        if self._send_nowait is None or busy or self._turn_count == TURN_COUNT:
+            await self._send_waiting(text)
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._turn_count += 1
+            self._rest = not self._send_nowait(text.encode())
+            if self._rest:
+                await self._send_waiting("")
         self._due = trio.current_time() + self._keep_alive
+
+    async def _send_waiting(self, text: str) -> None:
+        self._turn_count = 0
+        self._sending += 1
+        await self._send(text)
+        self._sending -= 1
+        self._rest = False
 
 
 def encode(event: Any) -> str:
     """Return an event, or the data of one, as it is sent (see `Event.encode`)."""
     return (event if isinstance(event, Event) else Event(event)).encode()
+
+
+def check_text(name: str, value: object) -> None:
+    """Refuse a field of an event that isn't text.
+
+    Raises:
+        TypeError: The value is something else.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"an event's {name} is text, not {value!r:.80}")
 
 
 def check_retry(milliseconds: int | None) -> None:

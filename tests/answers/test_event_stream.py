@@ -206,3 +206,29 @@ async def test_events_needn_t_be_a_generator(autojump_clock: MockClock) -> None:
     """Anything that can be iterated will do."""
     assert (await ask(app_of(IterableOnly), "HEAD")).status == 200
     assert parse_events((await ask(app_of(IterableOnly))).text) == [{"data": "1"}, {"data": "0"}]
+
+
+@pytest.mark.memory_only("nothing else is waited for there")
+async def test_events_that_never_wait_leave_others_their_turn(autojump_clock: MockClock) -> None:
+    """After every 16 of them."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async def events() -> AsyncIterator[str]:
+        nonlocal turns
+        turns = 0
+        for _ in range(1600):
+            yield "a"
+        noted.append(turns)
+
+    noted = list[int]()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count)
+        assert (await ask(app_of(events))).text.count("data: a\n") == 1600
+        nursery.cancel_scope.cancel()
+    assert noted == [pytest.approx(100, abs=10)]

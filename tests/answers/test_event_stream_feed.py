@@ -14,6 +14,7 @@ from hump_trio.content.json_text import json_codec
 from hump_trio.testing import RawConnection, connect
 from hump_trio.transports.memory import WINDOW_BYTES
 from tests.support import wire
+from tests.support.events import app_of
 from tests.support.frames import speak, window_update
 from tests.support.wire import Answer, parse_answers, read_to_end, read_until, request
 
@@ -154,17 +155,28 @@ async def test_events_fill_the_silence(autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.memory_only("nowhere else is it known to the byte what is held")
-async def test_no_event_comes_into_a_comment(autojump_clock: MockClock) -> None:
-    """One that is published while a client is slow to take a comment waits for its end."""
+@pytest.mark.parametrize("room_bytes", [0, 3])
+@pytest.mark.parametrize("directly", [True, False])
+async def test_no_event_comes_into_a_comment(
+    directly: bool, room_bytes: int, autojump_clock: MockClock
+) -> None:
+    """One that comes while a client is slow to take a comment, or its rest, waits for its end."""
     topic = Topic[str]()
-    full = "x" * (WINDOW_BYTES - len("fff8\r\ndata: \n\n\r\n"))
-    async with wire.connect_transport(live(topic, keep_alive=2), 0) as transport:
+    full = "x" * (WINDOW_BYTES - len("fff8\r\ndata: \n\n\r\n") - room_bytes)
+
+    async def listened() -> AsyncIterator[str]:
+        async for text in topic.listen():
+            yield text
+
+    app = live(topic, keep_alive=2) if directly else app_of(listened, keep_alive=2)
+    async with wire.connect_transport(app, 0) as transport:
         raw = RawConnection(transport)
         await listen(raw)
         transport.set_window(0)
         topic.publish_nowait(full)
         await trio.sleep(3)
         topic.publish_nowait("one")
+        await trio.sleep(0.1)
         topic.publish_nowait("two")
         text = await read_until(raw, b"two\n\n\r\n")
     _, comment, rest = text.partition(b"3\r\n:\n\n\r\n")
