@@ -52,7 +52,9 @@ class ReportedTransport(MemoryTransport):
         elif reports.hear is not None:
             reports.hear()
             assert self.leaders is not None
-            self.leaders.wake()
+            # Once for all that has come at one time, as by a readiness.
+            wake = self.leaders.wake
+            trio.lowlevel.current_trio_token().run_sync_soon(wake, idempotent=True)
 
     @property
     def arrivals(self) -> Arrivals | None:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import trio
 
@@ -249,7 +249,19 @@ async def serve_struck(
     return tapped
 
 
-def check(tapped: TappedTransport, methods: tuple[str, ...]) -> None:
+class Noted(Protocol):
+    """What is known of what was done with a transport.
+
+    Attributes:
+        sent: What was sent.
+        closings: How it was closed.
+    """
+
+    sent: bytearray
+    closings: list[str]
+
+
+def check(tapped: Noted, methods: tuple[str, ...]) -> None:
     """Judge what was done with a transport that served requests of these methods."""
     assert len(tapped.closings) == 1
     sent = EARLY_HINTS.sub(b"", tapped.sent)  # any number of them, with an answer or without one
