@@ -7,7 +7,8 @@ has none passes through the onion and ends as a 500.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from itertools import groupby
+from typing import Any, cast
 
 from hump_trio.dispatch.errors import (
     Handlers,
@@ -18,6 +19,8 @@ from hump_trio.dispatch.errors import (
     convert_error,
     returned_by,
 )
+from hump_trio.dispatch.fold import Fold
+from hump_trio.dispatch.stepped import Stepped, is_stepped
 from hump_trio.dispatch.websockets import serve_websocket
 from hump_trio.facts.exceptions import HttpException, StatusError
 from hump_trio.facts.loggers import logger
@@ -174,7 +177,7 @@ class Dispatcher:
             assert response is not None  # there is a handler for each of these errors
             return response
 
-        return Choice(self._onion(answer), {}, refused=True)
+        return Choice(self._onion(answer, None), {}, refused=True)
 
     def _description_of(self, allowed: tuple[str, ...]) -> Choice:
         """Return the choice to answer OPTIONS with the methods that there are."""
@@ -185,7 +188,7 @@ class Dispatcher:
         async def describe(request: Request) -> Response:
             return response if fixed else own_copy(response)
 
-        return Choice(self._onion(describe), {}, refused=True, fixed=fixed)
+        return Choice(self._onion(describe, None), {}, refused=True, fixed=fixed)
 
     def _choice_of(self, route: Route) -> Choice:
         endpoint = endpoint_of(route)
@@ -204,8 +207,8 @@ class Dispatcher:
         if self._layer.middleware or any(
             layer.middleware or layer.exception_handlers for layer in route.layers
         ):
-            respond = call if websocket else partial(call_apart, call, results.render)
-            call, results = self._onion(respond, route.layers), RESULTS
+            render = None if websocket else results.render
+            call, results = self._onion(call, render, route.layers), RESULTS
         return Choice(
             call,
             results.renderers,
@@ -219,26 +222,41 @@ class Dispatcher:
             speaks=route.guest is not None and route.guest.speaks and not websocket,
         )
 
-    def _onion(self, endpoint: CallNext, layers: tuple[Layer, ...] = ()) -> CallNext:
+    def _onion(
+        self,
+        call: Call,
+        render: Callable[[Any], Response] | None,
+        layers: tuple[Layer, ...] = (),
+    ) -> CallNext:
         """Return the onion around an endpoint.
 
         An error for which none of its layers has an answer goes on to `answer_error`.
 
         Args:
-            endpoint: The function in the middle.
+            call: The function in the middle.
+            render: Makes a response of what that returns; None if it is one.
             layers: The layers of routers, which are within the app's; the outermost first.
         """
-        respond = endpoint
         layers = (self._layer, *layers)
         handlers: Handlers = tuple(layer.exception_handlers for layer in reversed(layers))
         for index, layer in enumerate(reversed(layers)):
+            within, answered = handlers[index:], False
+            for stepped, group in groupby(reversed(layer.middleware), is_stepped):
+                if stepped:
+                    fold = cast("list[Stepped]", [*group])[::-1]
+                    call = Fold(fold, call, render, within, answered=answered).run
+                else:
+                    call = call if render is None else partial(call_apart, call, render)
+                    call = call if answered else partial(answer_within, call, within)
+                    for each in group:
+                        call = partial(run_middleware, each, call)
+                        call = partial(answer_within, call, within)
+                render, answered = None, True
             # Without middleware no code has to see errors as answers: 0.3 µs less a request.
-            if layer.middleware or (layer.exception_handlers and layer is not self._layer):
-                respond = partial(answer_within, respond, handlers[index:])
-            for middleware in reversed(layer.middleware):
-                respond = partial(run_middleware, middleware, respond)
-                respond = partial(answer_within, respond, handlers[index:])
-        return respond
+            if not answered and layer.exception_handlers and layer is not self._layer:
+                call = call if render is None else partial(call_apart, call, render)
+                call, render = partial(answer_within, call, within), None
+        return call
 
     async def respond(self, choice: Choice, request: Request) -> Response:
         """Return the settled answer to a request (see `Application.respond`)."""

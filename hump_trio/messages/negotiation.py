@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hump_trio.messages.headers import Headers
+from hump_trio.messages.headers import Headers, set_checked
 
 __all__ = ["add_vary", "prefers_json", "quality_of", "rank_codings"]
 
@@ -74,9 +74,12 @@ def add_vary(headers: Headers, name: str) -> None:
 
     Args:
         headers: The answer's header fields.
-        name: The name of the request's field.
+        name: The name of the request's field, which can be sent.
     """
-    present = headers.get("vary", "")
+    if "vary" not in headers:
+        set_checked(headers, [("vary", name)])
+        return
+    present = headers["vary"]
     names = [each.strip().lower() for each in present.split(",")]
     if "*" not in names and name.lower() not in names:
         headers["vary"] = f"{present}, {name}" if present else name

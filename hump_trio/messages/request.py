@@ -1,7 +1,7 @@
 """Requests as handlers see them. How their bytes arrived is not known here."""
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import AbstractAsyncContextManager
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
@@ -22,7 +22,15 @@ from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders, check_field
 from hump_trio.messages.target import RequestLine, origin_form
 
-__all__ = ["Request", "build_request", "field_lines", "inform_nobody", "peek", "values_of"]
+__all__ = [
+    "Request",
+    "build_request",
+    "field_lines",
+    "inform_nobody",
+    "joined_values",
+    "peek",
+    "values_of",
+]
 
 T = TypeVar("T")
 # Browsers read both as a slash, and a host's name after two of them.
@@ -405,6 +413,20 @@ def field_lines(request: Request) -> FieldLines:
 def values_of(request: Request, name: str) -> list[str]:
     """Return the values of a field (see `field_lines`)."""
     return [value for present, value in request._lines if present == name]
+
+
+def joined_values(request: Request, names: Container[str]) -> dict[str, str]:
+    """Return those of some fields that a request has, as `Headers.get` would, by one look at all.
+
+    Args:
+        request: The request.
+        names: The names in lower case.
+    """
+    found: dict[str, str] = {}
+    for name, value in request._lines:
+        if name in names:
+            found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def default_maker(each: "Field[Any]") -> Callable[[Request], Any]:

@@ -329,6 +329,10 @@ class StreamResponse(Response):
         Response.__init__(self, body, status, headers, trailers=trailers)
 
 
+# The classes that have no attributes besides those of `Response`.
+NOTHING_MORE = frozenset({Response, JsonResponse, HtmlResponse, StreamResponse})
+
+
 def takes_two(producer: Callable[..., Any]) -> bool:
     """Tell whether a producer needs two positional arguments.
 
@@ -416,11 +420,19 @@ def checked_behind(trailers: Behind) -> Behind:
 
 def own_copy(response: Response) -> Response:
     """Return a copy with fields of its own, as one response may be returned many times."""
-    response = copy(response)
-    response.headers = Headers(response.headers)
-    if response.trailers:
-        response.trailers = checked_behind(response.trailers)
-    return response
+    kind = type(response)
+    if kind in NOTHING_MORE:
+        # What `copy.copy` does for them takes ten times as long.
+        own = kind.__new__(kind)
+        own.body = response.body
+        own.status = response.status
+        own.trailers = response.trailers
+    else:
+        own = copy(response)
+    own.headers = Headers(response.headers)
+    if own.trailers:
+        own.trailers = checked_behind(own.trailers)
+    return own
 
 
 def error_response(error: StatusError, accept: str = "") -> Response:

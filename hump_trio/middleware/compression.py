@@ -2,17 +2,18 @@
 
 import math
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from hump_trio.content.charset import other_charset
+from hump_trio.dispatch.stepped import Stepped
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.negotiation import add_vary, rank_codings
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Response, own_copy, settle, speaks
+from hump_trio.messages.response import Response, settle, speaks
 from hump_trio.middleware.coding import Coder, LateCoder, gzip_coder, load_zstd, zstd_coder
 from hump_trio.middleware.option_checks import check_flag, check_number
-from hump_trio.routing.layer import CallNext
 
 __all__ = ["Compression"]
 
@@ -25,7 +26,7 @@ PLAIN_KINDS = re.compile(
 BYTE_FIELDS = frozenset({"content-encoding", "content-range", "content-digest", "repr-digest"})
 
 
-class Compression:
+class Compression(Stepped):
     """Compresses answers with zstd or gzip, as the client prefers; zstd if it has no preference.
 
     Register it first, as in ``app.middleware(Compression())``, so that it sees cookies that other
@@ -68,9 +69,10 @@ class Compression:
         if zstd is not None:
             self._codings = {"zstd": partial(zstd_coder, zstd), **self._codings}
 
-    async def __call__(self, request: Request, call_next: CallNext) -> Response:
+    def __finish__(
+        self, request: Request, response: Response, begun: Any
+    ) -> Response | Awaitable[Response]:
         """Compress the answer if its type allows that and the client accepts it."""
-        response = own_copy(await call_next(request))
         settle(response)
         headers = response.headers
         if response.status == 304:
@@ -80,25 +82,32 @@ class Compression:
         elif self._suits(request, response):
             coding = self._agree(request, headers)
             if coding is not None:
-                late = "content-type" not in headers  # the first part tells the type
-                if not late:
-                    headers["content-encoding"] = coding
-                for name in ("content-length", "accept-ranges"):
-                    if name in headers:
-                        del headers[name]
-                if request.method == "HEAD" and isinstance(response.body, bytes):
-                    response.body = nothing()
-                streamed = not isinstance(response.body, bytes)
-                make = partial(self._codings[coding], streamed=streamed)
-                if late:
-                    response.body = LateCoder(make, coding).convert(response.body)
-                else:
-                    response.body = await make().convert(response.body)
+                return self._compress(request, response, coding)
+        return response
+
+    async def _compress(self, request: Request, response: Response, coding: str) -> Response:
+        headers = response.headers
+        late = "content-type" not in headers  # the first part tells the type
+        if not late:
+            headers["content-encoding"] = coding
+        for name in ("content-length", "accept-ranges"):
+            if name in headers:
+                del headers[name]
+        if request.method == "HEAD" and isinstance(response.body, bytes):
+            response.body = nothing()
+        streamed = not isinstance(response.body, bytes)
+        make = partial(self._codings[coding], streamed=streamed)
+        if late:
+            response.body = LateCoder(make, coding).convert(response.body)
+        else:
+            response.body = await make().convert(response.body)
         return response
 
     def _suits(self, request: Request, response: Response) -> bool:
         """Tell whether an answer would be compressed for a client that takes all codings."""
         headers, body = response.headers, response.body
+        if isinstance(body, bytes) and 0 < len(body) < self._minimum_bytes:
+            return False
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         length = headers.get("content-length", "")
         if isinstance(body, bytes) and (body or request.method != "HEAD"):

@@ -3,15 +3,15 @@
 import math
 import re
 from collections.abc import Iterable
-from typing import Literal, Never
+from typing import ClassVar, Literal, Never
 
+from hump_trio.dispatch.stepped import Stepped
 from hump_trio.facts.grammar import TOKEN
+from hump_trio.messages.headers import set_checked
 from hump_trio.messages.negotiation import add_vary
-from hump_trio.messages.request import Request
+from hump_trio.messages.request import Request, joined_values
 from hump_trio.messages.response import Response
 from hump_trio.middleware.option_checks import check_flag, check_number, list_of_text
-from hump_trio.middleware.own_answer import own_answer
-from hump_trio.routing.layer import CallNext
 
 __all__ = ["Cors"]
 
@@ -20,10 +20,11 @@ ORIGIN = re.compile(
     r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://"
     r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 )
+FIELDS = frozenset({"origin", "access-control-request-method"})
 DEFAULT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-class Cors:
+class Cors(Stepped):
     """Tells browsers which pages of other origins may read the app's answers.
 
     Register it as in ``app.middleware(Cors(origins=["https://shop.example"]))``. A preflight (the
@@ -51,6 +52,8 @@ class Cors:
 
     Source: Fetch standard, section 3.3 (the CORS protocol).
     """
+
+    __answers_errors__: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -82,30 +85,38 @@ class Cors:
             raise ValueError("with credentials all is listed by name: '*' would mean everybody")
         check_number("max_age", max_age, 0, math.inf)
         check_flag("credentials", credentials)
-        self._shared = {"access-control-allow-credentials": "true"} if credentials else {}
-        self._preflight = {
+        shared = {"access-control-allow-credentials": "true"} if credentials else {}
+        preflight = {
             "access-control-allow-methods": ", ".join(names["methods"]),
             "access-control-allow-headers": ", ".join(names["headers"]),
             "access-control-max-age": str(max_age),
         }
-        self._actual = {"access-control-expose-headers": ", ".join(names["expose"])}
+        actual = {"access-control-expose-headers": ", ".join(names["expose"])}
+        self._preflight = [field for field in {**shared, **preflight}.items() if field[1]]
+        self._actual = [field for field in {**shared, **actual}.items() if field[1]]
 
-    async def __call__(self, request: Request, call_next: CallNext) -> Response:
-        """Answer a preflight; let any other request pass, and add the fields to its answer."""
-        origin = request.headers.get("origin")
-        asked = "access-control-request-method" in request.headers
-        if request.method == "OPTIONS" and asked and origin is not None:
-            response, fields = Response(None, 204), self._preflight
-        else:
-            response, fields = await own_answer(request, call_next), self._actual
+    def __begin__(self, request: Request) -> Response | str | None:
+        """Answer a preflight; let any other request pass, and return its origin."""
+        given = joined_values(request, FIELDS)
+        origin = given.get("origin")
+        if request.method == "OPTIONS" and len(given) == len(FIELDS):
+            return self._share(Response(None, 204), origin, self._preflight)
+        return origin
+
+    def __finish__(self, request: Request, response: Response, begun: str | None) -> Response:
+        """Add the fields to the answer."""
+        return self._share(response, begun, self._actual)
+
+    def _share(
+        self, response: Response, origin: str | None, fields: list[tuple[str, str]]
+    ) -> Response:
+        """Return an answer with the fields for an origin."""
+        headers = response.headers
         if self._origins is not None:
-            add_vary(response.headers, "Origin")
+            add_vary(headers, "Origin")
         if origin is not None and (self._origins is None or origin in self._origins):
             allowed = "*" if self._origins is None else origin
-            fields = {"access-control-allow-origin": allowed, **self._shared, **fields}
-            for name, value in fields.items():
-                if value:
-                    response.headers[name] = value
+            set_checked(headers, [("access-control-allow-origin", allowed), *fields])
         return response
 
 

@@ -3,19 +3,19 @@
 import re
 
 from hump_trio.answers.redirect import RedirectResponse
+from hump_trio.dispatch.stepped import Stepped
 from hump_trio.facts.exceptions import HttpException
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.messages.target import origin_form
 from hump_trio.middleware.option_checks import check_number
-from hump_trio.routing.layer import CallNext
 
 __all__ = ["HttpsRedirect"]
 
 PORT = re.compile(r":[0-9]*$")
 
 
-class HttpsRedirect:
+class HttpsRedirect(Stepped):
     """Redirects plain HTTP requests to the same host and target over HTTPS.
 
     Register it as in ``app.middleware(HttpsRedirect())``. Behind a proxy that speaks HTTPS itself,
@@ -41,14 +41,14 @@ class HttpsRedirect:
         self._port = "" if port == 443 else f":{port}"
         self._status = status
 
-    async def __call__(self, request: Request, call_next: CallNext) -> Response:
+    def __begin__(self, request: Request) -> Response | None:
         """Let requests over HTTPS pass, and answer others with the redirect.
 
         Raises:
             HttpException: 400, the request names no host.
         """
         if request.scheme == "https":
-            return await call_next(request)
+            return None
         if not request.host:
             raise HttpException(400, "the host is missing")
         host, target = PORT.sub("", request.host), origin_form(request.target)

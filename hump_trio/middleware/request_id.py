@@ -1,16 +1,16 @@
 """A name for each request, by which logs of one request are found."""
 
 import logging
+import os
 import re
 from contextvars import ContextVar
-from uuid import uuid4
+from typing import ClassVar
 
-from hump_trio.messages.headers import check_field
+from hump_trio.dispatch.stepped import Stepped
+from hump_trio.messages.headers import check_field, set_checked
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.middleware.option_checks import check_flag
-from hump_trio.middleware.own_answer import own_answer
-from hump_trio.routing.layer import CallNext
 
 __all__ = ["RequestId", "RequestIdFilter"]
 
@@ -21,7 +21,7 @@ IDENTIFIER = re.compile(r"[A-Za-z0-9+/=_.:@-]{1,128}")
 current_name: ContextVar[str] = ContextVar("request_id", default="")
 
 
-class RequestId:
+class RequestId(Stepped):
     """Gives each request a name: ``request.state["request_id"]``, and a field of the answer.
 
     Register it as in ``app.middleware(RequestId())``. With a `RequestIdFilter`, log records have
@@ -38,21 +38,28 @@ class RequestId:
         ValueError: The header can't be a field's name.
     """
 
+    __answers_errors__: ClassVar[bool] = True
+
     def __init__(self, *, header: str = "x-request-id", trust: bool = False) -> None:
         check_field(header, "")
         check_flag("trust", trust)
-        self._header = header
+        self._header = header.lower()
         self._trust = trust
+        # Where a server starts with a value it needn't make a context anew after each request.
+        current_name.set(current_name.get())
 
-    async def __call__(self, request: Request, call_next: CallNext) -> Response:
-        """Name the request, and set the field of its answer."""
+    def __begin__(self, request: Request) -> str:
+        """Name the request, and return the name."""
         name = request.headers.get(self._header, "") if self._trust else ""
-        if not IDENTIFIER.fullmatch(name):
-            name = uuid4().hex
+        if not name or not IDENTIFIER.fullmatch(name):
+            name = os.urandom(16).hex()
         request.state["request_id"] = name
         current_name.set(name)  # for this request alone: each has a context of its own
-        response = await own_answer(request, call_next)
-        response.headers[self._header] = name
+        return name
+
+    def __finish__(self, request: Request, response: Response, begun: str) -> Response:
+        """Set the field of the answer."""
+        set_checked(response.headers, [(self._header, begun)])
         return response
 
 

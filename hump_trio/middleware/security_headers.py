@@ -1,14 +1,13 @@
 """Response header fields that make browsers more careful."""
 
 import math
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
-from hump_trio.messages.headers import check_field
+from hump_trio.dispatch.stepped import Stepped
+from hump_trio.messages.headers import add_missing, check_field
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.middleware.option_checks import check_number
-from hump_trio.middleware.own_answer import own_answer
-from hump_trio.routing.layer import CallNext
 
 __all__ = ["SecurityHeaders"]
 
@@ -26,7 +25,7 @@ REFERRER_POLICIES = (
 )
 
 
-class SecurityHeaders:
+class SecurityHeaders(Stepped):
     """Adds header fields that make browsers more careful, where a handler hasn't set them.
 
     Register it as in ``app.middleware(SecurityHeaders())``. It always adds
@@ -48,6 +47,8 @@ class SecurityHeaders:
         TypeError: The policy isn't a str.
         ValueError: A value is one that browsers don't know, or can't be sent.
     """
+
+    __answers_errors__: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -73,15 +74,13 @@ class SecurityHeaders:
             "referrer-policy": referrer_policy,
             "content-security-policy": content_security_policy,
         }
-        self._fields = {name: value for name, value in fields.items() if value is not None}
-        self._secure_fields = dict(self._fields)
+        self._fields = [(name, value) for name, value in fields.items() if value is not None]
+        self._secure_fields = list(self._fields)
         if hsts_seconds is not None:
-            self._secure_fields["strict-transport-security"] = f"max-age={hsts_seconds}"
+            self._secure_fields.append(("strict-transport-security", f"max-age={hsts_seconds}"))
 
-    async def __call__(self, request: Request, call_next: CallNext) -> Response:
+    def __finish__(self, request: Request, response: Response, begun: Any) -> Response:
         """Add the fields that an answer lacks, also to the answer to an error."""
-        response = await own_answer(request, call_next)
-        fields = self._secure_fields if request.scheme == "https" else self._fields
-        for name, value in fields.items():
-            response.headers.setdefault(name, value)
+        secure = request.scheme == "https"
+        add_missing(response.headers, self._secure_fields if secure else self._fields)
         return response

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hump_trio.messages.headers import Headers, check_field
+from hump_trio.messages.headers import Headers, add_missing, check_field, set_checked
 
 TOKEN_TEXT = "!#$%&'*+-.^_`|~019azAZ"
 NAMES = st.sampled_from(["a", "A", "b", "Set-Cookie", "SET-COOKIE", "x~1"])
@@ -160,3 +160,28 @@ def test_what_is_not_text_is_named(name: Any, value: Any) -> None:
         Headers().add(name, value)
     with pytest.raises(TypeError, match=r"str: b?'a'"):
         Headers(cast("dict[str, str]", {name: value}))
+
+
+@given(PAIRS, st.dictionaries(st.sampled_from(["a", "b", "c", "set-cookie"]), VALUES))
+def test_safe_fields_are_set_as_any_are(
+    pairs: list[tuple[str, str]], fields: dict[str, str]
+) -> None:
+    """In place of others, or only where there are none."""
+    replaced, plain = Headers(pairs), Headers(pairs)
+    set_checked(replaced, list(fields.items()))
+    for name, value in fields.items():
+        plain[name] = value
+    assert replaced == plain
+    completed, plain = Headers(pairs), Headers(pairs)
+    add_missing(completed, list(fields.items()))
+    for name, value in fields.items():
+        plain.setdefault(name, value)
+    assert completed == plain
+
+
+def test_a_copy_changes_alone() -> None:
+    """Headers that are made of others have fields of their own."""
+    first = Headers([("A", "1"), ("a", "2")])
+    second = Headers(first)
+    second.add("b", "3")
+    assert (first.items(), second.items()[:2]) == ([("a", "1"), ("a", "2")], first.items())

@@ -16,7 +16,7 @@ from hump_trio.content.room import Room
 from hump_trio.facts.exceptions import HttpException
 from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import Headers
-from hump_trio.messages.request import Request, build_request, peek
+from hump_trio.messages.request import Request, build_request, joined_values, peek
 from hump_trio.messages.target import parse_target
 from hump_trio.testing import client
 
@@ -341,3 +341,12 @@ async def test_hints_for_a_request_that_no_server_has_received() -> None:
     """Nobody gets them; a test of a handler needs no server."""
     with assert_checkpoints():
         await Request("GET", "/", "/").send_early_hints("</a>; rel=preload")
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.text("xy, ", max_size=3))))
+def test_some_fields_at_one_look(fields: list[tuple[str, str]]) -> None:
+    """Are what a look for each would give, and only those that there are."""
+    request = Request("GET", "/", "/", headers=Headers(fields))
+    wanted = {name: request.headers.get(name) for name in "ab"}
+    found = joined_values(request, {"a", "b"})
+    assert found == {name: value for name, value in wanted.items() if value is not None}

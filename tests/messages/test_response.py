@@ -312,3 +312,19 @@ def test_a_response_that_speaks_is_as_the_constructor_makes_it() -> None:
         made.headers,
         made.trailers,
     )
+
+
+def test_classes_that_are_copied_at_once_have_nothing_more() -> None:
+    """A copy of an answer has all of it: any other class is copied as `copy.copy` does it."""
+    for kind in (HtmlResponse, JsonResponse, StreamResponse):
+        assert (kind.__bases__, vars(kind)["__slots__"]) == ((Response,), ())
+
+    class Marked(Response):
+        mark = "none"
+
+    marked: Any = Marked("text", 201, {"a": "b"}, trailers={"c": "d"})
+    marked.mark = "one"
+    copy: Any = own_copy(marked)
+    assert (type(copy), copy.mark, copy.headers, copy.trailers) == (
+        Marked, "one", marked.headers, Headers({"c": "d"}),
+    )  # fmt: skip

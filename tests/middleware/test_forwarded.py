@@ -289,3 +289,23 @@ def test_long_elements_are_read_in_no_time() -> None:
 async def test_a_handler_below_can_be_cancelled(autojump_clock: MockClock) -> None:
     """The layer holds nothing."""
     await check_cancelled_handler(Forwarded(proxies=["unix"], fields=["forwarded"]))
+
+
+async def test_requests_of_one_client_are_told_apart_from_others() -> None:
+    """However often its list was read, how long that is, and whatever it says besides."""
+    forwarded = Forwarded(proxies=NETWORKS, fields=["forwarded"])
+    short = "for=203.0.113.7;proto=https;host=a.example"
+    long = ", ".join(["for=1.2.3.4;proto=http"] * 20 + [short])
+    expected = {
+        short: ("203.0.113.7", "https", "a.example"),
+        long: ("203.0.113.7", "https", "a.example"),
+        "for=1.2.3.4": ("1.2.3.4", *ITSELF[1:]),
+        "for=unknown": (None, *ITSELF[1:]),
+        "for=": (None, *ITSELF[1:]),
+        "": ITSELF,
+    }
+    for value, wanted in [*expected.items()] * 2:
+        request = a_request(headers=[("forwarded", value)], client=PROXY, host="inner:8342")
+        await pass_through(forwarded, request)
+        address = None if request.client is None else request.client[0]
+        assert (address, request.scheme, request.host) == wanted

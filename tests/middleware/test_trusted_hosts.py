@@ -42,6 +42,7 @@ HOSTS = TrustedHosts(
         "www.rooted.example",
         "www.rooted.example.",
         "a.under.example",
+        f"{'a.' * 300}shop.example:1",
     ],
 )
 async def test_its_own(host: str) -> None:

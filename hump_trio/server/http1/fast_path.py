@@ -122,8 +122,7 @@ async def serve_peers(
     while True:
         if turns is not None:
             # No other handler may run in a nursery that one has left open, nor in its context.
-            if task.context != context or task.child_nurseries:
-                lane.renew_context(task)
+            if (task.context != context and lane.renew_context(task)) or task.child_nurseries:
                 turn_count = 0
             while (
                 turn_count <= 0 or not ready or (peer := ready.popleft()).clock.waiting is not peer

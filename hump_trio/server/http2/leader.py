@@ -313,8 +313,7 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 return None
             mux.busy = False
             work += REQUEST_WORK
-            if task.context != context:
-                lane.renew_context(task)
+            if task.context != context and lane.renew_context(task):
                 work = TURN_WORK
         # While more is awaited nothing of a request is held. Types leave out None, since each of
         # these is set before it is read again.

@@ -47,12 +47,18 @@ def leaky_app() -> Hump:
     return app
 
 
+@pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("path", ["/returns", "/crashes", "/is-cancelled", "/streams"])
 async def test_a_context_variable_ends_with_its_request(
-    path: str, autojump_clock: MockClock
+    path: str, known: bool, autojump_clock: MockClock
 ) -> None:
-    """On a connection that goes on, and behind it in one packet; what the host set stays."""
+    """On a connection that goes on, and behind it in one packet; what the host set stays.
+
+    So it is whether the host has given the variable a value or not.
+    """
     served_by.set("the host")
+    if known:
+        user.set("nobody")
     async with connect(leaky_app()) as raw:
         await raw.send(request("GET", path) + request("GET", "/who"))
         first, second = parse_answers(await read_until(raw, b"the host"), "GET", "GET")

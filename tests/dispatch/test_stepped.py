@@ -1,10 +1,10 @@
-"""The answer from below, which a middleware may change."""
+"""Middleware in two steps, and the answer from below, which it may change."""
 
 import pytest
 
 from hump_trio import JsonResponse, Request, Response
+from hump_trio.dispatch.stepped import Stepped, own_answer
 from hump_trio.messages.response import own_copy
-from hump_trio.middleware.own_answer import own_answer
 from tests.middleware.onion import a_request
 
 
@@ -33,3 +33,10 @@ async def test_an_error_is_answered_once(caplog: pytest.LogCaptureFixture) -> No
     assert [str(record.exc_info and record.exc_info[1]) for record in caplog.records] == ["secret"]
     with pytest.raises(SystemExit):
         await own_answer(request, leave)
+
+
+def test_a_middleware_may_have_one_step_alone() -> None:
+    """The other one changes nothing."""
+    request, response = a_request(), Response("text")
+    assert Stepped().__begin__(request) is None
+    assert Stepped().__finish__(request, response, None) is response

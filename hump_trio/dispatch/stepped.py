@@ -1,0 +1,100 @@
+"""Middleware that works in two steps, before and behind what it stands around.
+
+Since neither step waits for anything, a `Fold` runs those of several middlewares in one coroutine.
+"""
+
+from collections.abc import Awaitable
+from typing import Any, ClassVar
+
+from hump_trio.dispatch.errors import answer_unexpected
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response, own_copy
+from hump_trio.routing.layer import CallNext, Middleware
+from hump_trio.tasks.failures import is_failure
+
+__all__ = ["Stepped", "is_stepped", "own_answer"]
+
+
+class Stepped:
+    """A middleware whose work is in `__begin__` and `__finish__`; a subclass has one, or both.
+
+    Called as any middleware, it is one layer of the onion. Beside others of its kind it is a part
+    of a `Fold`, which does the same.
+    """
+
+    __slots__ = ()
+
+    # Whether an exception that no handler is registered for becomes a 500 here, as it would further
+    # out, so that this answer gets its second step, too.
+    __answers_errors__: ClassVar[bool] = False
+
+    async def __call__(self, request: Request, call_next: CallNext) -> Response:
+        """Take the first step, let the request pass unless that has answered it, and the second."""
+        begun = self.__begin__(request)
+        if isinstance(begun, Response):
+            return begun
+        if type(self).__finish__ is Stepped.__finish__:
+            return await call_next(request)
+        if self.__answers_errors__:
+            response = await own_answer(request, call_next)
+        else:
+            response = own_copy(await call_next(request))
+        finished = self.__finish__(request, response, begun)
+        return finished if isinstance(finished, Response) else await finished
+
+    def __begin__(self, request: Request) -> Any:
+        """Do what comes before the request passes.
+
+        Returns:
+            What the second step needs. If it is a response, the request passes no further, and
+            this is its answer, without a second step.
+
+        Raises:
+            HttpException: The request is refused.
+        """
+
+    def __finish__(
+        self, request: Request, response: Response, begun: Any
+    ) -> Response | Awaitable[Response]:
+        """Return the answer, changed.
+
+        Args:
+            request: The request.
+            response: The answer from below, as a copy of the caller's own.
+            begun: What the first step has returned.
+
+        Returns:
+            The answer; where that takes longer, what it is awaited of.
+        """
+        return response
+
+
+def is_stepped(middleware: Middleware) -> bool:
+    """Tell whether a `Fold` may take the steps of a middleware.
+
+    What a subclass changes in the call as a whole is not known, so it is called.
+    """
+    kind = type(middleware)
+    return kind.__bases__ == (Stepped,) and kind.__call__ is Stepped.__call__
+
+
+async def own_answer(request: Request, call_next: CallNext) -> Response:
+    """Return the answer from below as a copy of the caller's own, which it may change.
+
+    An exception that no handler is registered for becomes a 500 here, as it would further out, so
+    that this answer has the caller's header fields, too.
+
+    Args:
+        request: The request.
+        call_next: Calls the next middleware, or the handler.
+
+    Raises:
+        BaseException: An exception that ends the task, such as `trio.Cancelled`, is raised on.
+    """
+    try:
+        response = await call_next(request)
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        response = answer_unexpected(request, error)
+    return own_copy(response)
