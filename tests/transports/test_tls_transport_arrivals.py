@@ -373,9 +373,11 @@ async def test_the_end_of_the_watch_hides_nothing(mock_clock: MockClock) -> None
 
 async def test_there_are_arrivals_only_where_the_inner_transport_has_some() -> None:
     """Neither in memory, nor before anything was received, nor where nobody watches."""
-    assert TlsTransport(memory_transport_pair()[1], server_context()).arrivals is None
+    in_memory = TlsTransport(memory_transport_pair()[1], server_context())
+    assert (in_memory.arrivals, in_memory.watchable) == (None, False)
     async with open_wire() as wire:
-        assert Peer(wire).server.arrivals is None
+        server = Peer(wire).server
+        assert (server.arrivals, server.watchable) == (None, True)
     async with open_wire(watched=False) as wire, agreed(wire) as peer:
         assert isinstance(peer.inner, SocketTransport)
         assert peer.server.arrivals is None

@@ -20,6 +20,7 @@ from hump_trio import (
     Hump,
     Request,
     SecurityHeaders,
+    Sockets,
     TlsError,
     statuses,
 )
@@ -389,3 +390,19 @@ async def test_connections_that_wait_have_no_task(app: Hump) -> None:
                 scope.cancel()
                 await stream.aclose()
         await wait_until(lambda: not app.statistics().connections)
+
+
+async def test_a_proxy_header_comes_before_tls(app: Hump) -> None:
+    """It isn't encrypted; what it says of the client is known behind the handshake."""
+    app.sockets = Sockets(proxy_protocol=("127.0.0.1",))
+
+    @app.get("/client")
+    async def client(request: Request) -> str:
+        return str(request.client)
+
+    async with served(app):
+        raw = await connect_to(app)
+        await raw.send_all(b"PROXY TCP4 192.0.2.1 192.0.2.2 1234 443\r\n")
+        stream = trio.SSLStream(raw, plain_client_context(), server_hostname="localhost")
+        assert (await ask(stream, "/client")).endswith(b"('192.0.2.1', 1234)")
+        await raw.aclose()
