@@ -13,6 +13,7 @@ on both paths.
 """
 
 import math
+from time import perf_counter
 from typing import Any, Protocol
 
 import trio
@@ -40,8 +41,9 @@ __all__ = ["serve_peers", "serve_whole"]
 # A look into their class takes ten times as long.
 OPENED, ANSWERED, HANDLER = Phase.OPENED, Phase.ANSWERED, Phase.HANDLER
 CLOSE_LINE = b"connection: close\r\n"
-# So many requests are answered before other tasks have their turn.
-TURN_REQUESTS = 32
+# So many requests are answered before other tasks have their turn, within so long: a handler that
+# computes something counts for many.
+TURN_REQUESTS, TURN_SECONDS = 32, 0.005
 
 
 class Turns(Protocol):
@@ -119,10 +121,13 @@ async def serve_peers(
         leaders = turns.leaders
         ready = leaders.ready
     turn_count, turn_began = TURN_REQUESTS, trio.current_time()
+    turn_until = perf_counter() + TURN_SECONDS
     while True:
         if turns is not None:
             # No other handler may run in a nursery that one has left open, nor in its context.
             if (task.context != context and lane.renew_context(task)) or task.child_nurseries:
+                turn_count = 0
+            elif perf_counter() > turn_until:
                 turn_count = 0
             while (
                 turn_count <= 0 or not ready or (peer := ready.popleft()).clock.waiting is not peer
@@ -133,6 +138,7 @@ async def serve_peers(
                     if not await turns.wait(lane):
                         return Step.OVER
                     turn_count, turn_began = TURN_REQUESTS, trio.current_time()
+                    turn_until = perf_counter() + TURN_SECONDS
             turn_count -= 1
             connection, transport, clock = peer.connection, peer.transport, peer.clock
             arrivals = peer.arrivals

@@ -19,6 +19,7 @@ from importlib import import_module
 import trio
 
 from hump_trio import TLS
+from hump_trio.server.http1 import fast_path
 
 SLOWNESS = 1000
 
@@ -39,6 +40,7 @@ class SlowClock(trio.abc.Clock):
 
 
 if __name__ == "__main__":
+    fast_path.TURN_SECONDS *= SLOWNESS
     sys.modules["websockets"] = None  # type: ignore[assignment]
     app = import_module(f"tests.benchmarks.programs.{sys.argv[2]}").app  # which looks for it
     app.port = int(sys.argv[1])

@@ -1,8 +1,10 @@
 """Connections that wait without a task, over TCP: who serves them, and what becomes of them."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import count, groupby
 
 import pytest
 import trio
@@ -12,7 +14,7 @@ from hump_trio import Hump, Timeouts
 from hump_trio.server.connection import Connection
 from hump_trio.server.http1.leaders import SPARE_COUNT, Http1Peer, Leaders, Nobody
 from hump_trio.server.lane import Lane
-from tests.support.loopback import connect_to, count_tasks, receive_answer, wait_until
+from tests.support.loopback import address_of, connect_to, count_tasks, receive_answer, wait_until
 from tests.support.served import served
 
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -107,6 +109,44 @@ async def test_a_handler_that_waits_holds_nobody_else_up() -> None:
         scene.let.set()
         for stream in streams[1::2]:
             assert (await receive_answer(stream)).endswith(b"hello")
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_handlers_that_compute_let_others_have_a_turn(
+    slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that take no time run one after the other; behind one that takes some, others run."""
+    if slow:
+        monkeypatch.setattr("hump_trio.server.http1.fast_path.perf_counter", count().__next__)
+    scene = Scene()
+    events: list[str] = []
+
+    async def tick() -> None:
+        while True:
+            events.append("tick")
+            await trio.lowlevel.checkpoint()
+
+    @scene.app.get("/computes")
+    async def compute() -> str:
+        events.append("computed")
+        return "hello"
+
+    async with scene.serving(), trio.open_nursery() as nursery:
+        address = address_of(scene.app.addresses[0])
+        clients = [socket.create_connection(address) for _ in range(10)]
+        for client in clients:
+            client.send(ASK)
+        await wait_until(lambda: len(scene.tasks) == 10)
+        nursery.start_soon(tick)
+        for client in clients:
+            client.send(ASK.replace(b"/", b"/computes", 1))
+        await wait_until(lambda: events.count("computed") == 10)
+        nursery.cancel_scope.cancel()
+        for client in clients:
+            client.close()
+    longest = max(len(list(run)) for event, run in groupby(events) if event == "computed")
+    # Trio shuffles who goes first: the last one of a batch may be the first one of the next.
+    assert longest <= 2 if slow else longest > 2
 
 
 async def test_only_so_many_lanes_are_kept() -> None:
