@@ -57,6 +57,8 @@ class Compartment:
         def abort(_: object) -> trio.lowlevel.Abort:
             self._holder = None
             self.sealed = True
+            if self._leaders is not None:
+                self._leaders.stop()  # or each lane that is cancelled would have another started
             for clock in self._watchdog.clocks:
                 clock.note("server-failed")
             return trio.lowlevel.Abort.SUCCEEDED
@@ -145,6 +147,7 @@ class Compartment:
                         await serve_handed_over(connection)
                 except BaseException as error:
                     await self._take_failure(error)
+                    break
                 finally:
                     connection = lane.clock.peer
                     if isinstance(connection, Connection):
