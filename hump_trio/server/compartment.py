@@ -13,6 +13,7 @@ import trio
 from hump_trio.facts.loggers import logger
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection, Served, Successive
+from hump_trio.server.lane import Lane
 from hump_trio.server.protocols import Waiting, make_lane, serve_connection, serve_handed_over
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import Watchdog
@@ -142,16 +143,15 @@ class Compartment:
                 lane = make_lane(state, lambda: self.sealed)
                 try:
                     await leaders.attend(lane.serve())
-                    connection = lane.clock.peer
-                    if isinstance(connection, Connection) and connection.handed_over:
+                    if (connection := connection_of(lane)) and connection.handed_over:
                         await serve_handed_over(connection)
                 except BaseException as error:
                     await self._take_failure(error)
                     break
                 finally:
-                    connection = lane.clock.peer
-                    if isinstance(connection, Connection):
+                    if connection := connection_of(lane):
                         self._let_go(connection, lane.clock)
+                    connection = None  # while more is awaited it isn't held
                 if lane.is_home:
                     break
                 if task.context != lane.context:  # the next one begins with that of the first
@@ -209,3 +209,9 @@ class Compartment:
             for nursery in left_open:
                 nursery.cancel_scope.cancel()
             await self._emptied.wait()
+
+
+def connection_of(lane: Lane) -> Connection | None:
+    """Return the connection that a lane has served last; None if another one serves it, or none."""
+    peer = lane.clock.peer
+    return peer if isinstance(peer, Connection) else None

@@ -125,9 +125,11 @@ async def serve_peers(
     while True:
         if turns is not None:
             # No other handler may run in a nursery that one has left open, nor in its context.
-            if (task.context != context and lane.renew_context(task)) or task.child_nurseries:
-                turn_count = 0
-            elif perf_counter() > turn_until:
+            if (
+                (task.context != context and lane.renew_context(task))
+                or task.child_nurseries
+                or perf_counter() > turn_until
+            ):
                 turn_count = 0
             while (
                 turn_count <= 0 or not ready or (peer := ready.popleft()).clock.waiting is not peer
@@ -166,10 +168,8 @@ async def serve_peers(
             clock.waiting = None
             # end of the copy
         else:
-            # copy of Lane.renew_context(task)
             if task.context != context:
-                task.context = context.copy()
-            # end of the copy
+                lane.renew_context(task)  # a checkpoint follows in any case
             try:
                 if arrivals is not None and not arrivals.ready:
                     # As `Arrivals` says, instead of by way of three coroutines.

@@ -41,6 +41,8 @@ __all__ = ["Http1Peer", "Leaders", "ends_at_once"]
 # So many lanes wait for their turn at most; more are there only after as many handlers have waited
 # at one time.
 SPARE_COUNT = 64
+# Lanes that weren't needed for so long end, but for one.
+SPARE_SECONDS = 5.0
 
 
 class ParsingWire(Wire, Protocol):
@@ -84,7 +86,11 @@ class Leaders:
         self.promised: bool = False
         self.nobody: Clock = Clock(state, Nobody())
         self.nobody.enter_spare()
+        self._state = state
         self._spare: list[trio.lowlevel.Task] = []
+        self._least_count = 0  # of lanes that have waited at one time, since the last look at them
+        self._surplus_count = 0  # of lanes that were woken to end
+        self._trims = False
 
     def open(
         self,
@@ -133,6 +139,7 @@ class Leaders:
         self.promised = True
         if self._spare:
             reschedule(self._spare.pop())
+            self._least_count = min(self._least_count, len(self._spare))
         else:
             self._start()
 
@@ -173,11 +180,31 @@ class Leaders:
 
         while not (is_dismissed() or len(spare) >= SPARE_COUNT):
             spare.append(task)
+            if len(spare) > 1 and not self._trims:
+                self._trims = True
+                self._state.start_attendant(self._trim)
             await wait_task_rescheduled(abort)
             self.promised = False
             if self.ready:
                 return True
+            if self._surplus_count:
+                self._surplus_count -= 1
+                return False
         return False
+
+    async def _trim(self) -> None:
+        """Let lanes end that aren't needed, until one is left."""
+        try:
+            while len(self._spare) > 1:
+                self._least_count = len(self._spare)
+                await trio.sleep(SPARE_SECONDS)
+                count = max(self._least_count - 1, 0)
+                self._surplus_count = count
+                for task in self._spare[:count]:  # the others were woken last
+                    reschedule(task)
+                del self._spare[:count]
+        finally:
+            self._trims = False
 
     def dismiss(self) -> None:
         """Wake all lanes that wait for their turn, since some of them have to end."""

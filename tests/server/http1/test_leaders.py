@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Timeouts
 from hump_trio.server.connection import Connection
-from hump_trio.server.http1.leaders import SPARE_COUNT, Http1Peer, Leaders, Nobody
+from hump_trio.server.http1.leaders import SPARE_COUNT, SPARE_SECONDS, Http1Peer, Leaders, Nobody
 from hump_trio.server.lane import Lane
 from tests.support.loopback import address_of, connect_to, count_tasks, receive_answer, wait_until
 from tests.support.served import served
@@ -164,6 +164,25 @@ async def test_only_so_many_lanes_are_kept() -> None:
         await wait_until(lambda: count_tasks() <= SPARE_COUNT)
         for stream in streams:
             await ask(stream)
+
+
+async def test_lanes_that_are_not_needed_end(autojump_clock: MockClock) -> None:
+    """Some seconds after a burst one is left, which serves the next request."""
+    scene = Scene()
+    async with scene.serving():
+        streams = [await scene.connect() for _ in range(10)]
+        for stream in streams:
+            await stream.send_all(WAIT)
+        await wait_until(lambda: scene.waiting_count == len(streams))
+        scene.let.set()
+        for stream in streams:
+            assert (await receive_answer(stream)).endswith(b"hello")
+        await wait_until(lambda: not scene.app.statistics().requests)
+        assert count_tasks() >= len(streams)
+        await trio.sleep(2 * SPARE_SECONDS + 1)
+        assert count_tasks() == 1
+        await ask(streams[0])
+        assert count_tasks() == 1
 
 
 async def test_a_connection_that_waits_too_long_is_closed(autojump_clock: MockClock) -> None:
