@@ -91,7 +91,8 @@ async def serve_peers(
     """Serve requests that come whole, of one connection or of all that wait without a task.
 
     Returns what the lane does next (see `serve_whole`), for a connection that it serves from here
-    on; `Step.OVER` where it has to end.
+    on; `Step.OVER` where it has to end, and `Step.AWAIT` for no connection where it has to renew
+    its scope.
 
     Args:
         own: The client that the lane serves alone.
@@ -141,6 +142,8 @@ async def serve_peers(
                         return Step.OVER
                     turn_count, turn_began = TURN_REQUESTS, trio.current_time()
                     turn_until = perf_counter() + TURN_SECONDS
+                    if turn_began >= lane.renew_at:
+                        return Step.AWAIT
             turn_count -= 1
             connection, transport, clock = peer.connection, peer.transport, peer.clock
             arrivals = peer.arrivals

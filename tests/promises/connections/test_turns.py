@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Send, StreamResponse
+from hump_trio.server.lane import SCOPE_SECONDS
 from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import MemoryTransport
 from tests.support.frames import PREFACE
@@ -81,6 +82,35 @@ def app() -> Hump:
     async def who_waits() -> str:
         await trio.sleep(1)
         return await who()
+
+    @app.get("/slow")
+    async def slow() -> str:
+        await trio.sleep(10)
+        return "slow"
+
+    kept = []
+
+    async def parts(how: str) -> AsyncIterator[str]:
+        scope = trio.CancelScope(deadline=trio.current_time() + 5, shield=how == "shield")
+        with scope:
+            if how == "cancelled":
+                scope.cancel()
+            if how == "nursery":
+                async with trio.open_nursery():
+                    yield "left open"
+            yield "left open"
+
+    @app.get("/open/{how}")
+    async def open_scope(how: str) -> str:
+        kept.append(parts(how))
+        return await anext(kept[-1])
+
+    @app.get("/open/{how}/spoken")
+    async def open_in_a_body(how: str) -> StreamResponse:
+        async def produce(send: Send) -> None:
+            await send(await open_scope(how))
+
+        return StreamResponse(produce)
 
     return app
 
@@ -157,3 +187,43 @@ async def test_an_error_of_the_servers_own_ends_one_connection(
             assert (await take(each)).startswith("nobody")
         assert app.statistics().connections == {"idle": len(left)}
     assert "no space" in caplog.text
+
+
+@pytest.mark.parametrize("field", ["Accept: */*", SLOW, CLOSE])
+@pytest.mark.parametrize("kind", ["", "/spoken"])
+@pytest.mark.parametrize("how", ["deadline", "shield", "cancelled", "nursery"])
+async def test_a_scope_that_a_handler_leaves_open_cuts_nobody_else(
+    app: Hump, how: str, kind: str, field: str, autojump_clock: MockClock
+) -> None:
+    """It is noticed before the lane serves another client, if that doesn't come at once."""
+    async with Guests(app).serving() as connect:
+        clients = [connect() for _ in range(5)]
+        clients[0].send_nowait(request("GET", f"/open/{how}{kind}", field))
+        await wait_all_tasks_blocked()
+        await trio.sleep(SCOPE_SECONDS)
+        for turn in range(3):
+            for each in clients[1:]:
+                each.send_nowait(request("GET", "/slow"))
+                await trio.sleep(turn)
+            await trio.sleep(11)
+            for each in clients[1:]:
+                assert await take(each) == "slow"
+        clients[0].close()
+        await trio.sleep(1)
+        assert app.statistics().connections == {"idle": 4}
+
+
+async def test_a_scope_that_was_left_open_ends_while_its_lane_waits(
+    app: Hump, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its deadline passes; that is logged, and the lane goes on."""
+    async with Guests(app).serving() as connect:
+        client = connect()
+        client.send_nowait(request("GET", "/open/deadline"))
+        assert await take(client) == "left open"
+        assert "a handler left a scope open" not in caplog.text
+        await trio.sleep(6)
+        assert caplog.text.count("a handler left a scope open") == 1
+        client.send_nowait(request("GET", "/slow"))
+        await trio.sleep(11)
+        assert await take(client) == "slow"
