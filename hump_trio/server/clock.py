@@ -63,6 +63,9 @@ class Waiting(Protocol):
     def rouse(self) -> None:
         """Have a task deal with the clock's ending."""
 
+    def close(self) -> None:
+        """Close the connection, on which nothing is unfinished."""
+
 
 class Swept(Protocol):
     """What keeps a time of its own while a clock is in `Phase.OPEN`: the channel of a WebSocket."""

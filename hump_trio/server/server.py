@@ -305,8 +305,7 @@ class Server:
             self._leaders.stop()
         for connection in list(self._watchdog.connections):
             if connection.clock.waiting is not None:
-                connection.close()
-                self._discard(connection)
+                connection.clock.waiting.close()
 
     def statistics(self) -> ServerStatistics:
         """Return what is going on."""

@@ -50,11 +50,9 @@ class ParsingWire(Wire, Protocol):
 
     Attributes:
         parser: Is fed what was received.
-        expects_end: Whether the client has said that it asks for nothing more.
     """
 
     parser: RequestParser
-    expects_end: bool
 
 
 class Leaders:
@@ -155,7 +153,7 @@ class Leaders:
         """Wait until there is something in the queue; False: the lane has to end.
 
         Args:
-            is_dismissed: Tells whether it has to, once there is nothing left.
+            is_dismissed: Tells whether it has to.
 
         Cancellation: a checkpoint; another lane looks at the queue if cancelled here.
         """
@@ -169,7 +167,7 @@ class Leaders:
                 raise
             self.promised = False
             if self.ready:
-                return True
+                return not is_dismissed()
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
         task, spare = current_task(), self._spare
@@ -186,7 +184,7 @@ class Leaders:
             await wait_task_rescheduled(abort)
             self.promised = False
             if self.ready:
-                return True
+                return not is_dismissed()
             if self._surplus_count:
                 self._surplus_count -= 1
                 return False
@@ -336,19 +334,13 @@ class Http1Peer:
         self.clock.task = None
         arrivals.hear = self.hear
 
-    def take(self, lane: Lane, *, expects_end: bool = False) -> RequestParser:
-        """Let a lane serve the connection step by step, and return what it feeds.
-
-        Args:
-            lane: It has begun to.
-            expects_end: Whether the client has said that it asks for nothing more.
-        """
+    def take(self, lane: Lane) -> RequestParser:
+        """Let a lane, which has begun to, serve the connection; return what it feeds."""
         if self._parser is not None:
             return self._parser
         leaders = self._leaders
         assert leaders is not None
         wire = leaders.make_wire(self.connection)
-        wire.expects_end = expects_end
         lane.bind(wire, self.clock)
         self._forget()
         return wire.parser
@@ -366,7 +358,7 @@ class Http1Peer:
         elif ends_at_once(self.transport):
             self.close()
             return None
-        self.take(lane, expects_end=not keep_alive)
+        self.take(lane)
         return Step.AWAIT if keep_alive else Step.END
 
     def rouse(self) -> None:

@@ -1,14 +1,18 @@
 """Connections that wait without a task share lanes, and nothing else."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Send, StreamResponse
+from hump_trio import Hump, Request, Send, StreamResponse
+from hump_trio.server.clock import Clock
+from hump_trio.server.connection import Connection
+from hump_trio.server.http1.leaders import Http1Peer, Nobody
 from hump_trio.server.lane import SCOPE_SECONDS
 from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import MemoryTransport
@@ -227,3 +231,144 @@ async def test_a_scope_that_was_left_open_ends_while_its_lane_waits(
         client.send_nowait(request("GET", "/slow"))
         await trio.sleep(11)
         assert await take(client) == "slow"
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_who_comes_as_the_server_is_cancelled_is_closed(
+    app: Hump, steps: int, autojump_clock: MockClock
+) -> None:
+    """At whatever step of the lanes that are started for such clients."""
+    clients: list[MemoryTransport] = []
+    with trio.CancelScope() as scope:
+        async with Guests(app).serving() as connect:
+            for index in range(80):
+                clients.append(connect())
+                clients[-1].send_nowait(request("GET", "/slow" if index % 2 else "/who"))
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            scope.cancel()
+            with suppress(trio.BrokenResourceError):
+                clients.append(connect())
+            for each in clients[::3]:
+                with suppress(trio.BrokenResourceError):
+                    each.send_nowait(request("GET", "/who"))
+    assert scope.cancelled_caught
+    assert {each.peer_state() for each in clients} <= {"reset", "half_closed"}
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("path", ["/raise", "/raise-late"])
+async def test_what_ends_the_program_ends_all(
+    app: Hump, path: str, raised: type[BaseException], autojump_clock: MockClock
+) -> None:
+    """It is raised by `Hump.serve`, and every connection is closed."""
+
+    @app.get("/raise")
+    async def raise_now() -> None:
+        raise raised
+
+    @app.get("/raise-late")
+    async def raise_late() -> None:
+        await trio.sleep(0.5)
+        raise raised
+
+    clients: list[MemoryTransport] = []
+
+    async def ask_all() -> None:
+        async with Guests(app).serving() as connect:
+            clients.extend([connect() for _ in range(9)])
+            await wait_all_tasks_blocked()
+            for index, each in enumerate(clients):
+                each.send_nowait(request("GET", (path, "/who", "/slow")[index % 3]))
+            await trio.sleep(1)
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await ask_all()
+    assert caught.group_contains(raised)
+    assert {each.peer_state() for each in clients} <= {"reset", "half_closed"}
+
+
+async def leave(client: MemoryTransport) -> None:
+    """Close the client's end."""
+    client.close()
+
+
+async def reset(client: MemoryTransport) -> None:
+    """Reset it."""
+    client.reset()
+
+
+async def ask_last(client: MemoryTransport) -> None:
+    """Say that nothing follows a request."""
+    client.send_nowait(request("GET", "/who", CLOSE))
+
+
+async def ask_slowly(client: MemoryTransport) -> None:
+    """Send a request in two parts, and wait until there is no more time."""
+    data = request("GET", "/who")
+    client.send_nowait(data[:9])
+    await trio.sleep(1)
+    client.send_nowait(data[9:])
+
+
+async def ask_twice(client: MemoryTransport) -> None:
+    """Ask before the answer to another request is there."""
+    client.send_nowait(request("GET", "/who-waits"))
+    await trio.sleep(0.5)
+    client.send_nowait(request("GET", "/who"))
+
+
+@pytest.mark.parametrize("end", [leave, reset, ask_last, ask_slowly, ask_twice])
+async def test_nothing_holds_a_connection_that_has_ended(
+    app: Hump, end: Callable[[MemoryTransport], Awaitable[None]], autojump_clock: MockClock
+) -> None:
+    """No lane does, nor do its parts hold each other: nothing waits for a collection."""
+
+    def held() -> list[object]:
+        kinds = (Connection, Clock, Http1Peer, Request)
+        nobody = [each for each in gc.get_objects() if isinstance(each, Nobody)]
+        return [
+            each
+            for each in gc.get_objects()
+            if isinstance(each, kinds)
+            and not (isinstance(each, Clock) and getattr(each, "peer", None) in nobody)
+        ]
+
+    gc.collect()
+    before = len(held())
+    gc.disable()
+    try:
+        async with Guests(app).serving() as connect:
+            clients = [connect() for _ in range(5)]
+            await wait_all_tasks_blocked()
+            for each in clients:
+                each.send_nowait(request("GET", "/who"))
+            await trio.sleep(1)
+            async with trio.open_nursery() as nursery:
+                for each in clients:
+                    nursery.start_soon(end, each)
+            await trio.sleep(100)
+            assert not app.statistics().connections
+            del clients, each
+            assert len(held()) == before
+    finally:
+        gc.enable()
+
+
+async def test_nothing_holds_a_connection_that_ended_with_the_server(
+    app: Hump, autojump_clock: MockClock
+) -> None:
+    """One that waited, and had nothing to ask."""
+    gc.collect()
+    before = len([each for each in gc.get_objects() if isinstance(each, Http1Peer)])
+    gc.disable()
+    try:
+        with trio.CancelScope() as scope:
+            async with Guests(app).serving() as connect:
+                clients = [connect() for _ in range(5)]
+                clients[0].send_nowait(request("GET", "/who"))
+                await trio.sleep(1)
+                scope.cancel()
+        assert len([each for each in gc.get_objects() if isinstance(each, Http1Peer)]) == before
+    finally:
+        gc.enable()

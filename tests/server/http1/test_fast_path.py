@@ -231,3 +231,27 @@ def test_whatever_a_handler_returns(name: str, *, middleware: bool) -> None:
 
     stage = play_both(partial(build_value, name, middleware=middleware), scene)
     assert stage.fast_count > 4
+
+
+@both_alike
+@pytest.mark.parametrize("more", [b"more", request()])
+def test_who_sends_more_than_the_last_request_reads_the_whole_answer(more: bytes) -> None:
+    """Closing at once would reset the connection, and destroy the answer on its way."""
+
+    async def nap() -> str:
+        await trio.sleep(1.5)
+        return "slept"
+
+    def build(stage: Stage) -> Hump:
+        app = Hump()
+        app.get("/")(nap)
+        return app
+
+    async def scene(stage: Stage) -> None:
+        client = stage.connect()
+        await stage.send(client, request("GET", "/", "Connection: close"), more)
+        client.send_nowait(more)  # it is still read, and so it breaks nothing
+        client.close()
+        await stage.send(client)
+
+    assert "ended" in repr(play_both(build, scene).seen)

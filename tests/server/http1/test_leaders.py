@@ -233,6 +233,26 @@ async def test_a_lane_that_is_cancelled_while_it_waits_is_woken_no_more() -> Non
     assert started == [1]
 
 
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_lane_that_is_dismissed_ends_though_others_come_and_come(*, waits: bool) -> None:
+    """Else the tasks beside a ruined one would never end on a busy server."""
+    leaders = Leaders(served())
+    leaders.open(lambda _: pytest.fail("no wire is made"), lambda: None, forget)
+    dismissed = not waits
+
+    async def come() -> None:
+        nonlocal dismissed
+        await wait_all_tasks_blocked()
+        dismissed = True
+        leaders.add(object.__new__(Http1Peer))
+
+    if not waits:
+        leaders.ready.append(object.__new__(Http1Peer))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(come)
+        assert not await leaders.wait_turn(lambda: dismissed)
+
+
 def test_nobody() -> None:
     """Nobody owes anything."""
     nobody = Nobody()
