@@ -157,7 +157,9 @@ class Leaders:
 
         Cancellation: a checkpoint; another lane looks at the queue if cancelled here.
         """
-        if self.ready:  # others have their turn
+        # Others have their turn. Where another lane comes back to the queue this one isn't needed:
+        # all that have come back together would keep other tasks from running for longer.
+        if self.ready and not self.promised:
             self.promised = True
             try:
                 await trio.lowlevel.checkpoint()

@@ -12,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hump_trio import Hump, Request, Send, StreamResponse
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
+from hump_trio.server.http1.fast_path import TURN_REQUESTS
 from hump_trio.server.http1.leaders import Http1Peer, Nobody
 from hump_trio.server.lane import SCOPE_SECONDS
 from hump_trio.testing.memory_listener import running
@@ -372,3 +373,51 @@ async def test_nothing_holds_a_connection_that_ended_with_the_server(
         assert len([each for each in gc.get_objects() if isinstance(each, Http1Peer)]) == before
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("count", "together", "limit"),
+    [(1, 1, 2), (200, 1, 2 * TURN_REQUESTS), (1, 5, 2), (40, 5, 2 * 40)],
+)
+async def test_a_flood_keeps_nobody_from_running(
+    app: Hump, count: int, together: int, limit: int, mock_clock: MockClock
+) -> None:
+    """On however many connections: handlers that wait, timers and the watchdog have their turns.
+
+    Between two turns of any other task a lane answers so many plain requests, or one of a client
+    that sends many at once. Tasks run in an order of chance, so that two turns may be side by side.
+    """
+    asked_count = 0
+
+    @app.get("/flood")
+    async def flood() -> str:
+        nonlocal asked_count
+        asked_count += 1
+        return "flood"
+
+    most = 0
+    async with Guests(app).serving() as connect:
+        silent, waiting, *others = [connect() for _ in range(count + 2)]
+        await wait_all_tasks_blocked()
+        waiting.send_nowait(request("GET", "/who-waits"))
+        await wait_all_tasks_blocked()
+        ask = request("GET", "/flood") * together
+        for each in others:
+            each.send_nowait(ask)
+        for turn in range(300):
+            before = asked_count
+            await trio.lowlevel.checkpoint()
+            most = max(most, asked_count - before)
+            for each in others:
+                if each.receive_nowait():
+                    each.send_nowait(ask)
+            if turn == 100:
+                mock_clock.jump(1.1)
+            if turn == 120:
+                assert waiting.receive_nowait()
+            if turn > 120:  # in steps, since the watchdog forgives a standstill
+                mock_clock.jump(0.2)
+        assert silent.peer_state() == "half_closed", "its time has passed"
+        assert asked_count > 100
+        mock_clock.autojump_threshold = 0  # until the server has ended
+    assert 0 < most <= limit
