@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Hump, Request, Send, StreamResponse
+from hump_trio import Hump, Request, Send, StreamResponse, Timeouts, timeout
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
 from hump_trio.server.http1.fast_path import TURN_REQUESTS
@@ -72,7 +72,12 @@ async def leak_parts(send: Send) -> None:
 @pytest.fixture
 def app() -> Hump:
     """An app whose handlers set context variables, and tell them."""
-    app = Hump()
+    return make_app()
+
+
+def make_app(deadline_header: str | None = None) -> Hump:
+    """Return such an app."""
+    app = Hump(timeouts=Timeouts(deadline_header=deadline_header))
     app.get("/leak")(leak)
 
     @app.get("/part")
@@ -377,7 +382,7 @@ async def test_nothing_holds_a_connection_that_ended_with_the_server(
 
 @pytest.mark.parametrize(
     ("count", "together", "limit"),
-    [(1, 1, 2), (200, 1, 2 * TURN_REQUESTS), (1, 5, 2), (40, 5, 2 * 40)],
+    [(1, 1, 3), (200, 1, 3 * TURN_REQUESTS), (1, 5, 3), (40, 5, 2 * 40 + 1)],
 )
 async def test_a_flood_keeps_nobody_from_running(
     app: Hump, count: int, together: int, limit: int, mock_clock: MockClock
@@ -385,7 +390,8 @@ async def test_a_flood_keeps_nobody_from_running(
     """On however many connections: handlers that wait, timers and the watchdog have their turns.
 
     Between two turns of any other task a lane answers so many plain requests, or one of a client
-    that sends many at once. Tasks run in an order of chance, so that two turns may be side by side.
+    that sends many at once. Tasks run in an order of chance, so that two turns may be side by side,
+    and the lane whose handler has waited has one of its own.
     """
     asked_count = 0
 
@@ -418,6 +424,50 @@ async def test_a_flood_keeps_nobody_from_running(
             if turn > 120:  # in steps, since the watchdog forgives a standstill
                 mock_clock.jump(0.2)
         assert silent.peer_state() == "half_closed", "its time has passed"
-        assert asked_count > 100
+        assert asked_count > 20
         mock_clock.autojump_threshold = 0  # until the server has ended
     assert 0 < most <= limit
+
+
+@pytest.mark.parametrize("path", ["/timed", "/bounded", "/asked", "/swallows"])
+@pytest.mark.parametrize("seconds", [0.99, 1.0, 1.01])
+async def test_a_deadline_that_passes_at_the_last_moment_strikes_nobody_else(
+    path: str, seconds: float, autojump_clock: MockClock
+) -> None:
+    """Whether the handler was cut or had just returned: its lane serves others as long as ever."""
+    app = make_app("X-Wait" if path == "/asked" else None)
+
+    @app.get("/asked")
+    @app.get("/timed", timeout=1)
+    async def timed() -> str:
+        await trio.sleep(seconds)
+        return "timed"
+
+    @app.get("/bounded")
+    @timeout(1)
+    async def bounded() -> str:
+        await trio.sleep(seconds)
+        return "timed"
+
+    @app.get("/swallows", timeout=1)
+    async def swallow() -> str:
+        with suppress(trio.Cancelled):
+            await trio.sleep(seconds)
+        return "timed"
+
+    async with Guests(app).serving() as connect:
+        clients = [connect() for _ in range(6)]
+        for _ in range(3):
+            for each in clients[:3]:
+                field = "X-Wait: 1000" if path == "/asked" else "Accept: */*"
+                each.send_nowait(request("GET", path, field))
+            await trio.sleep(1)
+            for each in clients[3:]:
+                each.send_nowait(request("GET", "/slow"))
+            await trio.sleep(20)
+            for each in clients[3:]:
+                assert await take(each) == "slow"
+            for each in clients[:3]:
+                each.receive_nowait()
+        assert app.statistics().connections == {"idle": 6}
+        assert not app.statistics().requests
