@@ -14,7 +14,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.transports.tls_transport import TlsTransport
 from hump_trio.transports.transport import HTTP_1_1, Transport
 
-__all__ = ["TLS", "Credentials"]
+__all__ = ["TLS", "Credentials", "set_x25519"]
 
 StrPath: TypeAlias = str | os.PathLike[str]
 ClientCertificate: TypeAlias = Literal["none", "optional", "required"]
@@ -142,6 +142,15 @@ def has_costly_groups() -> bool:
     return COSTLY_GROUPS[0] <= ssl.OPENSSL_VERSION_INFO < COSTLY_GROUPS[1]
 
 
+def set_x25519(context: ssl.SSLContext) -> bool:
+    """Let a context agree on X25519 alone; False where Python can't, as that of Debian 12."""
+    try:
+        context.set_ecdh_curve("X25519")
+    except ssl.SSLError:
+        return False
+    return True
+
+
 class Credentials:
     """What a server secures its connections with.
 
@@ -177,8 +186,7 @@ class Credentials:
         context = self._source.create_context(self._protocols)
         if has_costly_groups():
             x25519 = self._source.create_context(self._protocols)
-            x25519.set_ecdh_curve("X25519")
-            self._x25519 = x25519
+            self._x25519 = x25519 if set_x25519(x25519) else None
         self._context = context
 
     def secure(self, transport: Transport) -> Transport:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hump_trio import TLS, BindError, HumpError, TlsError
-from hump_trio.transports.certificates import Credentials
+from hump_trio.transports.certificates import Credentials, set_x25519
 from hump_trio.transports.memory import memory_transport_pair
 from hump_trio.transports.tls_transport import is_strong
 from hump_trio.transports.transport import Transport
@@ -217,13 +217,16 @@ async def visit(
     return client._tls, server
 
 
+# The groups that a client may know alone, as far as this Python can tell one to.
+KNOWS_X25519 = set_x25519(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+CURVES = [None, *["X25519"][: int(KNOWS_X25519)], "prime256v1"]
 each_version = pytest.mark.parametrize("version", VERSIONS, ids=["1.2", "1.3"])
 # In TLS 1.2 a client has to know the group of the certificate's key, too.
 each_client = pytest.mark.parametrize(
     ("version", "curve"),
     [
         *[(ssl.TLSVersion.TLSv1_2, curve) for curve in (None, "prime256v1")],
-        *[(ssl.TLSVersion.TLSv1_3, curve) for curve in (None, "X25519", "prime256v1")],
+        *[(ssl.TLSVersion.TLSv1_3, curve) for curve in CURVES],
     ],
 )
 
@@ -241,9 +244,9 @@ async def test_who_knows_one_group_is_served(
     assert server.protocol == "h2"
 
 
-@pytest.mark.parametrize("curve", [None, "X25519", "prime256v1"])
+@pytest.mark.parametrize("curve", CURVES)
 async def test_nobody_is_asked_for_another_key(curve: str | None, folder: Path) -> None:
-    """Who begins with X25519 or P-256 needs no further round trip."""
+    """Who begins with X25519 or P-256 needs no further round trip, where Python can offer both."""
     credentials = Credentials(tls_of(folder, key="key.pem"))
     ours, theirs = memory_transport_pair()
     async with trio.open_nursery() as nursery:
@@ -252,7 +255,17 @@ async def test_nobody_is_asked_for_another_key(curve: str | None, folder: Path) 
         answer = await ours.receive_some()
         nursery.cancel_scope.cancel()
     assert answer.startswith(b"\x16\3\3")
-    assert RETRY not in answer
+    assert (RETRY in answer) == (curve is None and not KNOWS_X25519)
+
+
+def test_a_python_that_cannot_offer_x25519() -> None:
+    """It is told so by OpenSSL; P-256 alone is offered then."""
+
+    class Old(ssl.SSLContext):
+        def set_ecdh_curve(self, name: str) -> None:
+            raise ssl.SSLError("unknown group")
+
+    assert not set_x25519(Old(ssl.PROTOCOL_TLS_SERVER))
 
 
 @each_version
