@@ -17,6 +17,7 @@ from hump_trio.server.http1.leaders import Http1Peer, Nobody
 from hump_trio.server.lane import SCOPE_SECONDS
 from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import MemoryTransport
+from hump_trio.transports.transport import Arrivals
 from tests.support.frames import PREFACE
 from tests.support.reported import ReportedTransport, report_arrivals
 from tests.support.wire import parse_answers, request
@@ -471,3 +472,56 @@ async def test_a_deadline_that_passes_at_the_last_moment_strikes_nobody_else(
                 each.receive_nowait()
         assert app.statistics().connections == {"idle": 6}
         assert not app.statistics().requests
+
+
+async def test_the_cancellation_of_another_task_ends_one_connection(
+    app: Hump, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A handler that raises it, as a cache may, ends nobody else's; it is logged."""
+    found: list[trio.Cancelled] = []
+
+    @app.get("/elsewhere")
+    async def raise_elsewhere() -> None:
+        raise found[0]
+
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            await trio.lowlevel.checkpoint()
+        except trio.Cancelled as error:
+            found.append(error)
+    async with Guests(app).serving() as connect:
+        clients = [connect() for _ in range(5)]
+        await wait_all_tasks_blocked()
+        for index, each in enumerate(clients):
+            each.send_nowait(request("GET", "/who" if index else "/elsewhere"))
+        for each in clients[1:]:
+            assert (await take(each)).startswith("nobody")
+        assert clients[0].peer_state() == "reset"
+        assert app.statistics().connections == {"idle": 4}
+    assert "a connection failed" in caplog.text
+    found.clear()
+
+
+async def test_connections_go_on_where_nobody_reports_any_more(
+    app: Hump, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a task then, which waits as it can."""
+    reports: list[Arrivals] = []
+    watch = ReportedTransport.watch
+
+    def note(self: ReportedTransport) -> Arrivals:
+        reports.append(watch(self))
+        return reports[-1]
+
+    monkeypatch.setattr(ReportedTransport, "watch", note)
+    async with Guests(app).serving() as connect:
+        clients = [connect() for _ in range(5)]
+        await wait_all_tasks_blocked()
+        for report in reports:
+            report.watched = False
+        for _ in range(3):
+            for each in clients:
+                each.send_nowait(request("GET", "/who"))
+            for each in clients:
+                assert (await take(each)).startswith("nobody")
