@@ -1,10 +1,11 @@
 """Connections that wait without a task, over TCP: who serves them, and what becomes of them."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count, groupby
+from types import coroutine
 
 import pytest
 import trio
@@ -298,3 +299,23 @@ async def test_each_wait_of_what_is_attended_is_heard_of() -> None:
     assert scope.cancelled_caught
     assert leaders.wake_count == 2
     assert {"work", "sleep_forever"} <= set(names)
+
+
+async def test_an_error_that_is_thrown_into_what_is_attended() -> None:
+    """As Trio does where what was awaited isn't its own; the wait behind it is heard of."""
+    leaders = Counted(served())
+
+    @coroutine
+    def wait() -> Generator[str, None, None]:
+        try:
+            yield "first"
+        except ValueError:
+            yield "second"
+
+    async def work() -> None:
+        await wait()
+
+    steps = leaders.attend(work()).__await__()
+    assert [steps.send(None), steps.throw(ValueError())] == ["first", "second"]
+    assert leaders.wake_count == 2
+    steps.close()
