@@ -146,7 +146,7 @@ def set_x25519(context: ssl.SSLContext) -> bool:
     """Let a context agree on X25519 alone; False where Python can't, as that of Debian 12."""
     try:
         context.set_ecdh_curve("X25519")
-    except ssl.SSLError:
+    except (ssl.SSLError, ValueError):  # ValueError: OpenSSL knows no such name
         return False
     return True
 
@@ -183,11 +183,12 @@ class Credentials:
         if not isinstance(self._source, TLS):
             self._context = self._source.create_context()
             return
-        context = self._source.create_context(self._protocols)
+        context, x25519 = self._source.create_context(self._protocols), None
         if has_costly_groups():
             x25519 = self._source.create_context(self._protocols)
-            self._x25519 = x25519 if set_x25519(x25519) else None
-        self._context = context
+            if not set_x25519(x25519):
+                x25519 = None
+        self._context, self._x25519 = context, x25519
 
     def secure(self, transport: Transport) -> Transport:
         """Return the server's end of TLS over a transport, which it owns."""

@@ -258,12 +258,13 @@ async def test_nobody_is_asked_for_another_key(curve: str | None, folder: Path) 
     assert (RETRY in answer) == (curve is None and not KNOWS_X25519)
 
 
-def test_a_python_that_cannot_offer_x25519() -> None:
+@pytest.mark.parametrize("error", [ssl.SSLError("unknown group"), ValueError("unknown name")])
+def test_a_python_that_cannot_offer_x25519(error: Exception) -> None:
     """It is told so by OpenSSL; P-256 alone is offered then."""
 
     class Old(ssl.SSLContext):
         def set_ecdh_curve(self, name: str) -> None:
-            raise ssl.SSLError("unknown group")
+            raise error
 
     assert not set_x25519(Old(ssl.PROTOCOL_TLS_SERVER))
 
