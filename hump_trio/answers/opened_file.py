@@ -88,7 +88,8 @@ if sys.platform == "linux":
         """Open a file, within a folder if there is one (see `openat2`).
 
         Where no link is on the way from the root on, the file can't be anywhere else: to open it
-        without its folder takes half the time, a sixth of a request for a short file.
+        without its folder takes half the time, a sixth of a request for a short file. A path within
+        a folder is one that `is_inner_name` has allowed, so that it leads nowhere else by itself.
         """
         if folder is None:
             return openat2(AT_FDCWD, path, READ_FLAGS, 0)
@@ -98,8 +99,8 @@ if sys.platform == "linux":
             except OSError as error:
                 if error.errno not in UNDECIDED:
                     raise
-            if len(LINKED) < LINKED_COUNT:
-                LINKED.add(folder)
+                if error.errno == errno.ELOOP and len(LINKED) < LINKED_COUNT:
+                    LINKED.add(folder)
         outer = openat2(AT_FDCWD, folder, FOLDER_FLAGS, 0)
         try:
             return openat2(outer, path, READ_FLAGS, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)

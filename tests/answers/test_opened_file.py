@@ -130,6 +130,18 @@ async def test_a_path_that_is_too_long_as_a_whole(path: Path) -> None:
     file.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread opens whatever it is")
+@pytest.mark.parametrize("name", ["a" * 256, "a/" * 2048 + "a"])
+async def test_a_name_that_is_too_long(
+    name: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It isn't there, and its folder is not taken for one in which there is a link."""
+    linked = set[str]()
+    monkeypatch.setattr(opened_file_module, "LINKED", linked)
+    assert await open_file(name, str(path.parent)) is None
+    assert linked == set()
+
+
 async def test_what_is_unknown_is_left_to_a_thread(
     path: Path, threads: list[Callable[..., Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
