@@ -117,21 +117,29 @@ class Fold:
             BaseException: It has no answer.
         """
         within = not self._answered or depth < self._depth
-        while True:
-            if within:
-                try:
-                    raised = partial(raise_again, error)
-                    return await answer_within(raised, self._handlers, request), depth
-                except BaseException as passed:
-                    error = passed
-            within = True
-            if depth == 0:
-                raise error
-            depth -= 1
-            if self._middleware[depth].__answers_errors__ and is_failure(error):
-                return answer_unexpected(request, error), depth + 1
+        try:
+            while True:
+                if within:
+                    try:
+                        raised = partial(raise_again, [error])
+                        return await answer_within(raised, self._handlers, request), depth
+                    except BaseException as passed:
+                        error = passed
+                within = True
+                if depth == 0:
+                    raise error
+                depth -= 1
+                if self._middleware[depth].__answers_errors__ and is_failure(error):
+                    return answer_unexpected(request, error), depth + 1
+        finally:
+            del error  # its traceback holds this frame
 
 
-async def raise_again(error: BaseException, request: Request) -> NoReturn:
-    """Raise an error, in place of the endpoint that has raised it."""
-    raise error
+async def raise_again(errors: list[BaseException], request: Request) -> NoReturn:
+    """Raise an error, in place of the endpoint that has raised it.
+
+    Args:
+        errors: Holds the error until it is raised, since its traceback holds who calls this.
+        request: The request.
+    """
+    raise errors.pop()

@@ -12,7 +12,7 @@ from hump_trio.messages.response import Response, own_copy
 from hump_trio.routing.layer import CallNext, Middleware
 from hump_trio.tasks.failures import is_failure
 
-__all__ = ["Stepped", "is_stepped", "own_answer"]
+__all__ = ["Stepped", "is_stepped"]
 
 
 class Stepped:
@@ -35,11 +35,13 @@ class Stepped:
             return begun
         if type(self).__finish__ is Stepped.__finish__:
             return await call_next(request)
-        if self.__answers_errors__:
-            response = await own_answer(request, call_next)
-        else:
-            response = own_copy(await call_next(request))
-        finished = self.__finish__(request, response, begun)
+        try:
+            response = await call_next(request)
+        except BaseException as error:
+            if not (self.__answers_errors__ and is_failure(error)):
+                raise
+            response = answer_unexpected(request, error)
+        finished = self.__finish__(request, own_copy(response), begun)
         return finished if isinstance(finished, Response) else await finished
 
     def __begin__(self, request: Request) -> Any:
@@ -76,25 +78,3 @@ def is_stepped(middleware: Middleware) -> bool:
     """
     kind = type(middleware)
     return kind.__bases__ == (Stepped,) and kind.__call__ is Stepped.__call__
-
-
-async def own_answer(request: Request, call_next: CallNext) -> Response:
-    """Return the answer from below as a copy of the caller's own, which it may change.
-
-    An exception that no handler is registered for becomes a 500 here, as it would further out, so
-    that this answer has the caller's header fields, too.
-
-    Args:
-        request: The request.
-        call_next: Calls the next middleware, or the handler.
-
-    Raises:
-        BaseException: An exception that ends the task, such as `trio.Cancelled`, is raised on.
-    """
-    try:
-        response = await call_next(request)
-    except BaseException as error:
-        if not is_failure(error):
-            raise
-        response = answer_unexpected(request, error)
-    return own_copy(response)

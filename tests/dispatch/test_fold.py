@@ -1,9 +1,12 @@
 """Middleware of the box in one coroutine, held to what it is as layers of its own."""
 
+import gc
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import ReferenceType, ref
 
 import pytest
 import trio
@@ -30,6 +33,7 @@ from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.fold import Fold
 from hump_trio.dispatch.router import layer_of, table_of
 from hump_trio.dispatch.stepped import Stepped
+from hump_trio.facts.loggers import logger
 from hump_trio.routing.layer import Middleware
 
 ORIGIN = "https://shop.example"
@@ -310,3 +314,48 @@ async def test_what_a_subclass_replaces_is_called() -> None:
     outcome = await play(Dispatcher(app, table_of(app), layer_of(app)), Case("/"))
     assert ("x-marked", "yes") in outcome.fields
     assert ("x-content-type-options", "nosniff") in outcome.fields
+
+
+class Lost(Exception):
+    """An error."""
+
+
+class Left(BaseException):
+    """One that ends the task."""
+
+
+@pytest.mark.parametrize("name", ["hosts", "security"])
+@pytest.mark.parametrize("kind", [Lost, Left])
+@pytest.mark.parametrize("answered", [False, True])
+async def test_nothing_holds_an_error_whose_request_has_ended(
+    answered: bool, kind: type[BaseException], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it hold itself by its traceback: nothing waits for a collection."""
+    monkeypatch.setattr(logger, "disabled", True)
+    errors: list[ReferenceType[BaseException]] = []
+    app = Hump()
+    app.middleware(BOX[name])
+
+    def noted(error: BaseException) -> BaseException:
+        errors.append(ref(error))
+        return error
+
+    @app.get("/")
+    async def fail() -> str:
+        raise noted(kind())
+
+    if answered:
+
+        @app.exception_handler(Lost)
+        async def answer(request: Request, error: Lost) -> Response:
+            return SHARED
+
+    dispatcher = Dispatcher(app, table_of(app), layer_of(app))
+    gc.disable()
+    try:
+        choice, _ = dispatcher.choose("GET", "/")
+        with suppress(Lost, Left):
+            await dispatcher.respond(choice, Request("GET", "/", "/", host="shop.example"))
+        assert [error() for error in errors] == [None]
+    finally:
+        gc.enable()
