@@ -59,7 +59,7 @@ class Compartment:
             self._holder = None
             self.sealed = True
             if self._leaders is not None:
-                self._leaders.stop()  # or each lane that is cancelled would have another started
+                self._leaders.pause()  # or each lane that is cancelled would have another started
             for clock in self._watchdog.clocks:
                 clock.note("server-failed")
             return trio.lowlevel.Abort.SUCCEEDED
@@ -72,6 +72,8 @@ class Compartment:
                 await trio.lowlevel.wait_task_rescheduled(abort)
         except* Exception as group:
             logger.error("a handler left a scope or a nursery open", exc_info=group)
+            if self._leaders is not None:  # it is this compartment that has failed, not the server
+                self._leaders.resume()
 
     def start_soon(self, connection: Connection) -> None:
         """Serve a connection; the watchdog forgets it when it has ended."""
@@ -154,7 +156,7 @@ class Compartment:
                     connection = None  # while more is awaited it isn't held
                 if lane.is_home:
                     break
-                if task.context != lane.context:  # the next one begins with that of the first
+                if lane.is_changed(task):  # the next one begins with that of the first
                     lane.renew_context(task)
                     await trio.lowlevel.checkpoint()
         finally:

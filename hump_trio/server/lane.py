@@ -99,6 +99,8 @@ class Step(Enum):
     OVER = auto()
 
 
+# Types whose equal values are as good as the same.
+PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 # A handler may leave a cancel scope open in the task of its lane, by a generator that is kept. Only
 # who leaves a scope around it gets rid of it. That costs 48,000 instructions, so it isn't done
 # before each handler: for at most so long others run in a scope that was left open.
@@ -228,6 +230,8 @@ class Lane:
         renew_at: When a lane that serves many wires renews its scope: a home that is asked for a
             request returns `Step.AWAIT` then, and is asked again.
         context: What each handler starts with.
+        by_identity: Whether a value of the context may be equal to another one, so that only a look
+            at each tells whether a handler has set a variable.
         detached: Whether another lane serves the wire, since the handler of this one works on
             behind its answer.
     """
@@ -243,6 +247,7 @@ class Lane:
         "_step",
         "_task",
         "_wire",
+        "by_identity",
         "clock",
         "context",
         "detached",
@@ -253,6 +258,7 @@ class Lane:
     )
 
     context: Context
+    by_identity: bool
     _task: trio.lowlevel.Task
     _wire: Wire
 
@@ -306,6 +312,7 @@ class Lane:
         """
         task = self._task = self.clock.task = trio.lowlevel.current_task()
         self.context = task.context.copy()
+        self.by_identity = not all(map(is_comparable, self.context.values()))
         try:
             await self._run()
         except BaseExceptionGroup as group:
@@ -374,12 +381,24 @@ class Lane:
             return False
         return clock.scope.cancel_called
 
+    def is_changed(self, task: trio.lowlevel.Task) -> bool:
+        """Tell whether a handler may have set a context variable.
+
+        Where none was set this compares two pointers. A value that can't be compared has changed.
+
+        Args:
+            task: The one that serves, which runs.
+        """
+        try:
+            return self.by_identity or task.context != self.context
+        except Exception:  # of a value's own `__eq__`
+            return True
+
     def renew_context(self, task: trio.lowlevel.Task) -> bool:
         """Let the next handler find no other's context variables.
 
-        Where none was set this compares two pointers. What was set is set back, which takes a
-        twentieth of what a checkpoint does. A variable that the lane's context hasn't can't be
-        unset, so the next handler starts from a fresh copy.
+        What was set is set back, which takes a twentieth of what a checkpoint does. A variable that
+        the lane's context hasn't can't be unset, so the next handler starts from a fresh copy.
 
         Args:
             task: The one that serves, which runs.
@@ -387,8 +406,6 @@ class Lane:
         Returns:
             Whether a checkpoint has to follow.
         """
-        if task.context == self.context:
-            return False
         for variable, value in task.context.items():
             if variable not in self.context:
                 task.context = self.context.copy()
@@ -734,6 +751,12 @@ class Lane:
             self._error, self._step = error, Step.FAIL
         where = where and f", it stood at {where}"
         logger.warning("%s: %s%s", detail, clock.describe(expired), where)
+
+
+def is_comparable(value: object) -> bool:
+    """Tell whether a value is equal to no other one that differs from it."""
+    kind = type(value)
+    return kind in PLAIN or kind.__eq__ is object.__eq__
 
 
 def step_of(answer: Response) -> Step:

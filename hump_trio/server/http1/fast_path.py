@@ -109,7 +109,7 @@ async def serve_peers(
     lines, limits = prepared.lines, state.limits
     application, handler_seconds = state.application, state.timeouts.handler
     app = application.app
-    context, task = lane.context, trio.lowlevel.current_task()
+    context, by_identity, task = lane.context, lane.by_identity, trio.lowlevel.current_task()
     value: Any
     response: Response | None
     data: bytes | None
@@ -126,8 +126,13 @@ async def serve_peers(
     while True:
         if turns is not None:
             # No other handler may run in a nursery that one has left open, nor in its context.
+            # As `Lane.is_changed` says.
+            try:
+                changed = by_identity or task.context != context
+            except Exception:
+                changed = True
             if (
-                (task.context != context and lane.renew_context(task))
+                (changed and lane.renew_context(task))
                 or task.child_nurseries
                 or perf_counter() > turn_until
             ):
@@ -171,7 +176,7 @@ async def serve_peers(
             clock.waiting = None
             # end of the copy
         else:
-            if task.context != context:
+            if lane.is_changed(task):
                 lane.renew_context(task)  # a checkpoint follows in any case
             try:
                 if arrivals is not None and not arrivals.ready:

@@ -69,6 +69,7 @@ class Leaders:
             is passed over.
         promised: Whether a lane will look at the queue: it was woken or started for that, or
             lets others have their turn.
+        paused: Whether no lane is to look at the queue, since lanes are being cancelled.
         nobody: The clock of a lane that serves nobody.
         make_wire: Makes the wire of a connection.
         discard: Forgets a connection that was closed.
@@ -82,12 +83,13 @@ class Leaders:
         self.opened: bool = False
         self.ready: deque[Http1Peer] = deque()
         self.promised: bool = False
+        self.paused: bool = False
         self.nobody: Clock = Clock(state, Nobody())
         self.nobody.enter_spare()
         self._state = state
         self._spare: list[trio.lowlevel.Task] = []
         self._least_count = 0  # of lanes that have waited at one time, since the last look at them
-        self._surplus_count = 0  # of lanes that were woken to end
+        self._surplus: set[trio.lowlevel.Task] = set()  # those that were woken to end
         self._trims = False
 
     def open(
@@ -132,14 +134,14 @@ class Leaders:
 
     def promise(self) -> None:
         """Have a lane look at the queue."""
-        if not self.opened:
+        if self.paused or not self.opened:
             return
-        self.promised = True
         if self._spare:
             reschedule(self._spare.pop())
             self._least_count = min(self._least_count, len(self._spare))
         else:
             self._start()
+        self.promised = True
 
     def begin(self) -> None:
         """Hear from a lane that was started that its task runs."""
@@ -184,12 +186,12 @@ class Leaders:
                 self._trims = True
                 self._state.start_attendant(self._trim)
             await wait_task_rescheduled(abort)
+            if task in self._surplus:
+                self._surplus.discard(task)
+                return False
             self.promised = False
             if self.ready:
                 return not is_dismissed()
-            if self._surplus_count:
-                self._surplus_count -= 1
-                return False
         return False
 
     async def _trim(self) -> None:
@@ -198,11 +200,11 @@ class Leaders:
             while len(self._spare) > 1:
                 self._least_count = len(self._spare)
                 await trio.sleep(SPARE_SECONDS)
-                count = max(self._least_count - 1, 0)
-                self._surplus_count = count
-                for task in self._spare[:count]:  # the others were woken last
+                surplus = self._spare[: max(self._least_count - 1, 0)]  # the others were woken last
+                del self._spare[: len(surplus)]
+                self._surplus.update(surplus)
+                for task in surplus:
                     reschedule(task)
-                del self._spare[:count]
         finally:
             self._trims = False
 
@@ -210,6 +212,15 @@ class Leaders:
         """Wake all lanes that wait for their turn, since some of them have to end."""
         while self._spare:
             reschedule(self._spare.pop())
+
+    def pause(self) -> None:
+        """Have no lane look at the queue until `resume`."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Have lanes look at the queue again."""
+        self.paused = False
+        self.wake()
 
     def stop(self) -> None:
         """Serve nobody any more. What waits is closed by the caller."""

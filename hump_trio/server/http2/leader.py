@@ -89,7 +89,8 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
     secure = transport.secure
     stream_limit = state.limits.streams
     memo, out, sources = receiver.decoder.memo, session.out, session.sources
-    context, task, inform_by_clock = lane.context, current_task(), partial(inform_client, clock)
+    context, by_identity = lane.context, lane.by_identity
+    task, inform_by_clock = current_task(), partial(inform_client, clock)
     if not mux.preface_read and not await receive_preface(mux):
         return None
     connection_clock, keeper = connection.clock, mux.keeper
@@ -313,7 +314,12 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
                 return None
             mux.busy = False
             work += REQUEST_WORK
-            if task.context != context and lane.renew_context(task):
+            # As `Lane.is_changed` says.
+            try:
+                changed = by_identity or task.context != context
+            except Exception:
+                changed = True
+            if changed and lane.renew_context(task):
                 work = TURN_WORK
         # While more is awaited nothing of a request is held. Types leave out None, since each of
         # these is set before it is read again.

@@ -40,7 +40,7 @@ class Http2Wire(Http2Peer):
         try:
             while not (mux.over or mux.ended):
                 mux.appointed = False
-                if mux.leader is self or self.clock.ending or task.context != lane.context:
+                if mux.leader is self or self.clock.ending or lane.is_changed(task):
                     # Other connections have their turn, and a handler finds no other's variables. A
                     # lane that was cut as it was appointed ends.
                     lane.renew_context(task)

@@ -41,6 +41,35 @@ async def test_context_variables_are_of_one_request(autojump_clock: MockClock) -
         assert len(peer.answers) == 40
 
 
+class Incomparable:
+    """What raises when it is compared, as an array does."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("an array is neither true nor false")
+
+
+async def test_a_value_that_cannot_be_compared_is_of_one_request(
+    autojump_clock: MockClock,
+) -> None:
+    """It has changed what was there before."""
+    app = Hump()
+    held: ContextVar[object] = ContextVar("held")
+    held.set("first")
+
+    @app.get("/")
+    async def index() -> str:
+        before = held.get()
+        held.set(Incomparable())
+        return str(before)
+
+    async with speak(app) as peer:
+        await peer.send(*(peer.head(stream_id) for stream_id in (1, 3, 5)))
+        await peer.frames()
+        assert {each.text for each in peer.answers.values()} == {"first"}
+
+
 @pytest.mark.parametrize("waits", [False, True])
 async def test_a_nursery_that_is_left_open_costs_one_lane(
     waits: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture

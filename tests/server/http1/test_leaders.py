@@ -1,8 +1,9 @@
 """Connections that wait without a task, over TCP: who serves them, and what becomes of them."""
 
 import socket
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from functools import partial
 from itertools import count, groupby
 from types import coroutine
@@ -319,3 +320,59 @@ async def test_an_error_that_is_thrown_into_what_is_attended() -> None:
     assert [steps.send(None), steps.throw(ValueError())] == ["first", "second"]
     assert leaders.wake_count == 2
     steps.close()
+
+
+class Incomparable:
+    """What raises when it is compared, as an array does."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("an array is neither true nor false")
+
+
+@pytest.mark.parametrize("make", [list, Incomparable, partial(str, 7)])
+async def test_no_value_of_a_context_is_seen_by_another_handler(make: Callable[[], object]) -> None:
+    """Nor one that is equal to what was there before, or that can't be compared with it."""
+    held: ContextVar[object] = ContextVar("held")
+    first = make()
+    held.set(first)
+    seen: list[object] = []
+    scene = Scene()
+
+    @scene.app.get("/sets")
+    async def index() -> str:
+        seen.append(held.get())
+        held.set(make())
+        return "hello"
+
+    @scene.app.get("/breaks")
+    async def break_comparison() -> str:
+        held.set(Incomparable())
+        return "hello"
+
+    async with scene.serving():
+        for path in (b"/sets", b"/breaks", b"/sets"):
+            await ask(await scene.connect(), ASK.replace(b"/", path, 1))
+    assert [each is first for each in seen] == [True, True]
+
+
+async def test_a_compartment_that_fails_does_not_end_the_server(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error of the server's own, wherever it is: the next connections are served in another."""
+    scene = Scene()
+
+    def fail(*_: object) -> None:
+        monkeypatch.undo()
+        raise LookupError("the server's own")
+
+    async with scene.serving():
+        await ask(await scene.connect())
+        monkeypatch.setattr("hump_trio.server.compartment.Compartment._let_go", fail)
+        stream = await scene.connect()
+        await stream.send_all(b"no request\r\n\r\n")
+        assert b"400" in await stream.receive_some()
+        await wait_until(lambda: "the server's own" in caplog.text)
+        for _ in range(3):
+            await ask(await scene.connect())
