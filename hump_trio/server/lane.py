@@ -149,14 +149,16 @@ class Wire(Protocol):
         """Await a request, give it to the lane, and return what the lane does next.
 
         That is what `Lane.begin`, `Lane.take_over` or `Lane.refuse` has returned, or `Step.END` if
-        there will be no other request, or `Step.OVER` if the wire has handed its connection over.
-        The lane owns the stream from then on, until it gives the stream to `settle` or calls
-        `close`.
+        there will be no other request, or `Step.OVER` if the wire has handed its connection over,
+        or `Step.AWAIT` if the wire goes on without the lane, which has gone home (see
+        `Lane.leave`). The lane owns the stream from then on, until it gives the stream to `settle`
+        or calls `close`.
 
         Raises:
             trio.BrokenResourceError: The peer has gone.
 
-        Cancellation: a checkpoint; nothing is lost if cancelled here.
+        Cancellation: a checkpoint, but where the lane has gone home; nothing is lost if cancelled
+            here.
         """
 
     def look_again(self) -> bool:

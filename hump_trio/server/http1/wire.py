@@ -61,7 +61,7 @@ class Http1Wire:
             if lane.home is None:
                 return Step.OVER
             lane.leave()
-            return await lane.home.next_stream(lane)
+            return Step.AWAIT  # at home: this wire isn't held while the lane waits there
         lane.renew_context(trio.lowlevel.current_task())
         if self.parser.buffered_bytes:
             # A client that sends many requests at once waits its turn before each.

@@ -1,5 +1,6 @@
 """Connections that wait without a task, over TCP: who serves them, and what becomes of them."""
 
+import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
@@ -166,6 +167,23 @@ async def test_only_so_many_lanes_are_kept() -> None:
         await wait_until(lambda: count_tasks() <= SPARE_COUNT)
         for stream in streams:
             await ask(stream)
+
+
+async def test_a_lane_that_waits_its_turn_holds_no_connection() -> None:
+    """What it has served step by step is let go when that is closed, with all that TLS holds."""
+    scene = Scene()
+    async with scene.serving():
+        stream = await scene.connect()
+        await stream.send_all(ASK[:-2])
+        await wait_until(lambda: scene.app.statistics().connections == {"head": 1})
+        await ask(stream, ASK[-2:])
+        await wait_until(lambda: scene.app.statistics().connections == {"idle": 1})
+        await stream.send_eof()
+        await wait_until(lambda: not scene.app.statistics().connections)
+        gc.collect()
+        assert count_tasks() == 1
+        held = [each for each in gc.get_objects() if isinstance(each, Connection)]
+        assert all(each.state.application.app is not scene.app for each in held)
 
 
 async def test_lanes_that_are_not_needed_end(autojump_clock: MockClock) -> None:
