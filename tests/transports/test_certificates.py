@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hump_trio import TLS, BindError, HumpError, TlsError
+from hump_trio.transports import certificates
 from hump_trio.transports.certificates import Credentials, set_x25519
 from hump_trio.transports.memory import memory_transport_pair
 from hump_trio.transports.tls_transport import is_strong
@@ -267,6 +268,23 @@ def test_a_python_that_cannot_offer_x25519(error: Exception) -> None:
             raise error
 
     assert not set_x25519(Old(ssl.PROTOCOL_TLS_SERVER))
+
+
+async def test_a_reload_replaces_both_contexts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If none for X25519 can be made any more, the old one has no further connection."""
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (3, 0, 19))
+    credentials = Credentials(tls_of(folder, key="key.pem"))
+    monkeypatch.setattr(certificates, "set_x25519", lambda context: False)
+    credentials.reload()
+    ours, theirs = memory_transport_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(credentials.secure(theirs).handshake)
+        await ours.send_all(hello_of(visitor(ssl.TLSVersion.TLSv1_3, None)))
+        answer = await ours.receive_some()
+        nursery.cancel_scope.cancel()
+    assert RETRY in answer
 
 
 @each_version
