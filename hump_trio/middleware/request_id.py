@@ -25,7 +25,8 @@ class RequestId(Stepped):
     """Gives each request a name: ``request.state["request_id"]``, and a field of the answer.
 
     Register it as in ``app.middleware(RequestId())``. With a `RequestIdFilter`, log records have
-    the name, too.
+    the name, too. Make it in the thread that calls `trio.run`, or within that: made elsewhere it
+    does the same, and each request costs a little more.
 
     Args:
         header: The name of the field.
@@ -45,7 +46,8 @@ class RequestId(Stepped):
         check_flag("trust", trust)
         self._header = header.lower()
         self._trust = trust
-        # Where a server starts with a value it needn't make a context anew after each request.
+        # A context that a server starts with has a value then, to which the variable is set back
+        # after each request; else each would take a new context, and a checkpoint.
         current_name.set(current_name.get())
 
     def __begin__(self, request: Request) -> str:
