@@ -22,7 +22,9 @@ def check_async(function: Handler, role: str) -> None:
     if is_generator(function) or any(map(inspect.iscoroutinefunction, called_by(function))):
         return
     name = name_of(function)
-    if isinstance(function, type) and inspect.iscoroutinefunction(vars(function).get("__call__")):
+    if isinstance(function, type) and inspect.iscoroutinefunction(
+        inspect.getattr_static(function, "__call__", None)
+    ):
         raise TypeError(f"the {role} {name} is a class: write an object of it, as in {name}(...)")
     raise TypeError(
         f"the {role} {name} must be async: write `async def {name}(...)`, and call blocking"
