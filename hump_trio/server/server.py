@@ -62,9 +62,6 @@ class Server:
         self._readiness = system.make_readiness()
         self._leaders: Waiting | None = None
         self._no_scope = trio.CancelScope()
-        if self._readiness is not None:
-            self._leaders = open_turns(state, start=self._start_turns, discard=self._discard)
-            self._readiness.reported = self._leaders.wake
         self._notifies = False  # whether systemd is told of this process's start and end
         self._descriptor_count = raise_descriptor_limit()
         self._accepting = trio.CancelScope()
@@ -229,6 +226,10 @@ class Server:
             self._context = copy_context()  # what the lifespan has set is in it
             attendants.start_soon(self._watchdog.sweep)
             if self._readiness is not None:
+                self._leaders = open_turns(
+                    self.state, start=self._start_turns, discard=self._discard
+                )
+                self._readiness.reported = self._leaders.wake
                 attendants.start_soon(self._readiness.watch)
             try:
                 async with (
@@ -306,6 +307,8 @@ class Server:
         for connection in list(self._watchdog.connections):
             if connection.clock.waiting is not None:
                 connection.clock.waiting.close()
+        if self._leaders is not None:
+            self._leaders.drop()
 
     def statistics(self) -> ServerStatistics:
         """Return what is going on."""

@@ -223,9 +223,13 @@ class Leaders:
         self.wake()
 
     def stop(self) -> None:
-        """Serve nobody any more. What waits is closed by the caller."""
+        """Serve nobody any more. What waits is closed by the caller, and `drop` follows."""
         self.opened = False
         self.ready.clear()
+
+    def drop(self) -> None:
+        """Let go of the server, which holds this queue."""
+        del self.make_wire, self._start, self.discard
 
 
 class Attended(Generator[Any, Any, None], Awaitable[None]):
@@ -251,13 +255,19 @@ class Attended(Generator[Any, Any, None], Awaitable[None]):
 
     def send(self, value: Any) -> Any:
         """Go on until the coroutine waits."""
-        awaited = self._coroutine.send(value)
+        try:
+            awaited = self._coroutine.send(value)
+        finally:
+            del value  # it may hold an error, whose traceback holds this frame
         self._leaders.wake()
         return awaited
 
     def throw(self, *error: Any) -> Any:
         """Go on with an error until the coroutine waits."""
-        awaited = self._coroutine.throw(*error)
+        try:
+            awaited = self._coroutine.throw(*error)
+        finally:
+            del error
         self._leaders.wake()
         return awaited
 
