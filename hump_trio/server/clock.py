@@ -131,7 +131,9 @@ def extended(
 
 
 class Clock:
-    """The time of what one task waits for: the next request, or one exchange after the other.
+    """The time of a connection, or of one exchange after the other.
+
+    It is that of the task that serves it, or of none while a connection waits for a request.
 
     Args:
         state: What the connections of a server share.
@@ -139,8 +141,9 @@ class Clock:
         scope: That of the task; None: one is made.
 
     Attributes:
-        task: The task whose time this is; set by the task itself.
-        scope: Encloses all that the task does; replaced only after it was cancelled.
+        task: The task that serves it; None while it waits without one.
+        scope: Encloses all that the task does. It means nothing while `waiting` is set: what is
+            waited for is ended by `cancel`, never by the scope.
         waiting: What is roused in place of the scope's being cancelled, while there is no task.
         phase: What is being waited for.
         deadline: When the watchdog must look; ``-inf`` to be looked at in every sweep.

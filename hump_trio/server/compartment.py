@@ -14,7 +14,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection, Served, Successive
 from hump_trio.server.lane import Lane
-from hump_trio.server.protocols import Waiting, make_lane, serve_connection, serve_handed_over
+from hump_trio.server.protocols import Leaders, make_lane, serve_connection, serve_handed_over
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.failures import is_failure, leaves_of
@@ -38,7 +38,7 @@ class Compartment:
             ruined or because it was cancelled.
     """
 
-    def __init__(self, watchdog: Watchdog, leaders: Waiting | None = None) -> None:
+    def __init__(self, watchdog: Watchdog, leaders: Leaders | None = None) -> None:
         self.sealed: bool = False
         self._watchdog = watchdog
         self._leaders = leaders
@@ -192,7 +192,7 @@ class Compartment:
             self._leaders.dismiss()
 
     async def _leave(self, left_open: list[trio.Nursery]) -> None:
-        """Let the task of a connection end; a ruined one waits for all the others before.
+        """Let a task end; a ruined one waits for all the others before.
 
         A checkpoint only in a ruined task.
 

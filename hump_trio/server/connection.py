@@ -43,7 +43,8 @@ class Connection:
     """A transport, and the clock that bounds what is waited for on it.
 
     It is made when the transport is accepted, and served by the protocol that the handshake agrees
-    on. The wire of that protocol closes the transport, once, or hands the connection over.
+    on. The wire of that protocol closes the transport, once, or hands the connection over. What
+    waits for a request without a task is closed by its `Clock.waiting`.
 
     Args:
         transport: Owned by the connection.

@@ -103,7 +103,8 @@ class Step(Enum):
 PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 # A handler may leave a cancel scope open in the task of its lane, by a generator that is kept. Only
 # who leaves a scope around it gets rid of it. That costs 48,000 instructions, so it isn't done
-# before each handler: for at most so long others run in a scope that was left open.
+# before each handler. Others that begin within so long run in such a scope to their end, and are
+# cut where it is.
 SCOPE_SECONDS = 0.02
 
 # What was asked is answered in these steps: a cancellation changes nothing of that.
@@ -137,8 +138,9 @@ class Wire(Protocol):
 
     In HTTP/1.1 that is the whole connection; in HTTP/2, where requests share a connection, it is
     the part of the connection that one lane serves. It is called by the lane's task alone:
-    `next_stream` and `settle` in turn, `end` at most once, and `close` once at last. A task that
-    serves several requests calls `Lane.renew_context` before each.
+    `next_stream` and `settle` in turn, `end` at most once, and `close` once at last, unless the
+    lane leaves it (see `Lane.leave`), since it waits without one. A task that serves several
+    requests calls `Lane.renew_context` before each.
 
     It moves the lane's clock wherever no exchange does: while it awaits a request, while it
     refuses, settles and ends. The phase says what a deadline means then (see `phases`). Where it
@@ -217,7 +219,7 @@ class Wire(Protocol):
 
 
 class Lane:
-    """Serves the requests of a wire in one task, within their time.
+    """Serves, in one task, the requests of a wire, or of many in turn where it has a home.
 
     Args:
         wire: Where requests come from; None for a lane that has a home.

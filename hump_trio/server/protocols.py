@@ -17,13 +17,13 @@ import trio
 
 from hump_trio.facts.loggers import logger
 from hump_trio.server.connection import Connection
-from hump_trio.server.http1.leaders import Leaders as Waiting
+from hump_trio.server.http1.leaders import Leaders
 from hump_trio.server.http1.wire import make_lane, open_turns, serve_http1
 from hump_trio.server.http2.keeper import serve_http2
 from hump_trio.transports.transport import HTTP_1_1, Transport
 
 __all__ = [
-    "Waiting",
+    "Leaders",
     "make_lane",
     "may_wait",
     "open_turns",
@@ -111,7 +111,7 @@ async def serve_after_handshake(connection: Connection) -> None:
             connection.transport.close()
     if established:
         protocol = protocol_of(connection)
-        if protocol is FALLBACK and connection.state.shared(Waiting).keep(connection):
+        if protocol is FALLBACK and connection.state.shared(Leaders).keep(connection):
             return  # as one that was just accepted, where there is no handshake
         connection.clock.scope = trio.CancelScope()
         await protocol.serve(connection)

@@ -20,7 +20,7 @@ from hump_trio.listening.service_manager import notify, reloading
 from hump_trio.server.compartment import Compartment
 from hump_trio.server.connection import Connection, Served, Successive
 from hump_trio.server.life import Life
-from hump_trio.server.protocols import Waiting, may_wait, open_turns
+from hump_trio.server.protocols import Leaders, may_wait, open_turns
 from hump_trio.server.shutdown import shut_down
 from hump_trio.server.signals import obey_signals
 from hump_trio.server.state import ServerState
@@ -60,7 +60,7 @@ class Server:
         self._asked = trio.Event()
         self._system = system
         self._readiness = system.make_readiness()
-        self._leaders: Waiting | None = None
+        self._leaders: Leaders | None = None
         self._no_scope = trio.CancelScope()
         self._notifies = False  # whether systemd is told of this process's start and end
         self._descriptor_count = raise_descriptor_limit()

@@ -38,7 +38,7 @@ class Watchdog:
 
     Attributes:
         connections: Those that are open.
-        lanes: The clocks of those that run beside the task of their connection, or have work behind
+        lanes: The clocks of those that run beside the lane of their connection, or have work behind
             the answer to a request of a connection that goes on, or has ended.
     """
 

@@ -1,4 +1,4 @@
-"""Tells tasks that their sockets can be read: one persistent, edge-triggered epoll for all of them.
+"""Tells who waits that a socket can be read: one persistent, edge-triggered epoll for all of them.
 
 What the bytes mean, and which task reads them, isn't known here. A socket is registered once;
 `trio.lowlevel.wait_readable` has to register it for each wait. With 64 connections a request takes
@@ -24,7 +24,7 @@ if sys.platform == "linux":
 
 
 class Readiness:
-    """Watches sockets for the tasks of one server that read them, while `watch` runs.
+    """Watches sockets for those of one server that wait to read them, while `watch` runs.
 
     Attributes:
         watching: Whether `watch` runs; else tasks have to wait in another way.

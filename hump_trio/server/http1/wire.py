@@ -228,7 +228,7 @@ class Http1Wire:
         connection.hand_on(connection, lane, follower)
 
     def close(self) -> None:
-        """Close without waiting (see `Wire.close`), unless the connection was handed over."""
+        """Close without waiting, unless it was handed over or left to wait (see `Wire.close`)."""
         if not (self.waits or self._connection.handed_over):
             self._connection.close()
 
@@ -239,7 +239,7 @@ class Turns:
     Args:
         leaders: Have the queue of these connections.
         prepared: What the connections of the server share.
-        is_dismissed: Tells whether the lane has to end, once there is nothing to serve.
+        is_dismissed: Tells whether the lane has to end.
     """
 
     __slots__ = ("_is_dismissed", "_prepared", "clock", "leaders")
@@ -291,7 +291,7 @@ def make_lane(state: ServerState, is_dismissed: Callable[[], bool]) -> Lane:
 
     Args:
         state: That of the server.
-        is_dismissed: Tells whether the lane has to end, once there is nothing to serve.
+        is_dismissed: Tells whether the lane has to end.
     """
     leaders = state.shared(Leaders)
     return Lane(None, leaders.nobody, Turns(leaders, state.shared(Prepared), is_dismissed))
