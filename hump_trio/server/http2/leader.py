@@ -60,6 +60,8 @@ __all__ = ["lead"]
 HANDLER, SPARE, ANSWERED = Phase.HANDLER, Phase.SPARE, Phase.ANSWERED
 # So much work is done before other connections have their turn: that of 32 requests. Another frame
 # counts as a part of one, and so do some bytes of what isn't known yet and has to be decoded.
+# The time that handlers take counts with HTTP/1.1 alone: to look at a clock behind each one would
+# take 1.2 % of a request's instructions here.
 TURN_WORK, REQUEST_WORK, WORK_BYTES = 512, 16, 32
 # An answer that is no longer is framed at once, where nothing else waits to be sent.
 JOINED_BYTES = 64 * 1024
