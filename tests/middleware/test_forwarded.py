@@ -239,6 +239,8 @@ async def test_only_proxies_are_believed(
         (NETWORKS, "forwarded", TypeError),
         (NETWORKS, [], ValueError),
         (NETWORKS, ["forwarded", "x-forwarded-for"], ValueError),
+        (NETWORKS, ["forwarded", "x-forwarded-proto"], ValueError),
+        (NETWORKS, ["x-forwarded-host", "forwarded"], ValueError),
         (NETWORKS, ["x-real-ip"], ValueError),
         (NETWORKS, ["x-forwarded-port"], ValueError),
         (NETWORKS, [None], TypeError),
