@@ -11,8 +11,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hump_trio import Hump, Request
 from hump_trio.server import compartment
 from hump_trio.server.connection import Connection
+from hump_trio.server.watchdog import Watchdog
 from hump_trio.testing import connect
+from hump_trio.transports.memory import memory_transport_pair
 from tests.support.loopback import PATIENCE_SECONDS, address_of, connect_to
+from tests.support.served import served
 from tests.support.wire import ask, read_to_end, read_until, request
 
 LEFT_OPEN = "a handler left a scope or a nursery open"
@@ -194,3 +197,28 @@ async def test_who_comes_as_the_server_is_cancelled_is_not_served(
                 nursery.cancel_scope.cancel()
                 go_on.set()
     assert begun == []
+
+
+async def test_a_ruined_task_ends_where_no_lanes_take_turns(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As where a system doesn't tell what arrives; its error is logged."""
+
+    async def ruin() -> str:
+        await trio.open_nursery().__aenter__()
+        return "ruined"
+
+    watchdog = Watchdog()
+    client, server = memory_transport_pair()
+    connection = Connection(server, served(ruin))
+    watchdog.add(connection)
+    client.send_nowait(request("GET", "/", "Connection: close"))
+    async with trio.open_nursery() as nursery:
+        alone = compartment.Compartment(watchdog)
+        nursery.start_soon(alone.hold)
+        alone.start_soon(connection)
+        await client.send_eof()
+        with trio.fail_after(PATIENCE_SECONDS):
+            while LEFT_OPEN not in caplog.text:
+                await trio.lowlevel.checkpoint()
+    assert alone.sealed

@@ -41,6 +41,15 @@ async def test_keeps_trios_contract_of_streams() -> None:
         await trio.testing.check_half_closeable_stream(transport_pair, clogged_pair)
 
 
+async def test_nothing_comes_before_the_first_request() -> None:
+    """Where no PROXY header is expected: a handshake is no more than a checkpoint."""
+    client, server = await transport_pair()
+    async with client, server:
+        with trio.testing.assert_checkpoints():
+            await server.handshake()
+        assert not server.needs_handshake
+
+
 async def test_knows_the_addresses_of_both_ends() -> None:
     """They are those that were given, or unknown."""
     client, server = socket_pair()

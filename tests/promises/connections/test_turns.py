@@ -13,7 +13,7 @@ from hump_trio import Hump, Request, Send, StreamResponse, Timeouts, timeout
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
 from hump_trio.server.http1.fast_path import TURN_REQUESTS
-from hump_trio.server.http1.leaders import Http1Peer, Nobody
+from hump_trio.server.http1.leaders import Http1Peer, Leaders, Nobody
 from hump_trio.server.lane import SCOPE_SECONDS
 from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import MemoryTransport
@@ -509,8 +509,11 @@ async def test_connections_go_on_where_nobody_reports_any_more(
     """Each has a task then, which waits as it can."""
     reports: list[Arrivals] = []
     watch = ReportedTransport.watch
+    leaders: set[Leaders] = set()
 
     def note(self: ReportedTransport) -> Arrivals:
+        assert self.leaders is not None
+        leaders.add(self.leaders)
         reports.append(watch(self))
         return reports[-1]
 
@@ -520,8 +523,14 @@ async def test_connections_go_on_where_nobody_reports_any_more(
         await wait_all_tasks_blocked()
         for report in reports:
             report.watched = False
+        hear = reports[0].hear  # one of them is woken, as at the end of a watch
+        assert hear is not None
+        hear()
+        for each in leaders:
+            each.wake()
+        await wait_all_tasks_blocked()
         for _ in range(3):
-            for each in clients:
-                each.send_nowait(request("GET", "/who"))
-            for each in clients:
-                assert (await take(each)).startswith("nobody")
+            for client in clients:
+                client.send_nowait(request("GET", "/who"))
+            for client in clients:
+                assert (await take(client)).startswith("nobody")

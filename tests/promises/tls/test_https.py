@@ -376,6 +376,7 @@ async def test_sighup_is_left_alone_without_tls() -> None:
         assert signal.getsignal(signal.SIGHUP) is before
 
 
+@pytest.mark.memory_only("no system but Linux tells of what arrives")
 async def test_connections_that_wait_have_no_task(app: Hump) -> None:
     """Once hands are shaken, and between requests, as in plain text: a lane or two serve them."""
     async with served(app):

@@ -213,3 +213,27 @@ def test_a_request_that_came_whole_is_served_on_the_fast_path() -> None:
     assert Choice(call, {}, speaks=True).plain
     assert not Choice(call, {}, stream=True).plain
     assert not Choice(call, {}, speaks=True, timeout=None).plain
+
+
+@pytest.mark.parametrize("more", [b"more", request()])
+def test_who_sends_more_than_the_last_request_reads_the_whole_answer(more: bytes) -> None:
+    """Closing at once would reset the connection, and destroy the answer on its way."""
+
+    def build(stage: Stage) -> Hump:
+        app = Hump()
+
+        @app.get("/")
+        async def speak() -> Response:
+            return Response(Spoken(giving(TYPE, waits=(0.1, 0, 0)), "speaker"))
+
+        return app
+
+    async def scene(stage: Stage) -> None:
+        client = stage.connect()
+        client.send_nowait(request("GET", "/", "Connection: close"))
+        await trio.sleep(0.05)
+        await stage.send(client, more)
+        client.close()
+        await stage.send(client)
+
+    assert "ended" in repr(play_both(build, scene).seen)

@@ -394,3 +394,40 @@ async def test_a_compartment_that_fails_does_not_end_the_server(
         await wait_until(lambda: "the server's own" in caplog.text)
         for _ in range(3):
             await ask(await scene.connect())
+
+
+async def test_a_value_that_cannot_be_compared_has_changed() -> None:
+    """What was set in place of another value counts as set, whatever it says of itself."""
+    held: ContextVar[object] = ContextVar("held")
+    held.set("plain")
+    task = trio.lowlevel.current_task()
+    lane = Lane(None, Leaders(served()).nobody)
+    lane.context, lane.by_identity = task.context.copy(), False
+    assert not lane.is_changed(task)
+    held.set(Incomparable())
+    assert lane.is_changed(task)
+    assert not lane.renew_context(task)
+    assert held.get() == "plain"
+
+
+async def test_a_lane_that_finds_nothing_behind_its_turn_waits() -> None:
+    """Another one has taken what was in the queue meanwhile."""
+    leaders = Leaders(served())
+    leaders.open(lambda _: pytest.fail("no wire is made"), leaders.begin, forget)
+    leaders.ready.append(object.__new__(Http1Peer))
+    over: list[bool] = []
+
+    async def wait() -> None:
+        over.append(await leaders.wait_turn(lambda: True))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        nursery.start_soon(take_all, leaders)
+    assert over == [False]
+
+
+async def take_all(leaders: Leaders) -> None:
+    """Empty a queue, once a lane lets others have their turn."""
+    while not leaders.promised:
+        await trio.lowlevel.checkpoint()
+    leaders.ready.clear()

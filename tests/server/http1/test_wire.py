@@ -39,6 +39,7 @@ class Ends:
         self.wire = Http1Wire(self.connection)
         self.lane = Lane(self.wire, self.connection.clock)
         self.lane.context = trio.lowlevel.current_task().context.copy()
+        self.lane.by_identity = False
 
     @property
     def clock(self) -> Clock:
