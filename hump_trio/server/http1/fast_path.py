@@ -206,7 +206,7 @@ async def serve_peers(
             or (chosen := lines.get(whole[0]) or prepared.choose(whole[0])) is None
             or (whole[3] and not prepared.has_room(whole[3], chosen[1], keep_alive=whole[4]))
         ):
-            peer.take(lane).feed(data)
+            peer.take(lane, feeds=True).feed(data)
             if clock.ending is not None:  # its time has passed, while it had no task
                 lane.scope.cancel()
             return Step.AWAIT if data else None

@@ -50,9 +50,11 @@ class ParsingWire(Wire, Protocol):
 
     Attributes:
         parser: Is fed what was received.
+        fed: Whether it is, for a lane that serves at once.
     """
 
     parser: RequestParser
+    fed: bool
 
 
 class Leaders:
@@ -253,6 +255,10 @@ class Attended(Generator[Any, Any, None], Awaitable[None]):
         """Return what runs the coroutine."""
         return self
 
+    def __next__(self) -> Any:
+        """Go on; a frame of the standard library would be taken for the program's."""
+        return self.send(None)
+
     def send(self, value: Any) -> Any:
         """Go on until the coroutine waits."""
         try:
@@ -357,13 +363,19 @@ class Http1Peer:
         self.clock.task = None
         arrivals.hear = self.hear
 
-    def take(self, lane: Lane) -> RequestParser:
-        """Let a lane, which has begun to, serve the connection; return what it feeds."""
+    def take(self, lane: Lane, *, feeds: bool = False) -> RequestParser:
+        """Let a lane, which has begun to, serve the connection; return what it feeds.
+
+        Args:
+            lane: The lane.
+            feeds: Whether it feeds something at once.
+        """
         if self._parser is not None:
             return self._parser
         leaders = self._leaders
         assert leaders is not None
         wire = leaders.make_wire(self.connection)
+        wire.fed = feeds
         lane.bind(wire, self.clock)
         self._forget()
         return wire.parser

@@ -35,12 +35,22 @@ class Http1Wire:
         connection: Nothing but its handshake has happened on it.
 
     Attributes:
+        fed: Whether the parser was fed by who has made this, for a lane that serves at once.
         ended: Whether the peer has ended its half where another request could have come.
         expects_end: Whether the peer has said that it asks for nothing more.
         parser: Holds what was received and isn't parsed yet.
     """
 
-    __slots__ = ("_connection", "_leaders", "_prepared", "ended", "expects_end", "parser", "waits")
+    __slots__ = (
+        "_connection",
+        "_leaders",
+        "_prepared",
+        "ended",
+        "expects_end",
+        "fed",
+        "parser",
+        "waits",
+    )
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -48,6 +58,7 @@ class Http1Wire:
         self._prepared = connection.state.shared(Prepared)
         self.parser: RequestParser = RequestParser(connection.state.limits)
         self.waits: bool = False
+        self.fed: bool = False
         self.ended: bool = False
         self.expects_end: bool = False
 
@@ -63,7 +74,10 @@ class Http1Wire:
             lane.leave()
             return Step.AWAIT  # at home: this wire isn't held while the lane waits there
         lane.renew_context(trio.lowlevel.current_task())
-        if self.parser.buffered_bytes:
+        if self.fed:  # by a lane whose turn it is
+            self.fed = False
+            await trio.lowlevel.checkpoint_if_cancelled()
+        elif self.parser.buffered_bytes:
             # A client that sends many requests at once waits its turn before each.
             await trio.lowlevel.checkpoint()
         else:

@@ -79,7 +79,8 @@ async def test_no_more_are_opened_than_may_be(autojump_clock: MockClock) -> None
             for each in clients:
                 await each.send(HANDSHAKE)
             statuses = [(await each.receive())[9:12] for each in clients]
-            assert statuses == [b"101"] * 3 + [b"503"] * 2
+            # Which of them come first is up to chance: they come at one time.
+            assert sorted(statuses) == [b"101"] * 3 + [b"503"] * 2
             await trio.sleep(60)
             assert app.statistics().websockets == 0
 
