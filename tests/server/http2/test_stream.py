@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -10,6 +11,7 @@ from trio.testing import MockClock
 from hump_trio import CallNext, Hump, Request, Response, Send, StreamResponse
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.http2.frames import HEADER_BYTES
+from hump_trio.messages.response import Producer
 from tests.support.frames import data, reset, speak, window_update
 from tests.support.lines import ask
 
@@ -200,3 +202,27 @@ async def test_no_answer_opens_what_nobody_serves(autojump_clock: MockClock) -> 
         opened = await peer.answer(1)
         assert (opened.status, opened.ended, opened.reset) == (403, True, ErrorCode.NO_ERROR)
         assert (await peer.ask(3)).status == 200
+
+
+async def test_what_was_sent_without_waiting_goes_out_before_the_end(
+    autojump_clock: MockClock,
+) -> None:
+    """Its window holds the rest of it back, and then the end."""
+    app = Hump()
+
+    async def produce(send: Any, send_nowait: Callable[[bytes], bool]) -> None:
+        await send(b"one ")
+        assert not send_nowait(b"two three")
+
+    @app.get("/")
+    async def index() -> Response:
+        return Response(Producer(produce, trio.lowlevel.checkpoint, nowait=True))
+
+    async with speak(app, initial_window_size=10) as peer:
+        await peer.send(peer.head(1))
+        await trio.sleep(1)
+        assert (await peer.answer(1)).text == "one two th"
+        assert not peer.answers[1].ended
+        await peer.send(window_update(1, 1000))
+        assert (await peer.answer(1)).text == "one two three"
+        assert peer.answers[1].ended
