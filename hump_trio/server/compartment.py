@@ -146,6 +146,7 @@ class Compartment:
                 try:
                     await leaders.attend(lane.serve())
                     if (connection := connection_of(lane)) and connection.handed_over:
+                        leaders.wake()  # the rest of the queue is for another lane
                         await serve_handed_over(connection)
                 except BaseException as error:
                     await self._take_failure(error)
