@@ -19,8 +19,10 @@ from hump_trio.server.server import Listeners, Server
 from hump_trio.server.state import ServerState
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
 from hump_trio.transports.transport import RECEIVE_BYTES, Arrivals, Transport
+from tests.support.loopback import count_tasks
 from tests.support.reported import ReportedTransport
 from tests.support.struck import Countdown, talk
+from tests.support.struck_streams import StepsTap
 from tests.support.wire import parse_answers, request
 
 __all__ = ["STRIKES", "Moment", "Strike", "StruckTransport", "Turns", "serve_struck"]
@@ -31,18 +33,6 @@ Moment: TypeAlias = Literal["call", "step"]
 NEIGHBOUR_COUNT = 2
 WORKING = (Phase.HANDLER, Phase.SEND)
 ROUND_COUNT = 4
-
-
-class StepsTap(trio.abc.Instrument):
-    """Counts each time that a lane has come to wait."""
-
-    def __init__(self, strike: Countdown) -> None:
-        self._strike = strike
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Count the steps of the tasks that serve connections, which are named alike."""
-        if "serve_connection" in task.name:
-            self._strike.count()
 
 
 class StruckTransport(ReportedTransport):
@@ -280,19 +270,6 @@ class Neighbour:
         assert {each.status for each in answers} <= {200}
 
 
-def count_lanes() -> int:
-    """Return how many tasks serve connections."""
-    root = trio.lowlevel.current_root_task()
-    assert root is not None
-    todo, count = [root], 0
-    while todo:
-        task = todo.pop()
-        count += "serve_connection" in task.name
-        for nursery in task.child_nurseries:
-            todo.extend(nursery.child_tasks)
-    return count
-
-
 async def serve_struck(
     state: ServerState, parts: list[bytes], moment: Moment, countdown: Countdown, strike: Strike
 ) -> StruckTransport:
@@ -359,12 +336,12 @@ async def serve_struck(
                     await wait_all_tasks_blocked()
                     if whole:
                         assert not server.statistics().connections
-                        assert 0 <= count_lanes() <= SPARE_COUNT
+                        assert 0 <= count_tasks() <= SPARE_COUNT
                         assert not leaders.promised, "a lane will come, or none has to"
                         assert not leaders.ready
                     nursery.cancel_scope.cancel()
                     await ended.wait()
                     patience.cancel()
-        assert not count_lanes()
+        assert not count_tasks()
         assert (state.request_count, state.buffered_bytes) == (0, 0)
     return struck

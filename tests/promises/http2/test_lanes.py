@@ -15,6 +15,7 @@ from hump_trio.server.lane import Lane
 from hump_trio.server.statistics import report
 from hump_trio.server.watchdog import Watchdog
 from tests.support.frames import data, reset, speak
+from tests.support.loopback import count_tasks
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
@@ -143,19 +144,6 @@ class Thing:
     """Something that a request holds."""
 
 
-def count_lanes() -> int:
-    """Return how many tasks serve connections."""
-    root = trio.lowlevel.current_root_task()
-    assert root is not None
-    todo, count = [root], 0
-    while todo:
-        task = todo.pop()
-        count += "serve_connection" in task.name
-        for nursery in task.child_nurseries:
-            todo.extend(nursery.child_tasks)
-    return count
-
-
 async def test_lanes_that_are_not_needed_end(autojump_clock: MockClock) -> None:
     """After a burst an idle connection has one that leads, and its keeper."""
     app = Hump()
@@ -168,11 +156,11 @@ async def test_lanes_that_are_not_needed_end(autojump_clock: MockClock) -> None:
     async with speak(app) as peer:
         await peer.send(*(peer.head(2 * n + 1) for n in range(90)))
         await trio.sleep(0.5)
-        assert count_lanes() >= 91
+        assert count_tasks() >= 91
         await trio.sleep(10)
         await peer.frames()
         assert {each.text for each in peer.answers.values()} == {"hello"}
-        assert count_lanes() <= 2
+        assert count_tasks() <= 2
         await peer.send(*(peer.head(2 * n + 1) for n in range(90, 180)))
         await trio.sleep(2)
         await peer.frames()
