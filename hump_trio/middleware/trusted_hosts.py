@@ -1,7 +1,7 @@
 """The hosts that an app answers for."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from hump_trio.dispatch.stepped import Stepped
@@ -73,4 +73,4 @@ def host_of(text: str) -> str:
 
 
 # Few hosts are asked for, and to read one takes longer than all the rest.
-known_host = lru_cache(KNOWN_COUNT)(host_of)
+known_host: Callable[[str], str] = lru_cache(KNOWN_COUNT)(host_of)

@@ -34,7 +34,7 @@ from hump_trio.server.http1.stream import send_informational
 from hump_trio.server.lane import Lane, Step, Wire
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
-from hump_trio.transports.transport import Arrivals, PeerState, Transport
+from hump_trio.transports.transport import Arrivals, PeerState, Server, Transport
 
 __all__ = ["Http1Peer", "Leaders", "ends_at_once"]
 
@@ -328,11 +328,13 @@ class Http1Peer:
         transport = connection.transport
         self.connection: Connection = connection
         self.clock: Clock = connection.clock
-        self.transport = transport
-        self.client = transport.client
-        self.server = transport.server
-        self.secure = transport.secure
-        self.inform = partial(inform_client, connection.clock)
+        self.transport: Transport = transport
+        self.client: tuple[str, int] | None = transport.client
+        self.server: Server | None = transport.server
+        self.secure: bool = transport.secure
+        self.inform: Callable[[Request, int, FieldLines], Awaitable[None]] = partial(
+            inform_client, connection.clock
+        )
         self.arrivals: Arrivals | None = None
         self.hear: Callable[[], None] | None = None
         self._parser = parser
