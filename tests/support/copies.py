@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from hump_trio.server.clock import Clock
-from hump_trio.server.http1.leaders import Http1Peer
+from hump_trio.server.http1.peer import Http1Peer
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.lane import Lane
 from hump_trio.server.state import ServerState

@@ -29,7 +29,8 @@ from hump_trio.messages.target import RequestLine
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import log_answer
 from hump_trio.server.http1.fast_reply import FastReply, adopt
-from hump_trio.server.http1.leaders import Http1Peer, Leaders
+from hump_trio.server.http1.leaders import Leaders
+from hump_trio.server.http1.peer import Http1Peer
 from hump_trio.server.http1.prepared import Prepared
 from hump_trio.server.http1.stream import JOINED_BYTES
 from hump_trio.server.lane import Lane, Step

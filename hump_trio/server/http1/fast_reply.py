@@ -18,7 +18,7 @@ from hump_trio.messages.framing import count_body
 from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.messages.response import Fields, Response
 from hump_trio.server.exchange import Exchange, log_answer
-from hump_trio.server.http1.leaders import Http1Peer
+from hump_trio.server.http1.peer import Http1Peer
 from hump_trio.server.http1.prepared import ChosenRoute, Prepared
 from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream
 from hump_trio.server.lane import Lane, Step

@@ -15,46 +15,25 @@ waits, the lane waits with it, and another lane goes on::
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import partial
-from types import FrameType
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import trio
 from trio.lowlevel import Abort, current_task, reschedule, wait_task_rescheduled
 
-from hump_trio.facts.loggers import logger
-from hump_trio.http1.parser import RequestParser
-from hump_trio.messages.headers import FieldLines
-from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
-from hump_trio.server.exchange import inform
-from hump_trio.server.http1.stream import send_informational
-from hump_trio.server.lane import Lane, Step, Wire
-from hump_trio.server.life import Life
+from hump_trio.server.http1.attended import Attended
+from hump_trio.server.http1.peer import Http1Peer, Nobody, ParsingWire
 from hump_trio.server.state import ServerState
-from hump_trio.transports.transport import Arrivals, PeerState, Server, Transport
 
-__all__ = ["Http1Peer", "Leaders", "ends_at_once"]
+__all__ = ["Leaders"]
 
 # So many lanes wait for their turn at most; more are there only after as many handlers have waited
 # at one time.
 SPARE_COUNT = 64
 # Lanes that weren't needed for so long end, but for one.
 SPARE_SECONDS = 5.0
-
-
-class ParsingWire(Wire, Protocol):
-    """The wire of a connection, made for a request that isn't plain.
-
-    Attributes:
-        parser: Is fed what was received.
-        fed: Whether it is, for a lane that serves at once.
-    """
-
-    parser: RequestParser
-    fed: bool
 
 
 class Leaders:
@@ -116,15 +95,15 @@ class Leaders:
         Most clients have sent by now. It needn't be watched yet, nor at all if they ask
         no more.
         """
-        peer = Http1Peer(connection, leaders=self)
+        peer = Http1Peer(connection, queue=self)
         connection.clock.waiting = peer
         self.add(peer)
 
     def keep(self, connection: Connection) -> bool:
         """Let a connection wait without a task; False: nothing would tell of what arrives."""
-        return self.opened and Http1Peer(connection, leaders=self).wait()
+        return self.opened and Http1Peer(connection, queue=self).wait()
 
-    def add(self, peer: "Http1Peer") -> None:
+    def add(self, peer: Http1Peer) -> None:
         """Put a connection into the queue."""
         self.ready.append(peer)
         self.wake()
@@ -151,7 +130,7 @@ class Leaders:
 
     def attend(self, coroutine: Coroutine[Any, Any, None]) -> Awaitable[None]:
         """Return what runs a lane's coroutine, and has another lane woken where that waits."""
-        return Attended(coroutine, self)
+        return Attended(coroutine, self.wake)
 
     async def wait_turn(self, is_dismissed: Callable[[], bool]) -> bool:
         """Wait until there is something in the queue; False: the lane has to end.
@@ -232,244 +211,3 @@ class Leaders:
     def drop(self) -> None:
         """Let go of the server, which holds this queue."""
         del self.make_wire, self._start, self.discard
-
-
-class Attended(Generator[Any, Any, None], Awaitable[None]):
-    """A coroutine whose every wait lets another lane look at the queue, if something is in it.
-
-    No request pays for that: only what waits does. The attributes are those of a coroutine, so that
-    Trio shows the line at which a task waits (`trio.lowlevel.Task.iter_await_frames`).
-
-    Args:
-        coroutine: It serves what is in the queue.
-        leaders: Have the queue.
-    """
-
-    __slots__ = ("_coroutine", "_leaders")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], leaders: Leaders) -> None:
-        self._coroutine: Any = coroutine  # that of an async function, which has more than its type
-        self._leaders = leaders
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        """Return what runs the coroutine."""
-        return self
-
-    def __next__(self) -> Any:
-        """Go on; a frame of the standard library would be taken for the program's."""
-        return self.send(None)
-
-    def send(self, value: Any) -> Any:
-        """Go on until the coroutine waits."""
-        try:
-            awaited = self._coroutine.send(value)
-        finally:
-            del value  # it may hold an error, whose traceback holds this frame
-        self._leaders.wake()
-        return awaited
-
-    def throw(self, *error: Any) -> Any:
-        """Go on with an error until the coroutine waits."""
-        try:
-            awaited = self._coroutine.throw(*error)
-        finally:
-            del error
-        self._leaders.wake()
-        return awaited
-
-    @property
-    def cr_frame(self) -> FrameType | None:
-        """The frame of the coroutine."""
-        frame: FrameType | None = self._coroutine.cr_frame
-        return frame
-
-    @property
-    def cr_await(self) -> Any:
-        """What the coroutine awaits."""
-        return self._coroutine.cr_await
-
-
-class Http1Peer:
-    """The client of a connection, as the fast path knows it.
-
-    While the connection waits without a task, what would cancel that puts it into the queue.
-
-    Args:
-        connection: It is served by HTTP/1.1.
-        parser: Is fed what isn't plain, where a lane serves the connection alone.
-        leaders: Have the queue, where it waits without a task.
-
-    Attributes:
-        arrivals: Put the connection into the queue; None before they are needed.
-        hear: What they call for that.
-    """
-
-    __slots__ = (
-        "_leaders",
-        "_parser",
-        "arrivals",
-        "client",
-        "clock",
-        "connection",
-        "hear",
-        "inform",
-        "secure",
-        "server",
-        "transport",
-    )
-
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        parser: RequestParser | None = None,
-        leaders: Leaders | None = None,
-    ) -> None:
-        transport = connection.transport
-        self.connection: Connection = connection
-        self.clock: Clock = connection.clock
-        self.transport: Transport = transport
-        self.client: tuple[str, int] | None = transport.client
-        self.server: Server | None = transport.server
-        self.secure: bool = transport.secure
-        self.inform: Callable[[Request, int, FieldLines], Awaitable[None]] = partial(
-            inform_client, connection.clock
-        )
-        self.arrivals: Arrivals | None = None
-        self.hear: Callable[[], None] | None = None
-        self._parser = parser
-        self._leaders = leaders
-
-    def wait(self) -> bool:
-        """Let the connection wait without a task; False: nothing would tell of what arrives."""
-        leaders = self._leaders
-        assert leaders is not None
-        arrivals = self.arrivals
-        if arrivals is None:
-            arrivals = self.arrivals = self.transport.watch()
-            if arrivals is None:
-                return False
-            self.hear = partial(leaders.ready.append, self)
-        if not arrivals.watched:
-            return False
-        self.await_arrival(arrivals)
-        if arrivals.ready:  # nobody will tell of that again
-            # What has come while another request was served has its own time from here on.
-            arrivals.reported_at = trio.current_time()
-            leaders.add(self)
-        return True
-
-    def await_arrival(self, arrivals: Arrivals) -> None:
-        """Let the next arrival put the connection into the queue."""
-        self.clock.waiting = self
-        self.clock.task = None
-        arrivals.hear = self.hear
-
-    def take(self, lane: Lane, *, feeds: bool = False) -> RequestParser:
-        """Let a lane, which has begun to, serve the connection; return what it feeds.
-
-        Args:
-            lane: The lane.
-            feeds: Whether it feeds something at once.
-        """
-        if self._parser is not None:
-            return self._parser
-        leaders = self._leaders
-        assert leaders is not None
-        wire = leaders.make_wire(self.connection)
-        wire.fed = feeds
-        lane.bind(wire, self.clock)
-        self._forget()
-        return wire.parser
-
-    def go_on(self, lane: Lane, *, keep_alive: bool = True) -> Step | None:
-        """Let the connection wait without a task, or end; return what its lane has to do for that.
-
-        Args:
-            lane: It has answered all that was asked.
-            keep_alive: Whether another request may follow.
-        """
-        if keep_alive:
-            if self.wait():
-                return None
-        elif ends_at_once(self.transport):
-            self.close()
-            return None
-        self.take(lane)
-        return Step.AWAIT if keep_alive else Step.END
-
-    def rouse(self) -> None:
-        """Put the connection into the queue, since its time has passed."""
-        assert self._leaders is not None
-        self._leaders.add(self)
-
-    def lose(self, error: trio.BrokenResourceError) -> None:
-        """Close the connection, whose client has gone."""
-        self.connection.gone = True
-        logger.debug("the peer has gone: %s", error)
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection, on which nothing is unfinished."""
-        leaders = self._leaders
-        assert leaders is not None
-        self._forget()
-        self.connection.close()
-        leaders.discard(self.connection)
-
-    def _forget(self) -> None:
-        """Let nothing that lasts hold this object."""
-        if self.arrivals is not None:
-            self.arrivals.hear = None
-        self.clock.waiting = None
-        self.arrivals = self.hear = None
-
-
-def ends_at_once(transport: Transport) -> bool:
-    """Tell whether closing a connection does no harm, whose client has said that it asks no more.
-
-    It has sent nothing more then, and has the whole answer.
-    """
-    try:
-        more = transport.receive_nowait()
-    except trio.BrokenResourceError:
-        return True
-    return not more and transport.tells_acked and transport.fully_acked()
-
-
-class Nobody:
-    """The peer of a clock that bounds nothing (see `Peer`)."""
-
-    gone = write_cut = False
-
-    def peer_state(self) -> PeerState:
-        """Tell that there is nothing to be seen."""
-        return "open"
-
-    def acked_bytes(self) -> int:
-        """Return that nothing was sent."""
-        return 0
-
-    def fully_acked(self) -> bool:
-        """Tell that nothing is on its way."""
-        return True
-
-
-async def inform_client(clock: Clock, request: Request, status: int, fields: FieldLines) -> None:
-    """Send an informational response for a request whose handler runs (see `Request.inform`).
-
-    A request has this from its beginning on, and keeps it when it is over: another store would
-    cost each request 100 instructions. The clock holds no connection that is closed.
-    """
-    if clock.request is not request:
-        await inform_nobody(request, status, fields)
-    connection = clock.peer
-    assert isinstance(connection, Connection)
-    # As long as it isn't out no answer may follow it, nor if it is cut: with this the fast path
-    # leaves the answer to the lane, which sees that.
-    clock.closing = clock.closing or Life.CLOSING
-    sent = request.received_fields
-    await inform(clock, send_informational(connection, "1.1", sent, status, fields))
-    serving = clock.closing is Life.CLOSING and clock.state.life < Life.CLOSING
-    if serving and not connection.write_cut:
-        clock.closing = None

@@ -17,7 +17,8 @@ from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.http1.fast_path import serve_peers, serve_whole
-from hump_trio.server.http1.leaders import Leaders, ends_at_once
+from hump_trio.server.http1.leaders import Leaders
+from hump_trio.server.http1.peer import ends_at_once
 from hump_trio.server.http1.prepared import Prepared
 from hump_trio.server.http1.stream import Http1Stream
 from hump_trio.server.lane import Lane, Step

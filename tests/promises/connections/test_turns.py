@@ -13,7 +13,8 @@ from hump_trio import Hump, Request, Send, StreamResponse, Timeouts, timeout
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
 from hump_trio.server.http1.fast_path import TURN_REQUESTS
-from hump_trio.server.http1.leaders import Http1Peer, Leaders, Nobody
+from hump_trio.server.http1.leaders import Leaders
+from hump_trio.server.http1.peer import Http1Peer, Nobody
 from hump_trio.server.lane import SCOPE_SECONDS
 from hump_trio.testing.memory_listener import running
 from hump_trio.transports.memory import MemoryTransport

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from hump_trio import HttpException, Hump, Request
-from hump_trio.server.http1.leaders import Nobody
+from hump_trio.server.http1.peer import Nobody
 from hump_trio.server.lane import Lane
 from hump_trio.server.statistics import report
 from hump_trio.server.watchdog import Watchdog

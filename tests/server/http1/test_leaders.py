@@ -2,12 +2,11 @@
 
 import gc
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import partial
 from itertools import count, groupby
-from types import coroutine
 
 import pytest
 import trio
@@ -15,7 +14,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump, Timeouts
 from hump_trio.server.connection import Connection
-from hump_trio.server.http1.leaders import SPARE_COUNT, SPARE_SECONDS, Http1Peer, Leaders, Nobody
+from hump_trio.server.http1.leaders import SPARE_COUNT, SPARE_SECONDS, Leaders
+from hump_trio.server.http1.peer import Http1Peer
 from hump_trio.server.lane import Lane
 from tests.support.loopback import address_of, connect_to, count_tasks, receive_answer, wait_until
 from tests.support.served import served
@@ -273,71 +273,10 @@ async def test_a_lane_that_is_dismissed_ends_though_others_come_and_come(*, wait
         assert not await leaders.wait_turn(lambda: dismissed)
 
 
-def test_nobody() -> None:
-    """Nobody owes anything."""
-    nobody = Nobody()
-    assert (nobody.peer_state(), nobody.acked_bytes(), nobody.fully_acked()) == ("open", 0, True)
-
-
 async def test_a_lane_at_home() -> None:
     """It is bound to no wire."""
     leaders = Leaders(served())
     assert Lane(None, leaders.nobody).is_home
-
-
-class Counted(Leaders):
-    """Counts how often it is asked to see to the queue."""
-
-    wake_count = 0
-
-    def wake(self) -> None:
-        """Count."""
-        self.wake_count += 1
-
-
-async def test_each_wait_of_what_is_attended_is_heard_of() -> None:
-    """Also one behind a cancellation; where it waits is seen from outside."""
-    leaders = Counted(served())
-    names: list[str] = []
-    task = trio.lowlevel.current_task()
-
-    async def work() -> None:
-        try:
-            await trio.sleep_forever()
-        finally:
-            with trio.CancelScope(shield=True):
-                await trio.sleep(0.001)
-
-    def look() -> None:
-        names.extend(frame.f_code.co_name for frame, _ in task.iter_await_frames())
-        scope.cancel()
-
-    with trio.CancelScope() as scope:
-        trio.lowlevel.current_trio_token().run_sync_soon(look)
-        await leaders.attend(work())
-    assert scope.cancelled_caught
-    assert leaders.wake_count == 2
-    assert {"work", "sleep_forever"} <= set(names)
-
-
-async def test_an_error_that_is_thrown_into_what_is_attended() -> None:
-    """As Trio does where what was awaited isn't its own; the wait behind it is heard of."""
-    leaders = Counted(served())
-
-    @coroutine
-    def wait() -> Generator[str, None, None]:
-        try:
-            yield "first"
-        except ValueError:
-            yield "second"
-
-    async def work() -> None:
-        await wait()
-
-    steps = leaders.attend(work()).__await__()
-    assert [steps.send(None), steps.throw(ValueError())] == ["first", "second"]
-    assert leaders.wake_count == 2
-    steps.close()
 
 
 class Incomparable:
