@@ -5,11 +5,13 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.support import stores
 from tests.support.protocols import PROTOCOLS, use_protocol
 from tests.support.transports import TRANSPORTS, close_loopback, use_transport, uses
 
@@ -20,6 +22,7 @@ settings.load_profile("patient")
 # What Debian has in a package of another name.
 PACKAGES = {
     "h2load": "nghttp2-client",
+    "initdb": "postgresql",
     "javac": "default-jdk-headless",
     "nghttp": "nghttp2-client",
     "node": "nodejs",
@@ -37,9 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Use what was asked for, and let tests start programs of administrators.
 
-    An ordinary user's PATH doesn't lead to HAProxy and nginx, where Debian has them.
+    An ordinary user's PATH doesn't lead to HAProxy and nginx, where Debian has them. Nobody's leads
+    to PostgreSQL's own programs.
     """
-    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
+    folders = ["/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+    os.environ["PATH"] = ":".join([os.environ.get("PATH", os.defpath), *folders])
     use_transport(config.getoption("transport"))
     use_protocol(config.getoption("protocol"))
 
@@ -64,6 +69,29 @@ def loopback() -> Iterator[None]:
     """Close what a test has left open."""
     yield
     close_loopback()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Path]:
+    """The folder of the socket of a PostgreSQL, which all tests of a run share."""
+    with stores.postgres() as folder:
+        yield folder
+
+
+DATABASES = count(1)
+
+
+@pytest.fixture
+def database(postgres: Path) -> str:
+    """What psycopg connects by to an empty database, which is this test's alone."""
+    return stores.create_database(postgres, f"test{next(DATABASES)}")
+
+
+@pytest.fixture
+def redis() -> Iterator[stores.Redis]:
+    """A Redis, which is this test's alone."""
+    with stores.redis() as server:
+        yield server
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

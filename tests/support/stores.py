@@ -1,0 +1,140 @@
+"""A real PostgreSQL and a real Redis for tests, by the programs of the machine.
+
+Each listens at a Unix socket in a folder of its own, which is removed afterwards: no port is taken.
+"""
+
+import os
+import pwd
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.support.loopback import PATIENCE_SECONDS
+
+LOOK_SECONDS = 0.01  # between two looks at a log
+# Nothing of a test has to outlive the machine.
+POSTGRES = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=")
+REDIS = ("--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no")
+
+
+class Program:
+    """A program that runs until it is stopped, and writes its log into a folder.
+
+    Args:
+        folder: Where it works.
+        command: What starts it.
+        ready: What is in its log as soon as it can be connected to.
+        options: More for `subprocess.Popen`.
+    """
+
+    def __init__(self, folder: Path, command: list[str], ready: str, **options: Any) -> None:
+        self._folder = folder
+        self._command = command
+        self._ready = ready
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it can be connected to."""
+        log = self._folder / "log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                **self._options,
+            )
+        for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
+            if self._ready in log.read_text():
+                return
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(LOOK_SECONDS)
+                break
+        self.stop()
+        raise AssertionError(f"{self._command[0]} can't be connected to: {log.read_text()}")
+
+    def stop(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it at once, if it runs."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(PATIENCE_SECONDS)
+            self._process = None
+
+
+@contextmanager
+def postgres() -> Iterator[Path]:
+    """Run PostgreSQL, which no password guards. It refuses root, for whom it is nobody's.
+
+    Yields:
+        The folder of its socket: what psycopg knows as `host`. Its user is called postgres.
+    """
+    owner: dict[str, Any] = {}
+    with TemporaryDirectory(prefix="postgres-") as name:
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(name, nobody.pw_uid, nobody.pw_gid)
+            owner = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        data = f"{name}/data"
+        initdb = ["initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8"]
+        made = subprocess.run(
+            [*initdb, "--locale=C", f"--pgdata={data}"],
+            cwd=name,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            **owner,
+        )
+        assert made.returncode == 0, made.stderr
+        command = ["postgres", "-D", data, "-k", name]
+        for setting in POSTGRES:
+            command += ["-c", setting]
+        server = Program(Path(name), command, "ready to accept connections", **owner)
+        server.start()
+        try:
+            yield Path(name)
+        finally:
+            server.stop(signal.SIGQUIT)  # it ends its own processes at once
+
+
+def create_database(folder: Path, name: str) -> str:
+    """Make an empty database, and return what psycopg connects to it by.
+
+    Args:
+        folder: Of the server's socket.
+        name: Of the database.
+    """
+    command = ["createdb", f"--host={folder}", "--username=postgres", name]
+    subprocess.run(command, check=True, timeout=PATIENCE_SECONDS)
+    return f"host={folder} user=postgres dbname={name}"
+
+
+class Redis(Program):
+    """A Redis with nothing in it. Stopped, it forgets all, and can be started at the same address.
+
+    Args:
+        folder: Where it works.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        socket = str(folder / "redis.sock")
+        command = ["redis-server", *REDIS, "--unixsocket", socket]
+        super().__init__(folder, command, "eady to accept connections")
+        self.url = f"unix://{socket}"
+
+
+@contextmanager
+def redis() -> Iterator[Redis]:
+    """Run a Redis."""
+    with TemporaryDirectory(prefix="redis-") as name:
+        server = Redis(Path(name))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
