@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from hump_trio.middleware.forwarded import Forwarded
     from hump_trio.middleware.https_redirect import HttpsRedirect
     from hump_trio.middleware.request_id import RequestId, RequestIdFilter
+    from hump_trio.middleware.same_origin import SameOrigin
     from hump_trio.middleware.security_headers import SecurityHeaders
     from hump_trio.middleware.trusted_hosts import TrustedHosts
     from hump_trio.transports.certificates import TLS
@@ -89,6 +90,7 @@ __all__ = [
     "Response",
     "RouteError",
     "Router",
+    "SameOrigin",
     "SecurityHeaders",
     "Send",
     "Sockets",
@@ -117,6 +119,7 @@ LOADED_LATER = {
     "JsonLines": "answers.json_lines",
     "RequestId": "middleware.request_id",
     "RequestIdFilter": "middleware.request_id",
+    "SameOrigin": "middleware.same_origin",
     "SecurityHeaders": "middleware.security_headers",
     "TLS": "transports.certificates",
     "Topic": "channels.topic",

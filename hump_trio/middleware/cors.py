@@ -1,7 +1,6 @@
 """Cross-origin resource sharing: which pages of other origins may read an app's answers."""
 
 import math
-import re
 from collections.abc import Iterable
 from typing import ClassVar, Literal, Never
 
@@ -11,15 +10,15 @@ from hump_trio.messages.headers import set_checked
 from hump_trio.messages.negotiation import add_vary
 from hump_trio.messages.request import Request, joined_values
 from hump_trio.messages.response import Response
-from hump_trio.middleware.option_checks import check_flag, check_number, list_of_text
+from hump_trio.middleware.option_checks import (
+    check_flag,
+    check_number,
+    list_of_origins,
+    list_of_text,
+)
 
 __all__ = ["Cors"]
 
-# An origin as browsers write it: in lower case, an ASCII host, no path, no default port.
-ORIGIN = re.compile(
-    r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://"
-    r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
-)
 FIELDS = frozenset({"origin", "access-control-request-method"})
 DEFAULT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -69,14 +68,8 @@ class Cors(Stepped):
         if unknown:  # so that it is `origins` that is missing where others call it otherwise
             options = "origins, methods, headers, credentials, expose and max_age"
             raise TypeError(f"Cors has the options {options}, not {', '.join(unknown)}")
-        self._origins = None if origins == "*" else list_of_text("origins", origins)
-        for origin in self._origins or ():
-            if not ORIGIN.fullmatch(origin):
-                raise ValueError(
-                    f"an origin is written as browsers do, as in 'https://shop.example', {origin!r}"
-                    " isn't: lower case, no path, no default port, no pattern, not null; any page"
-                    " is origins='*', without a list"
-                )
+        hint = "; any page is origins='*', without a list"
+        self._origins = None if origins == "*" else list_of_origins("origins", origins, hint)
         if self._origins == ():
             raise ValueError("origins is empty: list some, or write '*' for any page")
         lists = {"methods": methods, "headers": headers, "expose": expose}

@@ -1,11 +1,18 @@
 """Checks of the options that middleware takes, where they are written."""
 
 import math
+import re
 from collections.abc import Iterable
 
 from hump_trio.facts.grammar import is_integer
 
-__all__ = ["check_flag", "check_number", "list_of_text"]
+__all__ = ["check_flag", "check_number", "list_of_origins", "list_of_text"]
+
+# An origin as browsers write it: in lower case, an ASCII host, no path, no default port.
+ORIGIN = re.compile(
+    r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://"
+    r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+)
 
 
 def list_of_text(option: str, values: Iterable[str]) -> tuple[str, ...]:
@@ -20,6 +27,29 @@ def list_of_text(option: str, values: Iterable[str]) -> tuple[str, ...]:
         if all(isinstance(text, str) for text in texts):
             return texts
     raise TypeError(f"{option} is a list of str, as in {option}=['a', 'b'], not {values!r:.80}")
+
+
+def list_of_origins(option: str, values: Iterable[str], hint: str = "") -> tuple[str, ...]:
+    """Return the values of an option that is a list of origins.
+
+    Args:
+        option: The option's name, for the message.
+        values: The values.
+        hint: The end of the message.
+
+    Raises:
+        TypeError: The option is no list of str.
+        ValueError: One of them isn't what a browser would send.
+    """
+    origins = list_of_text(option, values)
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{option} are written as browsers do, as in 'https://shop.example', {origin!r:.80}"
+                " isn't: lower case, no path, no default port, no pattern, not null"
+                f"{hint}"
+            )
+    return origins
 
 
 def check_flag(option: str, value: bool) -> None:

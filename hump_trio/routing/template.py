@@ -11,9 +11,11 @@ from hump_trio.facts.grammar import match_float, match_int
 
 __all__ = [
     "CONVERTERS",
+    "DOT_SEGMENTS",
     "SAFE",
     "TYPES",
     "fill_template",
+    "is_template_of",
     "parse_template",
 ]
 
@@ -82,6 +84,24 @@ def parse_template(template: str) -> list[tuple[str, str]]:
             raise RouteError(f"the parameter {name!r} comes twice in {template!r}")
         segments.append((name, converter))
     return segments
+
+
+def is_template_of(template: list[tuple[str, str]], segments: list[str]) -> bool:
+    """Tell whether a template takes a path.
+
+    Args:
+        template: The template, parsed.
+        segments: The decoded segments of the path, the first of which is behind the first slash.
+    """
+    if template[-1][1] == "path" and template[-1][0]:
+        template = template[:-1]
+        is_long_enough = len(segments) > len(template)
+    else:
+        is_long_enough = len(segments) == len(template)
+    return is_long_enough and all(
+        CONVERTERS[text](segment) is not None if name else text == segment
+        for (name, text), segment in zip(template, segments, strict=False)
+    )
 
 
 def fill_template(template: str, values: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hump_trio.routing.route import Route
 from hump_trio.routing.table import RouteTable
-from hump_trio.routing.template import fill_template
+from hump_trio.routing.template import TYPES, fill_template, is_template_of, parse_template
 
 SOME_UUID = UUID("12345678-1234-5678-1234-567812345678")
 
@@ -93,3 +93,17 @@ def test_a_path_of_many_segments_leads_back_and_to_no_other_host(rest: str) -> N
     match = table.match([unquote(text) for text in path.split("/")], "GET")
     assert match.path_params == {"rest": rest}
     assert httpx.URL(f"http://a{path}").raw_path.decode() == path
+
+
+@given(
+    st.lists(st.sampled_from(["a", "", "7", *(f"{{x:{each}}}" for each in TYPES)]), min_size=1),
+    st.lists(st.sampled_from(["a", "", "7", "-7", "2.5", "b/c", str(SOME_UUID)]), min_size=1),
+)
+def test_a_template_takes_what_its_route_answers(texts: list[str], segments: list[str]) -> None:
+    """Told by itself, it is the same as in a table."""
+    template = "".join(f"/{text.replace('x', f'x{index}')}" for index, text in enumerate(texts))
+    assume("path" not in template[: template.rindex("/")])
+    table = RouteTable()
+    table.add(Route(template=template, methods=("GET",), handler=a_handler))
+    answered = table.match(["", *segments], "GET").route is not None
+    assert is_template_of(parse_template(template), segments) == answered
