@@ -20,7 +20,6 @@ import trio
 from trio.lowlevel import wait_task_rescheduled
 
 from hump_trio.http1.parser import RequestParser
-from hump_trio.http1.response_head import encode_answer, encode_head
 from hump_trio.http1.whole_head import read_whole
 from hump_trio.messages.reply import Spoken
 from hump_trio.messages.request import build_request
@@ -370,25 +369,7 @@ def encode_whole(
     body = response.body
     if not isinstance(body, bytes) or len(body) > JOINED_BYTES or response.trailers:
         return b""
-    if keep_alive:
-        answer = encode_answer(
-            response.status,
-            response.headers.items(),
-            body,
-            date=prepared.date_line(),
-            server=prepared.server_line,
-        )
-        if answer:
-            return answer
-    head = encode_head(
-        line,
-        response.status,
-        response.headers.items(),
-        body_bytes=len(body),
-        keep_alive=keep_alive,
-        date=prepared.date_line(),
-        server=prepared.server_line,
+    fields = response.headers.items()
+    return prepared.encode_whole(
+        line, response.status, fields, body, body_bytes=len(body), keep_alive=keep_alive
     )
-    if head.keep_alive != keep_alive:
-        return b""
-    return head.data + body if head.body_follows else head.data

@@ -12,9 +12,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from hump_trio.http1.head import RequestHead
-from hump_trio.http1.response_head import encode_answer, encode_head
 from hump_trio.http1.whole_head import WholeRequest
-from hump_trio.messages.framing import count_body
 from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.messages.response import Fields, Response
 from hump_trio.server.exchange import Exchange, log_answer
@@ -128,7 +126,7 @@ class FastReply(ServerReply):
         Raises:
             ValueError: The body is longer or shorter than its Content-Length.
         """
-        clock, keep_alive = self.clock, self._whole[4]
+        clock = self.clock
         if (
             self._exchange is not None
             or not self.begun
@@ -141,32 +139,14 @@ class FastReply(ServerReply):
             or len(data) > JOINED_BYTES
         ):
             return b""
-        prepared, fields = self._prepared, self.fields
-        if keep_alive:
-            answer = encode_answer(
-                self.status,
-                fields,
-                data,
-                date=prepared.date_line(),
-                server=prepared.server_line,
-            )
-            if answer:
-                return answer
-        head = encode_head(
+        return self._prepared.encode_whole(
             self._chosen[0],
             self.status,
-            fields,
-            body_bytes=None if has_length(fields) else len(data),
-            keep_alive=keep_alive,
-            date=prepared.date_line(),
-            server=prepared.server_line,
+            self.fields,
+            data,
+            body_bytes=None if has_length(self.fields) else len(data),
+            keep_alive=self._whole[4],
         )
-        if head.keep_alive != keep_alive:
-            return b""
-        if not head.body_follows:
-            return head.data
-        count_body(head.content_length, len(data), ends=True)
-        return head.data + data
 
     def _end_whole(self) -> None:
         """Note that the answer, given in one write, is on the wire (see `ServerReply.end`)."""

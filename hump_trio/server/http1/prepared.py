@@ -6,8 +6,10 @@ from typing import Any, TypeAlias
 
 from hump_trio.facts.exceptions import HttpParserError
 from hump_trio.http1.head import parse_request_line
-from hump_trio.http1.response_head import begin_head
+from hump_trio.http1.response_head import begin_head, encode_answer, encode_head
 from hump_trio.messages.choice import Choice
+from hump_trio.messages.framing import count_body
+from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.http_date import encode_http_date
 from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, Response
 from hump_trio.messages.target import RequestLine
@@ -107,6 +109,50 @@ class Prepared:
         self.stamps = {kind: begin_head(200, kind) + lines for kind in (TEXT_TYPE, JSON_TYPE)}
         self.fixed_answers = {}
         self.stamp_until = now + 1 - time.time() % 1
+
+    def encode_whole(
+        self,
+        line: RequestLine,
+        status: int,
+        fields: FieldLines,
+        body: bytes,
+        *,
+        body_bytes: int | None,
+        keep_alive: bool,
+    ) -> bytes:
+        """Return an answer that goes out in one call; empty if its connection ends for it.
+
+        Args:
+            line: What it answers.
+            status: A final status.
+            fields: Those of the answer, checked.
+            body: All of it.
+            body_bytes: Its length; None where the fields tell it.
+            keep_alive: Whether another request may follow.
+
+        Raises:
+            ValueError: The body is longer or shorter than its Content-Length.
+        """
+        date, server = self.date_line(), self.server_line
+        if keep_alive:
+            answer = encode_answer(status, fields, body, date=date, server=server)
+            if answer:
+                return answer
+        head = encode_head(
+            line,
+            status,
+            fields,
+            body_bytes=body_bytes,
+            keep_alive=keep_alive,
+            date=date,
+            server=server,
+        )
+        if head.keep_alive != keep_alive:
+            return b""
+        if not head.body_follows:
+            return head.data
+        count_body(head.content_length, len(body), ends=True)
+        return head.data + body
 
     def date_line(self) -> str:
         """Return the ``Date`` line, made anew once a second (RFC 9110 section 6.6.1)."""
