@@ -6,6 +6,7 @@ calls it, and one that answers errors. That is more than most such middleware ha
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from types import CoroutineType
 from typing import Any, NoReturn
 
 from hump_trio.dispatch.errors import Handlers, answer_unexpected, answer_within
@@ -74,6 +75,8 @@ class Fold:
             for depth, begin in self._begins:
                 value = begin(request)
                 if value is not None:
+                    if type(value) is CoroutineType:
+                        value = await value
                     if isinstance(value, Response):
                         response = value
                         break

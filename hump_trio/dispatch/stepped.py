@@ -1,9 +1,10 @@
 """Middleware that works in two steps, before and behind what it stands around.
 
-Since neither step waits for anything, a `Fold` runs those of several middlewares in one coroutine.
+Since the steps are apart, a `Fold` runs those of several middlewares in one coroutine.
 """
 
 from collections.abc import Awaitable
+from types import CoroutineType
 from typing import Any, ClassVar
 
 from hump_trio.dispatch.errors import answer_unexpected
@@ -31,6 +32,8 @@ class Stepped:
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
         """Take the first step, let the request pass unless that has answered it, and the second."""
         begun = self.__begin__(request)
+        if type(begun) is CoroutineType:
+            begun = await begun
         if isinstance(begun, Response):
             return begun
         if type(self).__finish__ is Stepped.__finish__:
@@ -49,7 +52,8 @@ class Stepped:
 
         Returns:
             What the second step needs. If it is a response, the request passes no further, and
-            this is its answer, without a second step.
+            this is its answer, without a second step. Where that takes longer, a coroutine which
+            returns the same.
 
         Raises:
             HttpException: The request is refused.

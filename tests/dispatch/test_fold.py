@@ -129,8 +129,24 @@ class Picky(Stepped):
         return response
 
 
+class Slow(Stepped):
+    """Does the same, when it has waited."""
+
+    __answers_errors__ = True
+
+    async def __begin__(self, request: Request) -> Any:
+        """Wait, and do what `Picky` does."""
+        await trio.lowlevel.checkpoint()
+        return Picky().__begin__(request)
+
+    def __finish__(self, request: Request, response: Response, begun: Any) -> Response:
+        """Do what `Picky` does."""
+        return Picky().__finish__(request, response, begun)
+
+
 BOX: dict[str, Middleware] = {
     "picky": Picky(),
+    "slow": Slow(),
     "request id": RequestId(trust=True),
     "forwarded": Forwarded(proxies=["10.0.0.0/8"], fields=["x-forwarded-for", "x-forwarded-proto"]),
     "security": SecurityHeaders(hsts_seconds=60),
