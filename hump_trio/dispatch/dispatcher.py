@@ -20,6 +20,7 @@ from hump_trio.dispatch.errors import (
     returned_by,
 )
 from hump_trio.dispatch.fold import Fold
+from hump_trio.dispatch.head_first import begins_at_head, first_to_look
 from hump_trio.dispatch.stepped import Stepped, is_stepped
 from hump_trio.dispatch.websockets import serve_websocket
 from hump_trio.facts.exceptions import HttpException, StatusError
@@ -27,8 +28,10 @@ from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.handlers.decorated import decorated_above
 from hump_trio.handlers.endpoint import endpoint_of
+from hump_trio.handlers.head_checks import call_checked
 from hump_trio.handlers.results import RESULTS
 from hump_trio.messages.choice import WEBSOCKET, Call, Choice
+from hump_trio.messages.late_body import behind_body
 from hump_trio.messages.negotiation import prefers_json
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import (
@@ -197,6 +200,7 @@ class Dispatcher:
         websocket = route.channel is not None
         if route.channel is not None:
             call = partial(serve_websocket, call, route.channel, handler_name(route))
+        layers = (self._layer, *route.layers)
         takes_files = endpoint.signature.takes_files
         if takes_files:
             stream = True
@@ -204,11 +208,19 @@ class Dispatcher:
         holds_files = route.guest is not None and not route.guest.speaks
         if body_limit is ... and (takes_files or holds_files):
             body_limit = self.app.limits.upload_bytes
+        speaks = route.guest is not None and route.guest.speaks and not websocket
+        whole = not (stream or websocket or speaks)
+        late_body = whole and begins_at_head(layers, checked=bool(endpoint.checks))
+        if late_body:
+            call = partial(behind_body, call)
+        if endpoint.checks:
+            call = partial(call_checked, endpoint.checks, call)
         if self._layer.middleware or any(
             layer.middleware or layer.exception_handlers for layer in route.layers
         ):
             render = None if websocket else results.render
-            call, results = self._onion(call, render, route.layers), RESULTS
+            call = self._onion(call, render, route.layers, late_body=late_body)
+            results = RESULTS
         return Choice(
             call,
             results.renderers,
@@ -219,7 +231,8 @@ class Dispatcher:
             disconnect_grace=route.disconnect_grace,
             route=route.template,
             websocket=websocket,
-            speaks=route.guest is not None and route.guest.speaks and not websocket,
+            speaks=speaks,
+            late_body=late_body,
         )
 
     def _onion(
@@ -227,6 +240,8 @@ class Dispatcher:
         call: Call,
         render: Callable[[Any], Response] | None,
         layers: tuple[Layer, ...] = (),
+        *,
+        late_body: bool = False,
     ) -> CallNext:
         """Return the onion around an endpoint.
 
@@ -236,8 +251,10 @@ class Dispatcher:
             call: The function in the middle.
             render: Makes a response of what that returns; None if it is one.
             layers: The layers of routers, which are within the app's; the outermost first.
+            late_body: Whether the body is received before a middleware that may look at it.
         """
         layers = (self._layer, *layers)
+        looks = first_to_look(layers) if late_body else None
         handlers: Handlers = tuple(layer.exception_handlers for layer in reversed(layers))
         for index, layer in enumerate(reversed(layers)):
             within, answered = handlers[index:], False
@@ -251,6 +268,8 @@ class Dispatcher:
                     for each in group:
                         call = partial(run_middleware, each, call)
                         call = partial(answer_within, call, within)
+                        if each is looks:
+                            call = partial(behind_body, call)
                 render, answered = None, True
             # Without middleware no code has to see errors as answers: 0.3 µs less a request.
             if not answered and layer.exception_handlers and layer is not self._layer:

@@ -19,6 +19,8 @@ __all__ = ["Stepped", "is_stepped"]
 class Stepped:
     """A middleware whose work is in `__begin__` and `__finish__`; a subclass has one, or both.
 
+    Neither step looks at the body of the request, which may not have come.
+
     Called as any middleware, it is one layer of the onion. Beside others of its kind it is a part
     of a `Fold`, which does the same.
     """

@@ -6,6 +6,7 @@ from typing import Any
 
 from hump_trio.handlers.async_functions import check_async, is_generator
 from hump_trio.handlers.calling import Call, bind_handler
+from hump_trio.handlers.head_checks import Check, checks_of
 from hump_trio.handlers.parameter import Signature
 from hump_trio.handlers.results import RESULTS, Results, results_of
 from hump_trio.handlers.signature import parse_signature
@@ -25,11 +26,13 @@ class Endpoint:
         call: ``await call(request)`` is what it returns; for an async generator function, the
             generator. It raises `BindingError` for a request that doesn't fit.
         results: What becomes of that.
+        checks: Run before the call, and before the body is received.
     """
 
     signature: Signature
     call: Call
     results: Results
+    checks: tuple[Check, ...] = ()
 
 
 def endpoint_of(route: Route) -> Endpoint:
@@ -52,13 +55,13 @@ def make_endpoint(route: Route) -> Endpoint:
     if route.guest is not None:
         return guest_endpoint(route)
     check_async(route.handler, "handler")
-    signature = parse_signature(route)
+    signature, checks = parse_signature(route), checks_of(route.handler)
     if route.channel is not None:
-        return Endpoint(signature, bind_websocket(route, route.channel, signature), RESULTS)
+        return Endpoint(signature, bind_websocket(route, route.channel, signature), RESULTS, checks)
     call = bind_handler(route, signature)
     if is_generator(route.handler):
-        return Endpoint(signature, partial(call_generator, call), RESULTS)
-    return Endpoint(signature, call, results_of(route, signature.returns))
+        return Endpoint(signature, partial(call_generator, call), RESULTS, checks)
+    return Endpoint(signature, call, results_of(route, signature.returns), checks)
 
 
 def guest_endpoint(route: Route) -> Endpoint:

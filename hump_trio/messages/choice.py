@@ -42,6 +42,8 @@ class Choice:
         body_limit_bytes: The most that the body may have; None: no limit, ``...``: the server's.
         timeout: Seconds for the call; None: no limit, ``...``: the server's.
         stream: Whether the call reads the body itself, and so begins before it has come.
+        late_body: Whether the call begins before the body has come, and has it received (see
+            `LateBody`) when all that needs the head alone has let the request pass.
         speaks: Whether the call's answer has a `Spoken` body, which reads the body of the request
             through its `Reply`. The call begins before that has come, as with ``stream``.
         refused: Whether the answer needs no body: the server reads none before the call, and
@@ -73,6 +75,7 @@ class Choice:
     route: str = ""
     websocket: bool = False
     speaks: bool = False
+    late_body: bool = False
     plain: bool = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,16 +1,18 @@
 """One request and its answer, whatever the protocol: the body in, the handler, the response out."""
 
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import EllipsisType
-from typing import Protocol, Self
+from typing import NoReturn, Protocol, Self
 
 import trio
 
 from hump_trio.content.room import Room
 from hump_trio.facts.exceptions import HttpException, HttpParserError, OverloadError, StatusError
+from hump_trio.facts.loggers import logger
 from hump_trio.messages.choice import WEBSOCKET, Choice
 from hump_trio.messages.headers import FieldLines, Headers
+from hump_trio.messages.late_body import LateBody
 from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.messages.response import Response, speaks
 from hump_trio.messages.target import RequestLine
@@ -93,7 +95,7 @@ class Exchange:
         self._body_limit: float = math.inf
         self._held_bytes = held_bytes
         self._reading: trio.CancelScope | None = None
-        self._body_stream: BodyStream | None = None
+        self._body_stream: BodyStream | LateBody | None = None
         # When the handler's clock was stopped, and its deadline then; None while it goes.
         self._stopped: tuple[float, float] | None = None
         if choice is not None:
@@ -179,7 +181,7 @@ class Exchange:
             clock.enforce(self.request.server_deadline)
 
     async def receive(self) -> None:
-        """Receive the body, if the handler wants it whole, or prepare it to be read in parts.
+        """Receive the body, if the handler wants it whole, or prepare it to be received later.
 
         Raises:
             HttpException: 413 past the limit, 503 with too much held for others.
@@ -191,18 +193,39 @@ class Exchange:
         if self.choice.refused:
             return
         if self.choice.stream or self.choice.speaks:
-            self._body_stream = BodyStream(self)
-            room = Room(self._body_stream.hold, self._state.disk)
-            self.request.stream_body(self._body_stream, room)
-        elif not self.stream.body_ended:
-            await self._receive_whole()
+            stream = self._body_stream = BodyStream(self)
+            self.request.stream_body(stream, Room(stream.hold, self._state.disk))
+        elif self.stream.body_ended:
+            return
+        elif self.choice.late_body:
+            self.request.body = self._body_stream = LateBody(self._receive_late)
+        else:
+            self.clock.enter(Phase.BODY, self.clock.silence_seconds)
+            await self._receive_whole(self._receive_part)
 
-    async def _receive_whole(self) -> None:
-        self.clock.enter(Phase.BODY, self.clock.silence_seconds)
+    async def _receive_late(self) -> None:
+        """Receive the body when the call has begun, whose clock stands meanwhile.
+
+        Raises:
+            StatusError: As `receive` does.
+            trio.BrokenResourceError: The peer has gone.
+
+        Cancellation: a checkpoint if bytes are missing. The body is abandoned: half of it must not
+            look whole to a call that is tried again.
+        """
+        try:
+            await self._receive_whole(self.next_part)
+        except BaseException as error:
+            self.stream.abandon_body()
+            if isinstance(error, StatusError):
+                logger.info("refused a request: %s", error)
+            raise
+
+    async def _receive_whole(self, next_part: Callable[[], Awaitable[bytes]]) -> None:
         body: bytes | bytearray = b""
         part_count = 0
         try:
-            while part := await self._receive_part():
+            while part := await next_part():
                 if not body:
                     body = part  # most bodies come in one
                 else:  # not a list of parts: a chunk of one byte would hold sixty
@@ -250,6 +273,8 @@ class Exchange:
         if timeout is not ... or self._cut_seconds:
             clock.enforce(request.server_deadline)
         response = await self._state.application.respond(self.choice, request)
+        if self.choice.late_body and request.body is self._body_stream:  # it was refused
+            self.stream.decline_body(drained=True)
         if clock.enforced and not speaks(response.body):
             clock.end_handler()
         return response
@@ -365,7 +390,7 @@ class Exchange:
     @property
     def in_parts(self) -> bool:
         """Whether the handler reads the body itself."""
-        return self._body_stream is not None
+        return isinstance(self._body_stream, BodyStream)
 
     @property
     def being_read(self) -> bool:
@@ -390,8 +415,11 @@ class Exchange:
             clock.channel = None
             channel.release()
             state.websocket_count -= 1
-        if self._body_stream is not None:
-            self._body_stream.exchange = None  # or request and exchange would hold each other
+        # Or request and exchange would hold each other.
+        if isinstance(self._body_stream, LateBody):
+            self._body_stream.receive = receive_nothing
+        elif self._body_stream is not None:
+            self._body_stream.exchange = None
         status = self.status if clock.answering else 0
         if self.stream.body_failed and request.outcome == "ok" and status >= 400:
             request.outcome = "refused"  # by a handler that was reading the body
@@ -486,6 +514,11 @@ class BodyStream:
         if not part:
             raise StopAsyncIteration
         return part
+
+
+async def receive_nothing() -> NoReturn:
+    """Take the place of what receives a late body when its request is over."""
+    raise body_closed()
 
 
 def body_closed() -> trio.ClosedResourceError:

@@ -52,6 +52,15 @@ SCENARIOS: dict[str, Scenario] = {
     "spoken-unread": ([request("POST", "/spoken-large", body=b"x" * 500), GET], ("POST", "GET")),
     "spoken-trailers": ([request("GET", "/begun", "TE: trailers"), GET], ("GET", "GET")),
     "spoken-head": ([request("HEAD", "/begun"), GET], ("HEAD", "GET")),
+    "checked": ([chunked(b"abc", b"d" * 500, path="/checked"), GET], ("POST", "GET")),
+    "checked-expect": (
+        [request("POST", "/checked", "Expect: 100-continue", "Content-Length: 5"), b"hello"],
+        ("POST",),
+    ),
+    "checked-refused": (
+        [request("POST", "/checked", "X-No: 1", "Content-Length: 9") + b"abc", b"defghi", GET],
+        ("POST", "GET"),
+    ),
     "filling": ([request("GET", "/much")] * 3, ("GET", "GET", "GET")),
 }
 # As the fast path wants it, and as it doesn't.
@@ -61,6 +70,21 @@ each_arrival = pytest.mark.parametrize("receive_bytes", [None, 150], ids=["whole
 async def whole(request: Request) -> bytes:
     """Answer with the body."""
     return request.body
+
+
+async def check_head(request: Request) -> None:
+    """Refuse a request by its head, after a wait."""
+    await trio.lowlevel.checkpoint()
+    if "x-no" in request.headers:
+        raise HttpException(401)
+
+
+async def checked(request: Request) -> bytes:
+    """Answer with the body of a request that was let pass."""
+    return request.body
+
+
+checked.__head_checks__ = (check_head,)  # type: ignore[attr-defined]  # as decorators set it
 
 
 async def wait() -> list[int]:
@@ -190,6 +214,7 @@ def first_state() -> ServerState:
     get, post = ("GET",), ("POST",)
     return served(
         Route(template="/", methods=get + post, handler=whole),
+        Route(template="/checked", methods=post, handler=checked),
         Route(template="/wait", methods=get, handler=wait),
         Route(template="/nap", methods=get, handler=nap),
         Route(template="/much", methods=get, handler=much),

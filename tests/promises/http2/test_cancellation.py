@@ -76,6 +76,15 @@ SCENES = {
         [GREETING + ask(1, "/", "POST", ("expect", "100-continue")), data(1, b"abc", end=True)],
         {1: (200, b"abc")},
     ),
+    "checked": Scene(
+        [
+            GREETING + ask(1, "/checked", "POST") + data(1, b"abc") + ask(3, "/checked", "POST"),
+            data(3, b"whole", end=True) + data(1, b"def"),
+            ask(5, "/checked", "POST", ("x-no", "1")) + data(5, b"abc") + data(1, end=True),
+            ask(7),
+        ],
+        {1: (200, b"abcdef"), 3: (200, b"whole"), 7: OK},
+    ),
     "large": Scene(
         [GREETING + ask(1, "/large") + ask(3, "/much") + ask(5, "/stream"), ask(7)],
         {1: (200, bytes(300_000)), 3: (200, b"x" * 60_000), 5: (200, b"part" * 3), 7: OK},
