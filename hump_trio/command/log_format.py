@@ -15,8 +15,8 @@ from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
 from hump_trio.facts.loggers import access_logger
+from hump_trio.messages.access_record import AccessRecord
 from hump_trio.messages.http_date import MONTHS
-from hump_trio.server.access_log import AccessRecord
 
 __all__ = ["LINE_BYTES", "JsonFormatter", "TextFormatter"]
 

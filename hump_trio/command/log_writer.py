@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from hump_trio.command.log_format import JsonFormatter, TextFormatter
+from hump_trio.messages.access_record import AccessRecord
 from hump_trio.middleware.request_id import RequestIdFilter
-from hump_trio.server.access_log import AccessRecord, RequestHandler
+from hump_trio.server.access_log import RequestHandler
 from hump_trio.tasks.line_writer import LineWriter
 
 __all__ = ["LogWriter"]

@@ -16,7 +16,7 @@ from hump_trio.messages.late_body import LateBody
 from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.messages.response import Response, speaks
 from hump_trio.messages.target import RequestLine
-from hump_trio.server.access_log import log_request
+from hump_trio.server.access_log import access_of, log_access
 from hump_trio.server.channel import ServerChannel
 from hump_trio.server.clock import Clock
 from hump_trio.server.deadline_header import parse_deadline
@@ -476,13 +476,15 @@ def log_answer(
     ended = None
     if channel is not None and channel.opened:
         ended = channel.close_code or 1006, channel.received_count, channel.sent_count
-    log_request(
-        request,
-        status,
-        outcome=request.outcome,
-        byte_count=sender.count_sent(),
-        seconds=clock.age(),
-        ended=ended,
+    log_access(
+        access_of(
+            request,
+            status,
+            outcome=request.outcome,
+            byte_count=sender.count_sent(),
+            seconds=clock.age(),
+            ended=ended,
+        )
     )
 
 

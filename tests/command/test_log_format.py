@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hump_trio.command.log_format import UNSAFE, JsonFormatter, TextFormatter, is_safe
-from hump_trio.server.access_log import AccessRecord
+from hump_trio.messages.access_record import AccessRecord
 from hump_trio.tasks.line_writer import PIPE_BYTES
 
 WHEN = 1795341600.25  # 2026-11-22T10:00:00.25Z

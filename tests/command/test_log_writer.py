@@ -8,8 +8,8 @@ import pytest
 
 from hump_trio.command.log_format import TextFormatter
 from hump_trio.command.log_writer import LogWriter
+from hump_trio.messages.access_record import AccessRecord
 from hump_trio.middleware.request_id import RequestIdFilter
-from hump_trio.server.access_log import AccessRecord
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hump_trio.facts.loggers import access_logger
 from hump_trio.facts.loggers import logger as outer_logger
 from hump_trio.messages.request import build_request
 from hump_trio.messages.target import RequestLine
-from hump_trio.server.access_log import RequestHandler, log_request
+from hump_trio.server.access_log import RequestHandler, access_of, log_access
 
 Records = list[logging.LogRecord]
 Change = Callable[[pytest.MonkeyPatch, Records], None]
@@ -59,7 +59,7 @@ def log(target: str = "/") -> None:
     line = RequestLine("GET", target, target, target, "", None, "1.1")
     request = build_request(line, "", [], ("::1", 7))
     request.route = ""
-    log_request(request, 200, outcome="ok", byte_count=9, seconds=0.5)
+    log_access(access_of(request, 200, outcome="ok", byte_count=9, seconds=0.5))
 
 
 def lines_of(reader: int) -> list[str]:

@@ -18,7 +18,7 @@ from hump_trio import (
     WebSocket,
     WebSocketClosed,
 )
-from hump_trio.server.access_log import AccessRecord
+from hump_trio.messages.access_record import AccessRecord
 from hump_trio.testing import Refused, websocket
 from tests.support.handled import SWEEP_SECONDS, Handled
 

@@ -12,7 +12,7 @@ from hump_trio.http1.head import RequestHead
 from hump_trio.http1.parser import RESERVED_HEAD, RequestParser
 from hump_trio.http1.response_head import encode_head
 from hump_trio.messages.response import error_response, settle
-from hump_trio.server.access_log import log_request
+from hump_trio.server.access_log import access_of, log_access
 from hump_trio.server.clock import Clock
 from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange
@@ -183,13 +183,15 @@ class Http1Wire:
             await connection.write(head.data + response.body)
         finally:
             if state.access_log:
-                log_request(
-                    None,
-                    response.status,
-                    outcome=outcome,
-                    byte_count=connection.count_sent(),
-                    seconds=clock.age(),
-                    client=connection.transport.client,
+                log_access(
+                    access_of(
+                        None,
+                        response.status,
+                        outcome=outcome,
+                        byte_count=connection.count_sent(),
+                        seconds=clock.age(),
+                        client=connection.transport.client,
+                    )
                 )
 
     async def settle(self, stream: HttpStream) -> bool:

@@ -15,7 +15,7 @@ from hump_trio.http2.huffman import decode_huffman
 from hump_trio.http2.messages import RequestHead, parse_request, with_target
 from hump_trio.http2.response_head import encode_head
 from hump_trio.messages.response import error_response, settle
-from hump_trio.server.access_log import log_request
+from hump_trio.server.access_log import access_of, log_access
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.http2.prepared import Chosen
 
@@ -167,11 +167,13 @@ def note_refusal(mux: Multiplexer, status: int, byte_count: int) -> None:
     connection = mux.connection
     connection.state.outcomes["refused"] += 1
     if connection.state.access_log:
-        log_request(
-            None,
-            status,
-            outcome="refused",
-            byte_count=byte_count,
-            seconds=0.0,
-            client=connection.transport.client,
+        log_access(
+            access_of(
+                None,
+                status,
+                outcome="refused",
+                byte_count=byte_count,
+                seconds=0.0,
+                client=connection.transport.client,
+            )
         )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hump_trio import Hump, Request, RequestId
-from hump_trio.server.access_log import AccessRecord
+from hump_trio.messages.access_record import AccessRecord
 from tests.support.wire import ask, request
 
 
