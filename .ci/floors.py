@@ -8,9 +8,11 @@ FLOOR = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)[^;]*(?P<condition>;.
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
-for requirement in project["dependencies"] + [
-    each for name in ("json", "testing", "multipart", "zstd", "reload") for each in extras[name]
-]:
+for requirement in (
+    project["dependencies"]
+    + [each for name in ("json", "testing", "multipart", "zstd", "reload") for each in extras[name]]
+    + [each for each in extras["dev"] if each.startswith(("httpx", "httpcore"))]  # in its place
+):
     floor = FLOOR.fullmatch(requirement)
     assert floor is not None, requirement
     print(f"{floor['name']}=={floor['version']}{floor['condition'] or ''}")

@@ -36,7 +36,7 @@ async def main() -> None:
 package = Path(hump_trio.__file__).parent
 assert "site-packages" in package.parts, package
 assert (package / "py.typed").exists()
-extras = [name for name in ("httpx", "msgspec", "pytest") if find_spec(name)]
+extras = [name for name in ("httpx", "httpx2", "msgspec", "pytest") if find_spec(name)]
 assert not extras, extras
 trio.run(main)
 print("installed beside it:", *sorted(each.name for each in distributions()))

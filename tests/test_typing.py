@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, assert_type
 
-import httpx
+import httpx2
 
 from hump_trio import (
     BindingError,
@@ -190,7 +190,7 @@ app.add_route("/plain", plain, methods=("GET",), timeout=None)
 async def test_the_program_runs() -> None:
     """What type checks also works."""
     async with client(app) as http:
-        assert_type(http, httpx.AsyncClient)
+        assert_type(http, httpx2.AsyncClient)
         assert (await http.get("/")).headers["x-stamp"] == "yes"
         assert (await http.get("/items/7")).json() == {"name": "pen", "price": 7}
         assert (await http.get("/items/10")).text == "no item 10"

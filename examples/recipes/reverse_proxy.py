@@ -12,29 +12,29 @@ import os
 from collections.abc import AsyncIterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import httpx
+import httpx2
 import trio
 
 from hump_trio import Begin, HttpException, Hump, Request, Send, StreamResponse
 
 UPSTREAM = os.environ.get("UPSTREAM", "http://127.0.0.1:8000")
-SILENCE = httpx.Timeout(10, connect=2)  # seconds, before an answer and within one
+SILENCE = httpx2.Timeout(10, connect=2)  # seconds, before an answer and within one
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # Fields of one connection (RFC 9110 section 7.6.1), and those that server and httpx see to.
 OF_A_CONNECTION = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"}
 OF_A_CONNECTION |= {"transfer-encoding", "host", "expect", "date", "server"}
 TOLD_BY_PROXIES = {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}
 
-app: Hump[httpx.AsyncClient] = Hump("", 8342)
+app: Hump[httpx2.AsyncClient] = Hump("", 8342)
 
 
-def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def open_http(transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.AsyncClient:
     """Return what asks the upstream, and adds nothing of its own to what a client has sent.
 
     Else it would send the cookies of one client with the requests of the next one.
     """
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    http = httpx.AsyncClient(
+    http = httpx2.AsyncClient(
         transport=transport,
         base_url=UPSTREAM,
         timeout=SILENCE,
@@ -46,7 +46,7 @@ def open_http(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncC
 
 
 @app.lifespan
-async def lifespan(app: Hump[httpx.AsyncClient]) -> AsyncIterator[httpx.AsyncClient]:
+async def lifespan(app: Hump[httpx2.AsyncClient]) -> AsyncIterator[httpx2.AsyncClient]:
     async with open_http() as http:
         yield http
 
@@ -84,9 +84,9 @@ async def pass_on(request: Request) -> StreamResponse:
                 begin(answer.status_code, passed_on(fields, OF_A_CONNECTION))
                 async for part in answer.aiter_raw():
                     await send(part)
-        except httpx.TimeoutException as error:
+        except httpx2.TimeoutException as error:
             raise HttpException(504, "the upstream is silent") from error
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise HttpException(502, "the upstream can't be reached, or has broken off") from error
 
     return StreamResponse(produce)

@@ -2,7 +2,8 @@
 
 ``async with client(app) as http`` gives an httpx client, ``async with connect(app) as raw`` a
 connection byte by byte, ``async with websocket(app, "/path") as ws`` a WebSocket. All work under
-`AutojumpClock` and `trio.testing.MockClock`. They need httpx (extra ``testing``).
+`AutojumpClock` and `trio.testing.MockClock`. They need httpx2 (extra ``testing``), or httpx where
+httpx2 isn't installed.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -7,12 +7,12 @@ import math
 from contextlib import suppress
 from typing import Any, Literal
 
-import httpcore
-import httpx
 import trio
 
+import hump_trio.testing.http_library as httpx
 from hump_trio.facts.exceptions import WebSocketClosed
 from hump_trio.testing.app_frames import CLOSE, FINAL, PONG, AppFrames, encode_client_frame
+from hump_trio.testing.http_library import httpcore
 
 __all__ = ["ClientSession"]
 

@@ -6,13 +6,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 try:
-    import httpx
-
+    import hump_trio.testing.http_library as httpx
     from hump_trio.testing.memory_pool import PoolTransport
     from hump_trio.testing.websocket_client import WebSocketClient, open_websocket
 except ImportError as _missing:
     raise ImportError(
-        "hump_trio.testing needs httpx: pip install 'hump-trio[testing]'", name=_missing.name
+        "hump_trio.testing needs httpx2 or httpx: pip install 'hump-trio[testing]'",
+        name=_missing.name,
     ) from _missing
 
 from hump_trio.app import Hump
@@ -55,7 +55,7 @@ class Opening(AbstractAsyncContextManager[T, None], Generic[T]):
 
 
 def client(app: Hump[Any], **options: Any) -> AbstractAsyncContextManager[httpx.AsyncClient, None]:
-    """Serve an app in memory and give an httpx client for it.
+    """Serve an app in memory and give an httpx client for it: httpx2's where that is installed.
 
     Write ``async with client(app) as http``, then ``await http.get("/")``. The app is shut down at
     the end, and its lifespan left. The client has no timeouts of its own, and a path is enough as a

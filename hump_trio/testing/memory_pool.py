@@ -4,10 +4,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-import httpcore
-import httpx
 import trio
 
+import hump_trio.testing.http_library as httpx
+from hump_trio.testing.http_library import httpcore
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport
 
 __all__ = ["MemoryNetworkStream", "PoolTransport"]

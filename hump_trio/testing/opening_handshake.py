@@ -4,8 +4,7 @@ import base64
 import hashlib
 import os
 
-import httpx
-
+import hump_trio.testing.http_library as httpx
 from hump_trio.facts.exceptions import HumpError
 from hump_trio.testing.app_frames import require
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar, overload
 
-import httpx
 import trio
 
+import hump_trio.testing.http_library as httpx
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.exceptions import HttpException, WebSocketClosed
 from hump_trio.testing.app_frames import (

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from trio.testing import MockClock
 
@@ -61,7 +61,7 @@ def app_of(path: Path | str, *args: Any, **options: Any) -> Hump:
     return app
 
 
-async def get(app: Hump, method: str = "GET", **headers: str) -> httpx.Response:
+async def get(app: Hump, method: str = "GET", **headers: str) -> httpx2.Response:
     """Return the answer to a request with some headers."""
     async with client(app) as http:
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -99,7 +99,7 @@ async def test_a_part_of_a_file(size_bytes: int, tmp_path: Path) -> None:
         assert answer.headers["content-length"] == str(last + 1 - first)
 
 
-def parts_of(answer: httpx.Response) -> list[Message]:
+def parts_of(answer: httpx2.Response) -> list[Message]:
     """Return the parts of an answer as the standard library's mail parser reads them."""
     head = f"content-type: {answer.headers['content-type']}\r\n\r\n".encode()
     message = message_from_bytes(head + answer.content)

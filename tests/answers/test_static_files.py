@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from hump_trio import Hump, Request, RouteError, Router
@@ -206,7 +206,7 @@ async def test_of_a_router(root: Path) -> None:
     url = app.url_for("files", rest="docs/deep/page.html")
     async with client(app) as http:
         assert (await http.get(url)).text == "deep"
-        moved: httpx.Response = await http.get("/shop/files/docs", follow_redirects=True)
+        moved: httpx2.Response = await http.get("/shop/files/docs", follow_redirects=True)
     assert (moved.text, moved.url.path) == ("index", "/shop/files/docs/")
 
 

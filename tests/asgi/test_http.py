@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock
@@ -28,7 +28,7 @@ def errors_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
 
 
-async def get(app: App, path: str = "/", method: str = "GET", **options: Any) -> httpx.Response:
+async def get(app: App, path: str = "/", method: str = "GET", **options: Any) -> httpx2.Response:
     """Return the answer of an app to one request."""
     async with client(hump_of(app)) as http:
         return await http.request(method, path, **options)
@@ -358,7 +358,7 @@ async def test_an_answer_in_whose_middle_the_app_ends(
         if raises:
             raise ValueError("no more tea")
 
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(httpx2.TransportError):
         await get(app)
     assert len(errors_of(caplog)) == 1
 
@@ -435,7 +435,7 @@ async def test_the_time_until_the_start(autojump_clock: MockClock) -> None:
         assert (await http.get("/")).text == "tea"
         assert (await http.get("/bounded/late")).status_code == 503
         started = trio.current_time()
-        with suppress(httpx.TransportError):
+        with suppress(httpx2.TransportError):
             assert (await http.get("/bounded")).status_code == 503
         assert trio.current_time() == pytest.approx(started + 15, abs=1)
 
@@ -539,7 +539,7 @@ async def test_trailers_that_never_come(caplog: pytest.LogCaptureFixture) -> Non
         await send(start(200, trailers=True))
         await send(part(b"tea"))
 
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(httpx2.TransportError):
         await get(app)
     assert len(errors_of(caplog)) == 1
 
@@ -599,7 +599,7 @@ async def test_a_file_that_becomes_shorter(
             except RuntimeError as error:
                 raised.append(str(error))
 
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(httpx2.TransportError):
         await get(app)
     assert len(raised) == 1
     assert "can't be read" in raised[0]

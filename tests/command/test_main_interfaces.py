@@ -4,7 +4,7 @@ import re
 import ssl
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trustme
 
@@ -26,7 +26,7 @@ async def test_every_option_is_for_them(option: str, app: str, tmp_path: Path) -
     options += ["--limit-body-bytes", "10", "--limit-upload-bytes", "10"]
     async with started(option, f"{APPS}:{app}", *options) as program:
         url = (await program.wait_said(r"workers serve at (https[^\s]+)"))[1]
-        async with httpx.AsyncClient(
+        async with httpx2.AsyncClient(
             base_url=url, http2=True, verify=context, timeout=PATIENCE_SECONDS
         ) as http:
             answer = await http.put("/a%20b/", content=b"tea")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 import trustme
@@ -27,7 +27,7 @@ async def test_it_serves_until_a_signal(command: tuple[str, ...]) -> None:
     """As a module and as a script; with a line for each request; the exit status is 0."""
     async with started(*HELLO, command=command) as program:
         url = await program.wait_url()
-        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as http:
+        async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as http:
             answer = await http.get("/teapot", headers={"user-agent": "tea"})
         assert (answer.status_code, answer.text) == (418, "Howdy!")
         assert await program.end() == 0
@@ -47,7 +47,7 @@ async def test_variables(tmp_path: Path) -> None:
         HUMP_TRIO_PID_FILE=str(pid_file),
         HUMP_TRIO_LIMIT_TARGET_BYTES="10",
     ) as program:
-        async with httpx.AsyncClient(
+        async with httpx2.AsyncClient(
             base_url=await program.wait_url(), timeout=PATIENCE_SECONDS
         ) as http:
             statuses = [(await http.get(path)).status_code for path in ("/", "/a-long-target")]
@@ -69,7 +69,7 @@ async def test_https(tmp_path: Path) -> None:
     async with started(*HELLO, "--tls-cert", path) as program:
         url = await program.wait_url()
         assert url.startswith("https://")
-        async with httpx.AsyncClient(
+        async with httpx2.AsyncClient(
             base_url=url, verify=context, timeout=PATIENCE_SECONDS
         ) as http:
             assert (await http.get("/")).text == "Hello, world!"
@@ -112,7 +112,7 @@ async def test_a_reader_of_logs_that_goes_stops_nothing() -> None:
     async with started(*HELLO) as program:
         url = await program.wait_url()
         await program.output.aclose()
-        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as http:
+        async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as http:
             assert [(await http.get("/")).status_code for _ in range(3)] == [200] * 3
         program.process.send_signal(signal.SIGTERM)
         with trio.fail_after(PATIENCE_SECONDS):
@@ -149,7 +149,7 @@ async def test_a_person_is_told_where_to_look() -> None:
             NO_COLOR="",
         ) as program:
             said = await program.wait_said(r"Open \x1b\[1m(http://127\.0\.0\.1:\d+)\x1b\[0m \(")
-            async with httpx.AsyncClient(base_url=said[1], timeout=PATIENCE_SECONDS) as http:
+            async with httpx2.AsyncClient(base_url=said[1], timeout=PATIENCE_SECONDS) as http:
                 await http.get("/")
             await program.wait_said(r'"GET / HTTP/1.1" \x1b\[32m200\x1b\[0m ')
             program.process.send_signal(signal.SIGINT)
@@ -180,7 +180,7 @@ async def test_workers(tmp_path: Path) -> None:
     pid_file = tmp_path / "app.pid"
     async with started(*HELLO, "--workers", "2", "--pid-file", str(pid_file)) as program:
         url = await program.wait_url()
-        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as http:
+        async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as http:
             assert (await http.get("/")).text == "Hello, world!"
         assert pid_file.read_text() == f"{program.process.pid}\n"
         assert await program.end() == 0

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -35,13 +35,13 @@ def app_raising(error: BaseException) -> Hump:
     return app
 
 
-async def front_page(app: Hump, **headers: str) -> httpx.Response:
+async def front_page(app: Hump, **headers: str) -> httpx2.Response:
     """Return the answer of an app's front page."""
     async with client(app) as http:
         return await http.get("/", headers=headers)
 
 
-def of(answer: httpx.Response) -> tuple[int, str]:
+def of(answer: httpx2.Response) -> tuple[int, str]:
     """Return what a client is told."""
     return answer.status_code, answer.text
 

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from hump_trio import HttpException, Hump, Request, Response
@@ -16,7 +16,7 @@ from hump_trio.tasks.failures import leaves_of
 from hump_trio.testing import client
 
 
-async def front_page(error: BaseException, *kinds: type[Exception]) -> httpx.Response:
+async def front_page(error: BaseException, *kinds: type[Exception]) -> httpx2.Response:
     """Return the answer of an app that raises, with a handler for each of some types."""
     app = Hump()
 

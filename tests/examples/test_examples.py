@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -158,9 +158,9 @@ def test_hello__serves_as_a_process() -> None:
         try:
             assert process.stdout is not None
             addresses = process.stdout.readline().split()
-            port = httpx.URL(addresses[0]).port
+            port = httpx2.URL(addresses[0]).port
             url = f"http://127.0.0.1:{port}/"
-            answer = httpx.get(url, trust_env=False, timeout=PATIENCE_SECONDS)
+            answer = httpx2.get(url, trust_env=False, timeout=PATIENCE_SECONDS)
             assert answer.text == "Hello, world!"
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE_SECONDS) == 0
@@ -303,9 +303,9 @@ async def test_beside_other_tasks__is_ended_by_the_program(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(beside_other_tasks.main)
         await wait_all_tasks_blocked()
-        port = httpx.URL(beside_other_tasks.app.addresses[0]).port
+        port = httpx2.URL(beside_other_tasks.app.addresses[0]).port
         base_url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(
+        async with httpx2.AsyncClient(
             base_url=base_url, trust_env=False, timeout=PATIENCE_SECONDS
         ) as http:
             assert (await http.get("/")).json() == {"ticks": 1}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -21,7 +21,7 @@ async def test_https__answers_redirects_and_explains(
     monkeypatch.setattr(https.app, "binds", ["127.0.0.1:0", "http://127.0.0.1:0"])
     async with (
         served(https.app) as url,
-        httpx.AsyncClient(verify=plain_client_context(), timeout=PATIENCE_SECONDS) as http,
+        httpx2.AsyncClient(verify=plain_client_context(), timeout=PATIENCE_SECONDS) as http,
         await connect_to(https.app) as mistaken,
     ):
         answer = await http.get(url.replace("127.0.0.1", "localhost"))

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock
@@ -29,7 +29,7 @@ from tests.support.wire import Answer, ask, chunked, read_until, request
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
 
 proxy = reverse_proxy.app
-Through = Callable[[httpx.AsyncBaseTransport], None]
+Through = Callable[[httpx2.AsyncBaseTransport], None]
 
 
 def make_upstream() -> Hump:
@@ -58,7 +58,7 @@ def through(monkeypatch: pytest.MonkeyPatch) -> Through:
     """Has the upstream asked through a transport."""
     open_http = reverse_proxy.open_http
 
-    def through(transport: httpx.AsyncBaseTransport) -> None:
+    def through(transport: httpx2.AsyncBaseTransport) -> None:
         monkeypatch.setattr(reverse_proxy, "open_http", partial(open_http, transport))
 
     return through
@@ -105,10 +105,10 @@ async def test_reverse_proxy__takes_nothing_over_of_the_connection(through: Thro
     own = {"connection": "X-Own, close", "keep-alive": "timeout=5", "x-own": "1", "server": "tea"}
     kept = {"content-length": "6", "content-type": "x/tea", "x-tea": "Assam"}
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers=own | kept, stream=httpx.ByteStream(b"leaves"))
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers=own | kept, stream=httpx2.ByteStream(b"leaves"))
 
-    through(httpx.MockTransport(answer))
+    through(httpx2.MockTransport(answer))
     async with client(proxy) as http:
         answered = await http.get("/")
     del answered.headers["date"]
@@ -128,17 +128,17 @@ async def test_reverse_proxy__keeps_no_cookies(autojump_clock: MockClock, throug
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(httpx.ConnectError, 502), (httpx.ReadError, 502), (httpx.ReadTimeout, 504)],
+    [(httpx2.ConnectError, 502), (httpx2.ReadError, 502), (httpx2.ReadTimeout, 504)],
 )
 async def test_reverse_proxy__answers_for_an_upstream_that_fails(
-    error: type[httpx.TransportError], status: int, through: Through
+    error: type[httpx2.TransportError], status: int, through: Through
 ) -> None:
     """As long as it has said nothing."""
 
-    def fail(request: httpx.Request) -> httpx.Response:
+    def fail(request: httpx2.Request) -> httpx2.Response:
         raise error("no")
 
-    through(httpx.MockTransport(fail))
+    through(httpx2.MockTransport(fail))
     async with client(proxy) as http:
         assert (await http.get("/")).status_code == status
 
@@ -221,7 +221,7 @@ async def test_reverse_proxy__before_nginx(tmp_path: Path, monkeypatch: pytest.M
                     await raw.send(request(path="/slowly/tea.txt"))
                     await read_until(raw, b"\n")
                     raw.reset()
-            async with httpx.AsyncClient(base_url=url) as direct:
+            async with httpx2.AsyncClient(base_url=url) as direct:
                 with trio.fail_after(PATIENCE_SECONDS):
                     while "Writing: 1 " not in (await direct.get("/status")).text:
                         pass

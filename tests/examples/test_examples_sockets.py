@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -20,10 +20,10 @@ async def test_sockets__answers_at_a_port_and_at_a_path(
     with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
             url, unix = await nursery.start(app.serve)
-            async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
+            async with httpx2.AsyncClient(timeout=PATIENCE_SECONDS) as http:
                 over_tcp = await http.get(url)
-            transport = httpx.AsyncHTTPTransport(uds=str(path))
-            async with httpx.AsyncClient(transport=transport, timeout=PATIENCE_SECONDS) as http:
+            transport = httpx2.AsyncHTTPTransport(uds=str(path))
+            async with httpx2.AsyncClient(transport=transport, timeout=PATIENCE_SECONDS) as http:
                 over_unix = await http.get("http://localhost/")
             app.shutdown()
     assert over_tcp.text == f"hello, 127.0.0.1, here are {url} and {unix}"

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock
@@ -177,10 +177,10 @@ async def test_middleware_in_the_box__believes_a_proxy_on_this_machine(
     monkeypatch.setattr(middleware_in_the_box.app, "port", 0)
     async with (
         served(middleware_in_the_box.app) as url,
-        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http,
+        httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http,
     ):
         answer = await http.get(
-            f"http://127.0.0.1:{httpx.URL(url).port}/",
+            f"http://127.0.0.1:{httpx2.URL(url).port}/",
             headers={"x-forwarded-for": "198.51.100.1, 203.0.113.7"},
         )
     assert answer.json()["asked by"] == "203.0.113.7"

@@ -1,6 +1,6 @@
 """The examples of time and structure do what their docstrings say."""
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -45,7 +45,7 @@ async def test_deadlines__of_a_route_and_of_a_caller(
 
 async def test_deadlines__limits_how_many_run_at_a_time(autojump_clock: MockClock) -> None:
     """The second one waits for its turn a second, in vain."""
-    answers: list[httpx.Response] = []
+    answers: list[httpx2.Response] = []
     async with client(deadlines.app) as http:
 
         async def ask() -> None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 import trio
-from httpx import AsyncClient
+from httpx2 import AsyncClient
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, Hump, HumpError, Send, StreamResponse, limit

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
-import httpx
+import httpx2
 import pytest
 
 from hump_trio import Header, HttpException, Hump, Request, RouteError, limit, timeout
@@ -170,7 +170,7 @@ DECORATORS: list[Function] = [
 ]
 
 
-async def ask(handler: Function, url: str = "/7?q=x") -> httpx.Response:
+async def ask(handler: Function, url: str = "/7?q=x") -> httpx2.Response:
     """Return what a handler answers at a path with a number."""
     app = Hump()
     app.get("/{n}")(handler)

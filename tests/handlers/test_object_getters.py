@@ -5,7 +5,7 @@ from datetime import date
 from enum import Enum
 from typing import Annotated, Any, Generic, Literal, NotRequired, TypedDict, TypeVar
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 from msgspec import Meta
@@ -197,7 +197,7 @@ async def test_headers_and_cookies_have_classes_too() -> None:
     ) -> str:
         return repr((number, caller, visit, page.limit, more))
 
-    async def get(path: str, **headers: str) -> httpx.Response:
+    async def get(path: str, **headers: str) -> httpx2.Response:
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
         return await http.get(path, headers=fields)
 

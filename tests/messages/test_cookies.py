@@ -6,7 +6,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import quote, unquote
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,9 +67,9 @@ def test_the_first_of_a_name_counts() -> None:
 
 def jar_after(cookie: str, host: str = "https://shop.example/") -> list[Cookie]:
     """Return what the client's cookie jar keeps of a field."""
-    jar = httpx.Cookies()
-    request = httpx.Request("GET", host)
-    response = httpx.Response(200, headers={"set-cookie": cookie}, request=request)
+    jar = httpx2.Cookies()
+    request = httpx2.Request("GET", host)
+    response = httpx2.Response(200, headers={"set-cookie": cookie}, request=request)
     jar.extract_cookies(response)
     return list(jar.jar)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -268,7 +268,7 @@ def test_the_url_stays_with_the_host_that_a_client_is_told(target: str, url: str
     assert request.url == url
     for base in ("http://127.0.0.1:9200", "http://127.0.0.1:9200/deep/er?x"):
         assert urlsplit(urljoin(base, request.url)).netloc == "127.0.0.1:9200"
-        sent = httpx.AsyncClient(base_url=base).build_request("GET", request.url).url
+        sent = httpx2.AsyncClient(base_url=base).build_request("GET", request.url).url
         assert sent.netloc == b"127.0.0.1:9200"
         assert sent.raw_path.decode().endswith(url)
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -101,7 +101,7 @@ async def test_head_without_a_body_of_its_own() -> None:
 async def test_curl_reads_it(path: str) -> None:
     """On a real port, by its own decoder."""
     async with served(an_app()) as url:
-        port = httpx.URL(url).port
+        port = httpx2.URL(url).port
         command = ["curl", "-s", "--noproxy", "*", "--max-time", "120", "--compressed"]
         run = await trio.run_process(
             [*command, "-D", "/dev/stderr", f"http://127.0.0.1:{port}{path}"],

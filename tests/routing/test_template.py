@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -79,7 +79,7 @@ def test_a_path_leads_back(name: str, number: int) -> None:
     path = fill_template("/{name}/{number:int}", {"name": name, "number": number})
     match = table.match([unquote(text) for text in path.split("/")], "GET")
     assert match.path_params == {"name": name, "number": number}
-    assert httpx.URL(f"http://a{path}").raw_path.decode() == path
+    assert httpx2.URL(f"http://a{path}").raw_path.decode() == path
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -92,7 +92,7 @@ def test_a_path_of_many_segments_leads_back_and_to_no_other_host(rest: str) -> N
     assert not path.startswith("//")
     match = table.match([unquote(text) for text in path.split("/")], "GET")
     assert match.path_params == {"rest": rest}
-    assert httpx.URL(f"http://a{path}").raw_path.decode() == path
+    assert httpx2.URL(f"http://a{path}").raw_path.decode() == path
 
 
 @given(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock
@@ -180,7 +180,7 @@ async def test_an_error_in_the_middle_breaks_the_answer_off(
         raise ValueError("no tea")
 
     async with client(app_of(produce)) as user:
-        with pytest.raises(httpx.TransportError):
+        with pytest.raises(httpx2.TransportError):
             await user.get("/")
     assert len(errors_of(caplog)) == 1
 

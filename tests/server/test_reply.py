@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -214,7 +214,7 @@ async def test_a_body_that_ends_too_early_never_looks_whole(
         await reply.send(b"a pot of")
 
     async with client(app_of(speak)) as user:
-        with pytest.raises(httpx.TransportError):
+        with pytest.raises(httpx2.TransportError):
             await user.get("/")
     assert len(errors_of(caplog)) == 1
 

@@ -17,7 +17,7 @@ import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
-import httpx
+import httpx2
 import trio
 from h2.connection import ConnectionInputs, ConnectionState, H2ConnectionStateMachine
 
@@ -58,10 +58,10 @@ class Exchange:
         self.fields: list[tuple[bytes, bytes]] = []
         self.parts: deque[tuple[bytes, int]] = deque()  # with what each takes of the window
         self.ended: bool = False
-        self.error: httpx.TransportError | None = None
+        self.error: httpx2.TransportError | None = None
         self.opened: bool = False  # as a WebSocket
 
-    def fail(self, error: httpx.TransportError) -> None:
+    def fail(self, error: httpx2.TransportError) -> None:
         """Note why nothing more comes, unless all has come."""
         if not self.ended and self.error is None:
             self.error = error
@@ -112,7 +112,7 @@ class Connection:
 
     async def _read(self) -> None:
         """Take what comes until the connection ends."""
-        error: httpx.TransportError = httpx.RemoteProtocolError("the connection was closed")
+        error: httpx2.TransportError = httpx2.RemoteProtocolError("the connection was closed")
         try:
             while data := await self._transport.receive_some():
                 self._kept += self._h2.data_to_send()
@@ -120,9 +120,9 @@ class Connection:
                     self._note(event)
                 self._wake()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as broken:
-            error = httpx.ReadError(str(broken))
+            error = httpx2.ReadError(str(broken))
         except h2.exceptions.ProtocolError as wrong:
-            error = httpx.RemoteProtocolError(repr(wrong))
+            error = httpx2.RemoteProtocolError(repr(wrong))
         for exchange in self._exchanges.values():
             exchange.fail(error)
         self._ended = True
@@ -153,7 +153,7 @@ class Connection:
             self._leaving = True
             for exchange in self._exchanges.values():
                 if exchange.stream_id > (event.last_stream_id or 0):
-                    exchange.fail(httpx.RemoteProtocolError(repr(event)))
+                    exchange.fail(httpx2.RemoteProtocolError(repr(event)))
             return
         exchange_of = self._exchanges.get(getattr(event, "stream_id", 0) or 0)
         if exchange_of is None:
@@ -166,9 +166,9 @@ class Connection:
         elif isinstance(event, h2.events.StreamEnded):
             exchange_of.ended = True
         elif isinstance(event, h2.events.StreamReset):
-            exchange_of.fail(httpx.ReadError(f"the stream was reset: {event.error_code!r}"))
+            exchange_of.fail(httpx2.ReadError(f"the stream was reset: {event.error_code!r}"))
 
-    async def ask(self, request: httpx.Request) -> httpx.Response:
+    async def ask(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request, and return its answer when the head has come. A checkpoint."""
         fields = fields_of(request)
         opens = request.headers.get("upgrade") == "websocket"
@@ -197,14 +197,14 @@ class Connection:
             exchange.opened = True
             opened = Opened(self, exchange)
             return opened_response(request, exchange.fields, opened, Body(self, exchange))
-        return httpx.Response(
+        return httpx2.Response(
             exchange.status,
             headers=exchange.fields,
             stream=Body(self, exchange),
             extensions={"http_version": b"HTTP/2", "stream_id": exchange.stream_id},
         )
 
-    async def _send_body(self, request: httpx.Request, exchange: Exchange) -> None:
+    async def _send_body(self, request: httpx2.Request, exchange: Exchange) -> None:
         """Send a body as far as it is wanted."""
         assert isinstance(request.stream, AsyncIterable)
         parts: Any = aiter(request.stream)
@@ -264,7 +264,7 @@ class Connection:
         self._wake()
 
 
-def fields_of(request: httpx.Request) -> list[tuple[bytes, bytes]]:
+def fields_of(request: httpx2.Request) -> list[tuple[bytes, bytes]]:
     """Return the head of a request as HTTP/2 has it."""
     pseudo = [
         (b":method", request.method.encode("ascii")),
@@ -276,7 +276,7 @@ def fields_of(request: httpx.Request) -> list[tuple[bytes, bytes]]:
     return pseudo + [(name, value) for name, value in fields if name not in LEFT_OUT]
 
 
-class Body(httpx.AsyncByteStream):
+class Body(httpx2.AsyncByteStream):
     """The body of an answer as it comes; closing it resets the stream unless all has come.
 
     Args:
@@ -298,7 +298,7 @@ class Body(httpx.AsyncByteStream):
         self._connection.leave(self._exchange)
 
 
-class Http2Transport(httpx.AsyncBaseTransport):
+class Http2Transport(httpx2.AsyncBaseTransport):
     """A transport for httpx over connections of HTTP/2, one for each scheme unless it is full.
 
     Args:
@@ -310,7 +310,7 @@ class Http2Transport(httpx.AsyncBaseTransport):
         self._current: dict[bool, Connection] = {}
         self._connections: list[Connection] = []
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request and return the response, whose body is still to be read."""
         secure = request.url.scheme == "https"
         connection = self._current.get(secure)
@@ -322,7 +322,7 @@ class Http2Transport(httpx.AsyncBaseTransport):
         try:
             transport = connect_http2(self._listener, float("inf"), secure=secure)
         except trio.BrokenResourceError as error:
-            raise httpx.ConnectError("the app has stopped") from error
+            raise httpx2.ConnectError("the app has stopped") from error
         connection = Connection(transport)
         connection.open()
         self._connections.append(connection)

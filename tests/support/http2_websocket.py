@@ -7,8 +7,8 @@ stream then has the verbs of a connection: it ends by END_STREAM, and breaks off
 from typing import Any, Protocol
 
 import h2.exceptions
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 import trio
 from wsproto.utilities import generate_accept_token
 
@@ -19,9 +19,9 @@ class Exchange(Protocol):
     """What is known of a stream."""
 
     ended: bool
-    error: httpx.TransportError | None
+    error: httpx2.TransportError | None
 
-    def fail(self, error: httpx.TransportError) -> None:
+    def fail(self, error: httpx2.TransportError) -> None:
         """Note why nothing more comes."""
 
 
@@ -41,7 +41,7 @@ class Connection(Protocol):
         """Reset the stream, unless it is over."""
 
 
-class Opened(httpcore.AsyncNetworkStream):
+class Opened(httpcore2.AsyncNetworkStream):
     """The stream of a WebSocket, with what is asked of a connection in memory.
 
     Args:
@@ -59,10 +59,10 @@ class Opened(httpcore.AsyncNetworkStream):
         await trio.lowlevel.checkpoint()
         try:
             return await self._connection.receive_part(self._exchange)
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             if self._closed:
                 raise trio.ClosedResourceError from error
-            raise httpcore.ReadError(str(error)) from error
+            raise httpcore2.ReadError(str(error)) from error
 
     async def send_all(self, data: bytes) -> None:
         """Send as the windows allow."""
@@ -91,7 +91,7 @@ class Opened(httpcore.AsyncNetworkStream):
         """Reset the stream."""
         self._closed = True
         self._connection.leave(self._exchange)
-        self._exchange.fail(httpx.ReadError("reset here"))
+        self._exchange.fail(httpx2.ReadError("reset here"))
 
     def close(self) -> None:
         """Reset the stream, unless it is over."""
@@ -114,8 +114,8 @@ def connect_fields(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes
 
 
 def opened_response(
-    request: httpx.Request, fields: list[tuple[bytes, bytes]], opened: Opened, stream: Any
-) -> httpx.Response:
+    request: httpx2.Request, fields: list[tuple[bytes, bytes]], opened: Opened, stream: Any
+) -> httpx2.Response:
     """Return the answer of HTTP/1.1 that stands for a 200 of HTTP/2."""
     key = request.headers["sec-websocket-key"].encode()
     upgraded = [
@@ -123,7 +123,7 @@ def opened_response(
         (b"connection", b"upgrade"),
         (b"sec-websocket-accept", generate_accept_token(key)),
     ]
-    return httpx.Response(
+    return httpx2.Response(
         101,
         headers=fields + upgraded,
         stream=stream,

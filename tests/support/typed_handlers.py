@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import httpx
+import httpx2
 
 from hump_trio import Body, Hump
 from hump_trio.handlers.calling import Call
@@ -61,7 +61,7 @@ async def ask(
     content: bytes | str = b"",
     content_type: str = "",
     headers: dict[str, str] | None = None,
-) -> httpx.Response:
+) -> httpx2.Response:
     """Return what an app of one route answers; with a content it is asked by POST."""
     app = Hump()
     method = "POST" if content or content_type else "GET"
@@ -73,7 +73,7 @@ async def ask(
         return await http.request(method, url, content=content, headers=sent)
 
 
-def places_of(response: httpx.Response) -> dict[str, str]:
+def places_of(response: httpx2.Response) -> dict[str, str]:
     """Return the places and reasons of a binding error, whose form is checked."""
     problem = response.json()
     assert response.headers["content-type"] == "application/problem+json"

@@ -5,8 +5,8 @@ import re
 from functools import partial
 from typing import Any
 
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -40,7 +40,7 @@ async def test_a_response_can_be_read_as_it_comes(autojump_clock: MockClock) -> 
 async def test_an_answer_that_breaks_off_is_an_error_of_httpx(autojump_clock: MockClock) -> None:
     """The error that a real connection would bring."""
     async with client(new_app()) as http:
-        with pytest.raises(httpx.ReadError):
+        with pytest.raises(httpx2.ReadError):
             await http.get("/broken")
 
 
@@ -50,7 +50,7 @@ async def test_an_app_that_has_stopped_takes_no_connection(autojump_clock: MockC
     async with client(app) as http:
         app.shutdown()
         await wait_all_tasks_blocked()
-        with pytest.raises(httpx.ConnectError):
+        with pytest.raises(httpx2.ConnectError):
             await http.get("/")
 
 
@@ -106,7 +106,7 @@ async def test_the_client_asks_over_https(autojump_clock: MockClock) -> None:
 async def test_other_schemes_are_none(autojump_clock: MockClock) -> None:
     """As httpx says."""
     async with client(new_app()) as http:
-        with pytest.raises((httpx.UnsupportedProtocol, httpcore.UnsupportedProtocol)):
+        with pytest.raises((httpx2.UnsupportedProtocol, httpcore2.UnsupportedProtocol)):
             await http.get("ftp://testserver/")
 
 

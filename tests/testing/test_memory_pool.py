@@ -1,6 +1,6 @@
 """The pool of a client in memory is httpcore's own, on connections that have its errors."""
 
-import httpcore
+import httpcore2
 import pytest
 import trio
 from trio.testing import MockClock
@@ -26,7 +26,7 @@ async def test_writing_to_an_app_that_has_gone_is_an_error_of_httpcore() -> None
     ours, theirs = memory_transport_pair()
     theirs.reset()
     stream = MemoryNetworkStream(ours)
-    with pytest.raises(httpcore.WriteError):
+    with pytest.raises(httpcore2.WriteError):
         await stream.write(b"x")
-    with pytest.raises(httpcore.ReadError):
+    with pytest.raises(httpcore2.ReadError):
         await stream.read(1)

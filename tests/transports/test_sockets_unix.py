@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock
@@ -60,8 +60,8 @@ async def test_a_client_that_knows_nothing_of_us(
     """Several requests on a connection, large bodies both ways, and nobody's address."""
     caplog.set_level(logging.INFO, "hump_trio.access")
     async with served(app) as url:
-        transport = httpx.AsyncHTTPTransport(uds=url.removeprefix("unix:"))
-        async with httpx.AsyncClient(transport=transport, timeout=PATIENCE_SECONDS) as http:
+        transport = httpx2.AsyncHTTPTransport(uds=url.removeprefix("unix:"))
+        async with httpx2.AsyncClient(transport=transport, timeout=PATIENCE_SECONDS) as http:
             for _ in range(2):
                 assert (await http.get("http://localhost/")).text == "hello None"
             large = bytes(range(256)) * (LARGE_BYTES // 256)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from threading import Event
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from hump_trio import Hump
@@ -18,7 +18,7 @@ from tests.support.wsgi_apps import App, StartResponse, hello, mounted, typed
 Environ = dict[str, Any]
 
 
-async def get(app: Hump | App, method: str = "GET", **options: Any) -> httpx.Response:
+async def get(app: Hump | App, method: str = "GET", **options: Any) -> httpx2.Response:
     """Return the answer to a request."""
     async with client(app if isinstance(app, Hump) else mounted(app)) as http:
         return await http.request(method, "/", **options)

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from threading import Event, get_ident
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -165,10 +165,10 @@ async def test_a_timeout(own: bool, mock_clock: MockClock) -> None:
     app.mount("/streamed", Wsgi(streamed, **options))
     ended: list[str] = []
 
-    async def get(http: httpx.AsyncClient, path: str) -> None:
+    async def get(http: httpx2.AsyncClient, path: str) -> None:
         try:
             response = await http.get(path, timeout=None)
-        except httpx.ReadError:
+        except httpx2.ReadError:
             ended.append("cut")
         else:
             ended.append(str(response.status_code))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 from starlette.applications import Starlette
@@ -44,7 +44,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def http(framework: str, way: str, contract: Contract) -> AsyncIterator[httpx.AsyncClient]:
+async def http(framework: str, way: str, contract: Contract) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the framework's app, which is mounted at the top."""
     async with asking(mounting(framework, contract), way) as http:
         yield http
@@ -57,13 +57,13 @@ def mounting(framework: str, contract: Contract, prefix: str = "") -> Hump:
     return app
 
 
-async def test_a_query(http: httpx.AsyncClient) -> None:
+async def test_a_query(http: httpx2.AsyncClient) -> None:
     """What a query says reaches the handler, escapes and all."""
     answer = await http.get("/query", params={"name": "tea & \N{TEACUP WITHOUT HANDLE}", "size": 3})
     assert answer.json() == {"name": "tea & \N{TEACUP WITHOUT HANDLE}", "size": 3}
 
 
-async def test_a_long_body(http: httpx.AsyncClient) -> None:
+async def test_a_long_body(http: httpx2.AsyncClient) -> None:
     """A megabyte reaches the handler whole, sent with its length or in chunks."""
 
     async def parts() -> AsyncIterator[bytes]:
@@ -75,14 +75,14 @@ async def test_a_long_body(http: httpx.AsyncClient) -> None:
     assert whole.json() == chunked.json() == {"bytes": 1_048_576}
 
 
-async def test_a_form_with_a_file(http: httpx.AsyncClient) -> None:
+async def test_a_form_with_a_file(http: httpx2.AsyncClient) -> None:
     """A field and a file of a multipart form reach the handler."""
     upload = ("leaves.bin", b"\0\r\n" * 50_000, "application/octet-stream")
     answer = await http.post("/form", data={"title": "tea"}, files={"upload": upload})
     assert answer.json() == {"title": "tea", "filename": "leaves.bin", "bytes": 150_000}
 
 
-async def test_a_streamed_answer(http: httpx.AsyncClient, contract: Contract) -> None:
+async def test_a_streamed_answer(http: httpx2.AsyncClient, contract: Contract) -> None:
     """A part reaches the client while the app makes the next one."""
     async with http.stream("GET", "/stream") as answer:
         parts = answer.aiter_bytes()
@@ -91,12 +91,12 @@ async def test_a_streamed_answer(http: httpx.AsyncClient, contract: Contract) ->
         assert [part async for part in parts] == [b"two"]
 
 
-async def test_an_ordinary_function(http: httpx.AsyncClient) -> None:
+async def test_an_ordinary_function(http: httpx2.AsyncClient) -> None:
     """A handler that isn't async runs in a worker thread."""
     assert (await http.get("/thread")).json() == {"worker": True}
 
 
-async def test_work_behind_an_answer(http: httpx.AsyncClient, contract: Contract) -> None:
+async def test_work_behind_an_answer(http: httpx2.AsyncClient, contract: Contract) -> None:
     """It begins with the answer, goes on behind it, and is over before the lifespan is."""
     answer = await http.post("/later")
     assert (answer.status_code, answer.text) == (202, "soon")
@@ -107,7 +107,7 @@ async def test_work_behind_an_answer(http: httpx.AsyncClient, contract: Contract
         await wait_until(lambda: "worked" in contract.events)
 
 
-async def test_a_static_file(framework: str, http: httpx.AsyncClient) -> None:
+async def test_a_static_file(framework: str, http: httpx2.AsyncClient) -> None:
     """It is sent with what a cache needs; where the framework looks at that, only once."""
     answer = await http.get("/static/tea.txt")
     assert (answer.status_code, answer.text) == (200, "green\n")
@@ -122,14 +122,14 @@ async def test_a_static_file(framework: str, http: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("framework", ["fastapi", "litestar"], indirect=True)
-async def test_a_dependency_is_closed(http: httpx.AsyncClient, contract: Contract) -> None:
+async def test_a_dependency_is_closed(http: httpx2.AsyncClient, contract: Contract) -> None:
     """What a dependency opens is there for the handler, and is closed behind it."""
     assert (await http.get("/dependency")).text == "a full pot"
     await wait_until(lambda: "emptied" in contract.events)
     assert contract.events == ["began", "filled", "poured", "emptied"]
 
 
-async def leave(http: httpx.AsyncClient, path: str) -> None:
+async def leave(http: httpx2.AsyncClient, path: str) -> None:
     """Read the first part of an answer, and end the connection.
 
     It isn't compressed: the frameworks' own compressor complains when it is thrown away.
@@ -144,7 +144,7 @@ async def leave(http: httpx.AsyncClient, path: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")  # the frameworks' own
-async def test_a_client_that_leaves(http: httpx.AsyncClient, contract: Contract) -> None:
+async def test_a_client_that_leaves(http: httpx2.AsyncClient, contract: Contract) -> None:
     """The stream that it has asked for is closed."""
     await leave(http, "/endless")
     await wait_until(lambda: "closed" in contract.events)
@@ -174,7 +174,7 @@ async def test_an_app_that_looks_for_its_client(way: str) -> None:
         await wait_until(lambda: bool(seen))
 
 
-async def test_middleware(framework: str, http: httpx.AsyncClient) -> None:
+async def test_middleware(framework: str, http: httpx2.AsyncClient) -> None:
     """The framework's own middleware is around its handlers: fields, compression, other sites."""
     plain = await http.get("/large", headers={"origin": SHOP, "accept-encoding": "identity"})
     assert (plain.text, plain.headers["x-around"]) == (LARGE, "yes")
@@ -198,20 +198,20 @@ async def test_the_lifespan(framework: str, way: str, contract: Contract) -> Non
     assert contract.events == ["began", "ended"]
 
 
-async def test_an_unknown_path(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_path(http: httpx2.AsyncClient) -> None:
     """The framework answers, since all paths are its own."""
     answer = await http.get("/coffee")
     assert answer.status_code == 404
     assert "nothing is here" not in answer.text
 
 
-async def test_another_method(http: httpx.AsyncClient) -> None:
+async def test_another_method(http: httpx2.AsyncClient) -> None:
     """The framework answers, whatever the method is."""
     assert (await http.request("PROPFIND", "/hello")).status_code == 405
 
 
 async def test_a_crash(
-    framework: str, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    framework: str, http: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is a 500 of the framework's own, and is logged once."""
     answer = await http.get("/crash")
@@ -223,13 +223,13 @@ async def test_a_crash(
     assert (await http.get("/hello")).text == "hello"
 
 
-async def test_a_redirect(http: httpx.AsyncClient) -> None:
+async def test_a_redirect(http: httpx2.AsyncClient) -> None:
     """The URL that a framework builds leads where it should."""
     answer = await http.get("/redirect", follow_redirects=True)
     assert (answer.text, answer.url.path) == ("hello", "/hello")
 
 
-async def test_cookies(http: httpx.AsyncClient) -> None:
+async def test_cookies(http: httpx2.AsyncClient) -> None:
     """Each has a field of its own, and those of the request are read."""
     answer = await http.get("/cookies", headers={"cookie": "cup=blue"})
     assert answer.text == "blue"
@@ -239,7 +239,7 @@ async def test_cookies(http: httpx.AsyncClient) -> None:
 
 def below(
     framework: str, contract: Contract, way: str
-) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
     """Serve a framework's app below a prefix."""
     return asking(mounting(framework, contract, "/mnt"), way)
 

@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -233,7 +233,9 @@ async def upload(body: bytes) -> AsyncIterator[bytes]:
 
 async def test_httpx_over_real_sockets(url: str) -> None:
     """Httpx gets every kind of answer, and sends and receives streams."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS) as client:
+    async with httpx2.AsyncClient(
+        base_url=url, trust_env=False, timeout=PATIENCE_SECONDS
+    ) as client:
         assert (await client.get("/")).text == "hello"
         assert (await client.head("/")).headers["content-length"] == "5"
         assert (await client.options("/")).headers["allow"] == "GET, HEAD, OPTIONS"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -62,7 +62,7 @@ async def test_over_tls(http2: bool, tmp_path: Path) -> None:
     write_certificate(tmp_path)
     app = make_app(tls=TLS(tmp_path / "certificate.pem", tmp_path / "key.pem"))
     app.http2 = http2
-    http = httpx.AsyncClient(http1=not http2, http2=http2, verify=plain_client_context())
+    http = httpx2.AsyncClient(http1=not http2, http2=http2, verify=plain_client_context())
     async with served(app) as url, http:
         address = str(address_of(url))
         target = url.replace("127.0.0.1", "localhost")
@@ -83,5 +83,5 @@ async def test_forwarded_leaves_it() -> None:
     app = make_app()
     app.middleware(Forwarded(proxies=["127.0.0.1"], fields=["forwarded"]))
     fields = {"forwarded": 'for=203.0.113.7;host=shop.example;proto=https;by="10.0.0.1:443"'}
-    async with served(app) as url, httpx.AsyncClient(headers=fields) as http:
+    async with served(app) as url, httpx2.AsyncClient(headers=fields) as http:
         assert (await http.get(url)).text == str(address_of(url))

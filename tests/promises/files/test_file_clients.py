@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -77,7 +77,7 @@ async def test_httpx_takes_parts(tmp_path: Path) -> None:
     data = b""
     async with (
         served(app) as url,
-        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http,
+        httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http,
     ):
         headers = {"if-range": (await http.head(f"{url}/files/long.bin")).headers["etag"]}
         while len(data) < 4 * MIB:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock
@@ -122,7 +122,7 @@ async def test_a_client_starts_no_more_work_than_there_may_be(
             try:
                 assert (await user.get("/")).text.endswith("tea")
                 answered += 1
-            except httpx.ReadError:  # a stream was refused, to be asked for once more
+            except httpx2.ReadError:  # a stream was refused, to be asked for once more
                 await trio.sleep(1)
     assert trio.current_time() > 20
     assert most <= 8  # by HTTP/1.1 one more than may be, by HTTP/2 one more for each lane

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -173,7 +173,7 @@ async def test_httpx_is_answered(app: Hump) -> None:
     """By a verified connection, and told to come back that way."""
     async with (
         served(app) as url,
-        httpx.AsyncClient(verify=plain_client_context(), timeout=PATIENCE_SECONDS) as http,
+        httpx2.AsyncClient(verify=plain_client_context(), timeout=PATIENCE_SECONDS) as http,
     ):
         answer = await http.get(at_localhost(url))
     assert answer.text == "hello by https"
@@ -240,7 +240,7 @@ async def test_a_redirect_leads_to_the_secured_port(app: Hump) -> None:
     app.binds = ["127.0.0.1:0", "http://127.0.0.1:0"]
     async with (
         served(app),
-        httpx.AsyncClient(verify=plain_client_context(), timeout=PATIENCE_SECONDS) as http,
+        httpx2.AsyncClient(verify=plain_client_context(), timeout=PATIENCE_SECONDS) as http,
     ):
         answer = await http.get(f"{at_localhost(app.addresses[1])}/?a=b")
         assert answer.status_code == statuses.PERMANENT_REDIRECT

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import django
-import httpx
+import httpx2
 import pytest
 import trio
 from django.conf import settings
@@ -108,13 +108,13 @@ def host_of(project: Any, address: str = "") -> Hump:
 
 
 @pytest.fixture
-async def http(project: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def http(project: Any) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of an app that has the project mounted."""
     async with client(host_of(project), follow_redirects=True) as http:
         yield http
 
 
-async def log_in(http: httpx.AsyncClient) -> None:
+async def log_in(http: httpx2.AsyncClient) -> None:
     """Log in as the page does."""
     page = (await http.get("/shop/admin/login/")).text
     token = TOKEN.search(page)
@@ -125,7 +125,7 @@ async def log_in(http: httpx.AsyncClient) -> None:
     assert "Site administration" in response.text
 
 
-async def test_the_admin(http: httpx.AsyncClient) -> None:
+async def test_the_admin(http: httpx2.AsyncClient) -> None:
     """One logs in, adds a user by a form, and finds the list."""
     assert (await http.get("/shop/admin/")).url.path == "/shop/admin/login/"
     await log_in(http)
@@ -141,13 +141,13 @@ async def test_the_admin(http: httpx.AsyncClient) -> None:
     assert (await http.get("/shop/count/")).text == "ada\nbob\n"
 
 
-async def test_a_form_without_its_token(http: httpx.AsyncClient) -> None:
+async def test_a_form_without_its_token(http: httpx2.AsyncClient) -> None:
     """Django refuses it by itself."""
     response = await http.post("/shop/admin/login/", data={"username": NAME})
     assert response.status_code == 403
 
 
-async def test_urls(http: httpx.AsyncClient) -> None:
+async def test_urls(http: httpx2.AsyncClient) -> None:
     """They have the prefix, and the host that was asked for."""
     response = await http.get("/shop/where/?a=%20")
     assert response.text.partition("://")[2] == "testserver/shop/where/?a=%20"
@@ -156,7 +156,7 @@ async def test_urls(http: httpx.AsyncClient) -> None:
     assert other.status_code == 400
 
 
-async def test_errors_and_files(http: httpx.AsyncClient) -> None:
+async def test_errors_and_files(http: httpx2.AsyncClient) -> None:
     """An error is a page of Django's; a file goes through the file wrapper."""
     assert (await http.get("/shop/fail/")).status_code == 500
     assert (await http.get("/shop/nowhere/")).status_code == 404
@@ -165,7 +165,7 @@ async def test_errors_and_files(http: httpx.AsyncClient) -> None:
     assert file.headers["content-length"] == str(len(file.content))
 
 
-async def test_many_at_a_time(http: httpx.AsyncClient) -> None:
+async def test_many_at_a_time(http: httpx2.AsyncClient) -> None:
     """Each thread has its own connection to the database, which is closed in that thread."""
     texts: list[str] = []
 

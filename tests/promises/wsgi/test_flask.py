@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import flask
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -81,7 +81,7 @@ def shop(tmp_path: Path) -> flask.Flask:
 
 
 @pytest.fixture
-async def http(shop: flask.Flask) -> AsyncIterator[httpx.AsyncClient]:
+async def http(shop: flask.Flask) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of an app that has the shop mounted."""
     async with client(host_of(shop), follow_redirects=True) as http:
         yield http
@@ -99,7 +99,7 @@ def host_of(shop: flask.Flask) -> Hump:
     return host
 
 
-async def test_routes(http: httpx.AsyncClient) -> None:
+async def test_routes(http: httpx2.AsyncClient) -> None:
     """Paths and queries reach them, and the URLs that they make have the prefix."""
     assert (await http.get("/old/")).text == "/old/items/green%20tea"
     assert (await http.get("/old")).text == "/old/items/green%20tea"  # redirected
@@ -113,7 +113,7 @@ async def test_routes(http: httpx.AsyncClient) -> None:
     assert (await http.get("/old/new")).text == "new"
 
 
-async def test_methods(http: httpx.AsyncClient) -> None:
+async def test_methods(http: httpx2.AsyncClient) -> None:
     """Flask answers those that a route lacks, HEAD and OPTIONS too."""
     head = await http.head("/old/items/tea")
     assert (head.status_code, head.content) == (200, b"")
@@ -124,7 +124,7 @@ async def test_methods(http: httpx.AsyncClient) -> None:
     assert (await http.get("/old/nowhere")).headers["x-flask"] == "none"
 
 
-async def test_forms_and_sessions(http: httpx.AsyncClient) -> None:
+async def test_forms_and_sessions(http: httpx2.AsyncClient) -> None:
     """A form with a file larger than other bodies may be, and a signed cookie that remembers it."""
     files = {"note": ("note.txt", bytes(2_000_000))}
     response = await http.post("/old/orders", data={"name": "Ada"}, files=files)
@@ -132,7 +132,7 @@ async def test_forms_and_sessions(http: httpx.AsyncClient) -> None:
     assert len(response.history) == 1
 
 
-async def test_a_chunked_body(http: httpx.AsyncClient) -> None:
+async def test_a_chunked_body(http: httpx2.AsyncClient) -> None:
     """Flask reads none whose length it isn't told."""
 
     async def body() -> AsyncIterator[bytes]:
@@ -144,14 +144,14 @@ async def test_a_chunked_body(http: httpx.AsyncClient) -> None:
     assert response.json() == {"tea": "green"}
 
 
-async def test_streams(http: httpx.AsyncClient) -> None:
+async def test_streams(http: httpx2.AsyncClient) -> None:
     """The request's context is there until the last part."""
     response = await http.get("/old/stream?of=3")
     assert response.text == "0 3\n1 3\n2 3\n"
     assert "content-length" not in response.headers
 
 
-async def test_errors(http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+async def test_errors(http: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
     """Flask answers and logs its own, by its handlers."""
     response = await http.get("/old/abort")
     assert (response.status_code, response.text) == (410, "gone")
@@ -172,7 +172,7 @@ async def test_an_error_that_flask_lets_through(
     assert error.getMessage() == "GET /old/fail failed: route /old/{rest:path}, handler Flask"
 
 
-async def test_files(http: httpx.AsyncClient) -> None:
+async def test_files(http: httpx2.AsyncClient) -> None:
     """Static ones, whole or in part, and not again."""
     response = await http.get("/old/static/style.css")
     assert response.text == "p { color: teal }"
@@ -189,7 +189,7 @@ async def test_many_at_a_time(shop: flask.Flask) -> None:
     """Each request has its own context, whatever threads they share."""
     found: list[tuple[int, str]] = []
 
-    async def ask_for(http: httpx.AsyncClient, number: int) -> None:
+    async def ask_for(http: httpx2.AsyncClient, number: int) -> None:
         found.append((number, (await http.get(f"/old/items/{number}")).json()["item"]))
 
     host = host_of(shop)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from hump_trio import Hump
@@ -17,7 +17,7 @@ WAYS = ["memory", pytest.param("http1", marks=MARKS), pytest.param("http2", mark
 
 
 @asynccontextmanager
-async def asking(app: Hump, way: str) -> AsyncIterator[httpx.AsyncClient]:
+async def asking(app: Hump, way: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve an app, and give a client for it.
 
     Args:
@@ -30,7 +30,7 @@ async def asking(app: Hump, way: str) -> AsyncIterator[httpx.AsyncClient]:
         return
     async with (
         served(app) as url,
-        httpx.AsyncClient(
+        httpx2.AsyncClient(
             base_url=url, http1=way == "http1", http2=way == "http2", timeout=PATIENCE_SECONDS
         ) as http,
     ):

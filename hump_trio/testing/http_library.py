@@ -1,0 +1,23 @@
+"""The names of httpx2 where that is installed, else those of httpx.
+
+Both libraries have the names that are used here. What the test clients give is of the library that
+is installed, and a type checker sees the same: star imports of a library that is missing bring it
+no names. The first star import counts for mypy, and the last one for pyright.
+"""
+
+from typing import TYPE_CHECKING
+
+__all__ = ["httpcore"]  # and, for `import ... as httpx`, the names of the library
+
+if TYPE_CHECKING:
+    import httpcore2 as httpcore
+    from httpx2 import *  # isort: skip
+    from httpx import *  # type: ignore[assignment]  # isort: skip
+    from httpx2 import *  # isort: skip
+else:
+    try:
+        import httpcore2 as httpcore
+        from httpx2 import *
+    except ImportError:
+        import httpcore
+        from httpx import *
