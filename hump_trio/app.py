@@ -26,6 +26,7 @@ import trio
 
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import Router, layer_of, table_of
+from hump_trio.facts.exceptions import UnresolvedError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
 from hump_trio.listening.bind import check_binds, check_host, check_port, join_bind
@@ -131,6 +132,7 @@ class Hump(Router, Generic[S]):
             check_field("server", server)
         options: RouterOptions = {} if origins is None else {"origins": origins}
         super().__init__("", **options)
+        self._may_follow = (UnresolvedError,)  # nothing includes an app
         self.host = host
         self.port = port
         self._binds: tuple[str, ...] | None = None if binds is None else check_binds(binds)

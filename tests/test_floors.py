@@ -42,6 +42,9 @@ RIM_NAMES = {"trio", "socket", "ssl", "select", "selectors", "time", "threading"
 # Imported where they are used, since a machine may not have them, or few programs need them.
 OPTIONAL = {
     ("app", "hump_trio"),
+    ("dispatch.router", "hump_trio"),
+    ("handlers.endpoint", "hump_trio"),
+    ("handlers.websocket_calling", "hump_trio"),
     ("server.http1.stream", "hump_trio"),
     ("server.http2.stream", "hump_trio"),
     ("transports.tls_source", "hump_trio"),

@@ -9,7 +9,7 @@ from hump_trio import testing
 
 VERBS = "delete get head options patch post put"
 ROUTER = f"{VERBS} add_route add_websocket exception_handler include middleware prefix route static"
-ROUTER += " mount websocket"
+ROUTER += " mount provide websocket"
 RESPONSE = "body delete_cookie headers media_type set_cookie status trailers"
 ATTRIBUTES = {
     "EventStream": RESPONSE,

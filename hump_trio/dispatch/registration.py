@@ -57,8 +57,11 @@ class Registration:
     websocket: WebSocketOptions | None = None
     guest: Guest | None = None
 
-    def build(self) -> Route:
+    def build(self, home: Layer) -> Route:
         """Return the route.
+
+        Args:
+            home: The layer of the router that it is registered with.
 
         Raises:
             RouteError: `Route` refuses the path, an option or a method; or an app is mounted below
@@ -67,24 +70,26 @@ class Registration:
         if self.guest is not None:
             check_mounted_path(self.template)
         if self.websocket is not None:
-            return self._build_websocket(self.websocket)
+            return self._build_websocket(self.websocket, home)
         return Route(
             template=self.template,
             methods=self.methods,
             handler=self.handler,
             layers=self.layers,
+            home=home,
             space=self.space,
             guest=self.guest,
             **self.options,
         )
 
-    def _build_websocket(self, options: WebSocketOptions) -> Route:
+    def _build_websocket(self, options: WebSocketOptions, home: Layer) -> Route:
         own = {name: value for name, value in options.items() if name in OF_CHANNELS}
         return Route(
             template=self.template,
             methods=self.methods,
             handler=self.handler,
             layers=self.layers,
+            home=home,
             space=self.space,
             timeout=options.get("timeout", ...),
             on_disconnect=options.get("on_disconnect", LAST_SECONDS),

@@ -16,7 +16,7 @@ from hump_trio.dispatch.registration import (
     websocket_at,
 )
 from hump_trio.facts.callables import Handler
-from hump_trio.facts.exceptions import UnresolvedError
+from hump_trio.facts.exceptions import RouteError, UnprovidedError, UnresolvedError
 from hump_trio.facts.hints import OF_APP, hint_of
 from hump_trio.handlers.async_functions import check_layer
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
@@ -55,6 +55,9 @@ class Router:
         self.prefix: str = prefix
         self._included: bool = False
         self._layer: Layer = Layer()
+        # What a handler may lack at its registration: a class that is defined further down, and
+        # the providers of what the router will be included in.
+        self._may_follow: tuple[type[RouteError], ...] = (UnresolvedError, UnprovidedError)
         self._table: RouteTable = RouteTable()
         self._options = options
         self._registrations: list[Registration] = []
@@ -159,8 +162,8 @@ class Router:
         self._add(Registration(self.prefix + path, tuple(methods), handler, given))
 
     def _add(self, registration: Registration) -> None:
-        route = registration.build()
-        with suppress(UnresolvedError):  # a class may follow: serving begins with another look
+        route = registration.build(self._layer)
+        with suppress(*self._may_follow):  # serving begins with another look
             endpoint_of(route)
         self._table.add(route)
         self._registrations.append(registration)
@@ -386,6 +389,44 @@ class Router:
             raise TypeError("middleware is registered with @app.middleware, without parentheses")
         check_layer(function, "middleware", "request", "call_next")
         self._layer.middleware.append(function)
+        return function
+
+    def provide(self, function: H = NOTHING) -> H:
+        """Register a function that gives handlers a value for each request.
+
+        A handler of this app or router, or of one that it includes, takes the value by a parameter
+        that is annotated with the type which the function returns, or yields. If several give one
+        type, the one of the innermost router counts. The function's own parameters are those that
+        a handler may have, and values of other such functions. It is called once for a request,
+        when all that the request brings has been found to be right. Write it above the handlers.
+
+        A function with one ``yield`` encloses the handler, in its task: a nursery or a cancel scope
+        around the ``yield``, and a context variable set before it, are the handler's, too. The part
+        after the ``yield`` runs when the handler has returned, before the answer is sent: an error
+        there is answered as one of the handler's. An error of the handler is raised at the
+        ``yield``, and has to be raised again, or another one. Around a handler with ``yield``, and
+        the handler of a WebSocket, it stays open as long as these run.
+
+        Args:
+            function: ``async def session() -> Session``, or with a ``yield`` ``async def session()
+                -> AsyncIterator[Session]``. No text of a request may be a value of the type.
+
+        Raises:
+            RouteError: The type can't be one that is given, or something gives it here already, or
+                a handler above takes it.
+            RuntimeError: The router is included already, or the app is being served.
+            TypeError: The function isn't async.
+        """
+        self._check_open()
+        if function is None or isinstance(function, str):
+            raise TypeError("a provider is registered with @app.provide, without parentheses")
+        # Many a program has no providers.
+        from hump_trio.handlers.providers import check_above, parse_provider
+
+        provider = parse_provider(function)
+        providers = self._layer.providers
+        check_above(provider, providers, self._table.routes)
+        providers[provider.key] = provider
         return function
 
     def exception_handler(self, kind: type[Exception]) -> Callable[[H], H]:

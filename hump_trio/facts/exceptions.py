@@ -21,6 +21,7 @@ __all__ = [
     "StartupError",
     "StatusError",
     "TlsError",
+    "UnprovidedError",
     "UnresolvedError",
     "WebSocketClosed",
     "phrase_of",
@@ -215,6 +216,10 @@ class RouteError(HumpError):
 
 class UnresolvedError(RouteError):
     """A name in a handler's annotations that isn't defined, or only below the handler."""
+
+
+class UnprovidedError(RouteError):
+    """A parameter that can't be given a value, unless a router around the handler's provides it."""
 
 
 class BindError(HumpError):

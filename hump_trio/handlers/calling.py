@@ -15,13 +15,23 @@ from hump_trio.facts.exceptions import BindingError, RouteError
 from hump_trio.handlers.async_functions import is_generator
 from hump_trio.handlers.object_getters import get_all, join_errors
 from hump_trio.handlers.parameter import Parameter, Signature
-from hump_trio.handlers.resolving import refusal
+from hump_trio.handlers.resolving import refusal_of
 from hump_trio.handlers.sources import REQUEST
 from hump_trio.handlers.steps import Get
 from hump_trio.messages.request import Request
 from hump_trio.routing.route import Route
 
-__all__ = ["Call", "bind_handler", "getter_of", "path_value", "refused_for"]
+__all__ = [
+    "Call",
+    "bind_handler",
+    "check_no_generator",
+    "form_of",
+    "getter_of",
+    "path_value",
+    "refused_for",
+    "takes_in_order",
+    "whole_request",
+]
 
 # Calls a handler with what it asks for; raises BindingError if the request doesn't fit.
 Call: TypeAlias = Callable[[Request], Any]
@@ -151,7 +161,7 @@ def refused_for(route: Route, parameter: Parameter) -> Iterator[None]:
     except TypeError as error:
         cause = error.__cause__ if isinstance(error.__cause__, NameError) else None
         why = f"that can't be taken from the {parameter.source.name}: {error}"
-        raise refusal(route.handler, parameter.name, why, cause) from error
+        raise refusal_of(route, parameter, why, cause) from error
 
 
 def bind_values(handler: Handler, getters: Mapping[str, Get[Request]], asking: Asking) -> Call:
@@ -185,11 +195,7 @@ def bind_form(route: Route, parameters: list[Parameter], asking: Asking) -> Call
         RouteError: The handler is a generator, whose body would outlast the files.
     """
     handler = route.handler
-    if is_generator(inspect.unwrap(handler)):  # a bound around it only starts it
-        raise RouteError(
-            f"{name_of(handler)} takes a file and has a yield: take the Request, and read the file"
-            " within `async with request.multipart() as form`"
-        )
+    check_no_generator(handler)
     of_form: dict[str, Get[Form]] = {}
     of_head: dict[str, Get[Request]] = {}
     for each in parameters:
@@ -207,6 +213,19 @@ def bind_form(route: Route, parameters: list[Parameter], asking: Asking) -> Call
             return await handler(*[request] * asking.count, **values)
 
     return call
+
+
+def check_no_generator(handler: Handler) -> None:
+    """Refuse a generator that takes files, which its body would outlast.
+
+    Raises:
+        RouteError: It is one.
+    """
+    if is_generator(inspect.unwrap(handler)):  # a bound around it only starts it
+        raise RouteError(
+            f"{name_of(handler)} takes a file and has a yield: take the Request, and read the file"
+            " within `async with request.multipart() as form`"
+        )
 
 
 @asynccontextmanager

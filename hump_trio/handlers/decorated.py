@@ -23,6 +23,7 @@ __all__ = [
     "MOMENTS",
     "Added",
     "decorated_above",
+    "layers_of",
     "names_known",
     "parameters_taken",
     "wrapped_by",

@@ -55,13 +55,22 @@ def make_endpoint(route: Route) -> Endpoint:
     if route.guest is not None:
         return guest_endpoint(route)
     check_async(route.handler, "handler")
-    signature, checks = parse_signature(route), checks_of(route.handler)
+    signature = parse_signature(route)
+    takers = (route.handler, *(each.provider.function for each in signature.provisions))
+    checks = tuple(check for each in takers for check in checks_of(each))
     if route.channel is not None:
         return Endpoint(signature, bind_websocket(route, route.channel, signature), RESULTS, checks)
-    call = bind_handler(route, signature)
-    if is_generator(route.handler):
-        return Endpoint(signature, partial(call_generator, call), RESULTS, checks)
-    return Endpoint(signature, call, results_of(route, signature.returns), checks)
+    if signature.provisions:
+        from hump_trio.handlers.providing import bind_provided
+
+        call = bind_provided(route, signature)
+    else:
+        call = bind_handler(route, signature)
+    if not is_generator(route.handler):
+        return Endpoint(signature, call, results_of(route, signature.returns), checks)
+    if not signature.provisions:
+        call = partial(call_generator, call)
+    return Endpoint(signature, call, RESULTS, checks)
 
 
 def guest_endpoint(route: Route) -> Endpoint:

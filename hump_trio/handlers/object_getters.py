@@ -12,9 +12,10 @@ from hump_trio.handlers.steps import Get
 __all__ = ["check_settable", "get_all", "join_errors", "object_builder"]
 
 H = TypeVar("H")
+K = TypeVar("K")
 
 
-def get_all(getters: Mapping[str, Get[H]], holder: H) -> dict[str, Any]:
+def get_all(getters: Mapping[K, Get[H]], holder: H) -> dict[K, Any]:
     """Return the values of a request, or of a form, by the names of their getters.
 
     Raises:

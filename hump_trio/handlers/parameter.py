@@ -6,14 +6,16 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from hump_trio.content.form import Form
+from hump_trio.facts.callables import Handler
 from hump_trio.handlers.markers import Body, Marker
 from hump_trio.handlers.steps import Get
 from hump_trio.messages.request import Request
+from hump_trio.routing.layer import Provider
 
-__all__ = ["EMPTY", "LEFT_OUT", "Find", "Parameter", "Signature", "Source"]
+__all__ = ["EMPTY", "LEFT_OUT", "Find", "Parameter", "Provision", "Signature", "Source"]
 
 # The default of a parameter that has none.
 EMPTY = inspect.Parameter.empty
@@ -78,6 +80,8 @@ class Parameter:
         converter: What the template makes of a value of the path, such as ``int``.
         parts: Where it is a class of values of the query, the header or the cookies, the fields
             of that class: their names are those in the class.
+        provider: What gives its value; None: the request does.
+        taker: The function of the provider that takes it; None: the handler does.
     """
 
     name: str
@@ -89,6 +93,8 @@ class Parameter:
     marker: Marker | None = None
     converter: str = ""
     parts: tuple["Parameter", ...] = ()
+    provider: Provider | None = None
+    taker: Handler | None = None
 
     @property
     def required(self) -> bool:
@@ -107,24 +113,45 @@ class Parameter:
         return f"{whole}.{self.field}" if self.field else whole
 
 
+class Provision(NamedTuple):
+    """A provider as one route has it: the path decides what its parameters are.
+
+    Attributes:
+        provider: The provider.
+        parameters: Its parameters that are given values, in order.
+    """
+
+    provider: Provider
+    parameters: tuple[Parameter, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """What a handler takes and gives.
 
     Args:
-        parameters: Those that are given values of the request, in order.
+        parameters: Those that are given values, in order.
         returns: The annotation of what it returns, resolved; Any where there is none.
+        provisions: The providers that it takes values of, and those that they take values of, each
+            once. A provider stands behind those that it takes values of itself.
     """
 
     parameters: tuple[Parameter, ...]
     returns: Any = Any
+    provisions: tuple[Provision, ...] = ()
+
+    @property
+    def reads(self) -> list[Parameter]:
+        """All that is taken of the request: by the handler, and by its providers however deep."""
+        takers = (self.parameters, *(each.parameters for each in self.provisions))
+        return [each for taken in takers for each in taken if each.provider is None]
 
     @property
     def values(self) -> list[Parameter]:
-        """Its parameters; instead of one that is a class of values, the fields of that class."""
-        return [value for each in self.parameters for value in each.parts or (each,)]
+        """What it reads; instead of a parameter that is a class of values, that class's fields."""
+        return [value for each in self.reads for value in each.parts or (each,)]
 
     @property
     def takes_files(self) -> bool:
         """Whether it takes a form with files, which is received before the handler is called."""
-        return any(each.source.form_getter and not each.source.getter for each in self.parameters)
+        return any(each.source.form_getter and not each.source.getter for each in self.reads)

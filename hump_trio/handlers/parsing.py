@@ -19,7 +19,7 @@ from hump_trio.content.json_text import explain_mismatch, typed_codec
 from hump_trio.facts.grammar import NUMBER, match_float, match_int
 from hump_trio.handlers.steps import Parse
 
-__all__ = ["checker_of", "is_enumerated", "parser_of"]
+__all__ = ["checker_of", "is_enumerated", "is_plain_text", "parser_of"]
 
 # A page's checked box sends ``on``, Python's clients may write ``True``.
 BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
@@ -132,6 +132,11 @@ def plain_parser(kind: Any) -> Parse | None:
         convert = typed_codec().converter(kind)
         return clock_parser(convert) if kind in (datetime, time) else convert
     return None
+
+
+def is_plain_text(kind: Any) -> bool:
+    """Tell whether a value of a bare annotation that is no union is written as one text."""
+    return kind in PARSERS or kind in WRITTEN or is_enumerated(kind)
 
 
 def is_enumerated(kind: Any) -> bool:

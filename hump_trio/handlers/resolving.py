@@ -1,14 +1,17 @@
 """Annotations in which no name is mere text, and errors that say whose they are."""
 
 import inspect
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, TypeAlias, get_type_hints
 
 from hump_trio.facts.callables import Handler, name_of
-from hump_trio.facts.exceptions import RouteError, UnresolvedError
-from hump_trio.handlers.parameter import EMPTY
+from hump_trio.facts.exceptions import RouteError, UnprovidedError, UnresolvedError
+from hump_trio.handlers.parameter import EMPTY, Parameter
+from hump_trio.handlers.provider_keys import is_key
+from hump_trio.routing.route import Route
 
-__all__ = ["Names", "refusal", "resolve_parameter", "resolve_return"]
+__all__ = ["Names", "refusal", "refusal_of", "resolve_parameter", "resolve_return"]
 
 # What annotations that are text may mention, by its name.
 Names: TypeAlias = dict[str, Any]
@@ -16,17 +19,53 @@ Names: TypeAlias = dict[str, Any]
 UNRESOLVED = (NameError, AttributeError, SyntaxError, TypeError)
 
 
-def refusal(handler: Handler, name: str, why: str, cause: Exception | None = None) -> RouteError:
+def refusal(
+    handler: Handler,
+    name: str,
+    why: str,
+    cause: Exception | None = None,
+    *,
+    taker: Handler | None = None,
+) -> RouteError:
     """Return the error for a parameter that can't be given a value.
 
     Args:
-        handler: Whose parameter it is.
+        handler: The handler whose parameter it is.
         name: The parameter's.
         why: The rest of a sentence that begins with both.
         cause: The reason, if it was raised. A name that is nowhere may be defined yet.
+        taker: The provider whose parameter it is instead.
     """
     kind = UnresolvedError if isinstance(cause, NameError | AttributeError) else RouteError
-    return kind(f"{name_of(handler)} has a parameter {name!r} {why}")
+    whose = name_of(handler)
+    if taker is not None:
+        whose = f"{name_of(taker)}, a provider for {whose},"
+    return kind(f"{whose} has a parameter {name!r} {why}")
+
+
+def refusal_of(
+    route: Route,
+    parameter: Parameter,
+    why: str,
+    cause: Exception | None = None,
+    *,
+    others: Iterable[Parameter] = (),
+) -> RouteError:
+    """Return the error for a parameter of a route's handler, or of a provider for it.
+
+    It is an `UnprovidedError` where a provider further out could give the value.
+
+    Args:
+        route: The route.
+        parameter: The parameter.
+        why: As for `refusal`.
+        cause: As for `refusal`.
+        others: Parameters without which there would be nothing wrong.
+    """
+    error = refusal(route.handler, parameter.name, why, cause, taker=parameter.taker)
+    if type(error) is RouteError and any(is_key(each.annotation) for each in (parameter, *others)):
+        return UnprovidedError(f"{error}; or let an @app.provide above the handler give it")
+    return error
 
 
 def resolve_parameter(handler: Handler, raw: inspect.Parameter, names: Names) -> Any:

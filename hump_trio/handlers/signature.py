@@ -4,8 +4,10 @@ A `Signature` is all that binding and the OpenAPI document know of a handler.
 """
 
 import inspect
+from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, dataclass
-from typing import Any, Literal, get_args, is_typeddict
+from inspect import formatannotation
+from typing import Any, Literal, Self, get_args, is_typeddict
 
 from hump_trio.channels.websocket import WebSocket
 from hump_trio.content.annotations import (
@@ -17,11 +19,12 @@ from hump_trio.content.annotations import (
     kinds_of,
     members,
 )
-from hump_trio.facts.callables import name_of
+from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.decorated import Added, names_known, parameters_taken
 from hump_trio.handlers.markers import Body, Marker
-from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Signature, Source
+from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Provision, Signature, Source
+from hump_trio.handlers.provider_keys import is_key, is_near
 from hump_trio.handlers.resolving import Names, refusal, resolve_parameter, resolve_return
 from hump_trio.handlers.results import check_returns
 from hump_trio.handlers.signature_checks import (
@@ -31,8 +34,9 @@ from hump_trio.handlers.signature_checks import (
     check_sources,
     check_websockets,
 )
-from hump_trio.handlers.sources import CHANNEL, PATH, REQUEST, SOURCES
+from hump_trio.handlers.sources import CHANNEL, PATH, PROVIDED, REQUEST, SOURCES
 from hump_trio.messages.request import Request
+from hump_trio.routing.layer import Layer, Provider
 from hump_trio.routing.route import Route
 from hump_trio.routing.template import parse_template
 
@@ -52,43 +56,107 @@ def parse_signature(route: Route) -> Signature:
             returned; with what to write instead.
     """
     handler = route.handler
-    fixed, known = names_known(handler)
-    names = {"Request": Request, "WebSocket": WebSocket, **known}
+    scope = scope_of(route)
+    rules = Rules.of(route, handler, scope)
     raws = parameters_taken(handler)
-    rules = Rules(route, fixed, names)
-    parsed = [(raw, rules.parse(raw, first=raw is raws[0])) for raw in raws]
-    own = [each for raw, each in parsed if each is not None and not isinstance(raw, Added)]
+    parsed = rules.parse_all(raws)
+    own = [each for raw, each in parsed if not isinstance(raw, Added)]
     check_requests(route, own)
-    given = [each for _, each in parsed if each is not None]
-    parameters = rules.add_collected(given, raws)
+    parameters = rules.add_collected([each for _, each in parsed], raws)
     check_websockets(route, own, parameters)
-    check_sources(route, parameters)
-    check_path(route, parameters)
-    returns = resolve_return(handler, names)
+    returns = resolve_return(handler, rules.names)
+    provisions: dict[Provider, Provision] = {}
+    add_provisions(provisions, route, scope, parameters)
+    signature = Signature(tuple(parameters), returns, tuple(provisions.values()))
+    check_sources(route, signature.reads)
+    check_path(route, signature.reads)
     if route.channel is None:
         check_returns(name_of(handler), returns)
     else:
         check_returns_nothing(name_of(handler), returns)
-    return Signature(tuple(parameters), returns)
+    return signature
+
+
+def scope_of(route: Route) -> list[Layer]:
+    """Return what has the providers that a handler may take values of, the innermost first."""
+    return [*reversed(route.layers), *([] if route.home is None else [route.home])]
+
+
+def add_provisions(
+    provisions: dict[Provider, Provision],
+    route: Route,
+    scope: Sequence[Layer],
+    parameters: Iterable[Parameter],
+    within: tuple[Provider, ...] = (),
+) -> None:
+    """Add the providers that some parameters take values of, behind those that these need.
+
+    A provider knows what is provided where it was registered itself, and further out. So it means
+    the same to all handlers.
+
+    Args:
+        provisions: Those found before; one of them isn't looked at again.
+        route: The route.
+        scope: As `scope_of` returns it.
+        parameters: The parameters of the handler, or of a provider.
+        within: The providers that have led there, from the handler on.
+
+    Raises:
+        RouteError: A provider needs itself, or a parameter of it can't be given a value.
+    """
+    for provider in (each.provider for each in parameters):
+        if provider is None or provider in provisions:
+            continue
+        path = (*within, provider)
+        if provider in within:
+            names = " -> ".join(name_of(each.function) for each in path[path.index(provider) :])
+            raise RouteError(f"a provider for {name_of(route.handler)} needs itself: {names}")
+        home = next(each for each in scope if provider in each.providers.values())
+        rules = Rules.of(route, provider.function, scope[scope.index(home) :], is_provider=True)
+        parsed = rules.parse_all(parameters_taken(provider.function))
+        check_requests(route, [each for raw, each in parsed if not isinstance(raw, Added)])
+        taken = [each for _, each in parsed]
+        add_provisions(provisions, route, scope, taken, path)
+        provisions[provider] = Provision(provider, tuple(taken))
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the parameters of one handler are judged by.
+    """What the parameters of one handler, or of one provider for it, are judged by.
 
     Args:
         route: The handler's route.
         fixed: The names that a `functools.partial` gives values; no client can change those.
         names: What annotations that are text may mention.
+        scope: What has the providers whose values may be taken, the innermost first.
+        taker: The function of the provider; None for the handler.
     """
 
     route: Route
     fixed: frozenset[str]
     names: Names
+    scope: Sequence[Layer]
+    taker: Handler | None
+
+    @classmethod
+    def of(
+        cls, route: Route, function: Handler, scope: Sequence[Layer], *, is_provider: bool = False
+    ) -> Self:
+        """Return the rules for a handler, or for a provider."""
+        fixed, known = names_known(function)
+        names = {"Request": Request, "WebSocket": WebSocket, **known}
+        return cls(route, fixed, names, scope, function if is_provider else None)
 
     def refuse(self, name: str, why: str, cause: Exception | None = None) -> RouteError:
         """Return an error that names a parameter (see `refusal`)."""
-        return refusal(self.route.handler, name, why, cause)
+        return refusal(self.route.handler, name, why, cause, taker=self.taker)
+
+    def parse_all(
+        self, raws: Sequence[inspect.Parameter]
+    ) -> list[tuple[inspect.Parameter, Parameter]]:
+        """Return what each parameter is given, but for those that keep their defaults."""
+        parsed = [(raw, self.parse(raw, first=raw is raws[0])) for raw in raws]
+        return [(raw, each) for raw, each in parsed if each is not None]
 
     def parse(self, raw: inspect.Parameter, *, first: bool) -> Parameter | None:
         """Return what a parameter is given; None for nothing: it keeps its default."""
@@ -99,9 +167,10 @@ class Rules:
             return None
         if isinstance(raw.default, Marker):
             raise self.refuse(name, marked_default(raw))
-        annotation = resolve_parameter(self.route.handler, raw, self.names)
+        annotation = resolve_parameter(self.taker or self.route.handler, raw, self.names)
         marker = self.marker_of(name, annotation)
-        source = self.source_of(name, annotation, marker)
+        provider = None if marker else self.provider_of(name, annotation)
+        source = PROVIDED if provider is not None else self.source_of(name, annotation, marker)
         field = self.outer_name(name, name, source, marker)
         says_nothing = annotation is Any or annotation is object
         if source in WHOLE and says_nothing and raw.default is not EMPTY:
@@ -119,7 +188,30 @@ class Rules:
             marker,
             self.converter_of(name),
             self.parts_of(name, annotation, marker) if marker and source.find else (),
+            provider,
+            self.taker,
         )
+
+    def provider_of(self, name: str, annotation: Any) -> Provider | None:
+        """Return what provides the value of a parameter; None if nothing does.
+
+        Raises:
+            RouteError: A class in a union is provided, and the union isn't: clients could send it.
+        """
+        if is_key(annotation):
+            for layer in self.scope:
+                provider = layer.providers.get(annotation)
+                if provider is not None:
+                    return provider
+        for provider in (each for layer in self.scope for each in layer.providers.values()):
+            if is_near(annotation, provider.key):
+                raise self.refuse(
+                    name,
+                    f"that nothing provides as {formatannotation(annotation)}:"
+                    f" {name_of(provider.function)} does as {formatannotation(provider.key)};"
+                    " where clients are to send it, say so by Annotated[..., Body()]",
+                )
+        return None
 
     def marker_of(self, name: str, annotation: Any) -> Marker | None:
         """Return the marker in an annotation, if there is one."""
@@ -137,13 +229,21 @@ class Rules:
             return PATH
         if marker is not None:
             source = MARKED[type(marker)]
-        elif self.route.channel is not None and (annotation is Any or annotation is object):
+        elif self.asks_channel and (annotation is Any or annotation is object):
             source = CHANNEL
         else:
             source = next(each for each in SOURCES if each.takes(annotation))
-        if why := source.refuse(annotation, marker):
+        why = source.refuse(annotation, marker)
+        if source is CHANNEL and self.taker is not None:
+            why = f"that is a WebSocket: a provider takes the request, as in `{name}: Request`"
+        if why:
             raise self.refuse(name, why)
         return source
+
+    @property
+    def asks_channel(self) -> bool:
+        """Whether a parameter without an annotation is the WebSocket."""
+        return self.route.channel is not None and self.taker is None
 
     def outer_name(self, shown: str, name: str, source: Source, marker: Marker | None) -> str:
         """Return what clients call a value.

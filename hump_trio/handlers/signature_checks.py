@@ -9,7 +9,7 @@ from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.decorated import wrapped_by
 from hump_trio.handlers.parameter import Parameter
-from hump_trio.handlers.resolving import refusal
+from hump_trio.handlers.resolving import refusal_of
 from hump_trio.handlers.sources import BODY, CHANNEL, QUERY, REQUEST, UPLOAD
 from hump_trio.routing.route import Route
 
@@ -29,17 +29,18 @@ def check_requests(route: Route, parameters: Iterable[Parameter]) -> None:
         route: The handler's route.
         parameters: The handler's own; a decorator around it may take a request for itself.
     """
-    name = name_of_surplus(each for each in parameters if each.source is REQUEST)
-    if name is not None:
-        raise refusal(
-            route.handler,
-            name,
+    surplus = surplus_of(each for each in parameters if each.source is REQUEST)
+    if surplus is not None:
+        name = surplus.name
+        raise refusal_of(
+            route,
+            surplus,
             f"that is neither the request nor in its path; annotate it, as in `{name}: str` for"
             f" a query value, or write {{{name}}} in the path",
         )
 
 
-def name_of_surplus(parameters: Iterable[Parameter]) -> str | None:
+def surplus_of(parameters: Iterable[Parameter]) -> Parameter | None:
     """Return which of several parameters is meant to be something else; None if there is one.
 
     That is the last one whose annotation says nothing, or else the last one.
@@ -48,7 +49,7 @@ def name_of_surplus(parameters: Iterable[Parameter]) -> str | None:
     if len(several) < 2:
         return None
     vague = [each for each in several if each.annotation is Any or each.annotation is object]
-    return (vague or several)[-1].name
+    return (vague or several)[-1]
 
 
 def check_websockets(
@@ -65,18 +66,19 @@ def check_websockets(
     if route.channel is None:
         for each in taken:
             why = f"that is a WebSocket: register it with @app.websocket({route.template!r})"
-            raise refusal(route.handler, each.name, why)
+            raise refusal_of(route, each, why)
         return
     if not taken:
         raise RouteError(
             f"{name_of(route.handler)} handles a WebSocket and takes none: give it a parameter, as"
             " in `websocket: WebSocket`"
         )
-    name = name_of_surplus(each for each in own if each.source is CHANNEL)
-    if name is not None:
-        raise refusal(
-            route.handler,
-            name,
+    surplus = surplus_of(each for each in own if each.source is CHANNEL)
+    if surplus is not None:
+        name = surplus.name
+        raise refusal_of(
+            route,
+            surplus,
             f"that is neither the WebSocket nor in its path; annotate it, as in `{name}: Request`,"
             f" or `{name}: str` for a query value",
         )
@@ -105,37 +107,38 @@ def check_sources(route: Route, parameters: Iterable[Parameter]) -> None:
     files = [each for each in parameters if each.source is UPLOAD]
     if not bodies and not files:
         return
-    name = (bodies or files)[-1].name
-    given = ""
-    if wrapped_by(route.handler):
+    last = (bodies or files)[-1]
+    name, given = last.name, ""
+    if last.taker is None and wrapped_by(route.handler):
         given = (
             "; if a decorator gives it, that has to leave it out of its function's __signature__"
         )
     if route.channel is not None:
-        raise refusal(
-            route.handler,
-            name,
+        raise refusal_of(
+            route,
+            last,
             "that is a body, which a WebSocket has none of: its messages are typed, as in"
             f" `websocket: WebSocket[Question, Answer]`{given}",
         )
     if len(bodies) > 1:
-        raise refusal(
-            route.handler,
-            name,
+        raise refusal_of(
+            route,
+            last,
             f"that is a second body beside {bodies[0].name!r}: make them fields of one"
             f" class{given}",
+            others=bodies,
         )
     for method in route.methods:
         if method in ("GET", "HEAD"):
-            raise refusal(
-                route.handler,
-                name,
+            raise refusal_of(
+                route,
+                last,
                 f"that is a body, which a {method} has none of: take query values, as in"
                 f" `{name}: Annotated[..., Query()]` for all fields of a class, or POST{given}",
             )
     if route.stream and not files:
         why = "that is the whole body: read request.stream, or leave out stream=True"
-        raise refusal(route.handler, name, why)
+        raise refusal_of(route, last, why)
 
 
 def check_path(route: Route, parameters: Iterable[Parameter]) -> None:
@@ -152,9 +155,9 @@ def check_path(route: Route, parameters: Iterable[Parameter]) -> None:
         words = each.name.split("_")
         near = [name for name in left if name in words or each.name in name.split("_")]
         if near or (near := get_close_matches(each.name, left, 1)):
-            raise refusal(
-                route.handler,
-                each.name,
+            raise refusal_of(
+                route,
+                each,
                 f"that isn't in the path, where nothing takes {{{near[0]}}}: give both one name, or"
                 " say that it is a query value, by Annotated[..., Query()]",
             )

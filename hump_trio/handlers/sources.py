@@ -21,7 +21,7 @@ from hump_trio.handlers.text_getters import (
 from hump_trio.messages.headers import check_field
 from hump_trio.messages.request import Request
 
-__all__ = ["BODY", "CHANNEL", "PATH", "QUERY", "REQUEST", "SOURCES", "UPLOAD"]
+__all__ = ["BODY", "CHANNEL", "PATH", "PROVIDED", "QUERY", "REQUEST", "SOURCES", "UPLOAD"]
 
 
 def is_request(annotation: Any) -> bool:
@@ -142,6 +142,13 @@ QUERY = Source(
     repeats=True,
     getter=text_getter,
     statuses=frozenset({400, 422}),
+)
+# A provider knows how its values are got.
+PROVIDED = Source(
+    name="provider",
+    outer_name=no_name,
+    optional=False,
+    statuses=frozenset(),
 )
 # A marker names its source. A parameter without one is taken from the first source that takes its
 # annotation, and so from the query if no other does.

@@ -53,6 +53,8 @@ def bind_websocket(route: Route, options: ChannelOptions, signature: Signature) 
             f"{name_of(handler)} handles a WebSocket and has a yield: write `await"
             " websocket.send(...)` instead"
         )
+    if signature.provisions:
+        return bind_within(route, options, signature)
     terms = terms_of(route, options, [each for each in parameters if each.source is CHANNEL])
     whole = [each for each in parameters if each.source in (CHANNEL, REQUEST)]
     by_position = [each.source for each in whole if each.by_position]
@@ -71,6 +73,27 @@ def bind_websocket(route: Route, options: ChannelOptions, signature: Signature) 
         for name, source in by_name:
             values[name] = given[source]
         return websocket, handler(*[given[source] for source in by_position], **values)
+
+    return call
+
+
+def bind_within(route: Route, options: ChannelOptions, signature: Signature) -> Call:
+    """Return what `bind_websocket` does for a handler with providers, which are left at its end."""
+    from hump_trio.handlers.providing import getter_at, run_of
+
+    reads = signature.reads
+    channels = [place for place, each in enumerate(reads) if each.source is CHANNEL]
+    terms = terms_of(route, options, [reads[place] for place in channels])
+    getters = {place: getter_at(route, each) for place, each in enumerate(reads)}
+    run = run_of(route, signature)
+
+    def call(request: Request) -> tuple[WebSocket[Any, Any], Awaitable[Any]]:
+        subprotocol = match_subprotocol(terms.subprotocols, request)
+        values = [*get_all(getters, request).values()]
+        websocket: WebSocket[Any, Any] = WebSocket(request, terms, subprotocol)
+        for place in channels:
+            values[place] = websocket
+        return websocket, run(values)
 
     return call
 

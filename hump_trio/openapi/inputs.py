@@ -33,7 +33,7 @@ def parameters_of(
     """
     listed = list(path_parameters(route, signature, names, schemas))
     names_listed: set[tuple[str, str]] = set()
-    for parameter in signature.parameters:
+    for parameter in signature.reads:
         if parameter.source.name not in ("query", "header", "cookie"):
             continue
         for each in parameter.parts or (parameter,):
@@ -49,7 +49,7 @@ def path_parameters(
     route: Route, signature: Signature, names: Mapping[str, str], schemas: Schemas
 ) -> Iterator[dict[str, Any]]:
     """Yield the parameters of a template as the document describes them."""
-    known = {each.field: each for each in signature.parameters if each.source.name == "path"}
+    known = {each.field: each for each in reversed(signature.reads) if each.source.name == "path"}
     for name, converter in parse_template(route.template):
         if not name:
             continue
@@ -85,10 +85,10 @@ def parameter_of(parameter: Parameter, schemas: Schemas, *, required: bool) -> d
 
 def body_of(route: Route, signature: Signature, schemas: Schemas) -> dict[str, Any]:
     """Return the description of a body; empty if nothing is known of it."""
-    body = next((each for each in signature.parameters if each.source.name == "body"), None)
+    body = next((each for each in signature.reads if each.source.name == "body"), None)
     if signature.takes_files:
         schema = form_with_files(signature, body, schemas)
-        parts = (each for each in signature.parameters if each.source.form_getter)
+        parts = (each for each in signature.reads if each.source.form_getter)
         required = any(each.required for each in parts)
         return {"required": required, "content": {MULTIPART_TYPE: {"schema": schema}}}
     if body is not None:
@@ -105,7 +105,7 @@ def form_with_files(
     signature: Signature, texts: Parameter | None, schemas: Schemas
 ) -> dict[str, Any]:
     """Return the schema of a form with files and the texts beside them."""
-    files = [each for each in signature.parameters if each.source.name == "upload"]
+    files = [each for each in signature.reads if each.source.name == "upload"]
     lists = {each.field for each in files if item_types(kinds_of(each.annotation)[0]) is not None}
     several = {"type": "array", "items": BINARY}
     some = {**several, "minItems": 1}  # no file at all is a list left out

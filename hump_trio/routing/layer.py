@@ -1,13 +1,14 @@
-"""What a router puts around the handlers of its routes."""
+"""What a router puts around the handlers of its routes, and what it gives them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from hump_trio.facts.callables import Handler
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 
-__all__ = ["NOTHING", "CallNext", "ExceptionHandler", "Layer", "Middleware"]
+__all__ = ["NOTHING", "CallNext", "ExceptionHandler", "Layer", "Middleware", "Provider"]
 
 # What a decorator is given that was written with parentheses, to be refused in words.
 NOTHING: Any = None
@@ -19,13 +20,30 @@ ExceptionHandler: TypeAlias = Callable[[Request, Any], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Provider:
+    """A function that gives handlers, and other providers, a value for each request.
+
+    Args:
+        function: The function, async or an async generator function.
+        key: The annotation of the parameters that take the value, resolved.
+        encloses: Whether it is a generator, whose second half is run when the handler has returned.
+    """
+
+    function: Handler
+    key: Any
+    encloses: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """Middleware and exception handlers of one router or app.
+    """Middleware, exception handlers and providers of one router or app.
 
     Args:
         middleware: The outermost first.
         exception_handlers: By the type they take.
+        providers: By their keys.
     """
 
     middleware: list[Middleware] = field(default_factory=list)
     exception_handlers: dict[type[BaseException], ExceptionHandler] = field(default_factory=dict)
+    providers: dict[Any, Provider] = field(default_factory=dict)

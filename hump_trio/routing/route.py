@@ -91,6 +91,7 @@ class Route:
         tags: What `Hump.openapi` groups it by.
         hidden: Whether `Hump.openapi` leaves it out.
         layers: What the routers that it came through put around it, the outermost first.
+        home: What the router or app has that it is registered with, around those; None: nothing.
         space: What `Router.include` puts before its name, with a dot at its end; or empty.
         channel: What is said of its WebSockets; None for a route of HTTP.
         guest: The app that is mounted, whose function the handler is; None for any other handler.
@@ -117,6 +118,7 @@ class Route:
     tags: Collection[str] = ()
     hidden: bool = False
     layers: tuple[Layer, ...] = ()
+    home: Layer | None = None
     space: str = ""
     channel: ChannelOptions | None = None
     guest: Guest | None = None

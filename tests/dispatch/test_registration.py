@@ -20,7 +20,7 @@ def test_a_registration_collects_what_is_around_it() -> None:
     said = Registration("/a", ("GET",), index, {"timeout": 3, "name": "a"})
     [within] = said.below("/in", {"timeout": 5, "body_limit": 7}, inner, "in.")
     [without] = within.below("/out", {"body_limit": 9}, outer, "out.")
-    route = without.build()
+    route = without.build(Layer())
     assert route.template == "/out/in/a"
     assert route.space == "out.in."
     assert (route.timeout, route.body_limit) == (3, 7)
