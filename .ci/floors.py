@@ -8,9 +8,10 @@ FLOOR = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)[^;]*(?P<condition>;.
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
+asked = ("json", "pydantic", "testing", "multipart", "zstd", "reload")
 for requirement in (
     project["dependencies"]
-    + [each for name in ("json", "testing", "multipart", "zstd", "reload") for each in extras[name]]
+    + [each for name in asked for each in extras[name] if not each.startswith("hump-trio[")]
     + [each for each in extras["dev"] if each.startswith(("httpx", "httpcore"))]  # in its place
 ):
     floor = FLOOR.fullmatch(requirement)

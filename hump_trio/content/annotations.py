@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, MutableMapping, Seque
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import KEEP
+from functools import partial
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -31,6 +32,7 @@ __all__ = [
     "extras_of",
     "fields_of",
     "is_body",
+    "is_model",
     "is_named_tuple",
     "is_record",
     "item_types",
@@ -53,7 +55,7 @@ COLLECTIONS = (list, tuple, set, frozenset, Sequence, Collection, AbstractSet)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a dataclass, a msgspec.Struct or a TypedDict.
+    """One field of a dataclass, a msgspec.Struct, a TypedDict or a model of pydantic's.
 
     Args:
         name: The field's name as a client writes it.
@@ -134,11 +136,22 @@ def item_types(annotation: Any) -> tuple[Any, ...] | None:
 
 
 def is_record(annotation: Any) -> bool:
-    """Tell whether a bare annotation is a dataclass, a TypedDict or a msgspec.Struct."""
+    """Tell whether a bare annotation is a class with fields.
+
+    That is a dataclass, a TypedDict, a msgspec.Struct or a model of pydantic's.
+    """
     kind = class_of(annotation)
     return isinstance(kind, type) and (
-        is_dataclass(kind) or is_typeddict(kind) or hasattr(kind, "__struct_fields__")
+        is_dataclass(kind)
+        or is_typeddict(kind)
+        or hasattr(kind, "__struct_fields__")
+        or is_model(kind)
     )
+
+
+def is_model(kind: Any) -> bool:
+    """Tell whether a class is a model, or a dataclass, of pydantic's."""
+    return isinstance(kind, type) and hasattr(kind, "__pydantic_fields__")
 
 
 def check_flag(kind: Any) -> None:
@@ -174,6 +187,8 @@ def is_body(annotation: Any) -> bool:
 def fields_of(record: Any) -> list[Field]:
     """Return the fields of a bare annotation that is a record (see `is_record`) or named tuple."""
     kind = class_of(record)
+    if is_model(kind):
+        return fields_of_model(kind)
     if hasattr(kind, "__struct_fields__"):
         from msgspec import NODEFAULT
         from msgspec.structs import fields as struct_fields
@@ -209,6 +224,32 @@ def fields_of(record: Any) -> list[Field]:
         )
         for each in fields(kind)
     ]
+
+
+def fields_of_model(kind: Any) -> list[Field]:
+    """Return the fields of a model of pydantic's, each by the first of the names that it goes by.
+
+    Raises:
+        NameError: The annotation of a field names what isn't there, or not yet.
+    """
+    from pydantic.dataclasses import rebuild_dataclass
+
+    rebuild = getattr(kind, "model_rebuild", partial(rebuild_dataclass, kind))
+    rebuild()  # does nothing where all names of a model are known
+    found: list[Field] = []
+    for name, info in kind.__pydantic_fields__.items():
+        if info.init is False:  # of a dataclass
+            continue
+        alias = info.validation_alias
+        choices = [each for each in getattr(alias, "choices", [alias]) if isinstance(each, str)]
+        outer = choices[0] if choices else name
+        made = info.is_required() or info.default_factory is not None
+        annotation = (
+            Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+        )
+        default = MISSING if made else info.default
+        found.append(Field(outer, annotation, info.is_required(), default, name))
+    return found
 
 
 def default_of(field: Any, unknown: Any) -> Any:

@@ -13,19 +13,21 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import NoneType
 from typing import Any, Literal, TypeAlias, get_args
 
 from hump_trio.content.annotations import (
     class_of,
     fields_of,
+    is_model,
     is_named_tuple,
     is_record,
     item_types,
     members,
     types_in,
 )
+from hump_trio.content.models import adapter_of, is_of_pydantic, paths_of, take_items
 from hump_trio.facts.exceptions import BindingError
 
 __all__ = ["check_hashes", "guard_of"]
@@ -108,7 +110,8 @@ class Guard:
     """Refuses JSON values that would take long to become a value of a type.
 
     Args:
-        annotation: The type, one that msgspec can decode.
+        annotation: The type, one that msgspec or pydantic can decode. In a type of msgspec's,
+            a model of pydantic's has a guard of its own.
 
     Attributes:
         encode: Encodes a JSON value with its numbers as exact as they were written, so that it can
@@ -121,6 +124,7 @@ class Guard:
         self._msgspec = msgspec
         self.encode: Encode = msgspec.json.Encoder(decimal_format="number").encode
         self._made: list[tuple[Any, Plans]] = []
+        self._of_pydantic = is_of_pydantic(annotation)
         self._plans = self._plans_of(annotation)
 
     def check(self, value: Any, place: str) -> None:
@@ -179,7 +183,10 @@ class Guard:
             alone: Whether it is the only record in the union that it comes from.
         """
         types, arguments = item_types(kind), get_args(kind)
-        if is_record(kind):
+        if is_model(kind):
+            if self._of_pydantic:
+                yield from self._plans_of_model(kind)
+        elif is_record(kind):
             yield self._plan_of_record(kind, alone=alone)
         elif is_mapping(kind) and arguments:
             values = self._plans_of(arguments[1])
@@ -203,7 +210,6 @@ class Guard:
         tag: Any = getattr(config, "tag", None)
         tag_field: Any = getattr(config, "tag_field", None)
         fields = {each.name: self._plans_of(each.annotation) for each in fields_of(record)}
-        named = {name: plans for name, plans in fields.items() if plans}
 
         def parts_by_index(value: list[Any]) -> Iterable[tuple[Any, Plans]]:
             if tag is None:
@@ -212,27 +218,58 @@ class Guard:
 
         def parts_by_name(value: dict[str, Any]) -> Iterable[tuple[Any, Plans]]:
             if tag is None or value.get(tag_field, tag if alone else None) == tag:
-                return [(value[name], plans) for name, plans in named.items() if name in value]
+                # Not filtered before: the plans of a type that holds itself are made meanwhile.
+                return [
+                    (value[name], plans)
+                    for name, plans in fields.items()
+                    if plans and name in value
+                ]
             return ()
 
         if config is not None and config.array_like:
             return Plan(list, parts_by_index)
         return Plan(dict, parts_by_name)
 
+    def _plans_of_model(self, model: Any) -> Iterator[Plan]:
+        """Yield the plan of a model of pydantic's, or those of what a root model stands for."""
+        paths = paths_of(model)
+        fields = [
+            (paths[each.attribute], self._plans_of(each.annotation)) for each in fields_of(model)
+        ]
+        if getattr(model, "__pydantic_root_model__", False):
+            yield from fields[0][1]
+            return
+
+        def parts(value: dict[str, Any]) -> Iterable[tuple[Any, Plans]]:
+            return [
+                (part, plans)
+                for names, plans in fields
+                if plans
+                for path in names
+                for part in parts_at(value, path)
+            ]
+
+        yield Plan(dict, parts)
+
     def _items_as(self, kind: Any) -> Callable[[Any], list[Any]]:
         """Return a function that decodes the items of an array to those of a set."""
-        decode = self._msgspec.json.Decoder(list[kind]).decode
-        return lambda value: decode(self.encode(value))
+        return self._decoder_of(list[kind])
 
     def _keys_as(self, kind: Any) -> Callable[[Any], list[Any]]:
         """Return a function that decodes the keys of an object to those of a mapping."""
-        decode = self._msgspec.json.Decoder(list[dict[kind, None]]).decode
+        decode = self._decoder_of(list[dict[kind, None]])
 
         def keys(value: Any) -> list[Any]:
-            single = decode(self.encode([{key: None} for key in value]))
-            return [key for each in single for key in each]
+            return [key for each in decode([{key: None} for key in value]) for key in each]
 
         return keys
+
+    def _decoder_of(self, kind: Any) -> Callable[[Any], list[Any]]:
+        """Return a function that decodes an array, the kind of which is given."""
+        if self._of_pydantic:
+            return partial(take_items, adapter_of(kind), self.encode)
+        decode = self._msgspec.json.Decoder(kind).decode
+        return lambda value: decode(self.encode(value))
 
 
 def guard_of(annotation: Any) -> Guard | None:
@@ -249,6 +286,16 @@ def new_guard(annotation: Any) -> Guard | None:
 
 
 known_guard: Callable[[Any], Guard | None] = lru_cache(maxsize=256)(new_guard)
+
+
+def parts_at(value: Any, path: Iterable[int | str]) -> list[Any]:
+    """Return the part of a value at a path, in a list; an empty one if there is no such part."""
+    for step in path:
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            return []
+    return [value]
 
 
 def each_with(values: Iterable[Any], plans: Plans) -> list[tuple[Any, Plans]]:

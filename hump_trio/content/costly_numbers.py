@@ -10,7 +10,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias, get_args
 
-from hump_trio.content.annotations import class_of, kinds_of, types_in
+from hump_trio.content.annotations import class_of, fields_of, is_model, kinds_of, types_in
+from hump_trio.content.models import is_of_pydantic
 from hump_trio.facts.exceptions import BindingError
 from hump_trio.facts.grammar import NUMBER
 
@@ -27,14 +28,19 @@ def guard_numbers(decode: Decode, annotation: Any, place: str = "body") -> Decod
 
     The decoder raises `BindingError` 422 for numbers that a query is refused for too: NaN, with
     which comparisons raise or are false, and ``1e999999999``, whose digits would fill the memory.
-    Such numbers can be Decimals, or keys that are floats.
+    Such numbers can be Decimals, or keys that are floats; and any float where pydantic makes it,
+    which reads the text ``"nan"`` as one.
 
     Args:
         decode: Decodes a body.
         annotation: The type of the decoded value.
         place: What the error calls the body.
     """
-    if not any(each is Decimal or has_float_keys(each) for each in types_in(annotation)):
+    floats = is_of_pydantic(annotation)
+    if not any(
+        each is Decimal or (floats and each is float) or has_float_keys(each)
+        for each in types_in(annotation)
+    ):
         return decode
 
     def decode_guarded(body: bytes) -> Any:
@@ -67,7 +73,7 @@ def holds_endless(value: Any) -> bool:
         elif issubclass(kind, list | tuple | set | frozenset):
             left += [part for part in each if type(part) not in PLAIN]
         else:
-            left += [getattr(each, name) for name in names_of(kind)]
+            left += [part for _, part in fields_in(each)]
     return False
 
 
@@ -91,14 +97,41 @@ def parts_of(value: Any) -> Iterable[tuple[str, Any]]:
         return ((f".{key}", part) for key, both in value.items() for part in (key, both))
     if isinstance(value, list | tuple | set | frozenset):
         return ((f"[{index}]", part) for index, part in enumerate(value))
+    return ((f".{name}", part) for name, part in fields_in(value))
+
+
+def fields_in(value: Any) -> list[tuple[str, Any]]:
+    """Return what clients may have sent for the fields of an object, by the names they write.
+
+    It is empty for an object of another class. A model of pydantic's knows which of its fields
+    came: a default may well be an infinity.
+    """
     kind: Any = type(value)
-    return ((f".{name}", getattr(value, name)) for name in names_of(kind))
+    names = names_of(kind)
+    given = getattr(value, "__pydantic_fields_set__", None)
+    if given is None:
+        defaults = getattr(kind, "__pydantic_fields__", {})  # of a dataclass of pydantic's
+        return [
+            (name, part)
+            for attribute, name in names.items()
+            if (part := getattr(value, attribute))
+            is not getattr(defaults.get(attribute), "default", names)
+        ]
+    further = {name: name for name in sorted(given - names.keys())}
+    return [
+        (name, getattr(value, attribute))
+        for attribute, name in {**names, **further}.items()
+        if attribute in given
+    ]
 
 
 @lru_cache(1024)
-def names_of(kind: type) -> tuple[str, ...]:
-    """Return the names of the fields of a class; empty if it isn't a dataclass or a Struct."""
-    if is_dataclass(kind):
-        return tuple(field.name for field in fields(kind))
-    names: tuple[str, ...] = getattr(kind, "__struct_fields__", ())
-    return names
+def names_of(kind: type) -> dict[str, str]:
+    """Return the names of the fields of a class as clients write them, by those of its attributes.
+
+    They are empty for a class that is no dataclass, Struct or model.
+    """
+    if is_model(kind):
+        return {each.attribute: each.name for each in fields_of(kind)}
+    names = [each.name for each in fields(kind)] if is_dataclass(kind) else ()
+    return {name: name for name in names or getattr(kind, "__struct_fields__", ())}

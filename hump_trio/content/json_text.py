@@ -32,6 +32,10 @@ class JsonCodec(Protocol):
         """Do as `encode`, for a value whose objects have all their fields (see `fill_in`)."""
         ...
 
+    def embed(self, text: bytes) -> Any:
+        """Return what stands, in a value that is encoded, for a text that is JSON already."""
+        ...
+
     def decode(self, text: bytes, expected: Any = Any) -> Any:
         """Return the value of a text, converted to the expected type.
 

@@ -7,14 +7,25 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from hump_trio.content.annotations import check_flag, types_in
+from hump_trio.content.annotations import check_flag, is_model, types_in
 from hump_trio.content.class_defaults import fill_in, filling, may_hold_lacking
 from hump_trio.content.collisions import guard_of
 from hump_trio.content.costly_numbers import guard_numbers
-from hump_trio.facts.exceptions import HttpException
+from hump_trio.content.models import (
+    ModelMismatch,
+    adapter_of,
+    dump_model,
+    is_of_pydantic,
+    validate_text,
+)
+from hump_trio.facts.exceptions import BindingError, HttpException
 
-__all__ = ["MsgspecJson", "advice_for", "decode_unmarked"]
+__all__ = ["BODY_TYPES", "MsgspecJson", "decode_unmarked"]
 
+BODY_TYPES = (
+    "a body is a dataclass, a msgspec.Struct, a TypedDict, a pydantic model, an attrs class or a"
+    " dict"
+)
 # A text with fewer commas has too few values for their hashing to take long.
 COMMA_COUNT = 100
 # So many types have their decoders kept: more than any app has, unless it makes types as it runs.
@@ -28,12 +39,17 @@ class MsgspecJson:
         import msgspec
 
         self._msgspec = msgspec
-        self.encode_filled: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+        self.encode_filled: Callable[[Any], bytes] = msgspec.json.Encoder(
+            enc_hook=self._encode_other
+        ).encode
         # `Guard` needs numbers as exact as they are written.
+        self._decode_any = msgspec.json.Decoder().decode
         self._decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
         # Of the types that were decoded to lately; `lru_cache` would cost each body 1,000 more
         # instructions.
         self._decoders: dict[Any, Callable[[bytes], Any]] = {}
+        # Of the models that other types hold.
+        self._model_decoders: dict[Any, Callable[[bytes], Any]] = {}
 
     def encode(self, value: Any) -> bytes:
         """Return the text of a value (see `JsonCodec.encode`)."""
@@ -66,7 +82,7 @@ class MsgspecJson:
             TypeError: JSON can't become such a type.
         """
         plain = expected is Any
-        decode = self._msgspec.json.Decoder().decode if plain else self.decoder(expected)
+        decode = self._decode_any if plain else self.decoder(expected)
         if len(self._decoders) >= DECODER_COUNT:
             self._decoders.clear()
         with suppress(TypeError):
@@ -88,9 +104,36 @@ class MsgspecJson:
             TypeError: JSON can't become such a type.
         """
         self.check_type(expected)
-        decode: Callable[[bytes], Any] = self._msgspec.json.Decoder(expected).decode
+        if is_of_pydantic(expected):
+            return self._model_decoder(expected, place)
+        decode: Callable[[bytes], Any] = self._msgspec.json.Decoder(
+            expected, dec_hook=self.decode_model
+        ).decode
         guarded = self._guarded(decode, expected, place)
         return filling(guard_numbers(guarded, expected, place), expected)
+
+    def _model_decoder(self, expected: Any, place: str) -> Callable[[bytes], Any]:
+        """Return a function that lets pydantic convert a text to a value of a type.
+
+        It raises the errors of `decoder`, but a `BindingError` for a text that doesn't fit.
+        """
+        adapter, guard = adapter_of(expected), guard_of(expected)
+
+        def decode_model(text: bytes) -> Any:
+            try:
+                value = self._decode_any(text)
+            except self._msgspec.ValidationError as error:  # a number out of range
+                raise ValueError(str(error)) from None
+            if guard is not None and text.count(b",") > COMMA_COUNT:
+                value = self._decode_exactly(text)
+                try:
+                    guard.check(value, place)
+                except (ValueError, TypeError) as error:
+                    raise BindingError([(place, "not valid")]) from error
+                text = guard.encode(value)  # as in `_guarded`
+            return validate_text(adapter, text, value, place)
+
+        return guard_numbers(decode_model, expected, place)
 
     def _guarded(
         self, decode: Callable[[bytes], Any], expected: Any, place: str
@@ -123,10 +166,22 @@ class MsgspecJson:
             place: The place that a `BindingError` names for such a value.
         """
         self.check_type(expected)
-        return filling(partial(self.convert, expected=expected, place=place), expected)
+        if is_of_pydantic(expected):
+            decode = self._model_decoder(expected, place)
+            return lambda value: decode(self.encode_filled(value))
+        hook = self.decode_model if any(map(is_model, types_in(expected))) else None
+        return filling(partial(self.convert, expected=expected, place=place, hook=hook), expected)
 
-    def convert(self, value: Any, expected: Any, place: str) -> Any:
+    def convert(
+        self, value: Any, expected: Any, place: str, hook: Callable[[Any, Any], Any] | None = None
+    ) -> Any:
         """Convert a value to a type that `check_type` has passed.
+
+        Args:
+            value: The value, of plain JSON kinds.
+            expected: The type.
+            place: The place that a `BindingError` names for such a value.
+            hook: Converts a value to a model: `decode_model`, where the type may hold models.
 
         Raises:
             BindingError: Converting the value would keep the server busy (see `Guard`).
@@ -135,7 +190,29 @@ class MsgspecJson:
         guard = guard_of(expected)
         if guard is not None:
             guard.check(value, place)
-        return self._msgspec.convert(value, expected, str_keys=True)
+        if hook is None:
+            return self._msgspec.convert(value, expected, str_keys=True)
+        return self._msgspec.convert(value, expected, str_keys=True, dec_hook=hook)
+
+    def decode_model(self, kind: Any, value: Any) -> Any:
+        """Convert a value within another to a model of pydantic's.
+
+        Args:
+            kind: The class of the model; `object` takes any value.
+            value: The value, of plain JSON kinds.
+
+        Raises:
+            ModelMismatch: The value doesn't fit the model.
+        """
+        if kind is object:
+            return value
+        decode = self._model_decoders.get(kind)
+        if decode is None:
+            decode = self._model_decoders[kind] = self._model_decoder(kind, "")
+        try:
+            return decode(self.encode_filled(value))
+        except BindingError as error:
+            raise ModelMismatch(error.places) from None
 
     def schemas(self, types: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the JSON schemas of types, and by name the schemas that they refer to.
@@ -154,6 +231,20 @@ class MsgspecJson:
         """Return a value as plain JSON kinds: dicts, lists, texts, numbers, booleans and None."""
         return self._msgspec.to_builtins(value)
 
+    def embed(self, text: bytes) -> Any:
+        """Return what stands for a JSON text in a value (see `JsonCodec.embed`)."""
+        return self._msgspec.Raw(text)
+
+    def _encode_other(self, value: Any) -> Any:
+        """Return what is written for a value of a class that msgspec doesn't know.
+
+        Raises:
+            TypeError: pydantic doesn't know the class either.
+        """
+        if hasattr(type(value), "__pydantic_serializer__"):
+            return self.embed(dump_model(value))
+        raise TypeError(f"JSON has nothing for a {type(value).__name__}")
+
     def check_type(self, expected: Any) -> None:
         """Refuse a type that JSON can't become.
 
@@ -165,8 +256,11 @@ class MsgspecJson:
                 check_flag(each)
                 if hasattr(each, "__attrs_attrs__"):  # msgspec reads them otherwise than attrs does
                     refuse_class(each)
+            if is_of_pydantic(expected):
+                adapter_of(expected)
+                return
             # Making a schema visits every part of the type; making a decoder takes any class.
-            self._msgspec.json.schema(expected, schema_hook=refuse_class)
+            self._msgspec.json.schema(expected, schema_hook=check_class)
         except NameError as error:
             raise TypeError(f"{error} at run time") from error
         except RecursionError as error:
@@ -186,24 +280,16 @@ def decode_unmarked(decode: Callable[[bytes], Any], text: bytes) -> Any:
         return decode(text[len(BOM_UTF8) :])
 
 
+def check_class(kind: type) -> dict[str, Any]:
+    """Refuse a class that msgspec doesn't know, except `object` and models of pydantic's."""
+    if is_model(kind):
+        adapter_of(kind)
+        return {"description": "a model"}
+    return refuse_class(kind)
+
+
 def refuse_class(kind: type) -> dict[str, Any]:
     """Refuse a class that msgspec doesn't know, except `object`: its schema allows anything."""
     if kind is object:
         return {"description": "anything"}
-    raise TypeError(f"JSON has nothing for a {kind.__name__}{advice_for(kind)}")
-
-
-def advice_for(annotation: Any) -> str:
-    """Return advice for a class of another library that holds data; empty for other types."""
-    for kind in types_in(annotation):
-        if hasattr(kind, "model_validate_json"):
-            made = f"a pydantic model is `{kind.__name__}.model_validate_json(request.body)`"
-        elif hasattr(kind, "__attrs_attrs__"):
-            made = f"an attrs class is `{kind.__name__}(**request.json())`"
-        else:
-            continue
-        return (
-            f": a body is a dataclass, a msgspec.Struct, a TypedDict or a dict; {made}, with the"
-            " Request as a parameter"
-        )
-    return ""
+    raise TypeError(f"JSON has nothing for a {kind.__name__}, which is no body type: {BODY_TYPES}")

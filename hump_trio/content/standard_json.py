@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from hump_trio.content.models import dump_model
 from hump_trio.facts.exceptions import HttpException
 
 __all__ = ["StandardJson"]
@@ -25,6 +26,10 @@ class StandardJson:
         return text.encode()
 
     encode_filled = encode
+
+    def embed(self, text: bytes) -> Any:
+        """Return what stands for a JSON text in a value (see `JsonCodec.embed`)."""
+        return json.loads(text)
 
     def decode(self, text: bytes, expected: Any = Any) -> Any:
         """Return the value of a text (see `JsonCodec.decode`)."""
@@ -58,6 +63,8 @@ def plain_value(value: Any) -> Any:
         return value.value
     if isinstance(value, set | frozenset):
         return list(value)
+    if hasattr(type(value), "__pydantic_serializer__"):
+        return json.loads(dump_model(value))
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 

@@ -4,7 +4,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from hump_trio.content.annotations import class_of, fields_of, is_record, kinds_of
+from hump_trio.content.annotations import class_of, fields_of, is_model, is_record, kinds_of
 from hump_trio.content.json_text import json_codec, typed_codec
 from hump_trio.content.msgspec_json import decode_unmarked
 from hump_trio.content.multimap import MultiMap
@@ -12,7 +12,7 @@ from hump_trio.facts.exceptions import BindingError, HttpException
 from hump_trio.handlers.mismatches import find_mismatches
 from hump_trio.handlers.object_getters import check_settable, get_all, object_builder
 from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter
-from hump_trio.handlers.reading import default_or_absent, reader_of
+from hump_trio.handlers.reading import default_or_absent, reader_of, texts_for
 from hump_trio.handlers.steps import Get, Read
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import JSON_TYPE
@@ -115,7 +115,8 @@ def field_getters(kind: Any) -> Callable[[MultiMap], Mapping[str, Get[MultiMap]]
         getters: dict[str, Get[MultiMap]] = {}
         for each in fields_of(kind):
             default = EMPTY if each.required else LEFT_OUT
-            read = reader_of(each.annotation, default, of_form=True)
+            texts = texts_for(each.annotation) if is_model(kind) else each.annotation
+            read = reader_of(texts, default, of_form=True)
             getters[each.name] = field_getter(each.name, read)
         return lambda fields: getters
     if class_of(kind) is dict:

@@ -8,8 +8,16 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, get_args
 
-from hump_trio.content.annotations import fields_of, is_body, is_record, item_types, kinds_of
+from hump_trio.content.annotations import (
+    fields_of,
+    is_body,
+    is_model,
+    is_record,
+    item_types,
+    kinds_of,
+)
 from hump_trio.content.json_text import explain_mismatch, typed_codec
+from hump_trio.content.models import ModelMismatch
 from hump_trio.facts.exceptions import PLACE_COUNT
 from hump_trio.handlers.reading import ABSENT
 
@@ -69,22 +77,25 @@ class Search:
         # Parts that are right may be wrong as a whole: too few items, or a field too many. This
         # check looks at every part again, so they count again.
         self.left -= before - self.left
+        codec = typed_codec()
         try:
-            typed_codec().convert(value, annotation, place)
+            codec.convert(value, annotation, place, codec.decode_model)
         except RecursionError:
             return  # nested too deeply for msgspec
         except TypeError:
             self.places.append((place, "not valid"))  # a signaling NaN has no hash
         except ValueError as error:
             path, reason = explain_mismatch(error)
-            self.places.append((place + path, reason))
+            found_in = error.__cause__
+            within = found_in.places if isinstance(found_in, ModelMismatch) else [("", reason)]
+            self.places += [(place + path + inner, why) for inner, why in within]
 
     def parts(self, value: Any, annotation: Any, place: str) -> Iterator[tuple[Any, Any, str]]:
         """Yield the parts of a value with their types and places; keep fields that are missing."""
         kinds = kinds_of(annotation)
         kind = kinds[0] if len(kinds) == 1 else None
         arguments, types = get_args(kind), item_types(kind)
-        if isinstance(value, dict) and is_record(kind):
+        if isinstance(value, dict) and is_record(kind) and not is_model(kind):
             for field in self._fields_of(kind):
                 where = f"{place}.{field.name}"
                 if field.name in value:

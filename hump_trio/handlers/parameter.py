@@ -82,6 +82,8 @@ class Parameter:
             of that class: their names are those in the class.
         provider: What gives its value; None: the request does.
         taker: The function of the provider that takes it; None: the handler does.
+        read_as: The type as which its texts are read, where the class that it is a field of makes
+            the value of them; None: the annotation.
     """
 
     name: str
@@ -95,11 +97,17 @@ class Parameter:
     parts: tuple["Parameter", ...] = ()
     provider: Provider | None = None
     taker: Handler | None = None
+    read_as: Any = None
 
     @property
     def required(self) -> bool:
         """Whether it has no default."""
         return self.default is EMPTY
+
+    @property
+    def texts(self) -> Any:
+        """The type as which its texts are read."""
+        return self.annotation if self.read_as is None else self.read_as
 
     @property
     def form(self) -> bool:

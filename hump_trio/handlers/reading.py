@@ -6,16 +6,24 @@ This module alone says that a value is missing, or that it comes twice.
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from hump_trio.content.annotations import class_of, item_types, kinds_of, members
+from hump_trio.content.annotations import class_of, is_body, item_types, kinds_of, members
 from hump_trio.content.collisions import check_hashes
 from hump_trio.content.json_text import explain_mismatch
-from hump_trio.content.msgspec_json import advice_for
+from hump_trio.content.msgspec_json import BODY_TYPES
 from hump_trio.facts.exceptions import PLACE_COUNT, BindingError
 from hump_trio.handlers.parameter import EMPTY
 from hump_trio.handlers.parsing import checker_of, parser_of
 from hump_trio.handlers.steps import Parse, Read
 
-__all__ = ["ABSENT", "collection_reader", "default_or_absent", "is_switch", "only_one", "reader_of"]
+__all__ = [
+    "ABSENT",
+    "collection_reader",
+    "default_or_absent",
+    "is_switch",
+    "only_one",
+    "reader_of",
+    "texts_for",
+]
 
 # The reason for a client where a value has to come and didn't.
 ABSENT = "missing"
@@ -140,6 +148,18 @@ def only_one(found: Sequence[T], place: str) -> T:
     return found[0]
 
 
+def texts_for(annotation: Any) -> Any:
+    """Return the type as which texts are read of which a model of pydantic's makes a value.
+
+    Raises:
+        TypeError: The value is an object in JSON, which no text is.
+    """
+    if is_body(annotation):
+        raise TypeError(why_no_text(annotation, many=True))
+    several = any(item_types(each) is not None for each in kinds_of(annotation))
+    return list[str] if several else str
+
+
 def is_switch(annotation: Any) -> bool:
     """Tell whether an annotation is ``bool`` alone: an empty text could mean either value of it."""
     return list(members(annotation)) == [bool]
@@ -147,10 +167,10 @@ def is_switch(annotation: Any) -> bool:
 
 def why_no_text(annotation: Any, *, many: bool) -> str:
     """Return that no text is of a type, and what to write instead."""
-    lists = " and lists, sets and tuples of them," if many else ""
-    advice = advice_for(annotation) or (
-        "; str, int, float, bool, Enum, Literal, date, datetime, time, timedelta, UUID and"
-        f" Decimal are,{lists} other types of JSON with `Body()` beside them are the body,"
-        " and for anything else there is the Request"
+    lists = " and lists, sets and tuples of them" if many else ""
+    return (
+        f"no text is read as {annotation!r:.80}, and it is no body type; texts are read as str,"
+        f" int, float, bool, Enum, Literal, date, datetime, time, timedelta, UUID, Decimal{lists};"
+        f" {BODY_TYPES}, or any other type of JSON with `Body()` beside it; and for anything else"
+        " there is the Request"
     )
-    return f"no text is read as {annotation!r:.80}{advice}"

@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Union, get_args, is_typeddict
 from uuid import UUID
 
-from hump_trio.content.annotations import class_of, is_record, members
+from hump_trio.content.annotations import class_of, is_model, is_record, members
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError, UnresolvedError
@@ -80,7 +80,8 @@ def results_of(route: Route, returns: Any) -> Results:
         if isinstance(value, Response):
             return value
         fitted = fit(value)
-        return JsonResponse(fitted) if isinstance(fitted, tuple) else to_response(fitted)
+        written = isinstance(fitted, tuple) or is_model(type(value))
+        return JsonResponse(fitted) if written else to_response(fitted)
 
     def encode_fitted(value: Any) -> bytes:
         return json_codec.encode_filled(fit(value))
@@ -156,8 +157,8 @@ def check_returns(name: str, returns: Any) -> None:
         if not (is_record(member) or may_be(member, ANSWERS)):
             raise RouteError(
                 f"{name} returns {name_of(kind)}, of which no answer can be made: return str,"
-                " bytes, a dict, list, tuple, dataclass, TypedDict or msgspec.Struct, an async"
-                " iterable of str or bytes, None or a Response"
+                " bytes, a dict, list, tuple, dataclass, TypedDict, msgspec.Struct, pydantic model"
+                " or attrs class, an async iterable of str or bytes, None or a Response"
             )
         if isinstance(kind, type) and issubclass(kind, AsyncIterable):
             for part in get_args(member)[:1]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, is_typeddict
 from hump_trio.content.annotations import (
     class_of,
     fields_of,
+    is_model,
     is_named_tuple,
     is_record,
     item_types,
@@ -21,6 +22,7 @@ from hump_trio.handlers.shapes import (
     dict_of,
     items_of,
     mapping_of,
+    model_of,
     record_of,
     tuple_of,
     union_of,
@@ -73,6 +75,8 @@ class ShapeMaker:
         """Return the shape of a bare annotation that is no union."""
         if issubclass(kind, UNSHAPED):
             return None
+        if is_model(kind):
+            return model_of(kind)
         if is_record(member):
             return self._record(member, kind)
         arguments = get_args(member)

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 from hump_trio.content.annotations import is_record
 from hump_trio.content.class_defaults import fill_in_own, hides_fields
+from hump_trio.content.json_text import json_codec
+from hump_trio.content.models import dump_model
 
 __all__ = [
     "Alternatives",
@@ -18,6 +20,7 @@ __all__ = [
     "dict_of",
     "items_of",
     "mapping_of",
+    "model_of",
     "record_of",
     "tuple_of",
     "union_of",
@@ -198,6 +201,15 @@ def dict_of(names: frozenset[str], required: frozenset[str], parts: Mapping[str,
         }
 
     return Shape(frozenset(), fit)
+
+
+def model_of(kind: Any) -> Shape:
+    """Return the shape of a model of pydantic's, which writes it itself.
+
+    Args:
+        kind: The class of the model.
+    """
+    return Shape(frozenset(), lambda value: json_codec.embed(dump_model(value, kind)))
 
 
 def record_of(kind: Any, names: list[str], parts: Mapping[str, Shape]) -> Shape:

@@ -15,6 +15,7 @@ from hump_trio.content.annotations import (
     class_of,
     extras_of,
     fields_of,
+    is_model,
     is_record,
     kinds_of,
     members,
@@ -25,6 +26,7 @@ from hump_trio.handlers.decorated import Added, names_known, parameters_taken
 from hump_trio.handlers.markers import Body, Marker
 from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Provision, Signature, Source
 from hump_trio.handlers.provider_keys import is_key, is_near
+from hump_trio.handlers.reading import texts_for
 from hump_trio.handlers.resolving import Names, refusal, resolve_parameter, resolve_return
 from hump_trio.handlers.results import check_returns
 from hump_trio.handlers.signature_checks import (
@@ -288,15 +290,19 @@ class Rules:
             fields = fields_of(kinds[0])
         except (NameError, TypeError) as error:
             raise self.refuse(name, f"whose fields can't be resolved: {error}", error) from error
-        return tuple(self.part_of(f"{name}.{each.name}", each, marker) for each in fields)
+        of_model = is_model(kinds[0])
+        return tuple(
+            self.part_of(f"{name}.{each.name}", each, marker, of_model=of_model) for each in fields
+        )
 
-    def part_of(self, name: str, field: Field, marker: Marker) -> Parameter:
+    def part_of(self, name: str, field: Field, marker: Marker, *, of_model: bool) -> Parameter:
         """Return a field of a class of values; what it says of itself goes before the class.
 
         Args:
             name: The field's, behind the parameter's, for an error.
             field: The field.
             marker: The parameter's.
+            of_model: Whether the class is a model of pydantic's, which makes the field's value.
         """
         own = self.marker_of(name, field.annotation) or type(marker)()
         source = MARKED[type(own)]
@@ -306,11 +312,19 @@ class Rules:
         default = EMPTY if field.required else LEFT_OUT
         if field.default is not MISSING:
             default = field.default
-            if not takes(field.annotation, default):
+            if not of_model and not takes(field.annotation, default):
                 why = f"whose annotation doesn't take its default, {default!r:.80}"
                 raise self.refuse(name, why)
         outer = self.outer_name(name, field.name, source, own)
-        return Parameter(field.name, source, outer, field.annotation, default, marker=own)
+        read_as = None
+        if of_model:
+            try:
+                read_as = texts_for(field.annotation)
+            except TypeError as error:
+                raise self.refuse(name, f"that can't be a {source.name} value: {error}") from None
+        return Parameter(
+            *(field.name, source, outer, field.annotation, default), marker=own, read_as=read_as
+        )
 
     def add_collected(
         self, parameters: list[Parameter], raws: list[inspect.Parameter]

@@ -56,14 +56,14 @@ def text_getter(parameter: Parameter) -> Get[Request]:
 def value_getter(parameter: Parameter, default: Any) -> Get[Request]:
     """Return what gets the value of one name."""
     place, find = parameter.place, finder_of(parameter)
-    read = reader_of(parameter.annotation, default, many=parameter.source.repeats)
+    read = reader_of(parameter.texts, default, many=parameter.source.repeats)
 
     def get(request: Request) -> Any:
         return read(find(request), place)
 
     if parameter.source.find is find_in_path:
         return quick_path_getter(parameter, get)
-    if parameter.source.find is find_in_query and not collection_reader(parameter.annotation):
+    if parameter.source.find is find_in_query and not collection_reader(parameter.texts):
         return quick_query_getter(parameter, default, get)
     return get
 
@@ -98,7 +98,7 @@ def quick_query_getter(parameter: Parameter, default: Any, get: Get[Request]) ->
         default: The value where none came; `EMPTY` for none.
         get: Gets any value, and raises what is wrong with it.
     """
-    name, parse, optional = parameter.field, parser_of(parameter.annotation), default is not EMPTY
+    name, parse, optional = parameter.field, parser_of(parameter.texts), default is not EMPTY
     assert parse is not None
 
     def get_quickly(request: Request) -> Any:
@@ -136,11 +136,17 @@ def class_getter(parameter: Parameter) -> Get[Request]:
     getters = {
         each.name: value_getter(each, EMPTY if each.required else LEFT_OUT) for each in parts
     }
+    places = {f"{parameter.source.name}.{each.name}": each.place for each in parts}
 
     def get_class(request: Request) -> Any:
         if default is not EMPTY and not any(any(find(request)) for find in finders):
             return default
-        return build(get_all(getters, request))
+        values = get_all(getters, request)
+        try:
+            return build(values)
+        except BindingError as error:
+            found = [(places.get(place, place), reason) for place, reason in error.places]
+            raise BindingError(found, error.status) from None
 
     return get_class
 
@@ -167,7 +173,7 @@ def find_in_query(parameter: Parameter) -> Find:
 def find_in_header(parameter: Parameter) -> Find:
     """Return what finds the value of a header field, or the items of one that is a list."""
     name = parameter.field
-    is_list = collection_reader(parameter.annotation) is not None
+    is_list = collection_reader(parameter.texts) is not None
 
     def find(request: Request) -> list[str]:
         # RFC 9110 section 5.3: repeated fields are one list, which a proxy may have joined.

@@ -12,6 +12,8 @@ from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, JsonResponse, Resp
 
 __all__ = ["RENDERERS", "Renderer", "to_response"]
 
+# What classes with fields have: dataclasses, Structs of msgspec's and models of pydantic's.
+FIELDS = ("__dataclass_fields__", "__struct_fields__", "__pydantic_fields__")
 STATUSES: frozenset[int] = frozenset(HTTPStatus)
 # How a response of status 200 without further fields is made of a plain value: its content type,
 # `TEXT_TYPE` or `JSON_TYPE`, and the function that encodes its body.
@@ -45,8 +47,8 @@ def to_response(value: Any) -> Response:
         if isinstance(value, tuple):
             check_no_status(value)
         return JsonResponse(value)
-    if hasattr(type(value), "__dataclass_fields__") or hasattr(type(value), "__struct_fields__"):
-        return JsonResponse(value)  # the latter is a msgspec.Struct
+    if any(hasattr(type(value), name) for name in FIELDS):
+        return JsonResponse(value)
     if isinstance(value, bytearray | memoryview | AsyncIterable):
         return Response(value)
     hint = "return str, bytes, a dict, list or dataclass, an async iterable, None or a Response"

@@ -196,6 +196,25 @@ async def test_an_expected_type_refuses_them_too(annotation: Any, content: str) 
     assert places_of(answer) == {"body": REFUSED}
 
 
+@dataclass
+class Tree:
+    """A class that holds itself in a list."""
+
+    numbers: set[int] = field(default_factory=set)
+    trees: "list[Tree]" = field(default_factory=list)
+
+
+@pytest.mark.parametrize("kind", [Tree, list[Tree], dict[str, list[Tree]]])
+def test_a_class_that_holds_itself_is_guarded_at_any_depth(kind: Any) -> None:
+    """From whichever part of the circle one starts."""
+    numbers = [index * (2**61 - 1) for index in range(500)]
+    value: Any = {"trees": [{"trees": [{"numbers": numbers}]}]}
+    if kind is not Tree:
+        value = [value] if kind == list[Tree] else {"a": [value]}
+    with pytest.raises(BindingError, match="too many values of one hash"):
+        typed_codec().decode(json.dumps(value).encode(), kind)
+
+
 def is_class(annotation: Any) -> bool:
     """Tell whether an annotation is a body's by itself."""
     return annotation in (Box, Box[int], Account, Accounts, Keys, Cat, Cat | Dog)

@@ -106,8 +106,8 @@ def test_results_that_are_no_answers_are_refused(annotation: Any) -> None:
     """At registration, with all that an answer can be made of."""
     message = (
         r"handler returns \w+, of which no answer can be made: return str, bytes, a dict, list,"
-        r" tuple, dataclass, TypedDict or msgspec\.Struct, an async iterable of str or bytes, None"
-        r" or a Response"
+        r" tuple, dataclass, TypedDict, msgspec\.Struct, pydantic model or attrs class, an async"
+        r" iterable of str or bytes, None or a Response"
     )
     with pytest.raises(RouteError, match=message):
         parse_signature(annotated(annotation))
