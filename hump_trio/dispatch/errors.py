@@ -13,7 +13,7 @@ from hump_trio.messages.renderers import to_response
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response, error_response, own_copy, settle
 from hump_trio.routing.layer import CallNext, ExceptionHandler
-from hump_trio.tasks.failures import is_failure, leaves_of
+from hump_trio.tasks.failures import is_failure, leaves_of, tell_crash
 
 __all__ = [
     "Handlers",
@@ -180,3 +180,4 @@ def log_crash(request: Request, error: BaseException, handler: str) -> None:
     where = f": route {request.route}" if request.route else ""
     where += f", handler {handler}" if handler else ""
     logger.error("%s %s failed%s", request.method, request.target, where, exc_info=error)
+    tell_crash(error, request)

@@ -61,7 +61,7 @@ from hump_trio.server.reply import ServerReply
 from hump_trio.server.sending import Sender, close_unsent
 from hump_trio.server.stream import HttpStream
 from hump_trio.server.verdict import Verdict, judge
-from hump_trio.tasks.failures import is_failure, leaves_of, split_failures
+from hump_trio.tasks.failures import is_failure, leaves_of, split_failures, tell_crash
 from hump_trio.tasks.task_tree import source_line_of_error
 
 __all__ = ["Lane", "Step", "Wire"]
@@ -497,6 +497,7 @@ class Lane:
         if self._failed:
             if not isinstance(error, StatusError):
                 logger.error("the answer to an error failed", exc_info=error)
+                tell_crash(error, exchange.request)
                 error = HttpException(500)
             response = error_response(error)
         else:
@@ -669,6 +670,7 @@ class Lane:
         else:
             self._set_outcome("crash")
             logger.error("the answer broke off: %s", text, exc_info=error)
+            tell_crash(error, self._exchange and self._exchange.request)
 
     def _set_outcome(self, outcome: Outcome) -> None:
         if self._exchange is not None:

@@ -8,7 +8,7 @@ import trio
 
 from hump_trio.facts.callables import name_of
 from hump_trio.facts.loggers import logger
-from hump_trio.tasks.failures import is_failure, split_failures
+from hump_trio.tasks.failures import is_failure, split_failures, tell_crash
 
 __all__ = ["log_failure", "run_in_background"]
 
@@ -40,6 +40,7 @@ async def log_failure(text: str, error: BaseException) -> None:
         failures, rest = split_failures(error)
         if failures is not None:
             logger.error(text, exc_info=failures)
+            tell_crash(failures, None)
         if rest is None:
             return
         if rest.split(trio.Cancelled)[1] is not None:
@@ -47,6 +48,7 @@ async def log_failure(text: str, error: BaseException) -> None:
         error = rest
     elif is_failure(error):
         logger.error(text, exc_info=error)
+        tell_crash(error, None)
         return
     elif not isinstance(error, trio.Cancelled):
         raise error

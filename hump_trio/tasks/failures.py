@@ -4,11 +4,26 @@ A class below `BaseException` needn't be below `Exception`: a panic in an extens
 is none, `asyncio.CancelledError` neither. One request that raises it must not end the server.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import TypeAlias
 
 import trio
 
-__all__ = ["comes_of", "is_failure", "leaves_of", "split_failures"]
+__all__ = [
+    "comes_of",
+    "crash_listener",
+    "is_failure",
+    "leaves_of",
+    "split_failures",
+    "tell_crash",
+]
+
+# Takes an error, and the request that has failed of it; None for work in the background.
+CrashListener: TypeAlias = Callable[[BaseException, object], None]
+
+# Who else is told what the log calls a crash, among what runs in this context; tests are.
+crash_listener: ContextVar[CrashListener] = ContextVar("crash_listener")
 
 # What goes on through a handler: it ends the program, or what a scope has cancelled.
 PASSING = (SystemExit, KeyboardInterrupt, trio.Cancelled)
@@ -55,3 +70,15 @@ def split_failures(
 ) -> tuple[BaseException | None, BaseExceptionGroup[BaseException] | None]:
     """Return what of a group are failures, and what isn't; None for nothing."""
     return group.split(is_failure)
+
+
+def tell_crash(error: BaseException, request: object) -> None:
+    """Tell of an error that nobody has handled and that was logged, if anybody listens.
+
+    Args:
+        error: The error.
+        request: The request that has failed of it; None for work in the background.
+    """
+    listener = crash_listener.get(None)
+    if listener is not None:
+        listener(error, request)

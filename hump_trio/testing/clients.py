@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 try:
     import hump_trio.testing.http_library as httpx
+    from hump_trio.testing.crashes import RaisingTransport
     from hump_trio.testing.memory_pool import PoolTransport
     from hump_trio.testing.websocket_client import WebSocketClient, open_websocket
 except ImportError as _missing:
@@ -54,34 +55,50 @@ class Opening(AbstractAsyncContextManager[T, None], Generic[T]):
             raise AttributeError(f"{name!r} is of what `{self._form}` gives", name=name, obj=self)
 
 
-def client(app: Hump[Any], **options: Any) -> AbstractAsyncContextManager[httpx.AsyncClient, None]:
+def client(
+    app: Hump[Any], *, raise_errors: bool = False, tls: bool = False, **options: Any
+) -> AbstractAsyncContextManager[httpx.AsyncClient, None]:
     """Serve an app in memory and give an httpx client for it: httpx2's where that is installed.
 
     Write ``async with client(app) as http``, then ``await http.get("/")``. The app is shut down at
     the end, and its lifespan left. The client has no timeouts of its own, and a path is enough as a
-    URL. For a URL that begins with ``https:`` (say ``base_url="https://testserver"``) the app takes
-    the connection for one over TLS: ``request.scheme`` is ``https``, and the client sends secure
-    cookies.
+    URL. For a URL that begins with ``https:`` the app takes the connection for one over TLS:
+    ``request.scheme`` is ``https``, and the client sends secure cookies.
+
+    With ``raise_errors`` the client raises what would be a bare 500: the error that a handler has
+    raised and no exception handler of the app's has answered. Where an answer breaks off, reading
+    its body raises the error. What fails behind an answer, in the background or in a WebSocket's
+    handler is raised when the client is left.
 
     Args:
         app: The app; it isn't being served elsewhere.
+        raise_errors: Whether errors of handlers are raised.
+        tls: Whether a path as a URL is asked for over TLS: the base is ``https://testserver``.
         options: Keyword arguments for `httpx.AsyncClient`.
 
     Raises:
         RuntimeError: Trio isn't running when the ``async with`` is entered.
     """
-    return Opening(open_client(app, options), "async with client(app) as http")
+    options = {"base_url": f"http{'s' * tls}://testserver", "timeout": None, **options}
+    return Opening(
+        open_client(app, options, raise_errors=raise_errors), "async with client(app) as http"
+    )
 
 
 @asynccontextmanager
-async def open_client(app: Hump[Any], options: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def open_client(
+    app: Hump[Any], options: Any, *, raise_errors: bool = False
+) -> AsyncIterator[httpx.AsyncClient]:
     """Serve an app while its client is open."""
-    options = {"base_url": "http://testserver", "timeout": None, **options}
-    async with (
-        running(app) as listener,
-        httpx.AsyncClient(transport=PoolTransport(listener.connect), **options) as http,
-    ):
-        yield http
+    async with running(app) as listener:
+        transport: httpx.AsyncBaseTransport = PoolTransport(listener.connect)
+        begin = len(listener.crashes.behind)
+        if raise_errors:
+            transport = RaisingTransport(transport, listener.crashes)
+        async with httpx.AsyncClient(transport=transport, **options) as http:
+            yield http
+    if raise_errors:
+        listener.crashes.raise_behind(begin)
 
 
 def connect(app: Hump[Any]) -> AbstractAsyncContextManager[RawConnection, None]:
@@ -164,7 +181,7 @@ async def open_websocket_of(
     scheme, colon, rest = url.partition("://")
     http_url = f"{scheme.replace('ws', 'http')}://{rest}" if colon and "/" not in scheme else url
     async with (
-        open_client(app, {"cookies": cookies}) as http,
+        client(app, cookies=cookies) as http,
         open_websocket(http, http_url, fields, timeout) as ws,
     ):
         yield ws

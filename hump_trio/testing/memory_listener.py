@@ -8,6 +8,8 @@ from weakref import WeakKeyDictionary
 import trio
 
 from hump_trio.app import Hump
+from hump_trio.tasks.failures import crash_listener
+from hump_trio.testing.crashes import Crashes
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
 from hump_trio.transports.transport import Transport
 
@@ -15,9 +17,14 @@ __all__ = ["MemoryListener", "running", "single_failure"]
 
 
 class MemoryListener(trio.abc.Listener[Transport]):
-    """Accepts connections that are made in memory."""
+    """Accepts connections that are made in memory.
+
+    Attributes:
+        crashes: What goes wrong in the app.
+    """
 
     def __init__(self) -> None:
+        self.crashes: Crashes = Crashes()
         self._ends, self._waiting = trio.open_memory_channel[Transport](float("inf"))
 
     async def accept(self) -> Transport:
@@ -72,6 +79,7 @@ async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
     stopped = trio.Event()
 
     async def serve(task_status: trio.TaskStatus[tuple[str, ...]]) -> None:
+        crash_listener.set(listener.crashes.hear)
         await app.serve(listeners=[listener], task_status=task_status)
         stopped.set()
 
