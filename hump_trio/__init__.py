@@ -45,10 +45,13 @@ if TYPE_CHECKING:
     from hump_trio.answers.event_stream import Event, EventStream
     from hump_trio.answers.json_lines import JsonLines
     from hump_trio.channels.topic import Topic
+    from hump_trio.middleware.client_address import client_address
     from hump_trio.middleware.compression import Compression
     from hump_trio.middleware.cors import Cors
     from hump_trio.middleware.forwarded import Forwarded
     from hump_trio.middleware.https_redirect import HttpsRedirect
+    from hump_trio.middleware.rate_limit import RateLimit, rate_limit
+    from hump_trio.middleware.rate_store import RateStore
     from hump_trio.middleware.request_id import RequestId, RequestIdFilter
     from hump_trio.middleware.same_origin import SameOrigin
     from hump_trio.middleware.security_headers import SecurityHeaders
@@ -83,6 +86,8 @@ __all__ = [
     "Limits",
     "MultiMap",
     "Query",
+    "RateLimit",
+    "RateStore",
     "RedirectResponse",
     "Request",
     "RequestId",
@@ -103,7 +108,9 @@ __all__ = [
     "UploadFile",
     "WebSocket",
     "WebSocketClosed",
+    "client_address",
     "limit",
+    "rate_limit",
     "statuses",
     "timeout",
 ]
@@ -117,6 +124,8 @@ LOADED_LATER = {
     "Forwarded": "middleware.forwarded",
     "HttpsRedirect": "middleware.https_redirect",
     "JsonLines": "answers.json_lines",
+    "RateLimit": "middleware.rate_limit",
+    "RateStore": "middleware.rate_store",
     "RequestId": "middleware.request_id",
     "RequestIdFilter": "middleware.request_id",
     "SameOrigin": "middleware.same_origin",
@@ -124,6 +133,8 @@ LOADED_LATER = {
     "TLS": "transports.certificates",
     "Topic": "channels.topic",
     "TrustedHosts": "middleware.trusted_hosts",
+    "client_address": "middleware.client_address",
+    "rate_limit": "middleware.rate_limit",
 }
 
 

@@ -25,8 +25,9 @@ from typing import (
 import trio
 
 from hump_trio.dispatch.dispatcher import Dispatcher
+from hump_trio.dispatch.nameless import counting_nameless
 from hump_trio.dispatch.router import Router, layer_of, table_of
-from hump_trio.facts.exceptions import UnresolvedError
+from hump_trio.facts.exceptions import BindError, UnresolvedError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
 from hump_trio.listening.bind import check_binds, check_host, check_port, join_bind
@@ -469,11 +470,31 @@ class Hump(Router, Generic[S]):
             bound = await open_binds(self.binds, self.sockets)
             for each in bound:
                 unused.callback(each.close)
+        self._check_named(bound)
         secure = None if self._credentials is None else self._credentials.secure
         opened = server.listen(bound, self.sockets, secure)
         self.addresses = tuple(listener.url for listener in opened)
         unused.pop_all()
         return [*(listeners or ()), *opened]
+
+    def _check_named(self, bound: "Sequence[BoundSocket]") -> None:
+        """Refuse a Unix socket whose clients all were one to a middleware that counts by address.
+
+        Raises:
+            BindError: With what to write instead.
+        """
+        unix = next((each for each in bound if not each.over_tcp), None)
+        if unix is None or "unix" in self.sockets.proxy_protocol:
+            return
+        name = counting_nameless(layer_of(self), table_of(self).routes)
+        if name:
+            raise BindError(
+                unix.url(),
+                f"{name} counts by the client's address, and clients of a Unix socket have none:"
+                " before it, register Forwarded(proxies=['unix'], fields=[...]) for the proxy in"
+                " front; or let the proxy send PROXY headers, with"
+                " Sockets(proxy_protocol=['unix']); or give a by= of your own",
+            )
 
     def _announce(
         self, server: "Server", is_main: bool, task_status: trio.TaskStatus[tuple[str, ...]]

@@ -26,7 +26,7 @@ from hump_trio.dispatch.websockets import serve_websocket
 from hump_trio.facts.exceptions import HttpException, StatusError
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import Outcome
-from hump_trio.handlers.decorated import decorated_above
+from hump_trio.handlers.decorated import decorated_above, unused_middleware
 from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.handlers.head_checks import call_checked
 from hump_trio.handlers.results import RESULTS
@@ -103,6 +103,9 @@ class Dispatcher:
         self._other_methods: dict[tuple[str, ...], tuple[Choice, Choice]] = {}
         for name in decorated_above([route.handler for route in table.routes]):
             logger.warning("%s is served without the decorator that stands above its verb", name)
+        for name in unused_middleware():
+            what = "the @rate_limit of %s limits no route: does a decorator lack functools.wraps?"
+            logger.warning(what, name)
 
     def choose(self, method: str, path: str) -> tuple[Choice, dict[str, Any]]:
         """Return what may happen with a request (see `Application.choose`)."""

@@ -7,6 +7,7 @@ from typing import Any, cast
 from hump_trio.facts.callables import Handler
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.facts.hints import OF_ROUTE, hint_of
+from hump_trio.handlers.decorated import middleware_of
 from hump_trio.messages.choice import BELOW, WEBSOCKET, prefix_of
 from hump_trio.routing.channel_options import ChannelOptions
 from hump_trio.routing.guest import ANY, ANY_WEBSOCKET, Guest
@@ -69,26 +70,33 @@ class Registration:
         """
         if self.guest is not None:
             check_mounted_path(self.template)
+        around = middleware_of(self.handler)
+        layers = (*self.layers, Layer(list(around))) if around else self.layers
         if self.websocket is not None:
-            return self._build_websocket(self.websocket, home)
+            return self._build_websocket(self.websocket, layers, home)
+        options = self.options
+        for status in (status for each in around for status in each.__raises__):
+            options = {**options, "raises": join_raises((status,), options.get("raises", ()))}
         return Route(
             template=self.template,
             methods=self.methods,
             handler=self.handler,
-            layers=self.layers,
+            layers=layers,
             home=home,
             space=self.space,
             guest=self.guest,
-            **self.options,
+            **options,
         )
 
-    def _build_websocket(self, options: WebSocketOptions, home: Layer) -> Route:
+    def _build_websocket(
+        self, options: WebSocketOptions, layers: tuple[Layer, ...], home: Layer
+    ) -> Route:
         own = {name: value for name, value in options.items() if name in OF_CHANNELS}
         return Route(
             template=self.template,
             methods=self.methods,
             handler=self.handler,
-            layers=self.layers,
+            layers=layers,
             home=home,
             space=self.space,
             timeout=options.get("timeout", ...),

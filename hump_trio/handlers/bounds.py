@@ -27,7 +27,7 @@ from hump_trio.messages.response import (
 from hump_trio.tasks.lateness import log_late
 from hump_trio.tasks.task_tree import source_line_of_error
 
-__all__ = ["limit", "timeout"]
+__all__ = ["check_below", "limit", "timeout"]
 
 H = TypeVar("H", bound=Callable[..., Any])
 # Returns the context that encloses one part of a call: the handler, or the producer it returns.

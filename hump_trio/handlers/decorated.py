@@ -7,11 +7,11 @@ that this function takes.
 
 import inspect
 from collections.abc import Collection, Iterator
-from functools import partial
+from functools import partial, update_wrapper
 from itertools import count
 from types import FunctionType, MethodType
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
@@ -24,16 +24,23 @@ __all__ = [
     "Added",
     "decorated_above",
     "layers_of",
+    "middleware_of",
     "names_known",
     "parameters_taken",
+    "unused_middleware",
+    "with_middleware",
     "wrapped_by",
 ]
+
+H = TypeVar("H", bound=Handler)
 
 # The moment at which a verb's decorator, such as `Router.get`, has registered a function. A
 # decorator that was made before that moment, and is called with the function after it, stands above
 # the verb and would change nothing.
 MOMENTS = count()
 DECORATED: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+# The functions whose middleware no route has found so far.
+UNUSED: WeakSet[Any] = WeakSet()
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 OWN = (inspect.Parameter.POSITIONAL_ONLY, *NAMED)
@@ -68,6 +75,49 @@ def names_known(handler: Handler) -> tuple[frozenset[str], dict[str, Any]]:
             function = layer if inspect.isroutine(layer) else type(layer).__call__
             names.update(getattr(inspect.unwrap(function), "__globals__", {}))
     return frozenset(fixed), names
+
+
+def with_middleware(handler: H, middleware: Any) -> H:
+    """Return a handler that does the same, with a middleware of its routes around what it has.
+
+    It is another function, so that the one given can still be registered without. What it returns
+    has the middleware as ``__route_middleware__``, which `functools.wraps` passes on outwards.
+    """
+    if isinstance(handler, MethodType):
+        return cast(
+            "H", MethodType(with_middleware(handler.__func__, middleware), handler.__self__)
+        )
+    around = (middleware, *getattr(handler, "__route_middleware__", ()))
+    copy: Any
+    if isinstance(handler, FunctionType):
+        copy = FunctionType(
+            *(handler.__code__, handler.__globals__, handler.__name__, handler.__defaults__),
+            closure=handler.__closure__,
+        )
+        copy.__kwdefaults__ = handler.__kwdefaults__
+        update_wrapper(copy, handler)
+    else:
+        copy = partial(handler)
+    UNUSED.discard(handler)
+    copy.__route_middleware__ = around
+    UNUSED.add(copy)
+    return cast("H", copy)
+
+
+def middleware_of(handler: Handler) -> tuple[Any, ...]:
+    """Return the middleware that decorators have put around a handler, the outermost first."""
+    for layer in layers_of(handler):
+        UNUSED.discard(getattr(layer, "__func__", layer))
+    around = (getattr(layer, "__route_middleware__", ()) for layer in layers_of(handler))
+    return next(filter(None, around), ())
+
+
+def unused_middleware() -> list[str]:
+    """Return the names of handlers whose middleware no route has found.
+
+    A decorator without `functools.wraps` may hide it. So may a handler that isn't registered.
+    """
+    return sorted(f"{each.__module__}.{name_of(each)}" for each in UNUSED)
 
 
 def decorated_above(handlers: Collection[Handler]) -> list[str]:

@@ -79,6 +79,11 @@ class Forwarded(Stepped):
         self._is_proxy = lru_cache(KNOWN_COUNT)(partial(is_within, networks=networks))
         self._follow_known = lru_cache(KNOWN_COUNT)(self._follow)
 
+    @property
+    def __names_unix_clients__(self) -> bool:
+        """Whether clients of a Unix socket have the addresses that are told there."""
+        return self._unix
+
     def __begin__(self, request: Request) -> None:
         """Set client, scheme and host if the peer is a proxy, and let the request pass."""
         if self._trusts(request.client):
