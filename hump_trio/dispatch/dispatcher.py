@@ -197,7 +197,7 @@ class Dispatcher:
         return Choice(self._onion(describe, None), {}, refused=True, fixed=fixed)
 
     def _choice_of(self, route: Route) -> Choice:
-        endpoint = endpoint_of(route)
+        endpoint = endpoint_of(route, self._layer.stand_ins)
         call, results = endpoint.call, endpoint.results
         body_limit, stream = route.body_limit, route.stream
         websocket = route.channel is not None

@@ -1,9 +1,9 @@
 """A group of routes with what they have in common: a prefix, options, middleware, handlers."""
 
 import os
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from inspect import isroutine
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from inspect import formatannotation, isroutine
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from hump_trio.answers.static_files import StaticFiles
@@ -22,12 +22,12 @@ from hump_trio.handlers.async_functions import check_layer
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.routing.guest import Guest, check_guest
-from hump_trio.routing.layer import NOTHING, Layer
+from hump_trio.routing.layer import NOTHING, Layer, Provider
 from hump_trio.routing.origins import parse_origins
 from hump_trio.routing.route import RouteOptions, RouterOptions, WebSocketOptions
 from hump_trio.routing.table import RouteTable
 
-__all__ = ["Router", "layer_of", "table_of"]
+__all__ = ["Router", "layer_of", "standing_in", "table_of"]
 
 H = TypeVar("H", bound=Callable[..., Any])
 
@@ -456,6 +456,43 @@ class Router:
             return handler
 
         return register
+
+
+@contextmanager
+def standing_in(router: Router, values: Mapping[Any, Any]) -> Iterator[None]:
+    """Have a router give values of its caller's instead of what its providers give, for a while.
+
+    Args:
+        router: The router, whose routes are looked at anew meanwhile.
+        values: The values, by the keys of the providers.
+
+    Raises:
+        TypeError: There is no provider for a key, or a value is a function or a class.
+    """
+    layers = {layer for route in router._table.routes for layer in route.layers}
+    keys = {key for layer in (router._layer, *layers) for key in layer.providers}
+    for key, value in values.items():
+        shown = formatannotation(key)
+        if key not in keys:
+            known = ", ".join(sorted(map(formatannotation, keys))) or "nothing"
+            raise TypeError(f"nothing provides {shown}: what is provided is {known}")
+        if (isroutine(value) or isinstance(value, type)) and "__call__" not in dir(key):
+            raise TypeError(f"{shown} is given a value, not {value!r:.80}: call that, and pass it")
+    stand_ins = router._layer.stand_ins
+    stand_ins.update({key: constant_provider(key, value) for key, value in values.items()})
+    try:
+        yield
+    finally:
+        stand_ins.clear()
+
+
+def constant_provider(key: Any, value: Any) -> Provider:
+    """Return a provider that gives one value."""
+
+    async def stand_in() -> Any:
+        return value
+
+    return Provider(stand_in, key, encloses=False)
 
 
 def layer_of(router: Router) -> Layer:

@@ -1,5 +1,6 @@
 """What registration makes of a route's handler, once: the rest of the package asks for it here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,9 +10,10 @@ from hump_trio.handlers.calling import Call, bind_handler
 from hump_trio.handlers.head_checks import Check, checks_of
 from hump_trio.handlers.parameter import Signature
 from hump_trio.handlers.results import RESULTS, Results, results_of
-from hump_trio.handlers.signature import parse_signature
+from hump_trio.handlers.signature import NO_STAND_INS, parse_signature
 from hump_trio.handlers.websocket_calling import bind_guest, bind_websocket
 from hump_trio.messages.request import Request
+from hump_trio.routing.layer import Provider
 from hump_trio.routing.route import Route
 
 __all__ = ["endpoint_of"]
@@ -35,8 +37,12 @@ class Endpoint:
     checks: tuple[Check, ...] = ()
 
 
-def endpoint_of(route: Route) -> Endpoint:
+def endpoint_of(route: Route, stand_ins: Mapping[Any, Provider] = NO_STAND_INS) -> Endpoint:
     """Return what a route's handler is called by. It is made at the first call, and kept.
+
+    Args:
+        route: The route.
+        stand_ins: Stand in for all providers of their keys. What is made with some isn't kept.
 
     Raises:
         TypeError: The handler isn't async.
@@ -44,18 +50,20 @@ def endpoint_of(route: Route) -> Endpoint:
         RouteError: A parameter can't be given a value, or no answer can be made of what is
             returned.
     """
+    if stand_ins:
+        return make_endpoint(route, stand_ins)
     if route.endpoint is None:
-        object.__setattr__(route, "endpoint", make_endpoint(route))
+        object.__setattr__(route, "endpoint", make_endpoint(route, stand_ins))
     endpoint: Endpoint = route.endpoint
     return endpoint
 
 
-def make_endpoint(route: Route) -> Endpoint:
+def make_endpoint(route: Route, stand_ins: Mapping[Any, Provider]) -> Endpoint:
     """Return what a route's handler is called by."""
     if route.guest is not None:
         return guest_endpoint(route)
     check_async(route.handler, "handler")
-    signature = parse_signature(route)
+    signature = parse_signature(route, stand_ins)
     takers = (route.handler, *(each.provider.function for each in signature.provisions))
     checks = tuple(check for each in takers for check in checks_of(each))
     if route.channel is not None:

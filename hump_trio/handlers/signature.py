@@ -4,10 +4,10 @@ A `Signature` is all that binding and the OpenAPI document know of a handler.
 """
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from inspect import formatannotation
-from typing import Any, Literal, Self, get_args, is_typeddict
+from typing import Any, Literal, Self, TypeAlias, get_args, is_typeddict
 
 from hump_trio.channels.websocket import WebSocket
 from hump_trio.content.annotations import (
@@ -38,19 +38,26 @@ from hump_trio.handlers.signature_checks import (
 )
 from hump_trio.handlers.sources import CHANNEL, PATH, PROVIDED, REQUEST, SOURCES
 from hump_trio.messages.request import Request
-from hump_trio.routing.layer import Layer, Provider
+from hump_trio.routing.layer import Provider
 from hump_trio.routing.route import Route
 from hump_trio.routing.template import parse_template
 
-__all__ = ["parse_signature"]
+__all__ = ["NO_STAND_INS", "parse_signature"]
 
+# The providers whose values may be taken, by key: those of the innermost router come first.
+Scope: TypeAlias = Sequence[Mapping[Any, Provider]]
 # What is given as a whole, perhaps by position, and needs no annotation.
 WHOLE = (REQUEST, CHANNEL)
+NO_STAND_INS: Mapping[Any, Provider] = {}
 MARKED = {source.marker: source for source in SOURCES if source.marker is not None}
 
 
-def parse_signature(route: Route) -> Signature:
+def parse_signature(route: Route, stand_ins: Mapping[Any, Provider] = NO_STAND_INS) -> Signature:
     """Return what the handler of a route takes and gives.
+
+    Args:
+        route: The route.
+        stand_ins: Stand in for all providers of their keys.
 
     Raises:
         UnresolvedError: A name in an annotation is nowhere, or not yet.
@@ -58,7 +65,7 @@ def parse_signature(route: Route) -> Signature:
             returned; with what to write instead.
     """
     handler = route.handler
-    scope = scope_of(route)
+    scope = scope_of(route, stand_ins)
     rules = Rules.of(route, handler, scope)
     raws = parameters_taken(handler)
     parsed = rules.parse_all(raws)
@@ -79,15 +86,18 @@ def parse_signature(route: Route) -> Signature:
     return signature
 
 
-def scope_of(route: Route) -> list[Layer]:
-    """Return what has the providers that a handler may take values of, the innermost first."""
-    return [*reversed(route.layers), *([] if route.home is None else [route.home])]
+def scope_of(route: Route, stand_ins: Mapping[Any, Provider]) -> Scope:
+    """Return the providers that the handler of a route may take values of."""
+    layers = [*reversed(route.layers), *([] if route.home is None else [route.home])]
+    return [
+        {key: stand_ins.get(key, each) for key, each in layer.providers.items()} for layer in layers
+    ]
 
 
 def add_provisions(
     provisions: dict[Provider, Provision],
     route: Route,
-    scope: Sequence[Layer],
+    scope: Scope,
     parameters: Iterable[Parameter],
     within: tuple[Provider, ...] = (),
 ) -> None:
@@ -113,8 +123,8 @@ def add_provisions(
         if provider in within:
             names = " -> ".join(name_of(each.function) for each in path[path.index(provider) :])
             raise RouteError(f"a provider for {name_of(route.handler)} needs itself: {names}")
-        home = next(each for each in scope if provider in each.providers.values())
-        rules = Rules.of(route, provider.function, scope[scope.index(home) :], is_provider=True)
+        depth = next(depth for depth, each in enumerate(scope) if provider in each.values())
+        rules = Rules.of(route, provider.function, scope[depth:], is_provider=True)
         parsed = rules.parse_all(parameters_taken(provider.function))
         check_requests(route, [each for raw, each in parsed if not isinstance(raw, Added)])
         taken = [each for _, each in parsed]
@@ -130,19 +140,24 @@ class Rules:
         route: The handler's route.
         fixed: The names that a `functools.partial` gives values; no client can change those.
         names: What annotations that are text may mention.
-        scope: What has the providers whose values may be taken, the innermost first.
+        scope: The providers whose values may be taken.
         taker: The function of the provider; None for the handler.
     """
 
     route: Route
     fixed: frozenset[str]
     names: Names
-    scope: Sequence[Layer]
+    scope: Scope
     taker: Handler | None
 
     @classmethod
     def of(
-        cls, route: Route, function: Handler, scope: Sequence[Layer], *, is_provider: bool = False
+        cls,
+        route: Route,
+        function: Handler,
+        scope: Scope,
+        *,
+        is_provider: bool = False,
     ) -> Self:
         """Return the rules for a handler, or for a provider."""
         fixed, known = names_known(function)
@@ -201,11 +216,11 @@ class Rules:
             RouteError: A class in a union is provided, and the union isn't: clients could send it.
         """
         if is_key(annotation):
-            for layer in self.scope:
-                provider = layer.providers.get(annotation)
+            for providers in self.scope:
+                provider = providers.get(annotation)
                 if provider is not None:
                     return provider
-        for provider in (each for layer in self.scope for each in layer.providers.values()):
+        for provider in (each for providers in self.scope for each in providers.values()):
             if is_near(annotation, provider.key):
                 raise self.refuse(
                     name,

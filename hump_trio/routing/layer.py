@@ -42,8 +42,10 @@ class Layer:
         middleware: The outermost first.
         exception_handlers: By the type they take.
         providers: By their keys.
+        stand_ins: What an app under test gives instead of all providers of a key.
     """
 
     middleware: list[Middleware] = field(default_factory=list)
     exception_handlers: dict[type[BaseException], ExceptionHandler] = field(default_factory=dict)
     providers: dict[Any, Provider] = field(default_factory=dict)
+    stand_ins: dict[Any, Provider] = field(default_factory=dict)

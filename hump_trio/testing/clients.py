@@ -56,7 +56,12 @@ class Opening(AbstractAsyncContextManager[T, None], Generic[T]):
 
 
 def client(
-    app: Hump[Any], *, raise_errors: bool = False, tls: bool = False, **options: Any
+    app: Hump[Any],
+    *,
+    provide: Mapping[Any, Any] | None = None,
+    raise_errors: bool = False,
+    tls: bool = False,
+    **options: Any,
 ) -> AbstractAsyncContextManager[httpx.AsyncClient, None]:
     """Serve an app in memory and give an httpx client for it: httpx2's where that is installed.
 
@@ -72,25 +77,34 @@ def client(
 
     Args:
         app: The app; it isn't being served elsewhere.
+        provide: Values by type, as ``{Session: FakeSession()}``: what handlers are given instead of
+            what the app's providers of these types give, whose functions aren't called.
         raise_errors: Whether errors of handlers are raised.
         tls: Whether a path as a URL is asked for over TLS: the base is ``https://testserver``.
         options: Keyword arguments for `httpx.AsyncClient`.
 
     Raises:
-        RuntimeError: Trio isn't running when the ``async with`` is entered.
+        RuntimeError: Trio isn't running when the ``async with`` is entered, or the app is being
+            served already, and there is something to ``provide``.
+        TypeError: Nothing provides a type, or its value is a function or a class.
     """
     options = {"base_url": f"http{'s' * tls}://testserver", "timeout": None, **options}
     return Opening(
-        open_client(app, options, raise_errors=raise_errors), "async with client(app) as http"
+        open_client(app, options, provide, raise_errors=raise_errors),
+        "async with client(app) as http",
     )
 
 
 @asynccontextmanager
 async def open_client(
-    app: Hump[Any], options: Any, *, raise_errors: bool = False
+    app: Hump[Any],
+    options: Any,
+    provide: Mapping[Any, Any] | None,
+    *,
+    raise_errors: bool = False,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve an app while its client is open."""
-    async with running(app) as listener:
+    async with running(app, provide) as listener:
         transport: httpx.AsyncBaseTransport = PoolTransport(listener.connect)
         begin = len(listener.crashes.behind)
         if raise_errors:
@@ -101,7 +115,9 @@ async def open_client(
         listener.crashes.raise_behind(begin)
 
 
-def connect(app: Hump[Any]) -> AbstractAsyncContextManager[RawConnection, None]:
+def connect(
+    app: Hump[Any], *, provide: Mapping[Any, Any] | None = None
+) -> AbstractAsyncContextManager[RawConnection, None]:
     """Serve an app in memory and give a raw connection to it.
 
     Write ``async with connect(app) as raw``, then ``await raw.send(...)``. The connection is closed
@@ -110,17 +126,21 @@ def connect(app: Hump[Any]) -> AbstractAsyncContextManager[RawConnection, None]:
 
     Args:
         app: The app; it isn't being served elsewhere.
+        provide: As for `client`.
 
     Raises:
-        RuntimeError: Trio isn't running when the ``async with`` is entered.
+        RuntimeError: As for `client`.
+        TypeError: As for `client`.
     """
-    return Opening(open_connection(app), "async with connect(app) as raw")
+    return Opening(open_connection(app, provide), "async with connect(app) as raw")
 
 
 @asynccontextmanager
-async def open_connection(app: Hump[Any]) -> AsyncIterator[RawConnection]:
+async def open_connection(
+    app: Hump[Any], provide: Mapping[Any, Any] | None
+) -> AsyncIterator[RawConnection]:
     """Serve an app while a connection to it is open."""
-    async with running(app) as listener:
+    async with running(app, provide) as listener:
         transport = listener.connect(float("inf"))
         try:
             yield RawConnection(transport)
@@ -137,6 +157,7 @@ def websocket(
     headers: Mapping[str, str] | None = None,
     cookies: Any = None,
     timeout: float | None = 60.0,
+    provide: Mapping[Any, Any] | None = None,
 ) -> AbstractAsyncContextManager[WebSocketClient, None]:
     """Serve an app in memory and open a WebSocket to it.
 
@@ -156,11 +177,13 @@ def websocket(
         timeout: The seconds that the methods of the WebSocket wait for the app at most, so that a
             test which would wait for ever fails. 60: less than tests of anything but silence need.
             None: no limit.
+        provide: As for `client`.
 
     Raises:
         AssertionError: The app breaks a rule of RFC 6455.
         Refused: The app answers the handshake otherwise than by a WebSocket.
-        RuntimeError: Trio isn't running when the ``async with`` is entered.
+        RuntimeError: As for `client`.
+        TypeError: As for `client`.
     """
     fields = dict(headers or {})
     if subprotocols:
@@ -168,20 +191,25 @@ def websocket(
     if origin is not None:
         fields["Origin"] = origin
     return Opening(
-        open_websocket_of(app, url, fields, cookies, timeout),
+        open_websocket_of(app, url, fields, cookies, timeout, provide),
         "async with websocket(app, ...) as ws",
     )
 
 
 @asynccontextmanager
 async def open_websocket_of(
-    app: Hump[Any], url: str, fields: dict[str, str], cookies: Any, timeout: float | None
+    app: Hump[Any],
+    url: str,
+    fields: dict[str, str],
+    cookies: Any,
+    timeout: float | None,
+    provide: Mapping[Any, Any] | None,
 ) -> AsyncIterator[WebSocketClient]:
     """Serve an app while a WebSocket to it is open."""
     scheme, colon, rest = url.partition("://")
     http_url = f"{scheme.replace('ws', 'http')}://{rest}" if colon and "/" not in scheme else url
     async with (
-        client(app, cookies=cookies) as http,
+        client(app, provide=provide, cookies=cookies) as http,
         open_websocket(http, http_url, fields, timeout) as ws,
     ):
         yield ws

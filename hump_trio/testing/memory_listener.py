@@ -1,6 +1,6 @@
 """The listener of an app that is served in memory, and the serving of one for tests."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import trio
 
 from hump_trio.app import Hump
+from hump_trio.dispatch.router import standing_in
 from hump_trio.tasks.failures import crash_listener
 from hump_trio.testing.crashes import Crashes
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
@@ -58,13 +59,20 @@ running_apps: WeakKeyDictionary[Hump[Any], MemoryListener] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
+async def running(
+    app: Hump[Any], provide: Mapping[Any, Any] | None = None
+) -> AsyncIterator[MemoryListener]:
     """Serve an app in memory, and shut it down at the end.
 
     If the app is served in this way already, its listener is shared, and nothing is shut down.
 
+    Args:
+        app: The app.
+        provide: What it gives handlers instead of what its providers give, by their types.
+
     Raises:
-        RuntimeError: Trio isn't running.
+        RuntimeError: Trio isn't running, or the app gives other values already.
+        TypeError: The app has no provider of a type, or a value can't be meant.
     """
     if not trio.lowlevel.in_trio_run():
         raise RuntimeError(
@@ -73,6 +81,8 @@ async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
         )
     listener = running_apps.get(app)
     if listener is not None:
+        if provide:
+            raise RuntimeError("this app is being served already: give provide= to what opened it")
         yield listener
         return
     listener = running_apps[app] = MemoryListener()
@@ -84,7 +94,7 @@ async def running(app: Hump[Any]) -> AsyncIterator[MemoryListener]:
         stopped.set()
 
     try:
-        with single_failure():
+        with single_failure(), standing_in(app, provide or {}):
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve)
                 yield listener

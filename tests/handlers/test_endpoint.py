@@ -21,9 +21,9 @@ def test_a_signature_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """At registration; serving again and again, and the document, ask for what the route keeps."""
     read: list[Route] = []
 
-    def parse(route: Route) -> Any:
+    def parse(route: Route, *stand_ins: Any) -> Any:
         read.append(route)
-        return parse_signature(route)
+        return parse_signature(route, *stand_ins)
 
     monkeypatch.setattr(endpoint_module, "parse_signature", parse)
     app = Hump()

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import httpcore2
 import httpx2
@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import HttpsRedirect, Hump, Request, Response, WebSocket
+from hump_trio import Header, HttpsRedirect, Hump, Request, Response, Router, WebSocket
 from hump_trio.testing import client, connect, websocket
 from tests.testing.apps import new_app
 
@@ -170,3 +170,91 @@ def test_a_client_that_is_not_open(opening: Any, form: str) -> None:
     """Who leaves ``async with`` out learns of it."""
     with pytest.raises(AttributeError, match=re.escape(f"'get' is of what `{form}` gives")):
         opening(new_app()).get("/")
+
+
+class Session:
+    """What a handler needs."""
+
+    name = "real"
+
+
+class FakeSession(Session):
+    """What a test gives it."""
+
+    name = "fake"
+
+
+def provided_app() -> Hump:
+    """Return an app whose handlers need a session, whose providers aren't called in tests."""
+    app, router = Hump(), Router("/inner")
+
+    @app.provide
+    async def session(x_token: Annotated[str, Header()]) -> Session:
+        return Session()
+
+    @router.provide
+    async def inner() -> Session:
+        raise AssertionError
+
+    @router.provide
+    async def name(session: Session) -> Name:
+        return Name(session.name)
+
+    @router.get("/")
+    async def show(session: Session, name: Name) -> str:
+        return f"{session.name} {name}"
+
+    @app.websocket("/chat")
+    async def chat(ws: WebSocket, session: Session) -> None:
+        await ws.send(session.name)
+
+    @app.get("/")
+    async def index(session: Session) -> str:
+        return session.name
+
+    app.include(router)
+    return app
+
+
+class Name(str):
+    """A name, and no other text."""
+
+    __slots__ = ()
+
+
+async def test_a_test_gives_what_providers_would() -> None:
+    """To all handlers, and to other providers; afterwards all is as before."""
+    app = provided_app()
+    fakes = {Session: FakeSession()}
+    async with client(app, provide=fakes) as http:
+        assert (await http.get("/")).text == "fake"
+        assert (await http.get("/inner/")).text == "fake fake"
+    async with websocket(app, "/chat", provide=fakes) as ws:
+        assert await ws.receive() == "fake"
+    async with connect(app, provide=fakes) as raw:
+        await raw.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert (await raw.receive()).endswith(b"fake")
+    async with client(app) as http:
+        assert (await http.get("/")).status_code == 422
+        assert (await http.get("/", headers={"x-token": "a"})).text == "real"
+
+
+async def test_what_a_test_gives_has_to_be_provided() -> None:
+    """As a value. The clients of one app have what the first one gives."""
+    app = provided_app()
+    with pytest.raises(TypeError, match=r"nothing provides int: what is provided is .*Name, .*Ses"):
+        async with client(app, provide={int: 3}):
+            raise AssertionError
+    with pytest.raises(TypeError, match="nothing provides int: what is provided is nothing"):
+        async with client(Hump(), provide={int: 3}):
+            raise AssertionError
+    for value in (FakeSession, provided_app):
+        with pytest.raises(TypeError, match=r"Session is given a value, not .*: call that, and"):
+            async with client(app, provide={Session: value}):
+                raise AssertionError
+    async with client(app, provide={Session: FakeSession()}):
+        async with client(app) as http:
+            assert (await http.get("/")).text == "fake"
+        with pytest.raises(RuntimeError, match="give provide= to what opened it"):
+            async with client(app, provide={Session: FakeSession()}):
+                raise AssertionError

@@ -1,6 +1,7 @@
 """A client that raises what handlers raise, and nothing that the app has answered itself."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -189,7 +190,7 @@ async def test_what_fails_behind_its_answer_is_raised_at_the_end(
 ) -> None:
     """Work in the background has no answer that could tell of it; several errors are a group."""
 
-    async def leave_work(times: int, **options: bool) -> None:
+    async def leave_work(times: int, **options: Any) -> None:
         async with client(failing_app(), **options) as http:
             for _ in range(times):
                 assert (await http.get("/background")).text == "accepted"
