@@ -16,6 +16,7 @@ from hump_trio.facts.grammar import plain_path
 from hump_trio.facts.settings import Sockets
 from hump_trio.listening.accept_turns import Turns
 from hump_trio.listening.bind import Bind, parse_bind
+from hump_trio.listening.listening_socket import ListeningSocket
 from hump_trio.listening.port_owner import find_port_owner
 from hump_trio.listening.service_manager import take_activated
 from hump_trio.listening.unix_socket import FileIdentity, open_unix_socket, remove_socket_file
@@ -141,8 +142,8 @@ def adopt_descriptors(descriptors: Sequence[int]) -> list[socket.socket]:
     adopted: list[socket.socket] = []
     try:
         for number in descriptors:
-            adopted.append(sock := socket.socket(fileno=number))
-            check_listening(sock)
+            adopted.append(ListeningSocket(fileno=number))
+            check_listening(adopted[-1])
     except OSError:
         for sock in adopted:
             sock.detach()
@@ -202,7 +203,7 @@ async def listen_at_all(host: str, port: int, sockets: Sockets) -> list[socket.s
     try:
         for family, _, protocol, _, address in addresses:
             try:
-                sock = socket.socket(family, socket.SOCK_STREAM, protocol)
+                sock = ListeningSocket(family, socket.SOCK_STREAM, protocol)
             except OSError as error:
                 if error.errno != errno.EAFNOSUPPORT:
                     raise

@@ -14,7 +14,7 @@ from hump_trio.facts.grammar import is_within
 from hump_trio.facts.loggers import logger
 from hump_trio.listening.bound_socket import BoundSocket
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.sockets import SocketTransport, UnixTransport
+from hump_trio.transports.sockets import SocketTransport, UnixTransport, set_tcp_options
 from hump_trio.transports.system import SYSTEM, System
 from hump_trio.transports.transport import RECEIVE_BYTES, Transport
 
@@ -73,8 +73,14 @@ class SocketListener(trio.abc.Listener[Transport]):
         self._wait_room = wait_room
         self._adopt = adopt
         self._make_room = make_room
+        make_transport: Callable[..., SocketTransport] = UnixTransport
+        if bound.over_tcp:
+            make_transport = SocketTransport
+            if system.hands_options_on:
+                set_tcp_options(self.socket)
+                make_transport = partial(SocketTransport, options_set=True)
         self._make_transport = partial(
-            SocketTransport if bound.over_tcp else UnixTransport,
+            make_transport,
             system=system,
             readiness=readiness,
             buffer=memoryview(bytearray(RECEIVE_BYTES)),

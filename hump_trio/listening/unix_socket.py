@@ -10,6 +10,8 @@ import stat
 from contextlib import suppress
 from typing import TypeAlias
 
+from hump_trio.listening.listening_socket import ListeningSocket
+
 __all__ = ["FileIdentity", "open_unix_socket", "remove_socket_file"]
 
 # The device and the inode of a file, which tell it from another one at the same path.
@@ -34,7 +36,7 @@ def open_unix_socket(path: str, mode: int, backlog: int) -> tuple[socket.socket,
     """
     if not hasattr(socket, "AF_UNIX"):
         raise OSError("Python has no Unix sockets on this system")
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = ListeningSocket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         remove_stale(path)
         sock.bind(path)

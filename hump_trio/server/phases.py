@@ -38,6 +38,8 @@ class Phase(Enum):
     DRAIN = auto()  # the rest of a body that nobody wants
     LINGER = auto()  # the peer's close
 
+    __hash__ = object.__hash__  # that of `Enum` is a function of Python's, at 700 instructions
+
 
 class Expiry(Enum):
     """What follows when a phase has lasted too long."""

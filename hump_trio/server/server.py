@@ -72,6 +72,10 @@ class Server:
         self._background: trio.Nursery | None = None
         self._task = trio.lowlevel.current_task()
         self._context = copy_context()
+        # Made once: for each connection they would take 128 bytes.
+        self._lane_starters: tuple[
+            Callable[[Served], None], Callable[[Connection, Successive, Successive], None]
+        ]
 
     @property
     def draining(self) -> bool:
@@ -224,6 +228,7 @@ class Server:
         async with trio.open_nursery() as attendants:
             self.state.start_attendant = attendants.start_soon
             self._context = copy_context()  # what the lifespan has set is in it
+            self._lane_starters = self._start_lane, self._hand_on
             attendants.start_soon(self._watchdog.sweep)
             if self._readiness is not None:
                 self._leaders = open_turns(
@@ -242,6 +247,7 @@ class Server:
                     self._connections.cancel_scope.cancel()
             finally:
                 self._close_waiting()
+                del self._lane_starters  # they hold the server
             attendants.cancel_scope.cancel()
 
     async def _accept_all(self, listeners: Listeners, started: Callable[[], None]) -> None:
@@ -264,7 +270,7 @@ class Server:
         """Take in a connection."""
         waits = self._leaders is not None and may_wait(transport)
         connection = Connection(transport, self.state, self._no_scope if waits else None)
-        connection.start_lane, connection.hand_on = self._start_lane, self._hand_on
+        connection.start_lane, connection.hand_on = self._lane_starters
         self.state.connection_count += 1
         self._watchdog.add(connection)
         if self._leaders is not None and waits:

@@ -54,7 +54,7 @@ class Watchdog:
         self._silent: deque[tuple[float, Connection]] | None = None
         self._evicted: list[Connection] = []  # since that sweep
         self._late_seconds = 0.0  # of sweeps, as far as nobody was given them back
-        self._changed = trio.lowlevel.ParkingLot()
+        self._changed: trio.Event | None = None  # which somebody waits for
 
     @property
     def clocks(self) -> list[Clock]:
@@ -66,20 +66,31 @@ class Watchdog:
     def add(self, connection: Connection) -> None:
         """Take a connection in."""
         self.connections.add(connection)
-        if self._changed:
-            self._changed.unpark_all()
+        if self._changed is not None:
+            self._tell_change()
 
     def discard(self, connection: Connection) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
-        if self._changed:
-            self._changed.unpark_all()
+        if self._changed is not None:
+            self._tell_change()
 
     def discard_lane(self, clock: Clock) -> None:
         """Forget the clock of a lane; only `wait_none` waits for that."""
         self.lanes.discard(clock)
-        if not self.connections and self._changed:
-            self._changed.unpark_all()
+        if not self.connections:
+            self._tell_change()
+
+    async def _wait_change(self) -> None:
+        """Wait until a connection comes or goes, or a sweep is over. A checkpoint."""
+        if self._changed is None:
+            self._changed = trio.Event()
+        await self._changed.wait()
+
+    def _tell_change(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     async def sweep(self) -> None:
         """Expire connections until cancelled; parked while there is none."""
@@ -87,7 +98,7 @@ class Watchdog:
         last_look = trio.current_time()
         while True:
             while not self.connections:
-                await self._changed.park()
+                await self._wait_change()
             due = trio.current_time() + seconds
             await trio.sleep_until(due)
             now = trio.current_time()
@@ -99,7 +110,7 @@ class Watchdog:
             self._silent = None
             self._evicted.clear()
             self._evict(len(self.connections) - self._limit())  # files have taken their place
-            self._changed.unpark_all()
+            self._tell_change()
 
     def _give_back(self, now: float, late_seconds: float) -> None:
         """Charge nobody for the seconds that a sweep was late, once they are as many as matter."""
@@ -151,7 +162,7 @@ class Watchdog:
         """
         while (room := self._limit() - len(self.connections)) <= 0:
             self._evict(1 - room)
-            await self._changed.park()
+            await self._wait_change()
         return room
 
     async def make_room(self, seconds: float) -> None:
@@ -164,7 +175,7 @@ class Watchdog:
         """
         self._evict(1)
         with trio.move_on_after(seconds):
-            await self._changed.park()
+            await self._wait_change()
 
     async def wait_none(self) -> None:
         """Wait until there is no connection, and no work behind an answer.
@@ -172,7 +183,7 @@ class Watchdog:
         A checkpoint only if there is any.
         """
         while self.connections or any(each.phase is BEHIND for each in self.lanes):
-            await self._changed.park()
+            await self._wait_change()
 
     def drain(self, spread_seconds: float = 0.0) -> None:
         """Tell every connection that the server closes (see `Connection.drain`).

@@ -25,7 +25,7 @@ from hump_trio.transports.transport import (
     send_whole,
 )
 
-__all__ = ["SocketTransport", "UnixTransport"]
+__all__ = ["SocketTransport", "UnixTransport", "set_tcp_options"]
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close sends RST
 
@@ -41,6 +41,8 @@ class SocketTransport(Transport):
         readiness: Tells when there is something to receive; None: Trio tells.
         buffer: Where all transports of a thread may receive to, one after the other, before what
             has come is copied: a block as large as a read for each of them would cost more.
+        options_set: Whether the socket has the options that `set_tcp_options` sets, by the socket
+            that has accepted it.
 
     Attributes:
         arrivals: See `Transport.arrivals`; there are some from the first `receive_some` on, as long
@@ -58,6 +60,7 @@ class SocketTransport(Transport):
         system: System = SYSTEM,
         readiness: Readiness | None = None,
         buffer: memoryview | None = None,
+        options_set: bool = False,
     ) -> None:
         self._socket = sock
         self._buffer = memoryview(bytearray(RECEIVE_BYTES)) if buffer is None else buffer
@@ -72,10 +75,11 @@ class SocketTransport(Transport):
         self._broken = False  # kept, since a system may tell of a reset only once
         self._readiness = readiness
         sock.setblocking(False)
-        self._set_options(sock)
+        if not options_set:
+            self._set_options(sock)
 
     def _set_options(self, sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        set_tcp_options(sock)
         if self._system.query_unacked is None:
             self._limit_send_buffer(sock)
 
@@ -230,14 +234,24 @@ class SocketTransport(Transport):
 
     def _unacked_bytes(self) -> int:
         query_unacked = self._system.query_unacked
-        if query_unacked is None or self._socket.fileno() < 0:
-            return 0
-        return query_unacked(self._socket)
+        descriptor = self._socket.fileno()
+        return 0 if query_unacked is None or descriptor < 0 else query_unacked(descriptor)
+
+    def closes_unharmed(self) -> bool:
+        """Tell whether closing at once does no harm (see `Transport.closes_unharmed`).
+
+        A read that finds nothing would cost three times what the system's count does.
+        """
+        is_settled = self._system.is_settled
+        descriptor = self._socket.fileno()
+        if is_settled is None or descriptor < 0:
+            return super().closes_unharmed()
+        return is_settled(descriptor)
 
     def close(self) -> None:
         """Close the socket."""
         if self._socket.fileno() >= 0:
-            if self._readiness is not None:
+            if self.arrivals is not None and self._readiness is not None:
                 self._readiness.discard(self._socket)
                 self.arrivals = None
             if self._trio_waited:
@@ -271,6 +285,11 @@ class SocketTransport(Transport):
         return trio.BrokenResourceError(f"the connection broke: {error}")
 
 
+def set_tcp_options(sock: socket.socket) -> None:
+    """Let a socket send at once what it is given, however little."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+
+
 class UnixTransport(SocketTransport):
     """A transport over a connected, non-blocking Unix socket, which it owns.
 
@@ -285,6 +304,10 @@ class UnixTransport(SocketTransport):
         self.tells_acked = True
         # A system lets more be written only when most of its buffer is free.
         self._limit_send_buffer(sock)
+
+    def closes_unharmed(self) -> bool:
+        """Tell whether closing at once does no harm (see `Transport.closes_unharmed`)."""
+        return Transport.closes_unharmed(self)
 
     def acked_bytes(self) -> int:
         """Return the bytes that the peer's queue has taken."""

@@ -253,6 +253,18 @@ class Transport(trio.abc.HalfCloseableStream):
     def fully_acked(self) -> bool:
         """Tell whether the peer has acknowledged all that was sent."""
 
+    def closes_unharmed(self) -> bool:
+        """Tell whether closing at once does no harm, whose peer has said that it sends no more.
+
+        It has sent nothing more then, and has all that was sent. If it has, what it has sent is
+        lost.
+        """
+        try:
+            more = self.receive_nowait()
+        except trio.BrokenResourceError:
+            return True
+        return not more and self.tells_acked and self.fully_acked()
+
     @abstractmethod
     def close(self) -> None:
         """Close without waiting; what was sent still goes out."""

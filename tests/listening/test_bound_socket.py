@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from hump_trio import BindError, Hump, Sockets
+from hump_trio.listening import bound_socket
 from hump_trio.listening.bind import Bind, parse_bind
 from hump_trio.listening.bound_socket import BoundSocket, open_binds
 from tests.support.loopback import PATIENCE_SECONDS, address_of, ask, served
@@ -167,7 +168,7 @@ async def test_a_socket_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     trio.socket.set_custom_hostname_resolver(Families(socket.AF_INET))
-    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(bound_socket, "ListeningSocket", refuse)
     with pytest.raises(BindError, match=os.strerror(errno.EMFILE)):
         await open_one("both.test:80")
 

@@ -16,6 +16,7 @@ from hump_trio.listening import listeners
 from hump_trio.listening.bind import Bind, join_bind
 from hump_trio.listening.bound_socket import PORT_ATTEMPTS, BoundSocket, open_binds
 from hump_trio.listening.listeners import SocketListener
+from hump_trio.transports.system import PORTABLE, SYSTEM, System
 from hump_trio.transports.transport import Transport
 from tests.support.loopback import (
     PATIENCE_SECONDS,
@@ -225,6 +226,15 @@ async def test_accepting_when_nothing_is_there_any_more() -> None:
             transport = await listener.accept()
         await transport.aclose()
         await client.aclose()
+
+
+@pytest.mark.parametrize("system", [SYSTEM, PORTABLE])
+async def test_what_is_accepted_has_the_options_of_the_listener(system: System) -> None:
+    """Where the system hands them on: each connection costs a call less."""
+    bound = listen()
+    async with SocketListener(bound, no_wait, ignore, system=system):
+        options = bound.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert bool(options) is system.hands_options_on
 
 
 async def test_closing_a_listener_ends_its_accept() -> None:

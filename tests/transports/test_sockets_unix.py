@@ -199,6 +199,15 @@ async def test_reset_is_an_end() -> None:
         assert await client.receive_some() == b""
 
 
+async def test_a_close_that_does_no_harm() -> None:
+    """What was sent is in the peer's queue, and nothing that it has sent is lost."""
+    async with pair() as (client, server):
+        await server.send_all(b"an answer")
+        assert server.closes_unharmed()
+        await client.send_all(b"more")
+        assert not server.closes_unharmed()
+
+
 async def test_what_is_taken_is_acknowledged() -> None:
     """It stands in the peer's queue; while a send waits for room there, something is owed."""
     async with pair() as (client, server):

@@ -19,7 +19,7 @@ from hump_trio.server.lane import Lane, Step, Wire
 from hump_trio.server.life import Life
 from hump_trio.transports.transport import Arrivals, PeerState, Server, Transport
 
-__all__ = ["Http1Peer", "Nobody", "ParsingWire", "ends_at_once"]
+__all__ = ["Http1Peer", "Nobody", "ParsingWire"]
 
 
 class ParsingWire(Wire, Protocol):
@@ -156,7 +156,7 @@ class Http1Peer:
         if keep_alive:
             if self.wait():
                 return None
-        elif ends_at_once(self.transport):
+        elif self.transport.closes_unharmed():
             self.close()
             return None
         self.take(lane)
@@ -187,18 +187,6 @@ class Http1Peer:
             self.arrivals.hear = None
         self.clock.waiting = None
         self.arrivals = self.hear = None
-
-
-def ends_at_once(transport: Transport) -> bool:
-    """Tell whether closing a connection does no harm, whose client has said that it asks no more.
-
-    It has sent nothing more then, and has the whole answer.
-    """
-    try:
-        more = transport.receive_nowait()
-    except trio.BrokenResourceError:
-        return True
-    return not more and transport.tells_acked and transport.fully_acked()
 
 
 class Nobody:

@@ -18,7 +18,6 @@ from hump_trio.server.connection import Connection
 from hump_trio.server.exchange import Exchange
 from hump_trio.server.http1.fast_path import serve_peers, serve_whole
 from hump_trio.server.http1.leaders import Leaders
-from hump_trio.server.http1.peer import ends_at_once
 from hump_trio.server.http1.prepared import Prepared
 from hump_trio.server.http1.stream import Http1Stream
 from hump_trio.server.lane import Lane, Step
@@ -231,7 +230,7 @@ class Http1Wire:
         if (
             not self.expects_end
             or self.parser.buffered_bytes
-            or not ends_at_once(self._connection.transport)
+            or not self._connection.transport.closes_unharmed()
         ):
             with suppress(trio.BrokenResourceError):
                 await self._connection.linger()
