@@ -33,7 +33,7 @@ from hump_trio.server.state import ServerState
 from hump_trio.testing.memory_listener import MemoryListener
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport, memory_transport_pair
 from hump_trio.transports.readiness import Readiness
-from hump_trio.transports.sockets import SocketTransport
+from hump_trio.transports.sockets import SocketTransport, set_tcp_options
 from hump_trio.transports.system import PORTABLE, SYSTEM
 from hump_trio.transports.transport import Transport
 from tests.support.reported import report_arrivals
@@ -153,6 +153,7 @@ class LoopbackListener(MemoryListener):
         """Accept as a server's own listener does, which gets this socket in place of its own."""
         listener.socket.close()
         self.socket.setblocking(False)
+        set_tcp_options(self.socket)
         listener.socket = self.socket
         self._listener = listener
 
