@@ -25,6 +25,7 @@ __all__ = [
     "ModelMismatch",
     "adapter_of",
     "dump_model",
+    "has_schema",
     "is_of_pydantic",
     "paths_of",
     "take_items",
@@ -107,6 +108,22 @@ def new_adapter(annotation: Any) -> Any:
 
 
 known_adapter: Callable[[Any], Any] = lru_cache(maxsize=256)(new_adapter)
+
+
+def has_schema(annotation: Any, mode: str) -> bool:
+    """Tell whether pydantic can write the schema of a type that it makes.
+
+    Args:
+        annotation: The type.
+        mode: Whether its values come or go: ``"validation"`` or ``"serialization"``.
+    """
+    from pydantic import PydanticUserError
+
+    try:
+        adapter_of(annotation).json_schema(mode=mode)
+    except (PydanticUserError, TypeError):
+        return False
+    return True
 
 
 def validate_text(adapter: Any, text: bytes, value: Any, place: str) -> Any:

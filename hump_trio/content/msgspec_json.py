@@ -214,22 +214,32 @@ class MsgspecJson:
         except BindingError as error:
             raise ModelMismatch(error.places) from None
 
-    def schemas(self, types: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def schemas(
+        self, types: Iterable[Any], reference: Callable[[Any], dict[str, Any]]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the JSON schemas of types, and by name the schemas that they refer to.
 
         The references are those of an OpenAPI document's ``components``.
+
+        Args:
+            types: The types.
+            reference: Returns the schema of a model of pydantic's that a type holds.
 
         Raises:
             TypeError: JSON can't become one of the types (see `check_type`).
         """
         found, named = self._msgspec.json.schema_components(
-            types, schema_hook=refuse_class, ref_template="#/components/schemas/{name}"
+            types,
+            schema_hook=lambda kind: reference(kind) if is_model(kind) else refuse_class(kind),
+            ref_template="#/components/schemas/{name}",
         )
         return found, named
 
     def plain(self, value: Any) -> Any:
         """Return a value as plain JSON kinds: dicts, lists, texts, numbers, booleans and None."""
-        return self._msgspec.to_builtins(value)
+        return self._msgspec.to_builtins(
+            value, enc_hook=lambda other: self._decode_any(dump_model(other))
+        )
 
     def embed(self, text: bytes) -> Any:
         """Return what stands for a JSON text in a value (see `JsonCodec.embed`)."""

@@ -1,6 +1,7 @@
 """The parameters and bodies of requests that a document describes."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -66,7 +67,8 @@ def parameter_of(parameter: Parameter, schemas: Schemas, *, required: bool) -> d
     """Return the description of a value from the query, a header field or a cookie."""
     schema = schemas.of(parameter.annotation, text=True)
     if not any(parameter.default is each for each in (EMPTY, LEFT_OUT, None)):
-        schema["default"] = schemas.codec.plain(parameter.default)
+        with suppress(AttributeError, TypeError, ValueError):  # a default that isn't for JSON
+            schema["default"] = schemas.codec.plain(parameter.default)
     described = {
         "name": parameter.field,
         "in": parameter.source.name,

@@ -1,11 +1,19 @@
-"""The schemas of a document's types, written by msgspec as JSON Schema 2020-12."""
+"""The schemas of a document's types as JSON Schema 2020-12.
+
+msgspec writes them, and pydantic those of its models.
+"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain, count
 from typing import Any
 
+from hump_trio.content.annotations import is_model, types_in
+from hump_trio.content.models import has_schema, is_of_pydantic
 from hump_trio.content.msgspec_json import MsgspecJson
 from hump_trio.messages.response import BYTES_TYPE
+from hump_trio.openapi.model_schemas import PREFIX, Mode, ModelSchemas, replaced
 
 __all__ = ["BINARY", "Schemas"]
 
@@ -16,11 +24,29 @@ BINARY: dict[str, Any] = {
     "format": "binary",
     "contentMediaType": BYTES_TYPE,
 }
-PREFIX = "#/components/schemas/"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """A schema that the document asks for.
+
+    Args:
+        annotation: The type.
+        schema: The dict that is filled in.
+        text: Whether the value, or each of its fields, is sent as a text.
+        files: The schema of an object with the files beside it.
+        mode: Whether its values come or go.
+    """
+
+    annotation: Any
+    schema: dict[str, Any]
+    text: bool
+    files: Mapping[str, Any]
+    mode: Mode
 
 
 class Schemas:
-    """The schemas of a document. msgspec names those of classes when it has seen all of them.
+    """The schemas of a document. Those of classes are named when all of them are known.
 
     Args:
         codec: The codec of msgspec.
@@ -28,11 +54,17 @@ class Schemas:
 
     def __init__(self, codec: MsgspecJson) -> None:
         self.codec: MsgspecJson = codec
-        self._wanted: list[tuple[Any, dict[str, Any], bool, Mapping[str, Any]]] = []
+        self._wanted: list[Wanted] = []
+        self._models = ModelSchemas()
         self._ours: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {}
 
     def of(
-        self, annotation: Any, *, text: bool = False, files: Mapping[str, Any] | None = None
+        self,
+        annotation: Any,
+        *,
+        text: bool = False,
+        files: Mapping[str, Any] | None = None,
+        mode: Mode = "validation",
     ) -> dict[str, Any]:
         """Return a dict that holds the schema of a type once `settle` was called.
 
@@ -40,20 +72,26 @@ class Schemas:
             annotation: The type; a type that JSON can't express gets the schema of any value.
             text: Whether the value, or each of its fields, is sent as a text and never null.
             files: The schema of an object with the files that stand beside these fields in a form.
+            mode: Whether values of the type come or go.
         """
-        try:
-            self.codec.schemas([annotation])
-        except TypeError:
-            annotation = Any
+        if is_of_pydantic(annotation):
+            annotation = annotation if has_schema(annotation, mode) else Any
+        else:
+            try:
+                self.codec.schemas([annotation], lambda kind: {"description": "a model"})
+            except TypeError:
+                annotation = Any
         schema: dict[str, Any] = {}
-        self._wanted.append((annotation, schema, text, files or {}))
+        self._wanted.append(Wanted(annotation, schema, text, files or {}, mode))
         return schema
 
     def any_of(self, annotations: list[Any]) -> dict[str, Any]:
-        """Return a dict that holds the schema of a value of one of several types, as `of` does."""
-        if len(annotations) == 1:
-            return self.of(annotations[0])
-        return {"anyOf": [self.of(each) for each in annotations]}
+        """Return a dict that holds, as `of` does, the schema of a value of one of several types.
+
+        The value goes.
+        """
+        found = [self.of(each, mode="serialization") for each in annotations]
+        return found[0] if len(found) == 1 else {"anyOf": found}
 
     def ours(self, name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         """Return a dict that refers to a schema of the framework's own once `settle` was called.
@@ -66,10 +104,12 @@ class Schemas:
 
     def settle(self) -> dict[str, Any]:
         """Fill in every schema, and return the named ones that others refer to."""
-        found, named = self.codec.schemas([annotation for annotation, *_ in self._wanted])
+        found, named = self._found()
         components = {name: as_bound(each) for name, each in named.items()}
         filled: list[dict[str, Any]] = []
-        for (_, schema, text, files), each in zip(self._wanted, found, strict=True):
+        for wanted, each in zip(self._wanted, found, strict=True):
+            schema, files = wanted.schema, wanted.files
+            text = wanted.text
             schema.update(as_bound(as_text(each, named), text=True) if text else as_bound(each))
             if files:
                 schema["properties"] = {**schema.get("properties", {}), **files["properties"]}
@@ -83,6 +123,50 @@ class Schemas:
             filled.append(reference)
         used = names_in(filled, components)
         return {name: each for name, each in components.items() if name in used}
+
+    def _found(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Return the schemas that are wanted, and by name the schemas that they refer to."""
+        models = {
+            each: self._models.reference(each.annotation, each.mode)
+            for each in self._wanted
+            if is_of_pydantic(each.annotation)
+        }
+        ours = [each for each in self._wanted if each not in models]
+        going = [each for each in ours if each.mode != "validation" and holds_models(each)]
+        coming = [each for each in ours if each not in going]
+        found, named = self._made(coming, "validation")
+        found_going, named_going = self._made(going, "serialization")
+        components = self._models.settle({*named, *named_going})
+        there = self._models.found
+        named, named_going = replaced(named, there), replaced(named_going, there)
+        other = {name for name, each in named_going.items() if named.get(name, each) != each}
+        other |= {
+            name for name, each in named_going.items() if names_in([each], named_going) & other
+        }
+        moved = {f"{PREFIX}{name}": f"{PREFIX}{name}-Output" for name in other}
+        for name, each in named_going.items():
+            named[f"{name}-Output" if name in other else name] = replaced(each, moved)
+        found_going = {each: replaced(schema, moved) for each, schema in found_going.items()}
+        every = models | found | found_going
+        return [replaced(every[each], there) for each in self._wanted], named | components
+
+    def _made(
+        self, wanted: list[Wanted], mode: Mode
+    ) -> tuple[dict[Wanted, dict[str, Any]], dict[str, Any]]:
+        """Return the schemas of msgspec for what is wanted, and those that they refer to.
+
+        Args:
+            wanted: What is wanted.
+            mode: Whether the models within come or go.
+        """
+        reference = partial(self._models.reference, mode=mode)
+        made, named = self.codec.schemas([each.annotation for each in wanted], reference)
+        return dict(zip(wanted, made, strict=True)), named
+
+
+def holds_models(wanted: Wanted) -> bool:
+    """Tell whether pydantic makes a part of what is wanted."""
+    return any(map(is_model, types_in(wanted.annotation)))
 
 
 def names_in(schemas: Iterable[Any], components: Mapping[str, Any]) -> set[str]:
@@ -130,7 +214,7 @@ def as_bound(schema: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]
     if kept.get("format") == "decimal" and not text:
         choices = [{name: kept.pop(name) for name in ("type", "format")}, {"type": "number"}]
         return {**kept, "anyOf": choices}
-    if "enum" in kept:
+    if "enum" in kept and "type" not in kept:
         choices = choices_of(kept.pop("enum"))
         return {**kept, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
     return kept
@@ -168,7 +252,7 @@ def without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(schema)
     if kept.get("default", ...) is None:
         del kept["default"]
-    if "enum" in kept:
+    if "enum" in kept and "type" not in kept:
         kept["enum"] = [each for each in kept["enum"] if each is not None]
     choices = [each for each in kept.pop("anyOf", ()) if each.get("type") != "null"]
     if len(choices) == 1:
