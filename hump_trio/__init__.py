@@ -39,6 +39,7 @@ from hump_trio.messages.response import (
     Send,
     StreamResponse,
 )
+from hump_trio.messages.session import Session
 from hump_trio.routing.layer import CallNext
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from hump_trio.middleware.request_id import RequestId, RequestIdFilter
     from hump_trio.middleware.same_origin import SameOrigin
     from hump_trio.middleware.security_headers import SecurityHeaders
+    from hump_trio.middleware.session_stores import MemorySessions, SessionStore
+    from hump_trio.middleware.sessions import Sessions
     from hump_trio.middleware.trusted_hosts import TrustedHosts
     from hump_trio.transports.certificates import TLS
 
@@ -84,6 +87,7 @@ __all__ = [
     "JsonLines",
     "JsonResponse",
     "Limits",
+    "MemorySessions",
     "MultiMap",
     "Query",
     "RateLimit",
@@ -98,6 +102,9 @@ __all__ = [
     "SameOrigin",
     "SecurityHeaders",
     "Send",
+    "Session",
+    "SessionStore",
+    "Sessions",
     "Sockets",
     "StartupError",
     "StreamResponse",
@@ -124,12 +131,15 @@ LOADED_LATER = {
     "Forwarded": "middleware.forwarded",
     "HttpsRedirect": "middleware.https_redirect",
     "JsonLines": "answers.json_lines",
+    "MemorySessions": "middleware.session_stores",
     "RateLimit": "middleware.rate_limit",
     "RateStore": "middleware.rate_store",
     "RequestId": "middleware.request_id",
     "RequestIdFilter": "middleware.request_id",
     "SameOrigin": "middleware.same_origin",
     "SecurityHeaders": "middleware.security_headers",
+    "SessionStore": "middleware.session_stores",
+    "Sessions": "middleware.sessions",
     "TLS": "transports.certificates",
     "Topic": "channels.topic",
     "TrustedHosts": "middleware.trusted_hosts",

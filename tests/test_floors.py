@@ -57,6 +57,7 @@ OPTIONAL = {
     ("content.msgspec_json", "msgspec"),
     ("content.multipart", "python_multipart"),
     ("listening.listeners", "resource"),
+    ("middleware.session_cookie", "itsdangerous"),
     ("command.reload", "watchfiles"),
 }
 

@@ -228,7 +228,7 @@ def test_every_public_name_is_mentioned(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", ["json", "multipart", "testing", "websocket", "zstd", "all", "dev"]
+    "extra", ["json", "multipart", "sessions", "testing", "websocket", "zstd", "all", "dev"]
 )
 def test_extras_are_those_of_the_package(extra: str) -> None:
     """The table of extras names what pyproject.toml has."""

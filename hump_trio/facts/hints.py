@@ -68,7 +68,6 @@ OF_REQUEST: Mapping[str, str] = {
     "get_json": "JSON is request.json()",
     "files": FILES,
     "remote_addr": "the client's address is request.client[0]",
-    "session": "there are no sessions: request.cookies and response.set_cookie",
     "url_for": "the path of a route is request.app.url_for(name)",
     "match_info": "the path's parameters are request.path_params, or parameters of the handler",
     "view_args": "the path's parameters are request.path_params, or parameters of the handler",
@@ -93,6 +92,7 @@ OF_WEBSOCKET: Mapping[str, str] = {
 OF_PARAMETER: Mapping[str, str] = {
     "Response": "a handler makes its response, and returns it",
     "Hump": "the app is request.app",
+    "Session": "the session is request.session",
     "Form": "texts of a form are fields of a class: `item: Annotated[Item, Body(form=True)]`",
 }
 # Options of a route or a router.
@@ -127,6 +127,9 @@ IMPORTS: Mapping[str, str] = {
     "CORSMiddleware": "from hump_trio import Cors",
     "GZipMiddleware": "from hump_trio import Compression",
     "TrustedHostMiddleware": "from hump_trio import TrustedHosts",
+    "SessionMiddleware": "from hump_trio import Sessions",
+    "session": "it is the request's: request.session, with app.middleware(Sessions(...))",
+    **dict.fromkeys(("CSRFProtect", "CSRFMiddleware"), "from hump_trio import SameOrigin"),
     "Asgi": "from hump_trio.asgi import Asgi",
     "Wsgi": "from hump_trio.wsgi import Wsgi",
     "WSGIMiddleware": "from hump_trio.wsgi import Wsgi",

@@ -20,6 +20,7 @@ from hump_trio.facts.settings import Limits
 from hump_trio.messages.channel import Channel
 from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders, check_field
+from hump_trio.messages.session import Session
 from hump_trio.messages.target import RequestLine, origin_form
 
 __all__ = [
@@ -95,6 +96,7 @@ class Request:
         late: Returns the error that answers the request, and the deadline for that, if an error
             is the result of the request's time having passed; None while the request has no such
             time.
+        open_session: Returns what `session` is, for the request; set by `Sessions`.
         channel: The WebSocket that the request asks for, as its server sees it; None if it asks for
             none.
 
@@ -130,6 +132,7 @@ class Request:
     late: Callable[[BaseException], tuple[HttpException, float] | None] | None = field(
         default=None, repr=False
     )
+    open_session: "Callable[[Request], Session] | None" = field(default=None, repr=False)
     channel: Channel | None = field(default=None, repr=False)
     received_fields: list[tuple[str, str]] = field(init=False, repr=False)
     inform: "Callable[[Request, int, FieldLines], Awaitable[None]] | None" = field(
@@ -352,6 +355,20 @@ class Request:
         if self._cookies is None:
             self._cookies = parse_cookies(self.headers.get_all("cookie"))
         return self._cookies
+
+    @property
+    def session(self) -> Session:
+        """The session of the visitor, which the next request finds again, by `Sessions`.
+
+        Raises:
+            RuntimeError: `Sessions` isn't registered around the handler.
+        """
+        if self.open_session is None:
+            raise RuntimeError(
+                "there is no session without its middleware:"
+                " app.middleware(Sessions(secrets=[SECRET]))"
+            )
+        return self.open_session(self)
 
 
 allocate: Callable[[type[Request]], Request] = object.__new__

@@ -3,10 +3,11 @@
 import math
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 
 from hump_trio.facts.grammar import is_integer
 
-__all__ = ["check_flag", "check_number", "list_of_origins", "list_of_text"]
+__all__ = ["check_flag", "check_number", "list_of_origins", "list_of_text", "seconds_of"]
 
 # An origin as browsers write it: in lower case, an ASCII host, no path, no default port.
 ORIGIN = re.compile(
@@ -77,3 +78,18 @@ def check_number(option: str, value: int, least: int, most: float) -> None:
     if not is_integer(value) or not least <= value <= most:
         end = "" if most == math.inf else f" to {most}"
         raise ValueError(f"{option} is a whole number from {least}{end}, not {value!r:.80}")
+
+
+def seconds_of(option: str, value: int | timedelta) -> int:
+    """Return the whole seconds of an option that is a time, at least one.
+
+    Raises:
+        ValueError: The value is something else.
+    """
+    seconds = value // timedelta(seconds=1) if isinstance(value, timedelta) else value
+    if not is_integer(seconds) or seconds < 1:
+        raise ValueError(
+            f"{option} is a whole number of seconds, or a timedelta, from 1 second on, not"
+            f" {value!r:.80}"
+        )
+    return seconds

@@ -1,6 +1,7 @@
 """Which requests of browsers may change something: those of the app's own pages."""
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from hump_trio.dispatch.stepped import Stepped
 from hump_trio.facts.exceptions import HttpException
@@ -45,6 +46,8 @@ class SameOrigin(Stepped):
 
     Source: Fetch Metadata, section 2.4; Fetch standard, section 3.2 (``Origin``).
     """
+
+    __needs_head_alone__: ClassVar[bool] = True
 
     def __init__(
         self,

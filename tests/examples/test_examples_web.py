@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-from examples import forms, login_required, routers
+from examples import forms, login_required, routers, sessions
 from hump_trio import Hump
 from hump_trio.testing import client
 from tests.promises.clients.test_clients import curl
@@ -58,6 +58,28 @@ async def test_login_required__lets_in_who_is_known() -> None:
     assert index.text == "Hello, Ada!"
     assert order.json() == {"order": 7, "for": "Ada", "path": "/orders/7", "detailed": True}
     assert (other.status_code, other.json()["detail"][:10]) == (422, "path.order")
+
+
+@pytest.mark.program("curl")
+async def test_sessions__with_curl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines of the docstring: a log-in, a note, and another site's form; then a log-out."""
+    monkeypatch.setattr(sessions.app, "host", "127.0.0.1")
+    monkeypatch.setattr(sessions.app, "port", 0)
+    jar = ["-b", str(tmp_path / "jar"), "-c", str(tmp_path / "jar")]
+    async with served(sessions.app) as url:
+        wrong = await curl(*jar, f"{url}/login", "-d", "name=Eve", "-d", "password=x")
+        stranger = await curl(*jar, f"{url}/notes", "-d", "note=Spam")
+        await curl(*jar, f"{url}/login", "-d", "name=<Ada>", "-d", "password=tea")
+        await curl(*jar, f"{url}/notes", "-d", "note=Milk")
+        evil = ["-H", "Origin: https://evil.example"]
+        forged = await curl(*jar, "-i", f"{url}/notes", "-d", "note=Spam", *evil)
+        page = await curl(*jar, f"{url}/")
+        await curl(*jar, f"{url}/logout", "-X", "POST")
+        left = await curl(*jar, f"{url}/")
+    assert (wrong, stranger) == ("wrong name or password", "log in first")
+    assert " 403 Forbidden\n" in forged
+    assert "<h1>&lt;Ada&gt;</h1><ul><li>Milk</li></ul>" in page
+    assert "Log in" in left
 
 
 @pytest.mark.program("curl")

@@ -19,7 +19,7 @@ from hump_trio import (
 )
 from hump_trio.testing import Refused, client, connect, websocket
 from tests.middleware.onion import a_request, check_cancelled_handler, pass_through
-from tests.support.wire import parse_answers, read_to_end, request
+from tests.support.wire import parse_answers, read_to_end, read_until, request
 
 SITE = "sec-fetch-site"
 SHOP = "https://shop.example"
@@ -205,6 +205,29 @@ async def test_behind_a_proxy() -> None:
         plain = await http.post("/", headers={**told, "origin": "http://shop.example"})
         inner = await http.post("/", headers={**told, "origin": str(http.base_url)})
     assert (own.status_code, plain.status_code, inner.status_code) == (200, 403, 403)
+
+
+async def test_a_refusal_comes_before_the_body(autojump_clock: MockClock) -> None:
+    """And instead of a 100; the app's own pages are asked for it."""
+    app = Hump()
+    app.middleware(SameOrigin())
+
+    @app.post("/")
+    async def take(request: Request) -> bytes:
+        return request.body
+
+    fields = ["Content-Length: 4", "Expect: 100-continue"]
+    async with connect(app) as raw:
+        await raw.send(request("POST", "/", f"{SITE}: cross-site", *fields))
+        [refused] = parse_answers(await read_to_end(raw), "POST")
+    assert refused.status == 403
+    async with connect(app) as raw:
+        await raw.send(request("POST", "/", f"{SITE}: same-origin", *fields, "Connection: close"))
+        asked = await read_until(raw, b"\r\n\r\n")
+        await raw.send(b"body")
+        [taken] = parse_answers(await read_to_end(raw), "POST")
+    assert asked == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert (taken.status, taken.text) == (200, "body")
 
 
 async def test_origins_of_cors_are_not_trusted() -> None:
