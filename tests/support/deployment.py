@@ -54,19 +54,27 @@ class Instance:
         delay: Its `shutdown_delay`.
         proxies: Whose connections begin with a PROXY header.
         listening: A socket that it is started with, as systemd does it.
+        app: What it serves.
+        options: More of its command line.
+        environment: What it is told by variables, beside ours.
     """
 
     def __init__(
         self,
         bind: str,
         *,
-        delay: float,
+        delay: float = 0,
         proxies: Sequence[str] = (),
         listening: socket.socket | None = None,
+        app: str = APP,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.bind = bind
         self._listening = listening
-        self._options = [f"--timeout-shutdown-delay={delay}", "--no-access-log"]
+        self._app = app
+        self._environment = {**os.environ, **(environment or {})}
+        self._options = [f"--timeout-shutdown-delay={delay}", "--no-access-log", *options]
         self._options += [f"--proxy-protocol={network}" for network in proxies]
         self._process: trio.Process | None = None
 
@@ -78,14 +86,21 @@ class Instance:
 
     async def start(self) -> None:
         """Start it, and wait until it accepts connections."""
-        command = [sys.executable, "-m", "hump_trio", APP, f"--bind={self.bind}", *self._options]
+        command = [
+            sys.executable,
+            "-m",
+            "hump_trio",
+            self._app,
+            f"--bind={self.bind}",
+            *self._options,
+        ]
         descriptors = []
         if self._listening is not None:
             descriptors.append(number := self._listening.fileno())
             activate = f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{number}'
             command = ["bash", "-c", activate, "bash", *command]
         self._process = await trio.lowlevel.open_process(
-            command, cwd=ROOT, stderr=PIPE, pass_fds=descriptors
+            command, cwd=ROOT, stderr=PIPE, pass_fds=descriptors, env=self._environment
         )
         line = await self.read_line("serving at")
         if self.bind.endswith(":0"):

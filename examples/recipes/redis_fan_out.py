@@ -1,0 +1,65 @@
+"""Events for the clients of all workers and machines: a topic in each, which hears of Redis.
+
+One task of the lifespan listens to Redis, and publishes in its own process what it hears: a worker
+has one connection for that, however many clients. While Redis is away, whoever has news is answered
+with 503, and the streams stay open. It needs ``coredis``.
+
+Try: redis-server
+     hump-trio examples.recipes.redis_fan_out:app --bind :8342 --workers 2
+     curl -N http://localhost:8342/events
+     curl http://localhost:8342/news -d 'tea is ready'
+"""
+
+import os
+from collections.abc import AsyncIterator
+
+import trio
+from coredis import Redis
+from coredis.exceptions import ConnectionError
+from coredis.retry import NoRetryPolicy
+
+from hump_trio import Event, EventStream, HttpException, Hump, Request, Topic, statuses
+
+CHANNEL = "news"
+AGAIN_SECONDS = 0.2  # between two tries to reach Redis
+
+redis = Redis.from_url(os.environ.get("REDIS", "redis://localhost"), decode_responses=True)
+heard = Topic[Event]()
+app = Hump("", 8342)
+
+
+async def listen() -> None:
+    while True:
+        try:
+            async with redis.pubsub(channels=[CHANNEL], retry_policy=NoRetryPolicy()) as news:
+                async for message in news:
+                    if message["type"] == "message":
+                        await heard.publish(Event(str(message["data"])))
+        except* ConnectionError:
+            await trio.sleep(AGAIN_SECONDS)
+
+
+@app.lifespan
+async def lifespan(app: Hump) -> AsyncIterator[None]:
+    async with redis, trio.open_nursery() as nursery:
+        nursery.start_soon(listen)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+@app.get("/events")
+async def events() -> EventStream:
+    return EventStream(heard.listen())
+
+
+@app.post("/news")
+async def tell(request: Request) -> dict[str, int]:
+    try:
+        workers = await redis.publish(CHANNEL, request.text)
+    except ConnectionError as error:
+        raise HttpException(statuses.SERVICE_UNAVAILABLE, "nobody can be told now") from error
+    return {"workers": workers}
+
+
+if __name__ == "__main__":
+    trio.run(app.serve)
