@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from hump_trio.answers.event_stream import Event, EventStream
     from hump_trio.answers.json_lines import JsonLines
     from hump_trio.channels.topic import Topic
+    from hump_trio.facts.same_secret import same_secret
+    from hump_trio.handlers.credentials import ApiKey, Basic, Bearer
+    from hump_trio.messages.authorization import Credentials
     from hump_trio.middleware.client_address import client_address
     from hump_trio.middleware.compression import Compression
     from hump_trio.middleware.cors import Cors
@@ -63,6 +66,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TLS",
+    "ApiKey",
+    "Basic",
+    "Bearer",
     "Begin",
     "BindError",
     "BindingError",
@@ -71,6 +77,7 @@ __all__ = [
     "Compression",
     "Cookie",
     "Cors",
+    "Credentials",
     "Event",
     "EventStream",
     "FileResponse",
@@ -118,14 +125,19 @@ __all__ = [
     "client_address",
     "limit",
     "rate_limit",
+    "same_secret",
     "statuses",
     "timeout",
 ]
 
 # Loaded when they are first asked for: a program that uses none of them starts a fifth sooner.
 LOADED_LATER = {
+    "ApiKey": "handlers.credentials",
+    "Basic": "handlers.credentials",
+    "Bearer": "handlers.credentials",
     "Compression": "middleware.compression",
     "Cors": "middleware.cors",
+    "Credentials": "messages.authorization",
     "Event": "answers.event_stream",
     "EventStream": "answers.event_stream",
     "Forwarded": "middleware.forwarded",
@@ -145,6 +157,7 @@ LOADED_LATER = {
     "TrustedHosts": "middleware.trusted_hosts",
     "client_address": "middleware.client_address",
     "rate_limit": "middleware.rate_limit",
+    "same_secret": "facts.same_secret",
 }
 
 

@@ -28,7 +28,6 @@ from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.handlers.decorated import decorated_above, unused_middleware
 from hump_trio.handlers.endpoint import endpoint_of
-from hump_trio.handlers.head_checks import call_checked
 from hump_trio.handlers.results import RESULTS
 from hump_trio.messages.choice import WEBSOCKET, Call, Choice
 from hump_trio.messages.late_body import behind_body
@@ -213,11 +212,11 @@ class Dispatcher:
             body_limit = self.app.limits.upload_bytes
         speaks = route.guest is not None and route.guest.speaks and not websocket
         whole = not (stream or websocket or speaks)
-        late_body = whole and begins_at_head(layers, checked=bool(endpoint.checks))
+        late_body = whole and begins_at_head(layers, checked=not endpoint.gate.open)
         if late_body:
             call = partial(behind_body, call)
-        if endpoint.checks:
-            call = partial(call_checked, endpoint.checks, call)
+        if not endpoint.gate.open:
+            call = partial(endpoint.gate.call, call)
         if self._layer.middleware or any(
             layer.middleware or layer.exception_handlers for layer in route.layers
         ):

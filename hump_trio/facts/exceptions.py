@@ -11,6 +11,7 @@ __all__ = [
     "PLACE_COUNT",
     "BindError",
     "BindingError",
+    "CredentialsError",
     "DeadlineError",
     "HttpException",
     "HttpParserError",
@@ -146,6 +147,21 @@ class BindingError(HttpException):
         super().__init__(status, detail)
         # Copies and unpickled objects are built from these.
         self.args: tuple[Any, ...] = (self.places, self.status)
+
+
+class CredentialsError(HttpException):
+    """Credentials that are missing or malformed, answered with 401.
+
+    Args:
+        detail: A sentence that says which of both it is.
+        challenge: The value of ``WWW-Authenticate``.
+    """
+
+    outcome: ClassVar[Outcome | None] = "refused"
+
+    def __init__(self, detail: str, challenge: str) -> None:
+        super().__init__(401, detail, headers=[("www-authenticate", challenge)])
+        self.args: tuple[Any, ...] = (detail, challenge)
 
 
 class DeadlineError(HttpException):

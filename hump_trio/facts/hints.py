@@ -37,6 +37,8 @@ ENDED = "ws.close_code is None while it is open"
 TEMPLATE = "render it with a template engine of your own, and return HtmlResponse(text)"
 DEPENDS = "what a handler needs it takes from app.state, or from a decorator of your own"
 
+CREDENTIALS = "credentials are parameters: `token: Annotated[str, Bearer()]`, Basic() or ApiKey()"
+
 # Attributes of an app or a router.
 OF_APP: Mapping[str, str] = {
     "run": "an app is served by trio.run(app.serve), or by hump-trio module:app",
@@ -70,6 +72,7 @@ OF_REQUEST: Mapping[str, str] = {
     "remote_addr": "the client's address is request.client[0]",
     "url_for": "the path of a route is request.app.url_for(name)",
     "match_info": "the path's parameters are request.path_params, or parameters of the handler",
+    **dict.fromkeys(("authorization", "auth"), CREDENTIALS),
     "view_args": "the path's parameters are request.path_params, or parameters of the handler",
     "user": "what middleware knows of a request it keeps in request.state",
     "is_disconnected": "a handler is cancelled when its client has gone",
@@ -93,6 +96,7 @@ OF_PARAMETER: Mapping[str, str] = {
     "Response": "a handler makes its response, and returns it",
     "Hump": "the app is request.app",
     "Session": "the session is request.session",
+    "Credentials": "`user: Annotated[Credentials, Basic(realm='shop')]`",
     "Form": "texts of a form are fields of a class: `item: Annotated[Item, Body(form=True)]`",
 }
 # Options of a route or a router.
@@ -138,6 +142,9 @@ IMPORTS: Mapping[str, str] = {
     "BackgroundTasks": "background work is started with app.start_soon(function, ...)",
     "Depends": DEPENDS,
     "Security": DEPENDS,
+    **dict.fromkeys(("HTTPBearer", "OAuth2PasswordBearer"), CREDENTIALS),
+    **dict.fromkeys(("HTTPBasic", "HTTPBasicCredentials"), CREDENTIALS),
+    **dict.fromkeys(("APIKeyHeader", "APIKeyCookie", "APIKeyQuery"), CREDENTIALS),
     "WebSocketDisconnect": "from hump_trio import WebSocketClosed",
     "ConnectionClosed": "from hump_trio import WebSocketClosed",
     "WebSocketException": "raise HttpException before the first use, or `await ws.close(4401)`",

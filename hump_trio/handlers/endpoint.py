@@ -6,17 +6,21 @@ from functools import partial
 from typing import Any
 
 from hump_trio.handlers.async_functions import check_async, is_generator
-from hump_trio.handlers.calling import Call, bind_handler
-from hump_trio.handlers.head_checks import Check, checks_of
+from hump_trio.handlers.calling import Call, bind_handler, getter_of
+from hump_trio.handlers.gate import Gate, checks_of
+from hump_trio.handlers.markers import Secret
 from hump_trio.handlers.parameter import Signature
 from hump_trio.handlers.results import RESULTS, Results, results_of
 from hump_trio.handlers.signature import NO_STAND_INS, parse_signature
+from hump_trio.handlers.steps import Get
 from hump_trio.handlers.websocket_calling import bind_guest, bind_websocket
 from hump_trio.messages.request import Request
 from hump_trio.routing.layer import Provider
 from hump_trio.routing.route import Route
 
 __all__ = ["endpoint_of"]
+
+OPEN = Gate(())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,13 +32,13 @@ class Endpoint:
         call: ``await call(request)`` is what it returns; for an async generator function, the
             generator. It raises `BindingError` for a request that doesn't fit.
         results: What becomes of that.
-        checks: Run before the call, and before the body is received.
+        gate: What a request passes before the call, and before its body is received.
     """
 
     signature: Signature
     call: Call
     results: Results
-    checks: tuple[Check, ...] = ()
+    gate: Gate = OPEN
 
 
 def endpoint_of(route: Route, stand_ins: Mapping[Any, Provider] = NO_STAND_INS) -> Endpoint:
@@ -64,10 +68,9 @@ def make_endpoint(route: Route, stand_ins: Mapping[Any, Provider]) -> Endpoint:
         return guest_endpoint(route)
     check_async(route.handler, "handler")
     signature = parse_signature(route, stand_ins)
-    takers = (route.handler, *(each.provider.function for each in signature.provisions))
-    checks = tuple(check for each in takers for check in checks_of(each))
+    gate = gate_of(route, signature)
     if route.channel is not None:
-        return Endpoint(signature, bind_websocket(route, route.channel, signature), RESULTS, checks)
+        return Endpoint(signature, bind_websocket(route, route.channel, signature), RESULTS, gate)
     if signature.provisions:
         from hump_trio.handlers.providing import bind_provided
 
@@ -75,10 +78,21 @@ def make_endpoint(route: Route, stand_ins: Mapping[Any, Provider]) -> Endpoint:
     else:
         call = bind_handler(route, signature)
     if not is_generator(route.handler):
-        return Endpoint(signature, call, results_of(route, signature.returns), checks)
+        return Endpoint(signature, call, results_of(route, signature.returns), gate)
     if not signature.provisions:
         call = partial(call_generator, call)
-    return Endpoint(signature, call, RESULTS, checks)
+    return Endpoint(signature, call, RESULTS, gate)
+
+
+def gate_of(route: Route, signature: Signature) -> Gate:
+    """Return what a request passes at its head: all that handler and providers ask for there."""
+    takers = (route.handler, *(each.provider.function for each in signature.provisions))
+    secrets, challenges = list[Get[Request]](), dict[str, None]()
+    for each in signature.reads:
+        if isinstance(each.marker, Secret) and (get := getter_of(route, each)) is not None:
+            secrets.append(get)
+            challenges[each.marker.challenge] = None
+    return Gate([check for each in takers for check in checks_of(each)], secrets, [*challenges])
 
 
 def guest_endpoint(route: Route) -> Endpoint:

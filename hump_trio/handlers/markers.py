@@ -1,9 +1,12 @@
 """Markers in ``Annotated``, which say where a parameter's value is taken from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Never
+from typing import Any, ClassVar, Never
 
-__all__ = ["Body", "Cookie", "Header", "Marker", "Query"]
+from hump_trio.messages.request import Request
+
+__all__ = ["Body", "Cookie", "Header", "Marker", "Query", "Secret"]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -103,3 +106,30 @@ class Body(Marker):
             )
         object.__setattr__(self, "alias", "")
         object.__setattr__(self, "form", form)
+
+
+class Secret(Marker):
+    """The part that the markers of credentials have in common; these are loaded when asked for.
+
+    Attributes:
+        challenge: What ``WWW-Authenticate`` asks for where the credentials are missing.
+        scheme: That of the ``Authorization`` field, in lower case; empty for what isn't in it.
+    """
+
+    __slots__ = ()
+
+    challenge: str
+    scheme: ClassVar[str] = ""
+
+    def reader_of(self, annotation: Any) -> Callable[[Request], Any]:
+        """Return what reads the credentials of a request; it returns None where they are missing.
+
+        It raises a ValueError for malformed ones, whose words repeat nothing that came.
+
+        Args:
+            annotation: That of the parameter.
+
+        Raises:
+            TypeError: The annotation says something else than the marker.
+        """
+        raise NotImplementedError

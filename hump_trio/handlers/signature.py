@@ -23,7 +23,7 @@ from hump_trio.content.annotations import (
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.decorated import Added, names_known, parameters_taken
-from hump_trio.handlers.markers import Body, Marker
+from hump_trio.handlers.markers import Body, Marker, Secret
 from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Provision, Signature, Source
 from hump_trio.handlers.provider_keys import is_key, is_near
 from hump_trio.handlers.reading import texts_for
@@ -33,10 +33,11 @@ from hump_trio.handlers.signature_checks import (
     check_path,
     check_requests,
     check_returns_nothing,
+    check_secrets,
     check_sources,
     check_websockets,
 )
-from hump_trio.handlers.sources import CHANNEL, PATH, PROVIDED, REQUEST, SOURCES
+from hump_trio.handlers.sources import CHANNEL, PATH, PROVIDED, REQUEST, SECRET, SOURCES
 from hump_trio.messages.request import Request
 from hump_trio.routing.layer import Provider
 from hump_trio.routing.route import Route
@@ -78,6 +79,7 @@ def parse_signature(route: Route, stand_ins: Mapping[Any, Provider] = NO_STAND_I
     add_provisions(provisions, route, scope, parameters)
     signature = Signature(tuple(parameters), returns, tuple(provisions.values()))
     check_sources(route, signature.reads)
+    check_secrets(route, signature.reads)
     check_path(route, signature.reads)
     if route.channel is None:
         check_returns(name_of(handler), returns)
@@ -236,7 +238,10 @@ class Rules:
             if isinstance(each, type) and issubclass(each, Marker):
                 why = f"whose marker lacks its parentheses: write {each.__name__}()"
                 raise self.refuse(name, why)
-        return next((each for each in extras_of(annotation) if isinstance(each, Marker)), None)
+        markers = [each for each in extras_of(annotation) if isinstance(each, Marker)]
+        if len(markers) > 1 and any(isinstance(each, Secret) for each in markers):
+            raise self.refuse(name, "that has two markers: credentials are in one place")
+        return markers[0] if markers else None
 
     def source_of(self, name: str, annotation: Any, marker: Marker | None) -> Source:
         """Return where the value of a parameter comes from."""
@@ -245,7 +250,7 @@ class Rules:
                 raise self.refuse(name, f"that is in the path: drop the {type(marker).__name__}()")
             return PATH
         if marker is not None:
-            source = MARKED[type(marker)]
+            source = MARKED.get(type(marker), SECRET)
         elif self.asks_channel and (annotation is Any or annotation is object):
             source = CHANNEL
         else:
@@ -320,7 +325,7 @@ class Rules:
             of_model: Whether the class is a model of pydantic's, which makes the field's value.
         """
         own = self.marker_of(name, field.annotation) or type(marker)()
-        source = MARKED[type(own)]
+        source = MARKED.get(type(own), SECRET)
         if source.find is None:
             why = f"that can't be the {source.name}: make it a parameter of the handler"
             raise self.refuse(name, why)
@@ -391,6 +396,6 @@ def marked_default(raw: inspect.Parameter) -> str:
         f"whose default is {raw.default!r:.80}: a marker stands in its annotation, and the default"
         f" behind it, as in `{raw.name}: Annotated[{kind:.80}, {marker}()] = ...`"
     )
-    if isinstance(raw.default, Body):
+    if isinstance(raw.default, Body | Secret):
         return why
     return f"{why}; what it takes in parentheses is the name that clients use"

@@ -8,6 +8,7 @@ from typing import Any, Never, NoReturn
 from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.decorated import wrapped_by
+from hump_trio.handlers.markers import Secret
 from hump_trio.handlers.parameter import Parameter
 from hump_trio.handlers.resolving import refusal_of
 from hump_trio.handlers.sources import BODY, CHANNEL, QUERY, REQUEST, UPLOAD
@@ -17,6 +18,7 @@ __all__ = [
     "check_path",
     "check_requests",
     "check_returns_nothing",
+    "check_secrets",
     "check_sources",
     "check_websockets",
 ]
@@ -139,6 +141,25 @@ def check_sources(route: Route, parameters: Iterable[Parameter]) -> None:
     if route.stream and not files:
         why = "that is the whole body: read request.stream, or leave out stream=True"
         raise refusal_of(route, last, why)
+
+
+def check_secrets(route: Route, parameters: Iterable[Parameter]) -> None:
+    """Refuse two schemes of which a request can have one: it has one ``Authorization`` field."""
+    schemes = [(each, scheme) for each in parameters if (scheme := scheme_of(each))]
+    first, needed = next((pair for pair in schemes if pair[0].required), (None, ""))
+    for each, scheme in schemes:
+        if first is not None and scheme != needed:
+            raise refusal_of(
+                route,
+                each,
+                f"that never comes beside {first.name!r}, since a request has one Authorization"
+                " field: where either may come, both are `| None = None`",
+            )
+
+
+def scheme_of(parameter: Parameter) -> str:
+    """Return the scheme of the ``Authorization`` field that a parameter is taken from."""
+    return parameter.marker.scheme if isinstance(parameter.marker, Secret) else ""
 
 
 def check_path(route: Route, parameters: Iterable[Parameter]) -> None:

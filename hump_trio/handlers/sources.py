@@ -8,7 +8,8 @@ from hump_trio.content.upload import UploadFile
 from hump_trio.facts.hints import hint_of_class
 from hump_trio.handlers.body_getters import body_getter
 from hump_trio.handlers.form_getters import file_getter, texts_getter
-from hump_trio.handlers.markers import Body, Cookie, Header, Marker, Query
+from hump_trio.handlers.gate import secret_getter
+from hump_trio.handlers.markers import Body, Cookie, Header, Marker, Query, Secret
 from hump_trio.handlers.parameter import Source
 from hump_trio.handlers.text_getters import (
     find_in_cookies,
@@ -21,7 +22,7 @@ from hump_trio.handlers.text_getters import (
 from hump_trio.messages.headers import check_field
 from hump_trio.messages.request import Request
 
-__all__ = ["BODY", "CHANNEL", "PATH", "PROVIDED", "QUERY", "REQUEST", "SOURCES", "UPLOAD"]
+__all__ = ["BODY", "CHANNEL", "PATH", "PROVIDED", "QUERY", "REQUEST", "SECRET", "SOURCES", "UPLOAD"]
 
 
 def is_request(annotation: Any) -> bool:
@@ -133,6 +134,14 @@ COOKIE = Source(
     find=find_in_cookies,
     getter=text_getter,
 )
+# Whatever is wrong with credentials is 401, and no matter of a place.
+SECRET = Source(
+    name="credentials",
+    marker=Secret,
+    outer_name=no_name,
+    getter=secret_getter,
+    statuses=frozenset(),
+)
 QUERY = Source(
     name="query",
     marker=Query,
@@ -152,4 +161,4 @@ PROVIDED = Source(
 )
 # A marker names its source. A parameter without one is taken from the first source that takes its
 # annotation, and so from the query if no other does.
-SOURCES = (REQUEST, CHANNEL, UPLOAD, BODY, HEADER, COOKIE, PATH, QUERY)
+SOURCES = (REQUEST, CHANNEL, UPLOAD, BODY, HEADER, COOKIE, SECRET, PATH, QUERY)

@@ -16,6 +16,7 @@ from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.openapi.inputs import body_of, parameters_of
 from hump_trio.openapi.responses import responses_of
 from hump_trio.openapi.schemas import Schemas
+from hump_trio.openapi.security import SecuritySchemes
 from hump_trio.routing.route import Route, names_of
 from hump_trio.routing.template import SAFE, parse_template
 
@@ -42,7 +43,7 @@ def document_of(
     Raises:
         TypeError: msgspec isn't installed.
     """
-    schemas = Schemas(typed_codec())
+    schemas, security = Schemas(typed_codec()), SecuritySchemes()
     operation_ids: set[str] = set()
     paths: dict[str, dict[str, Any]] = {}
     listed: dict[str, Route] = {}
@@ -60,16 +61,17 @@ def document_of(
             )
         if free:
             path_names = dict(zip(route.parameters, first.parameters, strict=True))
-            operation = operation_of(route, path_names, schemas)
+            operation = operation_of(route, path_names, schemas, security)
         for method in free:
             name = unique_name(names_of(route)[0], method, operation_ids)
             item[method.lower()] = {"operationId": name, **operation}
     document: dict[str, Any] = {"openapi": "3.1.0", "info": dict(info), "paths": paths}
     if tags:
         document["tags"] = [{"name": name, "description": text} for name, text in tags.items()]
-    components = schemas.settle()
+    parts = {"schemas": schemas.settle(), "securitySchemes": security.settle()}
+    components = {name: each for name, each in parts.items() if each}
     if components:
-        document["components"] = {"schemas": components}
+        document["components"] = components
     return document
 
 
@@ -93,13 +95,16 @@ def unique_name(name: str, method: str, taken: set[str]) -> str:
     return unique
 
 
-def operation_of(route: Route, path_names: dict[str, str], schemas: Schemas) -> dict[str, Any]:
+def operation_of(
+    route: Route, path_names: dict[str, str], schemas: Schemas, security: SecuritySchemes
+) -> dict[str, Any]:
     """Return the operation that describes a route.
 
     Args:
         route: The route.
         path_names: The names in the document's path, by the names of the route's parameters.
         schemas: The document's schemas, to which the route's types are added.
+        security: The document's security schemes, to which those of the route are added.
     """
     signature = endpoint_of(route).signature
     operation: dict[str, Any] = {"tags": list(route.tags)} if route.tags else {}
@@ -114,5 +119,7 @@ def operation_of(route: Route, path_names: dict[str, str], schemas: Schemas) -> 
     body = body_of(route, signature, schemas)
     if body:
         operation["requestBody"] = body
+    if requirements := security.requirements_of(signature):
+        operation["security"] = requirements
     operation["responses"] = responses_of(route, signature, schemas)
     return operation

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -42,14 +42,15 @@ def render_page(document: Mapping[str, Any]) -> str:
         for path, item in document["paths"].items()
         for method, operation in item.items()
     ]
-    named = document.get("components", {}).get("schemas", {})
+    components = document.get("components", {})
+    named, schemes = components.get("schemas", {}), components.get("securitySchemes", {})
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(info['title'])}</title><style>{STYLE}</style></head><body>"
         f"<h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>"
         f"{paragraph(info)}{render_links(operations, document.get('tags', ()))}"
-        f"{''.join(render_operation(line, each) for line, each in operations)}"
+        f"{''.join(render_operation(line, each, schemes) for line, each in operations)}"
         f"{''.join(render_type(name, schema) for name, schema in named.items())}"
         "</body></html>\n"
     )
@@ -80,12 +81,21 @@ def render_links(
     )
 
 
-def render_operation(line: str, operation: Mapping[str, Any]) -> str:
-    """Return the part of the page for one method of a path."""
+def render_operation(
+    line: str, operation: Mapping[str, Any], schemes: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Return the part of the page for one method of a path.
+
+    Args:
+        line: The method and the path.
+        operation: What the document says of it.
+        schemes: The document's security schemes.
+    """
     body = operation.get("requestBody", {})
     return (
         f'<h2 id="{escape(operation["operationId"])}"><code>{escape(line)}</code></h2>'
         f"<p>{escape(operation.get('summary', ''))}</p>{paragraph(operation)}"
+        + table("Credentials", describe_credentials(operation.get("security", ()), schemes))
         + table(
             "Parameters",
             (
@@ -109,6 +119,24 @@ def render_operation(line: str, operation: Mapping[str, Any]) -> str:
             ),
         )
     )
+
+
+def describe_credentials(
+    sets: Sequence[Mapping[str, Any]], schemes: Mapping[str, Mapping[str, str]]
+) -> Iterable[list[str]]:
+    """Yield the rows of the credentials that an operation takes.
+
+    Args:
+        sets: The sets of credentials of which a request has one.
+        schemes: The document's security schemes.
+    """
+    for name in dict.fromkeys(name for each in sets for name in each):
+        scheme = schemes[name]
+        where = [f"header <code>Authorization: {escape(scheme.get('scheme', '').title())}</code>"]
+        if scheme["type"] == "apiKey":
+            where = [f"{escape(scheme['in'])} <code>{escape(scheme['name'])}</code>"]
+        need = "required" if all(name in each for each in sets) else "may be missing"
+        yield [*where, need, escape(scheme.get("description", ""))]
 
 
 def render_type(name: str, schema: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from hump_trio.answers.redirect import RedirectResponse
 from hump_trio.content.annotations import class_of, kinds_of, members
+from hump_trio.handlers.markers import Secret
 from hump_trio.handlers.parameter import Signature
 from hump_trio.handlers.text_getters import takes_as_it_is
 from hump_trio.messages.response import BYTES_TYPE, JSON_TYPE, HtmlResponse, Response
@@ -123,4 +124,6 @@ def plain_statuses(route: Route, signature: Signature) -> set[int]:
     """Return the statuses of errors before binding, which are text, or JSON if preferred."""
     kinds = {kind for name, kind in parse_template(route.template) if name}
     unknown_path = set() if kinds <= {"str", "path"} else {404}
-    return unknown_path | ({400, 413, 415} if signature.takes_files else set())
+    secrets = any(isinstance(each.marker, Secret) for each in signature.reads)
+    files = {400, 413, 415} if signature.takes_files else set[int]()
+    return unknown_path | files | ({401} if secrets else set())

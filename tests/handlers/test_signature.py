@@ -10,8 +10,12 @@ import msgspec
 import pytest
 
 from hump_trio import (
+    ApiKey,
+    Basic,
+    Bearer,
     Body,
     Cookie,
+    Credentials,
     Header,
     Hump,
     Query,
@@ -144,6 +148,26 @@ async def request_behind(a: str = "", b: Request | None = None, /) -> None:
     """Ask for the request where a value would have to go before it."""
 
 
+@dataclass
+class HasToken:
+    """A class of query values with one that clients send elsewhere."""
+
+    token: Annotated[str, Bearer()]
+
+
+async def two_schemes(
+    token: Annotated[str, Bearer()], user: Annotated[Credentials, Basic(realm="a")]
+) -> None:
+    """Ask for two values of one field."""
+
+
+async def one_of_two_schemes(
+    user: Annotated[Credentials, Basic(realm="a")],
+    token: Annotated[str | None, Bearer()] = None,
+) -> None:
+    """Ask for what never comes beside what has to."""
+
+
 NO_TEXT = "no text is read as"
 # Handler, template, method, what the message has in it.
 REFUSED: list[tuple[Any, str, str, str]] = [
@@ -202,6 +226,23 @@ REFUSED: list[tuple[Any, str, str, str]] = [
     (taking(Item, Body()), "/", "POST", "as in `value: Annotated[Item, Body()] = ...`"),
     (taking(Annotated[HasBody, Query()]), "/", "GET", "'value.it' that can't be the body"),
     (taking(Annotated[Foreign, Body()]), "/", "POST", "JSON has nothing for a Foreign"),
+    (taking(Annotated[str, Bearer]), "/", "GET", "lacks its parentheses: write Bearer()"),
+    (taking(str, Bearer()), "/", "GET", "as in `value: Annotated[str, Bearer()] = ...`"),
+    (taking(Annotated[str, Bearer()], "x"), "/", "GET", "may be missing has the default None"),
+    (taking(Annotated[str, Bearer()], None), "/", "GET", "doesn't take its default, None"),
+    (taking(Annotated[int, Bearer()]), "/", "GET", "write Annotated[str, Bearer()]"),
+    (taking(Annotated[list[str], ApiKey(cookie="a")]), "/", "GET", "Annotated[str, ApiKey(...)]"),
+    (taking(Annotated[Credentials, Bearer()]), "/", "GET", "write Annotated[str, Bearer()]"),
+    (taking(Annotated[str, Basic(realm="a")]), "/", "GET", "Annotated[Credentials, Basic(realm"),
+    (taking(Annotated[Item, Basic(realm="a")]), "/", "POST", "Annotated[Credentials, Basic("),
+    (taking(Credentials), "/", "GET", "`user: Annotated[Credentials, Basic(realm='shop')]`"),
+    (taking(Credentials | None, None), "/", "POST", "Annotated[Credentials, Basic(realm="),
+    (taking(Annotated[str, Bearer()]), "/{value}", "GET", "is in the path: drop the Bearer()"),
+    (taking(Annotated[str, Bearer(), Header()]), "/", "GET", "has two markers: credentials are"),
+    (taking(Annotated[str, Query(), Bearer()]), "/", "GET", "has two markers: credentials are"),
+    (taking(Annotated[HasToken, Query()]), "/", "GET", "'value.token' that can't be the cred"),
+    (two_schemes, "/", "GET", "'user' that never comes beside 'token', since a request has one"),
+    (one_of_two_schemes, "/", "GET", "'token' that never comes beside 'user'"),
 ]
 
 

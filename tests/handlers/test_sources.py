@@ -6,6 +6,7 @@ import pytest
 
 from hump_trio import Body, Cookie, Header, Query, Request, UploadFile
 from hump_trio.handlers import signature
+from hump_trio.handlers.markers import Secret
 from hump_trio.handlers.parameter import Source
 from hump_trio.handlers.sources import CHANNEL, REQUEST, SOURCES
 from hump_trio.openapi.document import document_of
@@ -46,7 +47,7 @@ def test_a_name_in_the_template_is_of_the_path() -> None:
 def test_every_marker_has_a_source() -> None:
     """And one alone."""
     markers = [source.marker for source in SOURCES if source.marker]
-    assert sorted(markers, key=str) == sorted([Body, Cookie, Header, Query], key=str)
+    assert sorted(markers, key=str) == sorted([Body, Cookie, Header, Query, Secret], key=str)
 
 
 def test_every_source_has_getters() -> None:

@@ -28,6 +28,7 @@ DOCUMENT: dict[str, Any] = {
                 "operationId": "?",
                 "summary": "?",
                 "description": "?",
+                "security": [{HOSTILE: [], "Basic": []}, {HOSTILE: []}],
                 "parameters": [
                     {"name": "?", "in": "query", "required": True, "schema": {"type": "integer"}},
                     {
@@ -57,7 +58,11 @@ DOCUMENT: dict[str, Any] = {
                 "required": [HOSTILE],
             },
             "Choice": {"enum": ["?", 1, None]},
-        }
+        },
+        "securitySchemes": {
+            HOSTILE: {"type": "apiKey", "in": "?", "name": "?"},
+            "Basic": {"type": "http", "scheme": "basic", "description": "?"},
+        },
     },
 }
 
@@ -92,6 +97,16 @@ def test_page_lists_what_there_is() -> None:
     empty = render_page({"info": {"title": "A", "version": "1"}, "paths": {}})
     assert "<h2" not in empty
     assert "<p>" not in empty
+
+
+def test_page_says_what_credentials_are_needed() -> None:
+    """Where each is, and whether a request without it is answered."""
+    page = render_page(DOCUMENT)
+    [rows] = re.findall(r"<h4>Credentials</h4><table>(.*?)</table>", page)
+    assert re.findall(r"<td>(.*?)</td>", rows) == [
+        *("? <code>?</code>", "required", ""),
+        *("header <code>Authorization: Basic</code>", "may be missing", "?"),
+    ]
 
 
 def test_links_stand_below_their_tags() -> None:

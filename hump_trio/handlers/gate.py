@@ -1,0 +1,108 @@
+"""What a request passes at its head, before all else of its handler: checks, then credentials."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+
+from hump_trio.facts.callables import Handler
+from hump_trio.facts.exceptions import CredentialsError, HttpException
+from hump_trio.handlers.markers import Secret
+from hump_trio.handlers.parameter import EMPTY, Parameter
+from hump_trio.handlers.steps import Get
+from hump_trio.messages.request import Request
+
+__all__ = ["Gate", "checks_of", "secret_getter"]
+
+# Lets a request pass, or raises an `HttpException`. It looks at the head alone.
+Check: TypeAlias = Callable[[Request], Awaitable[None]]
+
+
+def checks_of(handler: Handler) -> tuple[Check, ...]:
+    """Return the checks that decorators have given to a handler, in the order in which they run.
+
+    A decorator sets them as ``__head_checks__`` of the function that it returns, its own one before
+    those of the function that it was given; `functools.wraps` passes them on outwards.
+    """
+    checks: tuple[Check, ...] = getattr(handler, "__head_checks__", ())
+    return checks
+
+
+class Gate:
+    """What a request passes before its body is received and its handler is called.
+
+    Checks come first: a client that guesses credentials is counted before it learns of anything.
+
+    Args:
+        checks: Those of decorators.
+        secrets: What gets the credentials that the handler takes; it raises for what is missing.
+        challenges: What asks for these credentials.
+    """
+
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        secrets: Sequence[Get[Request]] = (),
+        challenges: Sequence[str] = (),
+    ) -> None:
+        self._checks = checks
+        self._secrets = secrets
+        self._challenges = challenges
+
+    @property
+    def open(self) -> bool:
+        """Whether every request passes."""
+        return not (self._checks or self._secrets)
+
+    async def call(self, call: Callable[[Request], Awaitable[Any]], request: Request) -> Any:
+        """Let a request pass, and call its handler.
+
+        Where the handler refuses the credentials by an `HttpException` 401, that asks for others.
+
+        Raises:
+            HttpException: The request doesn't pass, and whatever the handler raises.
+
+        Source: RFC 9110 section 15.5.2: each 401 has a challenge.
+        """
+        for check in self._checks:
+            await check(request)
+        for get in self._secrets:
+            get(request)
+        try:
+            return await call(request)
+        except HttpException as error:
+            if error.status == 401:
+                self._ask_again(error)
+            raise
+
+    def _ask_again(self, error: HttpException) -> None:
+        """Add what asks for credentials to an error that doesn't ask for any."""
+        if not any(name.lower() == "www-authenticate" for name, _ in error.headers):
+            asked = [("www-authenticate", challenge) for challenge in self._challenges]
+            error.headers = (*error.headers, *asked)
+
+
+def secret_getter(parameter: Parameter) -> Get[Request]:
+    """Return what gets credentials. It raises `CredentialsError` for those that are missing.
+
+    Raises:
+        TypeError: The annotation or the default says something else.
+    """
+    marker, default = parameter.marker, parameter.default
+    assert isinstance(marker, Secret)
+    read = marker.reader_of(parameter.annotation)
+    if default is not EMPTY and default is not None:
+        raise TypeError("what may be missing has the default None")
+    needed, challenge = default is EMPTY, marker.challenge
+    # RFC 6750 section 3.1: a client that has sent no token is told of no error.
+    malformed = challenge + (', error="invalid_token"' if marker.scheme == "bearer" else "")
+
+    def get(request: Request) -> Any:
+        try:
+            value = read(request)
+        except ValueError as error:
+            detail = f"the credentials can't be read: {error}"
+            raise CredentialsError(detail, malformed) from None
+        if value is None and needed:
+            raise CredentialsError("credentials are needed", challenge)
+        return value
+
+    return get

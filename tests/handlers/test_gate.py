@@ -1,0 +1,83 @@
+"""What a request passes before its handler is called: checks, then credentials."""
+
+from functools import wraps
+from typing import Any
+
+import pytest
+
+from hump_trio import HttpException, Request
+from hump_trio.handlers.gate import Gate, checks_of
+
+
+async def answer(request: Request) -> str:
+    """Answer."""
+    return "answered"
+
+
+async def pass_all(request: Request) -> None:
+    """Let a request pass."""
+    request.state["passed"] = True
+
+
+async def pass_none(request: Request) -> None:
+    """Refuse a request."""
+    raise HttpException(429 if request.state else 401)
+
+
+def test_checks_are_passed_on_by_decorators_around_them() -> None:
+    """A handler without any has none."""
+
+    @wraps(answer)
+    async def checked(*args: Any) -> str:
+        return await answer(*args)
+
+    checked.__head_checks__ = (pass_all,)  # type: ignore[attr-defined]  # as decorators set it
+
+    @wraps(checked)
+    async def around(*args: Any) -> str:
+        return await checked(*args)
+
+    assert checks_of(answer) == ()
+    assert checks_of(around) == (pass_all,)
+
+
+async def test_checks_run_in_their_order_and_before_the_call() -> None:
+    """The first one that refuses a request has the last word."""
+    request = Request("GET", "/", "/")
+    assert await Gate((pass_all,)).call(answer, request) == "answered"
+    for checks, status in (((pass_all, pass_none), 429), ((pass_none, pass_all), 401)):
+        with pytest.raises(HttpException) as raised:
+            await Gate(checks).call(answer, Request("GET", "/", "/"))
+        assert raised.value.status == status
+
+
+def test_a_gate_of_nothing_is_open() -> None:
+    """Then nothing stands around the handler."""
+    assert Gate(()).open
+    assert not Gate((pass_all,)).open
+    assert not Gate((), (lambda request: None,)).open
+
+
+@pytest.mark.parametrize(
+    ("error", "challenges"),
+    [
+        (HttpException(401), ["Bearer", 'Basic realm="a"']),
+        (HttpException(401, headers=[("x-a", "b")]), ["Bearer", 'Basic realm="a"']),
+        (HttpException(401, headers=[("WWW-Authenticate", "Digest")]), ["Digest"]),
+        (HttpException(403), []),
+    ],
+)
+async def test_a_handler_that_refuses_credentials_asks_for_others(
+    error: HttpException, challenges: list[str]
+) -> None:
+    """By all that it takes, unless it asks for something itself; raised again, it asks once."""
+
+    async def refuse(request: Request) -> None:
+        raise error
+
+    gate = Gate((), (lambda request: "token",), ("Bearer", 'Basic realm="a"'))
+    for _ in range(2):
+        with pytest.raises(HttpException) as raised:
+            await gate.call(refuse, Request("GET", "/", "/"))
+        found = [value for name, value in raised.value.headers if name.lower()[0] == "w"]
+        assert found == challenges
