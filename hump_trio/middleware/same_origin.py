@@ -80,7 +80,8 @@ class SameOrigin(Stepped):
         if self._exempt and self._is_exempt(request):
             return
         told = ", ".join(f"{name} {value!r:.80}" for name, value in given.items())
-        logger.info("%s %s was refused: %s", request.method, request.target, told)
+        asked = asked_origin(request)
+        logger.info("%s %s of %s was refused: %s", request.method, request.target, asked, told)
         raise HttpException(403, "this request comes from a page of another site")
 
     def _is_exempt(self, request: Request) -> bool:
