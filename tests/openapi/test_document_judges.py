@@ -4,13 +4,14 @@ import json
 import runpy
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import trio
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from hump_trio import Hump, JsonResponse, Response
+from hump_trio import Bearer, Hump, JsonResponse, Response
+from tests.openapi.documented import documented, route
 from tests.support import documented_app
 from tests.support.loopback import ask, connect_to, served
 
@@ -31,7 +32,7 @@ allow-extra-parameters = false
 [phases.coverage]
 unexpected-methods = ["get", "put", "post", "delete", "options", "patch"]
 """
-# Of the fuzzer's checks, all but those of logins, of which these apps have none.
+# Of the fuzzer's checks, all but the one of credentials, which few of these apps take.
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -68,20 +69,25 @@ async def test_validator_finds_nothing(name: str) -> None:
     assert document["paths"]
 
 
-async def fuzz(app: Hump[Any], phases: str, folder: Path) -> tuple[int, str]:
+async def fuzz(
+    app: Hump[Any], phases: str, folder: Path, checks: tuple[str, ...] = CHECKS, *options: str
+) -> tuple[int, str]:
     """Return the fuzzer's exit status and report.
 
     Args:
         app: Served on the loopback interface.
         phases: Of the fuzzer.
         folder: An empty one.
+        checks: Of the fuzzer.
+        options: Further ones of its command line.
     """
     settings = folder / "schemathesis.toml"
     settings.write_text(SETTINGS)
     async with served(app) as url:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(settings)),
-            *("run", f"{url}/openapi.json", f"--phases={phases}", f"--checks={','.join(CHECKS)}"),
+            *("run", f"{url}/openapi.json", f"--phases={phases}", f"--checks={','.join(checks)}"),
+            *options,
             *("--max-examples=20", "--generation-deterministic", "--no-color"),
         ]
         with trio.fail_after(FUZZING_SECONDS):
@@ -115,3 +121,33 @@ async def test_fuzzer_would_find_something(tmp_path: Path) -> None:
     status, report = await fuzz(app, "coverage", tmp_path)
     assert status == 1, report
     assert "Response violates schema: 1" in report
+
+
+async def test_fuzzer_finds_no_way_around_credentials(tmp_path: Path) -> None:
+    """With them all is well; without them, and with others, it is refused as documented."""
+    sent = "Authorization: Basic YWRtaW46ZWFybCBncmV5"
+    options = ("--include-path", "/price", "--header", sent)
+    checks = (*CHECKS, "ignored_auth")
+    status, report = await fuzz(app_of("credentials"), "coverage", tmp_path, checks, *options)
+    assert status == 0, report
+
+
+async def test_fuzzer_would_find_a_way_around_credentials(tmp_path: Path) -> None:
+    """A document that asks for what nobody looks at is found out."""
+    app = Hump("127.0.0.1", 0)
+
+    async def checked(token: Annotated[str, Bearer()]) -> str:
+        return "welcome"
+
+    @app.get("/")
+    async def unchecked() -> str:
+        return "welcome"
+
+    @app.get("/openapi.json")
+    async def document() -> dict[str, Any]:
+        return documented(route("/", checked))
+
+    options = ("--header", "Authorization: Bearer abc")
+    status, report = await fuzz(app, "coverage", tmp_path, ("ignored_auth",), *options)
+    assert status == 1, report
+    assert "API accepts" in report

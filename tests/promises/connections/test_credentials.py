@@ -1,5 +1,7 @@
 """Credentials on the wire: refused at the head, over every protocol, before a WebSocket opens."""
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
@@ -20,7 +22,9 @@ from hump_trio import (
     UploadFile,
     WebSocket,
 )
+from hump_trio.dispatch.router import table_of
 from hump_trio.http2.failures import ErrorCode
+from hump_trio.openapi.document import document_of
 from hump_trio.testing import client, connect, websocket
 from tests.support.frames import data, speak
 from tests.support.loopback import served
@@ -109,6 +113,7 @@ async def test_streams_of_http2_are_refused_alone(autojump_clock: MockClock) -> 
             peer.head(5, *twice, method="POST", end=False),
         )
         assert (await peer.answer(1)).status == (await peer.answer(5)).status == 401
+        await trio.sleep(1)
         await peer.expect_reset(1, ErrorCode.NO_ERROR)
         await peer.send(data(3, b"hello", end=True))
         assert (await peer.answer(3)).text == "abc 5"
@@ -161,6 +166,84 @@ async def test_middleware_and_handlers_of_errors_see_refusals(autojump_clock: Mo
         assert (refused.status_code, refused.text) == (401, "no: credentials are needed")
         assert (refused.headers["x-seen"], "www-authenticate" in refused.headers) == ("401", True)
         assert (await http.get("/api/", headers={"cookie": "token=abc"})).text == "abc"
+
+
+@dataclass
+class User:
+    """Who calls."""
+
+    name: str
+
+
+class Basket(list[str]):
+    """What a user has chosen."""
+
+
+def provided_app(opened: list[str]) -> Hump:
+    """Return an app in which a provider knows who calls.
+
+    Args:
+        opened: Gets the names of those for whom a provider has begun.
+    """
+    app = Hump()
+
+    @app.provide
+    async def current_user(token: TOKEN) -> User:
+        if token == "expired":
+            raise HttpException(401, "this token has expired")
+        return User(token)
+
+    @app.provide
+    async def basket(user: User) -> AsyncIterator[Basket]:
+        opened.append(user.name)
+        yield Basket([user.name])
+
+    @app.post("/")
+    async def order(item: dict[str, int], user: User, items: Basket) -> str:
+        return f"{user.name} {item} {items}"
+
+    @app.get("/parts")
+    async def parts(user: User) -> AsyncIterator[str]:
+        yield user.name
+
+    @app.websocket("/chat")
+    async def chat(websocket: WebSocket[str], user: User) -> None:
+        await websocket.send(user.name)
+
+    return app
+
+
+async def test_a_provider_takes_credentials_as_a_handler_does(autojump_clock: MockClock) -> None:
+    """Whatever wants what it provides is refused at the head, and says so in the document."""
+    opened: list[str] = []
+    app = provided_app(opened)
+    async with connect(app) as raw:
+        await raw.send(request("POST", "/", "Expect: 100-continue", "Content-Length: 5"))
+        [answer] = parse_answers(await read_to_end(raw), "POST")
+        assert (answer.status, answer.informational) == (401, [])
+    tom = {"authorization": "Bearer tom"}
+    async with client(app) as http:
+        refused = [
+            await http.post("/", json={"a": 1}, headers={"authorization": "Bearer expired"}),
+            await http.post("/", content=b"{", headers={"content-type": "text/plain"}),
+            await http.get("/parts"),
+        ]
+        told = await http.post("/", json={"a": 1}, headers=tom)
+        streamed = await http.get("/parts", headers=tom)
+    assert [each.status_code for each in refused] == [401] * 3
+    assert {each.headers["www-authenticate"] for each in refused} == {'Bearer realm="api"'}
+    assert (told.text, streamed.text, opened) == ("tom {'a': 1} ['tom']", "tom", ["tom"])
+    async with websocket(app, "/chat", headers=tom) as ws:
+        assert await ws.receive() == "tom"
+    document = document_of(table_of(app).routes, {"title": "A", "version": "1"})
+    for path, method in (("/", "post"), ("/parts", "get")):
+        assert document["paths"][path][method]["security"] == [{"Bearer": []}]
+
+
+async def test_a_fake_of_who_calls_needs_no_credentials(autojump_clock: MockClock) -> None:
+    """In a test that provides it, nobody has to sign in."""
+    async with client(provided_app([]), provide={User: User("fake")}) as http:
+        assert (await http.post("/", json={"a": 1})).text == "fake {'a': 1} ['fake']"
 
 
 async def test_refusals_are_counted_as_such(autojump_clock: MockClock) -> None:

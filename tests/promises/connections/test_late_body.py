@@ -460,6 +460,7 @@ async def test_streams_of_http2_are_refused_at_their_heads(
         )
         refused = await peer.answer(1)
         assert (refused.status, refused.informational) == (401, [])
+        await trio.sleep(1)
         await peer.expect_reset(1, ErrorCode.NO_ERROR)
         await peer.send(data(3, b"abc"))
         await trio.sleep(1)
