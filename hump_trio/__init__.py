@@ -29,6 +29,7 @@ from hump_trio.facts.exceptions import (
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
 from hump_trio.handlers.bounds import limit, timeout
 from hump_trio.handlers.markers import Body, Cookie, Header, Query
+from hump_trio.messages.access_record import AccessRecord, Ended
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import (
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TLS",
+    "AccessRecord",
     "ApiKey",
     "Basic",
     "Bearer",
@@ -78,6 +80,7 @@ __all__ = [
     "Cookie",
     "Cors",
     "Credentials",
+    "Ended",
     "Event",
     "EventStream",
     "FileResponse",

@@ -47,12 +47,16 @@ WEBSOCKETS = {WEBSOCKET, ANY_WEBSOCKET}
 
 A = TypeVar("A")
 Ts = TypeVarTuple("Ts")
+W = TypeVar("W", bound="Watcher")
 
 if TYPE_CHECKING:
     # With a default, which the typing module has from Python 3.13 on.
     from typing_extensions import TypeVar as DefaultTypeVar
 
+    from hump_trio.dispatch.watchers import Watcher
     from hump_trio.listening.bound_socket import BoundSocket
+    from hump_trio.messages.access_record import Watching
+    from hump_trio.messages.request import Request
     from hump_trio.server.server import Listeners, Server
     from hump_trio.server.statistics import ServerStatistics
     from hump_trio.transports.transport import Transport
@@ -154,6 +158,8 @@ class Hump(Router, Generic[S]):
         self.state: S = cast("S", SimpleNamespace())
         self._server_field = server
         self._lifespan: Lifespan[Any, S] | None = None
+        self._watchers: list[Watcher] = []
+        self._enter_watchers: Callable[[Request], Watching] | None = None
         self._server: Server | None = None
 
     @property
@@ -188,6 +194,34 @@ class Hump(Router, Generic[S]):
         check_lifespan(function)
         self._lifespan = function
         return function
+
+    def watch(self, watcher: W) -> W:
+        """Register a plain function with one ``yield`` around each exchange, to measure or trace.
+
+        It is entered in the handler's task, before middleware and handler; context variables that
+        it sets reach both, the nurseries that they open, and a streamed body. Where a body is
+        received for the handler, that comes before. The ``yield`` returns an `Ended` when the last
+        byte of the answer was given to the system, or when the request has failed; each request
+        has one, those that were refused or whose client left among them. Bytes that are no
+        request have none.
+
+        A watcher can't wait. What it raises is logged, and changes nothing for the client.
+
+        Args:
+            watcher: Takes the `Request`.
+
+        Raises:
+            RuntimeError: The app is being served.
+            TypeError: It isn't a plain function with a ``yield``.
+        """
+        # Few programs have one, and no other need load the module.
+        from hump_trio.dispatch.watchers import Entered, check_watcher
+
+        self._check_open()
+        check_watcher(watcher)
+        self._watchers.append(watcher)
+        self._enter_watchers = partial(Entered, self._watchers)
+        return watcher
 
     @asynccontextmanager
     async def _entered_lifespan(self) -> AsyncIterator[None]:
@@ -419,7 +453,7 @@ class Hump(Router, Generic[S]):
 
         if not WEBSOCKETS.isdisjoint(table_of(self).methods):  # an app without any needs none of it
             import_module("hump_trio.server.websocket.session")
-        dispatcher = Dispatcher(self, table_of(self), layer_of(self))
+        dispatcher = Dispatcher(self, table_of(self), layer_of(self), self._enter_watchers)
         state = ServerState(
             dispatcher, self.limits, self.timeouts, self._server_field, http2=self.http2
         )

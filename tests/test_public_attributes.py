@@ -17,7 +17,7 @@ ATTRIBUTES = {
     "Headers": "add get get_all items keys received setdefault",
     "HtmlResponse": RESPONSE,
     "Hump": f"{ROUTER} addresses binds draining host http2 lifespan limits openapi port reload_tls"
-    " serve shutdown sockets start_soon state statistics timeouts tls url_for wait_draining",
+    " serve shutdown sockets start_soon state statistics timeouts tls url_for wait_draining watch",
     "JsonLines": RESPONSE,
     "JsonResponse": RESPONSE,
     "MultiMap": "get get_all items keys pairs values",

@@ -2,7 +2,7 @@
 
 import os
 import time
-from secrets import token_hex
+from os import urandom
 from typing import ClassVar
 
 from hump_trio.answers.conditional import (
@@ -264,7 +264,7 @@ def set_spans(spans: list[Span], size_bytes: int, headers: Headers) -> list[byte
     if len(spans) == 1:
         headers["content-range"] = content_range(spans[0], size_bytes)
         return [spans[0]]
-    boundary = token_hex(16)
+    boundary = urandom(16).hex()
     content_type = headers.get("content-type", BYTES_TYPE)
     headers["content-type"] = f"multipart/byteranges; boundary={boundary}"
     return encode_multipart(spans, size_bytes, content_type, boundary)

@@ -29,6 +29,7 @@ from hump_trio.facts.outcomes import Outcome
 from hump_trio.handlers.decorated import decorated_above, unused_middleware
 from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.handlers.results import RESULTS
+from hump_trio.messages.access_record import Watching
 from hump_trio.messages.choice import WEBSOCKET, Call, Choice
 from hump_trio.messages.late_body import behind_body
 from hump_trio.messages.negotiation import prefers_json
@@ -61,6 +62,7 @@ class Dispatcher:
         app: The app, which requests carry as ``request.app``.
         table: The table of all routes.
         layer: The app's middleware and exception handlers, around every answer.
+        enter_watchers: Enters what watches a request; None if nobody does.
     """
 
     def __init__(
@@ -68,8 +70,11 @@ class Dispatcher:
         app: Any,
         table: RouteTable,
         layer: Layer | None = None,
+        enter_watchers: Callable[[Request], Watching] | None = None,
     ) -> None:
         self.app: Any = app
+        self.watched: bool = enter_watchers is not None
+        self._enter_watchers = enter_watchers
         self._table = table
         self._layer = layer or Layer()
         self._handlers: Handlers = (self._layer.exception_handlers,)
@@ -173,7 +178,7 @@ class Dispatcher:
     def _refusal_of(self, error: StatusError) -> Choice:
         handler, _ = choose_handler(error, self._handlers, [])
         if handler is answer_plainly and not self._layer.middleware:
-            return Choice(prepared(error), {}, refused=True, fixed=True)
+            return Choice(self._watch(prepared(error)), {}, refused=True, fixed=True)
 
         async def answer(request: Request) -> Response:
             if request.outcome == "ok":
@@ -182,7 +187,7 @@ class Dispatcher:
             assert response is not None  # there is a handler for each of these errors
             return response
 
-        return Choice(self._onion(answer, None), {}, refused=True)
+        return Choice(self._watch(self._onion(answer, None)), {}, refused=True)
 
     def _description_of(self, allowed: tuple[str, ...]) -> Choice:
         """Return the choice to answer OPTIONS with the methods that there are."""
@@ -193,7 +198,7 @@ class Dispatcher:
         async def describe(request: Request) -> Response:
             return response if fixed else own_copy(response)
 
-        return Choice(self._onion(describe, None), {}, refused=True, fixed=fixed)
+        return Choice(self._watch(self._onion(describe, None)), {}, refused=True, fixed=fixed)
 
     def _choice_of(self, route: Route) -> Choice:
         endpoint = endpoint_of(route, self._layer.stand_ins)
@@ -224,7 +229,7 @@ class Dispatcher:
             call = self._onion(call, render, route.layers, late_body=late_body)
             results = RESULTS
         return Choice(
-            call,
+            self._watch(call),
             results.renderers,
             results.render,
             body_limit,
@@ -236,6 +241,24 @@ class Dispatcher:
             speaks=speaks,
             late_body=late_body,
         )
+
+    def _watch(self, call: Call) -> Call:
+        """Return a function that enters the watchers, and calls."""
+        return partial(self._call_watched, call) if self.watched else call
+
+    def _call_watched(self, call: Call, request: Request) -> Any:
+        """Enter the watchers, but for a second answer to a request, and call.
+
+        It is no coroutine function: what it returns is awaited.
+        """
+        if request.watching is None:
+            self.watch(request)
+        return call(request)
+
+    def watch(self, request: Request) -> None:
+        """Enter the watchers of a request (see `Application.watch`)."""
+        assert self._enter_watchers is not None
+        request.watching = self._enter_watchers(request)
 
     def _onion(
         self,

@@ -175,6 +175,8 @@ def answer_unexpected(request: Request, error: BaseException, handler: str = "")
 def log_crash(request: Request, error: BaseException, handler: str) -> None:
     """Log an error of the program's with its traceback, as `answer_unexpected` does."""
     request.outcome = "crash"
+    if request.watching is not None:
+        request.watching.error = error
     for leaf in leaves_of(error):
         add_hint(leaf)
     where = f": route {request.route}" if request.route else ""

@@ -1,14 +1,14 @@
-"""What is known of a request that is over."""
+"""What is known of a request that is over, and who hears of that."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from hump_trio.facts.outcomes import Outcome
 
-__all__ = ["AccessRecord"]
+__all__ = ["AccessRecord", "Ended", "Watching"]
 
 
 class AccessRecord(NamedTuple):
-    """What is known of a request that is over: the attribute ``access`` of its log record.
+    """The facts about a request that is over: the attribute ``access`` of its log record.
 
     A formatter or a handler needs to parse nothing. It may keep the record, which holds nothing
     of the request. What the client has sent is as it was received.
@@ -60,3 +60,29 @@ class AccessRecord(NamedTuple):
             target = target.replace('"', "%22").replace("\\", "%5C")
         line = f"{method} {target}" if method else "-"
         return f'{address} "{line}" {status or "-"} {byte_count} {seconds:.4f} {outcome}'
+
+
+class Ended(NamedTuple):
+    """How an exchange has ended: what a watcher's ``yield`` returns (see `Hump.watch`).
+
+    Args:
+        access: What the access log says of the request.
+        error: What the program has failed with, where ``access.outcome`` is ``"crash"``; else None.
+            It holds the frames of the handler, so keep what you need of it, not the error.
+    """
+
+    access: AccessRecord
+    error: BaseException | None
+
+
+class Watching(Protocol):
+    """What hears how a request ends.
+
+    Attributes:
+        error: What the program has failed with, for `Ended.error`.
+    """
+
+    error: BaseException | None
+
+    def end(self, access: AccessRecord) -> None:
+        """Hear that the request is over; called once. It raises nothing but the program's end."""

@@ -95,10 +95,12 @@ class Application(Protocol):
         app: What each request carries as ``request.app``. The server sets it before all else.
         static_paths: The method and path of each route without parameters: what most requests
             ask for, so that a server can look them up before any has come.
+        watched: Whether requests are watched: the server tells `Request.watching` how each ends.
     """
 
     app: Any
     static_paths: Sequence[tuple[str, str]]
+    watched: bool
 
     def choose(self, method: str, path: str) -> tuple[Choice, dict[str, Any]]:
         """Return what may happen with a request, and the values of its path template.
@@ -135,6 +137,13 @@ class Application(Protocol):
 
         Cancellation: up to the handler whether it is a checkpoint. Cancelled here there is no
         answer and nothing that has to be closed; another one may be asked for.
+        """
+        ...
+
+    def watch(self, request: Request) -> None:
+        """Set `Request.watching` for a request that ends before it was answered in any way.
+
+        For each other one that is done where its answer is made. It raises nothing.
         """
         ...
 

@@ -17,6 +17,7 @@ from hump_trio.facts.exceptions import HttpException
 from hump_trio.facts.hints import OF_REQUEST, hint_of
 from hump_trio.facts.outcomes import CancelReason, Outcome
 from hump_trio.facts.settings import Limits
+from hump_trio.messages.access_record import Watching
 from hump_trio.messages.channel import Channel
 from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders, check_field
@@ -105,6 +106,7 @@ class Request:
         inform: Called with the request, a status and checked fields, it sends an informational
             response before the answer, or raises `trio.ClosedResourceError` if the request is
             over. None for a request that no server has received.
+        watching: Hears how the request ends; None if nobody watches.
     """
 
     method: str
@@ -138,6 +140,7 @@ class Request:
     inform: "Callable[[Request, int, FieldLines], Awaitable[None]] | None" = field(
         default=None, init=False, repr=False
     )
+    watching: Watching | None = field(default=None, init=False, repr=False)
     _lines: FieldLines = field(init=False, repr=False)  # those of `headers`, made or not
     _query: MultiMap | None = field(default=None, init=False, repr=False)
     _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)

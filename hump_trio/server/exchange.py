@@ -23,7 +23,7 @@ from hump_trio.server.deadline_header import parse_deadline
 from hump_trio.server.phases import Phase
 from hump_trio.server.stream import HttpStream
 
-__all__ = ["Exchange", "inform", "log_answer"]
+__all__ = ["Exchange", "inform", "tell_answer"]
 
 # How many parts of a body are taken before other connections have their turn.
 TURN_PARTS = 64
@@ -430,8 +430,8 @@ class Exchange:
             state.outcomes[request.outcome] += 1
         assert state.buffered_bytes >= 0, "nothing is given back twice"
         assert state.request_count >= 0, "nothing is given back twice"
-        if state.access_log:
-            log_answer(clock, self.stream, request, status, channel)
+        if state.told:
+            tell_answer(clock, self.stream, request, status, channel)
 
 
 async def inform(clock: Clock, sending: Awaitable[None]) -> None:
@@ -457,14 +457,14 @@ async def inform(clock: Clock, sending: Awaitable[None]) -> None:
         raise
 
 
-def log_answer(
+def tell_answer(
     clock: Clock,
     sender: Counted,
     request: Request,
     status: int,
     channel: ServerChannel | None = None,
 ) -> None:
-    """Write the line of a request that is over into the access log.
+    """Tell of a request that is over: the access log, and who watches.
 
     Args:
         clock: Has bounded the request.
@@ -476,16 +476,23 @@ def log_answer(
     ended = None
     if channel is not None and channel.opened:
         ended = channel.close_code or 1006, channel.received_count, channel.sent_count
-    log_access(
-        access_of(
-            request,
-            status,
-            outcome=request.outcome,
-            byte_count=sender.count_sent(),
-            seconds=clock.age(),
-            ended=ended,
-        )
+    access = access_of(
+        request,
+        status,
+        outcome=request.outcome,
+        byte_count=sender.count_sent(),
+        seconds=clock.age(),
+        ended=ended,
     )
+    state = clock.state
+    if state.access_log:
+        log_access(access)
+    if state.application.watched:
+        if request.watching is None:  # its client left before anything could be answered
+            state.application.watch(request)
+        watching, request.watching = request.watching, None
+        assert watching is not None
+        watching.end(access)
 
 
 class BodyStream:

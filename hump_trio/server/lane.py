@@ -669,6 +669,8 @@ class Lane:
             logger.info("the answer broke off: %s, %s", text, error)
         else:
             self._set_outcome("crash")
+            if self._exchange is not None and self._exchange.request.watching is not None:
+                self._exchange.request.watching.error = error
             logger.error("the answer broke off: %s", text, exc_info=error)
             tell_crash(error, self._exchange and self._exchange.request)
 

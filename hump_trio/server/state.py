@@ -42,6 +42,7 @@ class ServerState:
         connection_count: Connections accepted so far.
         outcomes: How many requests have ended in which way.
         access_log: Whether a line is logged for each request.
+        told: Whether somebody hears of each request that is over: the log, or who watches.
         life: How far the server's life has come; changed by `advance` and `enter_cleanup`.
         cleanup_deadline: When clean-up must end; infinite before `Life.CLEANUP`.
     """
@@ -71,6 +72,7 @@ class ServerState:
         self.connection_count = 0
         self.outcomes: dict[Outcome, int] = dict.fromkeys(get_args(Outcome), 0)
         self.access_log: bool = is_access_logged()
+        self.told: bool = self.access_log or application.watched
         self.life: Life = Life.STARTING
         self.cleanup_deadline: float = math.inf
         self._reached = {life: trio.Event() for life in Life}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-from examples import forms, login_required, routers, sessions
+from examples import forms, login_required, routers, sessions, watching
 from hump_trio import Hump
 from hump_trio.testing import client
 from tests.promises.clients.test_clients import curl
@@ -167,3 +167,18 @@ async def test_tea_shop__tells_orders_live(autojump_clock: MockClock) -> None:
     )
     assert (missing.status_code, missing.text) == (404, "there is no tea 9")
     assert (source.status_code, source.text) == (206, '"""A whole service in')
+
+
+async def test_watching__counts_what_was_asked_and_tells_what_was_slow(
+    capsys: pytest.CaptureFixture[str], autojump_clock: MockClock
+) -> None:
+    """With the steps that the slow one has noted, its streamed ones too."""
+    watching.figures.clear()
+    async with client(watching.app) as http:
+        await http.get("/teas/green")
+        await http.get("/nothing")
+        figures = (await http.get("/figures")).json()
+    assert figures == {"GET /teas/{tea} 200 ok": 1, "GET - 404 refused": 1}
+    line = capsys.readouterr().out
+    assert '"GET /teas/green" 200' in line
+    assert line.endswith("heat the water, then put in the green tea, then wait\n")

@@ -7,7 +7,7 @@ can be seen from outside may tell them apart: bytes, logs, statistics, and what 
 import logging
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from typing import Any, Literal, TypeAlias
@@ -16,7 +16,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Hump
+from hump_trio import AccessRecord, Ended, Hump, Request
 from hump_trio.http1.parser import RequestParser
 from hump_trio.messages.request import build_request
 from hump_trio.server.connection import Connection
@@ -63,11 +63,23 @@ class Stage(logging.Handler):
         self.fast_count: int = 0
         self.clients: list[MemoryTransport] = []
         self.app: Hump = build(self)
+        self._untold: AccessRecord | None = None  # which watchers are to hear of next
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note a line of the package's logs, and the error that it tells of."""
         error = record.exc_info[1] if record.exc_info else None
+        assert self._untold is None, "watchers hear of each request that has a line"
+        access: AccessRecord | None = getattr(record, "access", None)
+        if access is not None and access.method:
+            self._untold = access
         self.note(record.levelname, AGE.sub(r"\1 ", record.getMessage()), repr(error))
+
+    def watch(self, request: Request) -> Generator[None, Ended, None]:
+        """Watch a request, which is told of as its line is."""
+        ended = yield
+        assert ended.access is self._untold
+        self._untold = None
+        self.note("ended", repr(ended.error))
 
     def note(self, *values: object) -> None:
         """Note what was seen."""
@@ -135,6 +147,8 @@ async def serve_nothing(
 def play(build: Build, scene: Scene, *, path: Path, access: bool) -> Stage:
     """Run a scene on a path."""
     stage = Stage(build)
+    if access:
+        stage.app.watch(stage.watch)
 
     def count(*args: Any) -> Any:
         stage.fast_count += 1

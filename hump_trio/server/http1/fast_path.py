@@ -26,7 +26,7 @@ from hump_trio.messages.request import build_request
 from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.messages.target import RequestLine
 from hump_trio.server.connection import Connection
-from hump_trio.server.exchange import log_answer
+from hump_trio.server.exchange import tell_answer
 from hump_trio.server.http1.fast_reply import FastReply, adopt
 from hump_trio.server.http1.leaders import Leaders
 from hump_trio.server.http1.peer import Http1Peer
@@ -336,8 +336,8 @@ async def serve_peers(
         state.outcomes[request.outcome] += 1
         # end of the copy
         request.server_deadline = math.inf
-        if state.access_log:
-            log_answer(clock, connection, request, 200 if response is None else response.status)
+        if state.told:
+            tell_answer(clock, connection, request, 200 if response is None else response.status)
         clock.request = None
         # copy of Clock.enter_answered()
         clock.phase = ANSWERED

@@ -15,7 +15,7 @@ from hump_trio.http1.head import RequestHead
 from hump_trio.http1.whole_head import WholeRequest
 from hump_trio.messages.request import Request, inform_nobody
 from hump_trio.messages.response import Fields, Response
-from hump_trio.server.exchange import Exchange, log_answer
+from hump_trio.server.exchange import Exchange, tell_answer
 from hump_trio.server.http1.peer import Http1Peer
 from hump_trio.server.http1.prepared import ChosenRoute, Prepared
 from hump_trio.server.http1.stream import JOINED_BYTES, Http1Stream
@@ -155,8 +155,8 @@ class FastReply(ServerReply):
         state = connection.state
         state.buffered_bytes -= len(self._whole[3])
         state.count_out(request.outcome)
-        if state.access_log:
-            log_answer(clock, connection, request, self.status)
+        if state.told:
+            tell_answer(clock, connection, request, self.status)
         clock.request = None
         clock.enter_behind()
         self._prepared.stragglers.add(self)

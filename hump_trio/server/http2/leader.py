@@ -46,7 +46,7 @@ from hump_trio.messages.headers import FieldLines
 from hump_trio.messages.request import Request, build_request, inform_nobody
 from hump_trio.messages.response import TEXT_TYPE, Response, settle
 from hump_trio.server.clock import Clock
-from hump_trio.server.exchange import Exchange, inform, log_answer
+from hump_trio.server.exchange import Exchange, inform, tell_answer
 from hump_trio.server.http2.heads import Known, know, read_head, recall
 from hump_trio.server.http2.multiplexer import Multiplexer
 from hump_trio.server.http2.peer import Http2Peer
@@ -298,11 +298,11 @@ async def lead(mux: Multiplexer, peer: Http2Peer, lane: Lane) -> Step | None:
             state.outcomes[request.outcome] += 1
             # end of the copy
             request.server_deadline = math.inf
-            if state.access_log:
+            if state.told:
                 peer.sent_bytes = len(answer)
                 if size > FRAME_BYTES:
                     peer.sent_bytes += size - (-size // FRAME_BYTES) * HEADER_BYTES
-                log_answer(clock, peer, request, 200 if response is None else response.status)
+                tell_answer(clock, peer, request, 200 if response is None else response.status)
             clock.request = None
             # copy of Clock.enter_spare()
             clock.phase = SPARE
