@@ -10,7 +10,7 @@ from hump_trio import testing
 VERBS = "delete get head options patch post put"
 ROUTER = f"{VERBS} add_route add_websocket exception_handler include middleware prefix route static"
 ROUTER += " mount provide websocket"
-RESPONSE = "body delete_cookie headers media_type set_cookie status trailers"
+RESPONSE = "body delete_cookie headers media_type set_cookie status trailers with_etag"
 ATTRIBUTES = {
     "EventStream": RESPONSE,
     "FileResponse": RESPONSE,

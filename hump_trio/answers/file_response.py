@@ -5,17 +5,20 @@ import time
 from os import urandom
 from typing import ClassVar
 
-from hump_trio.answers.conditional import (
+from hump_trio.answers.file_names import attachment, content_type_of
+from hump_trio.answers.opened_file import OpenedFile, is_inner_name, open_file
+from hump_trio.facts.exceptions import HttpException
+from hump_trio.facts.loggers import logger
+from hump_trio.messages.conditional import (
+    CHANGED,
+    CONTENT_FIELDS,
+    READS,
     Span,
     choose_spans,
     content_range,
     encode_multipart,
     judge_preconditions,
 )
-from hump_trio.answers.file_names import attachment, content_type_of
-from hump_trio.answers.opened_file import OpenedFile, is_inner_name, open_file
-from hump_trio.facts.exceptions import HttpException
-from hump_trio.facts.loggers import logger
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.http_date import encode_http_date
 from hump_trio.messages.request import Request
@@ -40,10 +43,6 @@ OLDEST_TIME = 631_152_000  # 1990-01-01
 # Fields that make the response depend on the client's copy, or ask for parts.
 CONDITIONS = frozenset(
     {"if-match", "if-unmodified-since", "if-none-match", "if-modified-since", "range"}
-)
-# Fields that describe a content, and aren't sent with a 304 (RFC 9110 section 15.4.5).
-CONTENT_FIELDS = frozenset(
-    {"content-type", "content-encoding", "content-disposition", "content-language"}
 )
 
 
@@ -236,12 +235,12 @@ def choose_pieces(
         HttpException: 412, a precondition fails; 416, no range that is asked for is in the file.
     """
     whole: list[bytes | Span] = [range(size_bytes)]
-    conditional = response.status == 200 and request.method in ("GET", "HEAD")
+    conditional = response.status == 200 and request.method in READS
     if not conditional or CONDITIONS.isdisjoint(request.headers):
         return whole
     judged = judge_preconditions(request.headers, etag, last_modified)
     if judged == 412:
-        raise HttpException(412, "this is not what you have")
+        raise HttpException(412, CHANGED)
     if judged == 304:
         response.status = 304
         for name in CONTENT_FIELDS.intersection(response.headers):

@@ -19,6 +19,7 @@ from hump_trio.facts.outcomes import CancelReason, Outcome
 from hump_trio.facts.settings import Limits
 from hump_trio.messages.access_record import Watching
 from hump_trio.messages.channel import Channel
+from hump_trio.messages.conditional import check_preconditions, encode_etag
 from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders, check_field
 from hump_trio.messages.session import Session
@@ -272,6 +273,38 @@ class Request:
             except ValueError as error:
                 raise HttpException(400, "the query can't be decoded") from error
         return self._query
+
+    def check_etag(
+        self, current: str | int | None, *, weak: bool = False, required: bool = False
+    ) -> None:
+        """Compare what the client knows with what is there, before it is changed or made again.
+
+        Call it in a handler, with the tag that `Response.with_etag` gives to the same content. A
+        GET or HEAD of a client that has it by ``If-None-Match`` ends with 304. A request of any
+        other method ends with 412 if its ``If-Match`` names another tag, so that nobody overwrites
+        what somebody else has changed meanwhile; or if its ``If-None-Match`` names this one, such
+        as ``*`` where something is there already.
+
+        What is compared and what is changed has to be one step to others: compare within the
+        transaction, or under a lock. A weak tag, such as that of an answer which `Compression` has
+        compressed, never fits ``If-Match``. So an answer that clients change and send back is
+        marked ``Cache-Control: no-transform``.
+
+        Args:
+            current: The tag of what is there, without its quotes; None: nothing is there.
+            weak: Whether it is weak.
+            required: Whether a request that changes something is answered with 428 if it has
+                neither of the fields.
+
+        Raises:
+            HttpException: 304, 412 or 428; the last is of RFC 6585 section 3.
+            TypeError: The tag is neither a str nor an int.
+            ValueError: It can't be a tag.
+
+        Source: RFC 9110 sections 13.1.1, 13.1.2 and 13.2.2.
+        """
+        tag = None if current is None else encode_etag(current, weak=weak)
+        check_preconditions(self.method, self.headers, tag, required=required)
 
     @property
     def content_type(self) -> str:

@@ -6,6 +6,7 @@ A response doesn't send itself and knows nothing of framing; both belong to the 
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from inspect import Parameter, isasyncgenfunction, iscoroutinefunction, signature
 from types import FunctionType
 from typing import Any, ClassVar, Protocol, TypeAlias, Unpack
@@ -13,6 +14,13 @@ from typing import Any, ClassVar, Protocol, TypeAlias, Unpack
 from hump_trio.content.charset import check_text_type
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.exceptions import BindingError, HttpException, StatusError, phrase_of
+from hump_trio.messages.conditional import (
+    CHANGED,
+    CONTENT_FIELDS,
+    READS,
+    encode_etag,
+    judge_preconditions,
+)
 from hump_trio.messages.cookies import CookieAttributes, encode_cookie, needs_secure
 from hump_trio.messages.framing import may_follow_answer
 from hump_trio.messages.headers import Headers
@@ -219,6 +227,39 @@ class Response:
         secure = bool(needs_secure(name, None, partitioned=False))
         self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure)
 
+    def with_etag(self, value: str | int | None = None, *, weak: bool = False) -> "Response":
+        """Return this response with an ``ETag``, by which a client needn't get it again.
+
+        Write ``return JsonResponse(tea).with_etag(tea.version)``. A GET or HEAD of a client that
+        has it already is answered with 304 and without a body, by ``If-None-Match``, or by
+        ``If-Modified-Since`` if the response has a ``Last-Modified`` field; one whose ``If-Match``
+        names another tag with 412. Only a response with the status 200 is compared. To compare
+        before anything is changed or made, see `Request.check_etag`.
+
+        Args:
+            value: The tag without its quotes: a version, or whatever changes with the content;
+                None: a digest of the body, which has to be text or bytes.
+            weak: Whether two contents of that tag may differ in bytes.
+
+        Raises:
+            TypeError: There is no value, and the body is streamed; or the response finds its
+                tag by itself, as a `FileResponse` does.
+            ValueError: The value can't be a tag.
+
+        Source: RFC 9110 sections 8.8.3 and 13.
+        """
+        if self.__depends_on_request__:
+            name = type(self).__name__
+            raise TypeError(f"a {name} is tagged by its headers, as in headers={{'etag': ...}}")
+        if value is None:
+            data = self.body or b""
+            if not isinstance(data, str | bytes | bytearray | memoryview):
+                raise TypeError("a streamed body has no digest yet: write with_etag(version)")
+            data = data.encode() if isinstance(data, str) else data
+            value = blake2b(data, digest_size=16).hexdigest()
+        self.headers["etag"] = encode_etag(value, weak=weak)
+        return TaggedResponse(self.body, self.status, self.headers, trailers=self.trailers)
+
     async def __resolve__(self, request: Request) -> "Response":
         """Return the response to send, for classes whose response depends on the request.
 
@@ -327,6 +368,39 @@ class StreamResponse(Response):
             )
         body = Producer(producer, begins=takes_two(producer))
         Response.__init__(self, body, status, headers, trailers=trailers)
+
+
+class TaggedResponse(Response):
+    """A response with an entity tag, which some clients have already (see `Response.with_etag`)."""
+
+    __slots__ = ()
+
+    __depends_on_request__: ClassVar[bool] = True
+
+    async def __resolve__(self, request: Request) -> Response:
+        """Return the response, or the news that the client has it.
+
+        Raises:
+            HttpException: 412, the client knows another one.
+
+        Cancellation: a checkpoint only if a streamed body that isn't sent needs one to be closed.
+        """
+        response = Response(self.body, self.status, self.headers, trailers=self.trailers)
+        if self.status != 200 or request.method not in READS:
+            return response
+        headers = response.headers
+        tag, last_modified = headers["etag"], headers.get("last-modified", "")
+        judged = judge_preconditions(request.headers, tag, last_modified)
+        if judged == 200:
+            return response
+        aclose = getattr(self.body, "aclose", None)
+        if aclose is not None:
+            await aclose()
+        if judged == 412:
+            raise HttpException(412, CHANGED)
+        for name in CONTENT_FIELDS.intersection(headers):
+            del headers[name]
+        return Response(None, 304, headers)
 
 
 # The classes that have no attributes besides those of `Response`.
@@ -443,6 +517,8 @@ def error_response(error: StatusError, accept: str = "") -> Response:
         accept: The client's ``Accept`` field; empty if it sent none.
     """
     headers = error.headers if isinstance(error, HttpException) else ()
+    if error.status == 304:
+        return Response(None, 304, headers)
     places = error.places if isinstance(error, BindingError) else ()
     if places or prefers_json(accept):
         problem: dict[str, Any] = {

@@ -25,7 +25,7 @@ def opened(redis: stores.Redis) -> Redis[str]:
     return Redis.from_url(redis.url, decode_responses=True)
 
 
-async def test_the_rule_of_a_bucket(redis: stores.Redis) -> None:
+async def test_redis_rate_limit__the_rule_of_a_bucket(redis: stores.Redis) -> None:
     """A burst at once, then what there is to wait; a full bucket is forgotten."""
     async with opened(redis) as raw:
         rates = RedisRates(raw)
@@ -43,7 +43,7 @@ async def test_the_rule_of_a_bucket(redis: stores.Redis) -> None:
         assert await raw.pttl("rate:c") <= 2
 
 
-async def test_two_processes_share(redis: stores.Redis) -> None:
+async def test_redis_rate_limit__two_processes_share(redis: stores.Redis) -> None:
     """However many ask at once, together they get a burst."""
     passed = list[str]()
 
@@ -57,7 +57,7 @@ async def test_two_processes_share(redis: stores.Redis) -> None:
     assert len(passed) == 25
 
 
-async def test_a_redis_that_goes_and_comes(
+async def test_redis_rate_limit__a_redis_that_goes_and_comes(
     redis: stores.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While it is gone requests pass, and a line says so; then they are counted again."""
@@ -83,7 +83,7 @@ async def test_a_redis_that_goes_and_comes(
     assert "the store of the rate limit 'default' fails" in caplog.text
 
 
-def test_the_app_has_the_limit() -> None:
+def test_redis_rate_limit__the_app_has_the_limit() -> None:
     """The recipe is an app that is limited so."""
     [limit] = layer_of(app).middleware
     assert isinstance(limit, RateLimit)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-from examples import forms, login_required, routers, sessions, watching
+from examples import etags, forms, login_required, routers, sessions, watching
 from hump_trio import Hump
 from hump_trio.testing import client
 from tests.promises.clients.test_clients import curl
@@ -182,3 +182,20 @@ async def test_watching__counts_what_was_asked_and_tells_what_was_slow(
     line = capsys.readouterr().out
     assert '"GET /teas/green" 200' in line
     assert line.endswith("heat the water, then put in the green tea, then wait\n")
+
+
+async def test_etags__nobody_is_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The four requests of its docstring, and one for a tea that there isn't."""
+    monkeypatch.setattr(etags, "teas", {1: etags.Tea("sencha")})
+    async with client(etags.app) as http:
+        found = await http.get("/teas/1")
+        same = await http.get("/teas/1", headers={"if-none-match": '"1"'})
+        first, late = [
+            await http.put("/teas/1", json={"name": name}, headers={"if-match": '"1"'})
+            for name in ("gyokuro", "bancha")
+        ]
+        missing = [await http.get("/teas/2"), await http.put("/teas/2", json={"name": "x"})]
+    assert (found.status_code, found.headers["etag"], same.status_code) == (200, '"1"', 304)
+    assert (first.json(), first.headers["etag"]) == ({"name": "gyokuro", "version": 2}, '"2"')
+    assert late.status_code == 412
+    assert [each.status_code for each in missing] == [404, 404]

@@ -1,24 +1,42 @@
 """Conditional requests and ranges: whether a representation is sent, and which parts of it.
 
-These are pure functions over header values, for a GET or HEAD that would otherwise be answered
-with 200. Where the bytes come from is not known here.
+These are pure functions over header values. What the representation is, and where its entity tag
+comes from, is not known here.
 """
 
 import re
 from typing import TypeAlias
 
+from hump_trio.facts.exceptions import HttpException
 from hump_trio.messages.headers import Headers
 from hump_trio.messages.http_date import parse_http_date
 
 __all__ = [
+    "CHANGED",
+    "CONTENT_FIELDS",
+    "READS",
     "Span",
+    "check_preconditions",
     "choose_spans",
     "content_range",
+    "encode_etag",
     "encode_multipart",
     "judge_preconditions",
     "parse_ranges",
 ]
 
+# The methods that a 304 may answer.
+READS = ("GET", "HEAD")
+# What a client is told with a 412.
+CHANGED = "this is not what you have"
+
+# Fields that describe a content, and aren't sent with a 304 (RFC 9110 section 15.4.5).
+CONTENT_FIELDS = frozenset(
+    {"content-type", "content-encoding", "content-disposition", "content-language"}
+)
+ETAG = re.compile(r'(?:W/)?"[^"]*"')
+# RFC 9110 section 8.8.3, in ASCII: what a client might send back in another charset is left out.
+OPAQUE = re.compile(r"[!#-~]+", re.ASCII)
 # Offsets of the bytes of a part; never empty.
 Span: TypeAlias = range
 
@@ -26,7 +44,27 @@ Span: TypeAlias = range
 # 9110 section 14.2 allows and which costs less than the many small parts of CVE-2011-3192.
 RANGE_COUNT = 16
 RANGE = re.compile(r"([0-9]{0,19})-([0-9]{0,19})")
-ETAG = re.compile(r'(?:W/)?"[^"]*"')
+
+
+def encode_etag(value: str | int, *, weak: bool) -> str:
+    """Return an entity tag.
+
+    Args:
+        value: What stands in its quotes.
+        weak: Whether two representations of that tag may differ in bytes.
+
+    Raises:
+        TypeError: The value is neither a str nor an int.
+        ValueError: It is empty, or has quotes, blanks or what isn't ASCII.
+    """
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise TypeError(f"an entity tag is made of a str or an int, not of {value!r:.80}")
+    text = str(value)
+    if not OPAQUE.fullmatch(text):
+        raise ValueError(
+            f"an entity tag is ASCII without blanks, and is given without its quotes: {text!r:.80}"
+        )
+    return f'W/"{text}"' if weak else f'"{text}"'
 
 
 def judge_preconditions(headers: Headers, etag: str, last_modified: str) -> int:
@@ -79,6 +117,33 @@ def modified_since(value: str | None, last_modified: str) -> bool | None:
     return None if since is None or modified is None else modified > since
 
 
+def check_preconditions(method: str, headers: Headers, etag: str | None, *, required: bool) -> None:
+    """Let a request pass whose preconditions hold (see `Request.check_etag`).
+
+    A date of the last change isn't known, so the conditions of dates are ignored.
+
+    Args:
+        method: The request's method.
+        headers: Its header fields.
+        etag: The entity tag of what is there; None: nothing is there.
+        required: Whether a request that changes something needs a condition.
+
+    Raises:
+        HttpException: 304, 412 or 428.
+    """
+    reads = method in READS
+    if required and not reads and not {"if-match", "if-none-match"}.intersection(headers):
+        raise HttpException(428, "say by If-Match which version you change")
+    if etag is None:
+        judged = 412 if "if-match" in headers else 200
+    else:
+        judged = judge_preconditions(headers, etag, "")
+    if judged == 304 and reads:
+        raise HttpException(304, headers={"etag": etag or ""})
+    if judged != 200:  # RFC 9110 section 13.1.2: a 304 is for GET and HEAD alone
+        raise HttpException(412, CHANGED)
+
+
 def choose_spans(
     headers: Headers, size_bytes: int, etag: str, last_modified: str
 ) -> list[Span] | None:
@@ -87,7 +152,7 @@ def choose_spans(
     Args:
         headers: The header fields of the request.
         size_bytes: The size of the whole representation.
-        etag: Its entity tag (see `judge_preconditions`). If it has none or a weak one, its date
+        etag: Its entity tag; a weak one begins with ``W/``. If it has none or a weak one, its date
             counts as weak too, and ``If-Range`` never holds.
         last_modified: The HTTP date of its last change; empty if that isn't known.
 

@@ -1,22 +1,20 @@
-"""Preconditions, ranges and dates: tables with their answers, and plain references."""
+"""Ranges: tables with their answers, and plain references."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hump_trio import Headers
-from hump_trio.answers.conditional import (
+from hump_trio.messages.conditional import (
     choose_spans,
     content_range,
     encode_multipart,
-    judge_preconditions,
     parse_ranges,
 )
 
 BEFORE = "Sun, 06 Nov 1994 08:49:36 GMT"
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 AFTER = "Sun, 06 Nov 1994 08:49:38 GMT"
-SECONDS = 784111777.0
 
 # A Range, and what it selects of ten bytes; None: it is ignored.
 RANGES: list[tuple[str, list[tuple[int, int]] | None]] = [
@@ -144,57 +142,6 @@ def test_any_text_is_a_range_or_none(text: str, size_bytes: int) -> None:
     """Nothing is raised, and nothing outside of the bytes is selected."""
     for span in parse_ranges(text, size_bytes) or []:
         assert 0 <= span.start < span.stop <= size_bytes
-
-
-# The order of RFC 9110 section 13.2.2, with its outcome for something with the tag "a" of DATE.
-PRECONDITIONS: list[tuple[dict[str, str], int]] = [
-    ({}, 200),
-    ({"if-match": '"a"'}, 200),
-    ({"if-match": '"b", "a"'}, 200),
-    ({"if-match": "*"}, 200),
-    ({"if-match": '"b"'}, 412),
-    ({"if-match": 'W/"a"'}, 412),
-    ({"if-match": "a"}, 412),
-    ({"if-match": ""}, 412),
-    ({"if-unmodified-since": DATE}, 200),
-    ({"if-unmodified-since": AFTER}, 200),
-    ({"if-unmodified-since": BEFORE}, 412),
-    ({"if-unmodified-since": "yesterday"}, 200),
-    ({"if-match": '"a"', "if-unmodified-since": BEFORE}, 200),
-    ({"if-match": '"b"', "if-none-match": '"a"'}, 412),
-    ({"if-none-match": '"a"'}, 304),
-    ({"if-none-match": 'W/"a"'}, 304),
-    ({"if-none-match": '"b", W/"a"'}, 304),
-    ({"if-none-match": '"b","c,","a"'}, 304),
-    ({"if-none-match": "*"}, 304),
-    ({"if-none-match": '"b"'}, 200),
-    ({"if-none-match": '"A"'}, 200),
-    ({"if-none-match": "a"}, 200),
-    ({"if-none-match": '"a'}, 200),
-    ({"if-none-match": '"b"', "if-modified-since": DATE}, 200),
-    ({"if-modified-since": DATE}, 304),
-    ({"if-modified-since": AFTER}, 304),
-    ({"if-modified-since": "Sunday, 06-Nov-94 08:49:37 GMT"}, 304),
-    ({"if-modified-since": BEFORE}, 200),
-    ({"if-modified-since": "0"}, 200),
-    ({"if-match": '"a"', "if-none-match": '"a"'}, 304),
-    ({"if-unmodified-since": AFTER, "if-modified-since": AFTER}, 304),
-]
-
-
-@pytest.mark.parametrize(("fields", "status"), PRECONDITIONS)
-def test_preconditions(fields: dict[str, str], status: int) -> None:
-    """Each combination has the outcome that RFC 9110 section 13.2.2 gives it."""
-    assert judge_preconditions(Headers(fields), '"a"', DATE) == status
-
-
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [({"if-match": 'W/"a"'}, 412), ({"if-match": "*"}, 200), ({"if-none-match": '"a"'}, 304)],
-)
-def test_a_weak_tag(fields: dict[str, str], status: int) -> None:
-    """It never matches strongly (RFC 9110 section 8.8.3.2)."""
-    assert judge_preconditions(Headers(fields), 'W/"a"', DATE) == status
 
 
 @pytest.mark.parametrize(
