@@ -1,20 +1,25 @@
 """Tests of an app: an httpx client in memory, through the whole server, without a port.
 
-It needs the extra ``testing``, pytest and pytest-trio, which runs the functions (with
-``trio_mode = true``); so does `trio.run`. On an `AutojumpClock` a minute takes no time, and what
-runs in a thread has all it needs. A client whose base is ``https://`` sends secure cookies.
+They need the extra ``testing`` and pytest. What runs async functions is one of pytest-trio (with
+``trio_mode = true``), anyio's plugin (with ``anyio_mode = auto``, and the fixture `anyio_backend`)
+and `trio.run`. Plain functions need none of these, with a `blocking_client`. On an `AutojumpClock`
+a minute takes no time, and what runs in a thread has all it needs. A client with ``tls=True`` sends
+secure cookies. One with ``raise_errors=True`` raises what would be a bare 500.
 
 Try: pytest examples/testing_your_app.py
      python examples/testing_your_app.py  # serves the app: curl http://localhost:8342/Ada
 """
 
 import hashlib
+from collections.abc import Iterator
+from typing import Any
 
+import httpx2
 import pytest
 import trio
 
 from hump_trio import Hump, Request, Response
-from hump_trio.testing import AutojumpClock, client
+from hump_trio.testing import AutojumpClock, blocking_client, client
 
 app = Hump("", 8342)
 
@@ -23,6 +28,8 @@ app = Hump("", 8342)
 async def greet(name: str) -> str:
     if name == "sloth":
         await trio.sleep(60)
+    if name == "nobody":
+        raise LookupError(name)
     return f"Hello, {name}!"
 
 
@@ -46,6 +53,11 @@ def clock() -> AutojumpClock:
     return AutojumpClock()
 
 
+@pytest.fixture
+def anyio_backend(clock: AutojumpClock) -> tuple[str, dict[str, Any]]:
+    return "trio", {"clock": clock}  # for anyio's plugin alone
+
+
 async def test_greets_by_name() -> None:
     """The name in the path is greeted."""
     async with client(app) as http:
@@ -63,9 +75,27 @@ async def test_gives_a_sloth_up(clock: AutojumpClock) -> None:
 
 async def test_remembers_who_logs_in(clock: AutojumpClock) -> None:
     """The password is hashed in a thread, and its cookie goes over HTTPS alone."""
-    async with client(app, base_url="https://testserver") as http:
+    async with client(app, tls=True) as http:
         assert (await http.post("/login", content="secret")).text == "welcome"
         assert len((await http.get("/me/session")).text) == 64
+
+
+async def test_knows_nobody() -> None:
+    """What a handler raises is raised where it was asked."""
+    async with client(app, raise_errors=True) as http:
+        with pytest.raises(LookupError, match="nobody"):
+            await http.get("/nobody")
+
+
+@pytest.fixture
+def http() -> Iterator[httpx2.Client]:
+    with blocking_client(app) as http:
+        yield http
+
+
+def test_greets_a_plain_function(http: httpx2.Client) -> None:
+    """The app runs in a thread meanwhile, on a clock that doesn't jump."""
+    assert http.get("/Ada").text == "Hello, Ada!"
 
 
 if __name__ == "__main__":

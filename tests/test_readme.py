@@ -4,6 +4,7 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -344,6 +345,15 @@ async def test_snippet_of_a_test_passes(program: dict[str, Any]) -> None:
     for name in ("test_index", "test_bytes"):
         await program[name]()
     await program["test_room"](None)
+
+
+def test_snippet_of_a_plain_test_passes(
+    program: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test that is shown for a blocking client passes."""
+    monkeypatch.undo()  # it needs Trio's own `trio.run`
+    with contextmanager(program["http"].__wrapped__)() as http:
+        program["test_plainly"](http)
 
 
 def test_hostile_samples_are_those_of_the_table() -> None:

@@ -2,13 +2,15 @@
 
 ``async with client(app) as http`` gives an httpx client, ``async with connect(app) as raw`` a
 connection byte by byte, ``async with websocket(app, "/path") as ws`` a WebSocket. All work under
-`AutojumpClock` and `trio.testing.MockClock`. They need httpx2 (extra ``testing``), or httpx where
-httpx2 isn't installed.
+`AutojumpClock` and `trio.testing.MockClock`. For functions that aren't async there is ``with
+blocking_client(app) as http``. They need httpx2 (extra ``testing``), or httpx where httpx2 isn't
+installed.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from hump_trio.testing.autojump_clock import AutojumpClock
+from hump_trio.testing.blocking_client import blocking_client
 from hump_trio.testing.clients import client, connect, websocket
 from hump_trio.testing.opening_handshake import Refused
 from hump_trio.testing.raw_connection import RawConnection
@@ -19,6 +21,7 @@ __all__ = [
     "RawConnection",
     "Refused",
     "WebSocketClient",
+    "blocking_client",
     "client",
     "connect",
     "websocket",

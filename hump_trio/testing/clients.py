@@ -5,22 +5,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-try:
-    import hump_trio.testing.http_library as httpx
-    from hump_trio.testing.crashes import RaisingTransport
-    from hump_trio.testing.memory_pool import PoolTransport
-    from hump_trio.testing.websocket_client import WebSocketClient, open_websocket
-except ImportError as _missing:
-    raise ImportError(
-        "hump_trio.testing needs httpx2 or httpx: pip install 'hump-trio[testing]'",
-        name=_missing.name,
-    ) from _missing
-
+import hump_trio.testing.http_library as httpx
 from hump_trio.app import Hump
+from hump_trio.testing.crashes import RaisingTransport
 from hump_trio.testing.memory_listener import running
+from hump_trio.testing.memory_pool import PoolTransport
 from hump_trio.testing.raw_connection import RawConnection
+from hump_trio.testing.websocket_client import WebSocketClient, open_websocket
 
-__all__ = ["client", "connect", "websocket"]
+__all__ = ["client", "connect", "open_transport", "websocket"]
 
 T = TypeVar("T", covariant=True)
 
@@ -104,13 +97,22 @@ async def open_client(
     raise_errors: bool = False,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve an app while its client is open."""
+    async with (
+        open_transport(app, provide, raise_errors=raise_errors) as transport,
+        httpx.AsyncClient(transport=transport, **options) as http,
+    ):
+        yield http
+
+
+@asynccontextmanager
+async def open_transport(
+    app: Hump[Any], provide: Mapping[Any, Any] | None, *, raise_errors: bool
+) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    """Serve an app while the transport of a client is open."""
     async with running(app, provide) as listener:
-        transport: httpx.AsyncBaseTransport = PoolTransport(listener.connect)
         begin = len(listener.crashes.behind)
-        if raise_errors:
-            transport = RaisingTransport(transport, listener.crashes)
-        async with httpx.AsyncClient(transport=transport, **options) as http:
-            yield http
+        transport = PoolTransport(listener.connect)
+        yield RaisingTransport(transport, listener.crashes) if raise_errors else transport
     if raise_errors:
         listener.crashes.raise_behind(begin)
 

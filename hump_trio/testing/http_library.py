@@ -19,5 +19,11 @@ else:
         import httpcore2 as httpcore
         from httpx2 import *
     except ImportError:
-        import httpcore
-        from httpx import *
+        try:
+            import httpcore
+            from httpx import *
+        except ImportError as _missing:
+            raise ImportError(
+                "hump_trio.testing needs httpx2 or httpx: pip install 'hump-trio[testing]'",
+                name=_missing.name,
+            ) from _missing

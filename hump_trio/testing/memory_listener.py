@@ -14,7 +14,7 @@ from hump_trio.testing.crashes import Crashes
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
 from hump_trio.transports.transport import Transport
 
-__all__ = ["MemoryListener", "running", "single_failure"]
+__all__ = ["MemoryListener", "running", "running_token", "single_failure"]
 
 
 class MemoryListener(trio.abc.Listener[Transport]):
@@ -22,10 +22,12 @@ class MemoryListener(trio.abc.Listener[Transport]):
 
     Attributes:
         crashes: What goes wrong in the app.
+        token: The token of the Trio run that it accepts in; None before that.
     """
 
     def __init__(self) -> None:
         self.crashes: Crashes = Crashes()
+        self.token: trio.lowlevel.TrioToken | None = None
         self._ends, self._waiting = trio.open_memory_channel[Transport](float("inf"))
 
     async def accept(self) -> Transport:
@@ -79,13 +81,17 @@ async def running(
             "an app is tested under Trio: trio.run(test), or pytest-trio with trio_mode = true or"
             " pytest.mark.trio"
         )
+    token = trio.lowlevel.current_trio_token()
     listener = running_apps.get(app)
     if listener is not None:
+        if listener.token is not token:
+            raise RuntimeError("the app is being served in another thread, by a blocking_client")
         if provide:
             raise RuntimeError("this app is being served already: give provide= to what opened it")
         yield listener
         return
     listener = running_apps[app] = MemoryListener()
+    listener.token = token
     stopped = trio.Event()
 
     async def serve(task_status: trio.TaskStatus[tuple[str, ...]]) -> None:
@@ -102,6 +108,12 @@ async def running(
                     app.shutdown()
     finally:
         del running_apps[app]
+
+
+def running_token(app: Hump[Any]) -> trio.lowlevel.TrioToken | None:
+    """Return the token of the Trio run that an app is served in; None if it isn't."""
+    listener = running_apps.get(app)
+    return None if listener is None else listener.token
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """A transport for httpx that pools connections in memory."""
 
+import math
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -24,19 +25,24 @@ class MemoryNetworkStream(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what has arrived, or ``b""`` at the end of the connection."""
-        try:
-            return await self._transport.receive_some(max_bytes)
-        except trio.BrokenResourceError as error:
-            raise httpcore.ReadError(str(error)) from error
+        with trio.move_on_after(math.inf if timeout is None else timeout):
+            try:
+                return await self._transport.receive_some(max_bytes)
+            except trio.BrokenResourceError as error:
+                raise httpcore.ReadError(str(error)) from error
+        raise httpcore.ReadTimeout(f"the app has sent nothing for {timeout:g} s")
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of a buffer; none is sent to a peer that has gone, too, as over a network."""
         if not buffer:
             return
-        try:
-            await self._transport.send_all(buffer)
-        except trio.BrokenResourceError as error:
-            raise httpcore.WriteError(str(error)) from error
+        with trio.move_on_after(math.inf if timeout is None else timeout):
+            try:
+                await self._transport.send_all(buffer)
+            except trio.BrokenResourceError as error:
+                raise httpcore.WriteError(str(error)) from error
+            return
+        raise httpcore.WriteTimeout(f"the app has taken nothing for {timeout:g} s")
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -152,5 +158,9 @@ def mapped_errors() -> Iterator[None]:
     """Raise httpx's error of the same name for one of httpcore's."""
     try:
         yield
-    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+    except (
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.TimeoutException,
+    ) as error:
         raise getattr(httpx, type(error).__name__)(str(error)) from error

@@ -1,5 +1,6 @@
 """Every example does what its docstring says, in memory and as a script."""
 
+import os
 import runpy
 import signal
 import subprocess
@@ -350,6 +351,7 @@ async def test_timeouts_and_limits__bounds_bodies() -> None:
 def test_testing_your_app__tests_its_app() -> None:
     """The tests that the example shows pass here too, run by Trio itself."""
     trio.run(testing_your_app.test_greets_by_name)
+    trio.run(testing_your_app.test_knows_nobody)
     for test in (
         testing_your_app.test_gives_a_sloth_up,
         testing_your_app.test_remembers_who_logs_in,
@@ -358,12 +360,30 @@ def test_testing_your_app__tests_its_app() -> None:
         trio.run(test, clock, clock=clock)
 
 
-def test_testing_your_app__is_run_by_pytest() -> None:
-    """The command in its docstring finds and passes all tests."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
-    command.append("examples/testing_your_app.py")
+@pytest.mark.parametrize(
+    ("plugins", "options", "passed"),
+    [
+        (["pytest_trio.plugin"], ["-o", "trio_mode=true"], 5),
+        (["anyio.pytest_plugin"], ["-o", "anyio_mode=auto"], 5),
+        ([], ["-k", "plain"], 1),
+    ],
+    ids=["pytest-trio", "anyio", "none"],
+)
+def test_testing_your_app__is_run_by_pytest(
+    plugins: list[str], options: list[str], passed: int, tmp_path: Path
+) -> None:
+    """The same file, by either plugin; its plain functions need none."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    settings = tmp_path / "pytest.ini"
+    settings.write_text("[pytest]\nfilterwarnings = error\n")
+    command += [*(f"-p{each}" for each in plugins), "-c", str(settings)]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        [*command, "examples/testing_your_app.py"],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert f"{passed} passed" in done.stdout

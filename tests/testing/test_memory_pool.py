@@ -1,6 +1,7 @@
 """The pool of a client in memory is httpcore's own, on connections that have its errors."""
 
 import httpcore2
+import httpx2
 import pytest
 import trio
 from trio.testing import MockClock
@@ -19,6 +20,18 @@ async def test_a_connection_is_used_again_until_the_app_closes_it(
         for _ in range(3):
             assert (await http.get("/")).status_code == 200
             await trio.sleep(100)
+
+
+@pytest.mark.http1_only("another transport, of the tests, knows no timeouts")
+async def test_timeouts_of_httpx_are_kept(autojump_clock: MockClock) -> None:
+    """On the clock of the test, where the test asks for some; by itself a client waits for ever."""
+    async with client(new_app(), timeout=9) as http:
+        with pytest.raises(httpx2.ReadTimeout, match="sent nothing for 9 s"):
+            await http.get("/ticks")
+        assert (await http.get("/ticks", timeout=11)).text == "tick" * 3
+    ours, _ = memory_transport_pair(0)
+    with pytest.raises(httpcore2.WriteTimeout, match="taken nothing for 5 s"):
+        await MemoryNetworkStream(ours).write(bytes(2**20), timeout=5)
 
 
 async def test_writing_to_an_app_that_has_gone_is_an_error_of_httpcore() -> None:
