@@ -22,7 +22,7 @@ from hump_trio.messages.channel import Channel
 from hump_trio.messages.conditional import check_preconditions, encode_etag
 from hump_trio.messages.cookies import parse_cookies
 from hump_trio.messages.headers import FieldLines, Headers, RequestHeaders, check_field
-from hump_trio.messages.session import Session
+from hump_trio.messages.session import SESSION_OPENER, Session
 from hump_trio.messages.target import RequestLine, origin_form
 
 __all__ = [
@@ -98,7 +98,6 @@ class Request:
         late: Returns the error that answers the request, and the deadline for that, if an error
             is the result of the request's time having passed; None while the request has no such
             time.
-        open_session: Returns what `session` is, for the request; set by `Sessions`.
         channel: The WebSocket that the request asks for, as its server sees it; None if it asks for
             none.
 
@@ -135,7 +134,6 @@ class Request:
     late: Callable[[BaseException], tuple[HttpException, float] | None] | None = field(
         default=None, repr=False
     )
-    open_session: "Callable[[Request], Session] | None" = field(default=None, repr=False)
     channel: Channel | None = field(default=None, repr=False)
     received_fields: list[tuple[str, str]] = field(init=False, repr=False)
     inform: "Callable[[Request, int, FieldLines], Awaitable[None]] | None" = field(
@@ -399,12 +397,13 @@ class Request:
         Raises:
             RuntimeError: `Sessions` isn't registered around the handler.
         """
-        if self.open_session is None:
+        open_session: Callable[[Request], Session] | None = self.state.get(SESSION_OPENER)
+        if open_session is None:
             raise RuntimeError(
                 "there is no session without its middleware:"
                 " app.middleware(Sessions(secrets=[SECRET]))"
             )
-        return self.open_session(self)
+        return open_session(self)
 
 
 allocate: Callable[[type[Request]], Request] = object.__new__

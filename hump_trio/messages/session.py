@@ -5,7 +5,11 @@ Who keeps it, and where, is not known here.
 
 from typing import Any
 
-__all__ = ["Session"]
+__all__ = ["SESSION_OPENER", "Session"]
+
+# The key of `Request.state` whose value returns the session for the request. An attribute of its
+# own would cost each request a little, also where nobody has sessions.
+SESSION_OPENER = "hump_trio.session"
 
 
 class Session(dict[str, Any]):
@@ -26,8 +30,8 @@ class Session(dict[str, Any]):
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
-        self.__renewed__ = False
-        self.__closed__ = ""  # why it can't be changed
+        self.__renewed__: bool = False
+        self.__closed__: str = ""  # why it can't be changed
 
     def renew(self) -> None:
         """Give the session another id, and its full time again; call it where a visitor logs in.

@@ -14,7 +14,7 @@ from hump_trio.dispatch.stepped import Stepped
 from hump_trio.messages.negotiation import add_vary
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
-from hump_trio.messages.session import Session
+from hump_trio.messages.session import SESSION_OPENER, Session
 from hump_trio.middleware.option_checks import list_of_text, seconds_of
 from hump_trio.middleware.session_cookie import SessionCookie, Ticket
 from hump_trio.middleware.session_stores import SessionStore
@@ -163,7 +163,7 @@ class Sessions(Stepped):
         visit = Visit(self._cookie)
         if request.channel is not None:
             visit.close(OPENED)
-        request.open_session = visit.open
+        request.state[SESSION_OPENER] = visit.open
         return visit if self._store is None else self._load(request, visit, self._store)
 
     async def _load(self, request: Request, visit: Visit, store: SessionStore) -> Visit:

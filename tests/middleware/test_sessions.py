@@ -28,6 +28,7 @@ from hump_trio import (
     StreamResponse,
     WebSocket,
 )
+from hump_trio.asgi import Asgi
 from hump_trio.testing import client, websocket
 from tests.middleware.onion import a_request, check_cancelled_handler
 from tests.middleware.visitor import (
@@ -498,6 +499,41 @@ async def test_websockets_read_their_session(make_store: Any) -> None:
         async with websocket(app, "/ws", headers=headers) as ws:
             assert [await ws.receive(), await ws.receive()] == [user, "done"]
     assert await shown(app, cookie) == {"user": "ada"}
+
+
+async def test_pages_of_errors_know_the_visitor() -> None:
+    """Exception handlers have the session, also where no route was found."""
+    app = an_app()
+
+    @app.exception_handler(HttpException)
+    async def explain(request: Request, error: HttpException) -> str:
+        request.session["lost"] = request.path
+        return f"{request.session.get('user')}: {error.status}"
+
+    async with client(app, base_url=SITE) as http:
+        await http.post("/login", content=b"ada")
+        answer = await http.get("/nowhere")
+        assert (answer.text, (await http.get("/")).json()["lost"]) == ("ada: 404", "/nowhere")
+
+
+async def test_mounted_apps_keep_a_session_alive(wall: Wall) -> None:
+    """Their answers have the cookie, whatever they set themselves."""
+
+    async def other(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"set-cookie", b"theirs=1"), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"other"})
+
+    app = an_app(idle=100)
+    app.mount("/other", Asgi(other))
+    async with client(app, base_url=SITE) as http:
+        await http.post("/login", content=b"ada")
+        wall.now += 50
+        answer = await http.get("/other/page")
+        names = [each.partition("=")[0] for each in set_cookies(answer)]
+        wall.now += 99
+        assert (await http.get("/")).json() == {"user": "ada"}
+    assert sorted(names) == ["session", "theirs"]
 
 
 async def test_without_the_middleware() -> None:
