@@ -29,6 +29,7 @@ from hump_trio.facts.outcomes import Outcome
 from hump_trio.handlers.decorated import decorated_above, unused_middleware
 from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.handlers.results import RESULTS
+from hump_trio.handlers.signature_checks import check_elsewhere
 from hump_trio.messages.access_record import Watching
 from hump_trio.messages.choice import WEBSOCKET, Call, Choice
 from hump_trio.messages.late_body import behind_body
@@ -93,6 +94,10 @@ class Dispatcher:
             for method in route.methods
         }
         self._choices = {route: self._choice_of(route) for route in table.routes}
+        layers = {self._layer, *(layer for route in table.routes for layer in route.layers)}
+        if providers := [each for layer in layers for each in layer.providers.values()]:
+            for route in table.routes:
+                check_elsewhere(route, endpoint_of(route).signature.reads, providers)
         self._refusals: dict[Any, Choice] = {}
         self._unknown_path = self.refuse(HttpException(404, "nothing is here"))
         self._unknown_method = self.refuse(

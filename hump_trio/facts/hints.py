@@ -19,6 +19,7 @@ __all__ = [
     "add_hint",
     "hint_of",
     "hint_of_class",
+    "hint_of_value",
 ]
 
 MIDDLEWARE = "middleware is registered with app.middleware(Cors(...)), or @app.middleware"
@@ -35,7 +36,7 @@ ITERATE = "messages are iterated: `async for message in ws`"
 OF_ITS_REQUEST = "it is the request's: ws.request"
 ENDED = "ws.close_code is None while it is open"
 TEMPLATE = "render it with a template engine of your own, and return HtmlResponse(text)"
-DEPENDS = "what a handler needs it takes from app.state, or from a decorator of your own"
+DEPENDS = "what an @app.provide function returns, handlers take by a parameter of that type"
 
 CREDENTIALS = "credentials are parameters: `token: Annotated[str, Bearer()]`, Basic() or ApiKey()"
 
@@ -59,7 +60,7 @@ OF_APP: Mapping[str, str] = {
     **dict.fromkeys(("add_websocket_route", "add_api_websocket_route"), SOCKET_ROUTE),
     "url_path_for": "the path of a route is app.url_for(name)",
     "test_client": "in tests, `async with hump_trio.testing.client(app) as http`",
-    "dependency_overrides": DEPENDS,
+    "dependency_overrides": "in tests, client(app, provide={Session: FakeSession()})",
 }
 OF_REQUEST: Mapping[str, str] = {
     "args": QUERY,
@@ -263,6 +264,11 @@ def hint_of(hints: Mapping[str, str], names: Iterable[str]) -> str:
     """Return what to write instead of some names, to be put behind an error's words."""
     found = dict.fromkeys(hints[name] for name in names if name in hints)
     return "".join(f": {hint}" for hint in found)
+
+
+def hint_of_value(value: Any) -> str:
+    """Return what to write instead of a default or a marker of another framework's."""
+    return hint_of(IMPORTS, {type(value).__name__} & {"Depends", "Security"})
 
 
 def hint_of_class(kind: Any) -> str:

@@ -22,6 +22,7 @@ from hump_trio.content.annotations import (
 )
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
+from hump_trio.facts.hints import hint_of_value
 from hump_trio.handlers.decorated import Added, names_known, parameters_taken
 from hump_trio.handlers.markers import Body, Marker, Secret
 from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Provision, Signature, Source
@@ -187,6 +188,9 @@ class Rules:
         if isinstance(raw.default, Marker):
             raise self.refuse(name, marked_default(raw))
         annotation = resolve_parameter(self.taker or self.route.handler, raw, self.names)
+        for each in (raw.default, *extras_of(annotation)):
+            if hint := hint_of_value(each):
+                raise self.refuse(name, f"with {type(each).__name__}(...){hint}")
         marker = self.marker_of(name, annotation)
         provider = None if marker else self.provider_of(name, annotation)
         source = PROVIDED if provider is not None else self.source_of(name, annotation, marker)

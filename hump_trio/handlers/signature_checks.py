@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from inspect import formatannotation
 from types import NoneType
 from typing import Any, Never, NoReturn
 
@@ -10,11 +11,14 @@ from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.decorated import wrapped_by
 from hump_trio.handlers.markers import Secret
 from hump_trio.handlers.parameter import Parameter
-from hump_trio.handlers.resolving import refusal_of
+from hump_trio.handlers.provider_keys import is_near
+from hump_trio.handlers.resolving import refusal, refusal_of
 from hump_trio.handlers.sources import BODY, CHANNEL, QUERY, REQUEST, UPLOAD
+from hump_trio.routing.layer import Provider
 from hump_trio.routing.route import Route
 
 __all__ = [
+    "check_elsewhere",
     "check_path",
     "check_requests",
     "check_returns_nothing",
@@ -160,6 +164,36 @@ def check_secrets(route: Route, parameters: Iterable[Parameter]) -> None:
 def scheme_of(parameter: Parameter) -> str:
     """Return the scheme of the ``Authorization`` field that a parameter is taken from."""
     return parameter.marker.scheme if isinstance(parameter.marker, Secret) else ""
+
+
+def check_elsewhere(
+    route: Route, parameters: Iterable[Parameter], providers: Iterable[Provider]
+) -> None:
+    """Refuse a body of a class that is provided to other handlers.
+
+    A handler that was meant to get the user of a session from there would take whoever clients say.
+
+    Args:
+        route: The route.
+        parameters: All that its handler and its providers read.
+        providers: Those of all routers.
+
+    Raises:
+        RouteError: There is such a parameter, and no marker says that it is a body.
+    """
+    for each in parameters:
+        if each.source is not BODY or each.marker is not None:
+            continue
+        for provider in providers:
+            if is_near(each.annotation, provider.key):
+                raise refusal(
+                    route.handler,
+                    each.name,
+                    f"that clients send, while {name_of(provider.function)} provides"
+                    f" {formatannotation(provider.key)} in a router that this handler isn't in;"
+                    " if clients are to send it, say so by Annotated[..., Body()]",
+                    taker=each.taker,
+                )
 
 
 def check_path(route: Route, parameters: Iterable[Parameter]) -> None:

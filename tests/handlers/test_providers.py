@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import pytest
 
-from hump_trio import Body, Hump, RouteError, Router
+from hump_trio import Body, Hump, Query, Request, Response, RouteError, Router, WebSocket
 from hump_trio.handlers.providers import parse_provider
+from hump_trio.testing import client
 from tests.support.annotated import Item
 
 
@@ -142,3 +143,187 @@ def test_a_provider_stands_above_the_handlers_that_take_its_value() -> None:
 
     with pytest.raises(RouteError, match=r"lock gives .*Lock, which lately takes already"):
         router.provide(lock)
+
+
+def test_what_a_provider_takes_is_judged_as_what_a_handler_takes() -> None:
+    """At the registration of the first handler that takes its value, with the names of both."""
+    app = Hump()
+
+    @app.provide
+    async def session(things: Lock | None = None) -> Session:
+        return Session()
+
+    @app.provide
+    async def lock(one: Item) -> Lock:
+        return Lock()
+
+    async def show(session: Session) -> None: ...
+    async def take(lock: Lock) -> None: ...
+    async def both(lock: Lock, other: dict[str, int]) -> None: ...
+    async def chat(ws: WebSocket, lock: Lock) -> None: ...
+
+    with pytest.raises(RouteError, match=r"session, a provider for show, has a parameter 'things'"):
+        app.get("/")(show)
+    with pytest.raises(RouteError, match=r"lock, a provider for take, .*'one' that is a body"):
+        app.get("/")(take)
+    with pytest.raises(RouteError, match=r"lock, a provider for both, .* second body beside 'oth"):
+        app.post("/")(both)
+    with pytest.raises(RouteError, match=r"lock, a provider for chat, .*a WebSocket has none of"):
+        app.websocket("/")(chat)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "message"),
+    [
+        (WebSocket, "that is a WebSocket: a provider takes the request, as in `it: Request`"),
+        (Response, "that clients can't send"),
+        (Lock, "that can't be taken from the query: no text is read as .*Lock"),
+        ("Nowhere", "whose annotation 'Nowhere' can't be resolved"),
+        (Annotated[int, Query], "whose marker lacks its parentheses"),
+    ],
+)
+def test_what_no_provider_takes(annotation: Any, message: str) -> None:
+    """Nor what no handler does."""
+    app = Hump()
+
+    async def session(it: Any) -> Session:
+        return Session()
+
+    async def chat(ws: WebSocket, session: Session) -> None: ...
+
+    session.__annotations__["it"] = annotation
+    app.provide(session)
+    app._may_follow = ()
+    with pytest.raises(RouteError, match=rf"session.*'it' {message}"):
+        app.websocket("/")(chat)
+
+
+def test_a_provider_does_not_need_itself() -> None:
+    """Neither by itself nor by others."""
+    app, router = Hump(), Router()
+
+    class One:
+        """What needs the other."""
+
+    class Other:
+        """What needs the one."""
+
+    @router.provide
+    async def one(other: Other) -> One:
+        return One()
+
+    @router.provide
+    async def other(one: One) -> AsyncIterator[Other]:
+        yield Other()
+
+    @app.provide
+    async def lock(lock: Lock) -> Lock:
+        return lock
+
+    with pytest.raises(RouteError, match="a provider for take needs itself: one -> other -> one"):
+
+        @router.get("/")
+        async def take(one: One) -> None: ...
+
+    with pytest.raises(RouteError, match="a provider for hold needs itself: lock -> lock"):
+
+        @app.get("/")
+        async def hold(lock: Lock) -> None: ...
+
+
+def test_what_is_provided_is_not_taken_in_another_form() -> None:
+    """Neither with None, nor with words beside it: clients could send what the app should know."""
+    app = Hump()
+    app.provide(session)
+
+    @app.provide
+    async def item() -> Item | None:
+        return None
+
+    async def maybe(session: Session | None = None) -> None: ...
+    async def surely(item: Item) -> None: ...
+    async def worded(session: Annotated[Session, "to read"]) -> None: ...
+    async def sent(item: Annotated[Item, Body()]) -> None: ...
+
+    with pytest.raises(RouteError, match=r"'session' that nothing provides as .*: session does as"):
+        app.post("/")(maybe)
+    with pytest.raises(RouteError, match=r"say so by Annotated\[\.\.\., Body\(\)\]"):
+        app.post("/")(surely)
+    with pytest.raises(RouteError, match=r"nothing provides as typing\.Annotated\["):
+        app.post("/")(worded)
+    app.post("/")(sent)
+
+
+async def test_what_one_router_provides_is_no_body_of_another() -> None:
+    """A handler that lies outside by mistake would take from clients what it trusts."""
+    app, inner = Hump(), Router("/inner")
+
+    @inner.provide
+    async def item() -> Item:
+        return Item("tea")
+
+    @inner.get("/")
+    async def show(item: Item) -> str:
+        return item.name
+
+    @app.post("/sent")
+    async def send(item: Annotated[Item, Body()]) -> str:
+        return item.name
+
+    app.include(inner)
+    async with client(app) as http:
+        assert (await http.get("/inner/")).text == "tea"
+        assert (await http.post("/sent", json={"name": "milk"})).text == "milk"
+
+    @app.post("/")
+    async def forge(item: Item) -> None: ...
+
+    with pytest.raises(RouteError, match=r"forge .*'item' that clients send, while item provides"):
+        async with client(app):
+            raise AssertionError
+
+
+def test_a_router_may_lack_what_is_provided_around_it() -> None:
+    """But an app may not, and says so where the router is included."""
+    app, router = Hump(), Router()
+    lacking = r"{} has .*; or let an @app\.provide above the handler give it"
+
+    @router.get("/")
+    async def show(session: Session, request: Request) -> None: ...
+
+    with pytest.raises(RouteError, match=lacking.format("show")):
+        app.include(router)
+    with pytest.raises(RouteError, match=lacking.format("show")):
+        app.get("/late")(show)
+
+    @Router().websocket("/")
+    async def chat(ws: WebSocket, item: Item, session: Session) -> None: ...
+
+    async def late(session: Session, word: str) -> None: ...
+
+    late.__defaults__ = (None,)
+    with pytest.raises(RouteError, match="late has a parameter 'word' whose annotation doesn't"):
+        Router().get("/late")(late)
+
+
+class Depends:
+    """Another framework's marker.
+
+    Args:
+        function: What makes a value.
+    """
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+
+def test_another_frameworks_marker_tells_of_providers() -> None:
+    """As a default, and beside a type."""
+
+    async def first(it: Session = Depends(session)) -> None: ...  # type: ignore[assignment] # noqa: B008
+    async def second(it: Annotated[Session, Depends(session)]) -> None: ...
+
+    for handler in (first, second):
+        for app in (Hump(), Router()):
+            with pytest.raises(RouteError, match=r"with Depends\(\.\.\.\): what an @app\.provide"):
+                app.get("/")(handler)
