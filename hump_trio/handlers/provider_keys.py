@@ -1,5 +1,6 @@
 """Which annotations can be the key of a provider, so that parameters of them get its values."""
 
+import builtins
 from typing import Any
 
 from hump_trio.channels.websocket import WebSocket
@@ -12,8 +13,9 @@ from hump_trio.messages.response import Response
 
 __all__ = ["is_key", "is_near"]
 
-# Modules whose classes are so general that a parameter of one means many things.
-GENERAL = ("builtins", "typing", "collections", "collections.abc", "types")
+# Classes that are so general that a parameter of one means many things; and modules of such.
+BUILT_IN = {each for each in vars(builtins).values() if isinstance(each, type)}
+GENERAL = ("typing", "collections", "collections.abc", "types")
 # Classes whose parameters are given something else.
 TAKEN = (Request, WebSocket, UploadFile, Response)
 
@@ -48,6 +50,7 @@ def is_own(kind: Any) -> bool:
     found = class_of(kind)
     return (
         isinstance(found, type)
+        and found not in BUILT_IN
         and found.__module__ not in GENERAL
         and not issubclass(found, TAKEN)
         and not is_plain_text(kind)
