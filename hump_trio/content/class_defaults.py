@@ -11,7 +11,8 @@ from functools import lru_cache, partial
 from inspect import getattr_static
 from typing import Any, TypeVar
 
-from hump_trio.content.annotations import is_record, records_in, types_in
+from hump_trio.content.annotations import is_record
+from hump_trio.content.records import records_in, types_in
 
 __all__ = ["fill_in", "fill_in_own", "filling", "hides_fields", "may_hold_lacking", "may_lack"]
 

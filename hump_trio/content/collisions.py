@@ -19,15 +19,15 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from hump_trio.content.annotations import (
     class_of,
-    fields_of,
+    is_attrs,
     is_model,
     is_named_tuple,
+    is_of_pydantic,
     is_record,
     item_types,
     members,
-    types_in,
 )
-from hump_trio.content.models import adapter_of, is_of_pydantic, paths_of, take_items
+from hump_trio.content.records import fields_of, types_in
 from hump_trio.facts.exceptions import BindingError
 
 __all__ = ["check_hashes", "guard_of"]
@@ -47,6 +47,7 @@ COMPARISON_COUNT = 1000
 SET_DEPTH = 8
 
 Encode: TypeAlias = Callable[[Any], bytes]
+DecoderOf: TypeAlias = Callable[[Any], Callable[[bytes], Any]]
 
 
 def check_hashes(values: Collection[Any], place: str) -> None:
@@ -109,22 +110,26 @@ Plans: TypeAlias = list[Plan]
 class Guard:
     """Refuses JSON values that would take long to become a value of a type.
 
+    In a type that msgspec makes, what a hook makes has a guard of its own: models of pydantic's,
+    and classes of attrs'.
+
     Args:
-        annotation: The type, one that msgspec or pydantic can decode. In a type of msgspec's,
-            a model of pydantic's has a guard of its own.
+        annotation: The type, one that msgspec or pydantic can decode.
+        decoder_of: Returns what decodes a text to a type of msgspec's.
 
     Attributes:
         encode: Encodes a JSON value with its numbers as exact as they were written, so that it can
             be decoded again in place of the text.
     """
 
-    def __init__(self, annotation: Any) -> None:
+    def __init__(self, annotation: Any, decoder_of: DecoderOf) -> None:
         import msgspec
 
         self._msgspec = msgspec
         self.encode: Encode = msgspec.json.Encoder(decimal_format="number").encode
         self._made: list[tuple[Any, Plans]] = []
         self._of_pydantic = is_of_pydantic(annotation)
+        self._decoder_of = decoder_of
         self._plans = self._plans_of(annotation)
 
     def check(self, value: Any, place: str) -> None:
@@ -186,7 +191,7 @@ class Guard:
         if is_model(kind):
             if self._of_pydantic:
                 yield from self._plans_of_model(kind)
-        elif is_record(kind):
+        elif is_record(kind) and not is_attrs(kind):
             yield self._plan_of_record(kind, alone=alone)
         elif is_mapping(kind) and arguments:
             values = self._plans_of(arguments[1])
@@ -232,6 +237,8 @@ class Guard:
 
     def _plans_of_model(self, model: Any) -> Iterator[Plan]:
         """Yield the plan of a model of pydantic's, or those of what a root model stands for."""
+        from hump_trio.content.models import paths_of
+
         paths = paths_of(model)
         fields = [
             (paths[each.attribute], self._plans_of(each.annotation)) for each in fields_of(model)
@@ -253,39 +260,47 @@ class Guard:
 
     def _items_as(self, kind: Any) -> Callable[[Any], list[Any]]:
         """Return a function that decodes the items of an array to those of a set."""
-        return self._decoder_of(list[kind])
+        return self._array_decoder(list[kind])
 
     def _keys_as(self, kind: Any) -> Callable[[Any], list[Any]]:
         """Return a function that decodes the keys of an object to those of a mapping."""
-        decode = self._decoder_of(list[dict[kind, None]])
+        decode = self._array_decoder(list[dict[kind, None]])
 
         def keys(value: Any) -> list[Any]:
             return [key for each in decode([{key: None} for key in value]) for key in each]
 
         return keys
 
-    def _decoder_of(self, kind: Any) -> Callable[[Any], list[Any]]:
+    def _array_decoder(self, kind: Any) -> Callable[[Any], list[Any]]:
         """Return a function that decodes an array, the kind of which is given."""
         if self._of_pydantic:
+            from hump_trio.content.models import adapter_of, take_items
+
             return partial(take_items, adapter_of(kind), self.encode)
-        decode = self._msgspec.json.Decoder(kind).decode
+        decode = self._decoder_of(kind)
         return lambda value: decode(self.encode(value))
 
 
-def guard_of(annotation: Any) -> Guard | None:
-    """Return the guard of a type; None if clients can choose no hashes in it."""
+def guard_of(annotation: Any, decoder_of: DecoderOf) -> Guard | None:
+    """Return the guard of a type; None if clients can choose no hashes in it.
+
+    Args:
+        annotation: The type.
+        decoder_of: Returns what decodes a text to a type of msgspec's.
+    """
     try:
-        return known_guard(annotation)
+        return known_guard(annotation, decoder_of)
     except TypeError:  # an extra of `Annotated` has no hash
-        return new_guard(annotation)
+        return new_guard(annotation, decoder_of)
 
 
-def new_guard(annotation: Any) -> Guard | None:
+def new_guard(annotation: Any, decoder_of: DecoderOf) -> Guard | None:
     """Make the guard of a type, or return None (see `guard_of`)."""
-    return Guard(annotation) if any(is_hashed(each) for each in types_in(annotation)) else None
+    hashed = any(is_hashed(each) for each in types_in(annotation))
+    return Guard(annotation, decoder_of) if hashed else None
 
 
-known_guard: Callable[[Any], Guard | None] = lru_cache(maxsize=256)(new_guard)
+known_guard: Callable[[Any, DecoderOf], Guard | None] = lru_cache(maxsize=256)(new_guard)
 
 
 def parts_at(value: Any, path: Iterable[int | str]) -> list[Any]:

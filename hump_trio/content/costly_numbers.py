@@ -10,8 +10,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias, get_args
 
-from hump_trio.content.annotations import class_of, fields_of, is_model, kinds_of, types_in
-from hump_trio.content.models import is_of_pydantic
+from hump_trio.content.annotations import (
+    class_of,
+    is_attrs,
+    is_model,
+    is_of_pydantic,
+    kinds_of,
+)
+from hump_trio.content.records import fields_of, types_in
 from hump_trio.facts.exceptions import BindingError
 from hump_trio.facts.grammar import NUMBER
 
@@ -131,7 +137,7 @@ def names_of(kind: type) -> dict[str, str]:
 
     They are empty for a class that is no dataclass, Struct or model.
     """
-    if is_model(kind):
+    if is_model(kind) or is_attrs(kind):
         return {each.attribute: each.name for each in fields_of(kind)}
     names = [each.name for each in fields(kind)] if is_dataclass(kind) else ()
     return {name: name for name in names or getattr(kind, "__struct_fields__", ())}

@@ -9,9 +9,9 @@ text against a type.
 from importlib.util import find_spec
 from typing import Any, Protocol
 
-from hump_trio.content.msgspec_json import MsgspecJson
+from hump_trio.content.msgspec_json import ModelMismatch, MsgspecJson
 
-__all__ = ["JsonCodec", "explain_mismatch", "json_codec", "typed_codec"]
+__all__ = ["JsonCodec", "explain_mismatch", "explain_mismatches", "json_codec", "typed_codec"]
 
 
 class JsonCodec(Protocol):
@@ -89,3 +89,15 @@ def explain_mismatch(error: ValueError) -> tuple[str, str]:
     elif error.__cause__ is None:
         reason = reason[:1].lower() + reason[1:]
     return path.partition("$")[2].rstrip("`"), reason
+
+
+def explain_mismatches(error: ValueError) -> list[tuple[str, str]]:
+    """Return all that is known of where a value doesn't fit its type, and why.
+
+    Args:
+        error: As for `explain_mismatch`.
+    """
+    path, reason = explain_mismatch(error)
+    if isinstance(error.__cause__, ModelMismatch):
+        return [(path + place, why) for place, why in error.__cause__.places]
+    return [(path, reason)]

@@ -5,28 +5,17 @@ is a text of JSON decides msgspec, as it does for every body. Then pydantic read
 its rules for JSON, and its errors are told by the places that all bodies have.
 """
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from re import findall
-from typing import Any, get_args
+from typing import Any
 
-from hump_trio.content.annotations import (
-    class_of,
-    extras_of,
-    is_model,
-    is_named_tuple,
-    is_record,
-    members,
-)
 from hump_trio.facts.exceptions import BindingError
 
 __all__ = [
-    "ModelMismatch",
     "adapter_of",
     "dump_model",
     "has_schema",
-    "is_of_pydantic",
     "paths_of",
     "take_items",
     "validate_text",
@@ -34,53 +23,6 @@ __all__ = [
 
 # More errors than these are only counted: to tell half a million of them takes a second.
 ERROR_COUNT = 1000
-# The libraries whose extras in `Annotated` pydantic alone looks at.
-LIBRARIES = ("pydantic", "annotated_types")
-
-
-class ModelMismatch(ValueError):
-    """A value within another that doesn't fit its model.
-
-    Args:
-        places: Pairs of a place in the value, empty for the value itself, and the reason why what
-            is there is refused.
-    """
-
-    def __init__(self, places: Iterable[tuple[str, str]]) -> None:
-        self.places: tuple[tuple[str, str], ...] = tuple(places)
-        super().__init__(self.places[0][1])
-
-
-def is_of_pydantic(annotation: Any) -> bool:
-    """Tell whether pydantic makes the values of an annotation.
-
-    It does if the annotation is, or has as parts of its collections and unions, what pydantic
-    alone knows. Around such a part there must be no other class with fields: msgspec makes those,
-    and leaves the models in them to pydantic.
-    """
-    if "pydantic" not in sys.modules:
-        return False
-    found = any(type(each).__module__.startswith(LIBRARIES) for each in extras_of(annotation))
-    for each in outer_types(annotation):
-        if is_foreign(each):
-            found = True
-        elif is_record(each) or is_named_tuple(each):
-            return False
-    return found
-
-
-def is_foreign(kind: Any) -> bool:
-    """Tell whether a bare annotation is a class that pydantic alone makes objects of."""
-    return is_model(kind) or hasattr(class_of(kind), "__get_pydantic_core_schema__")
-
-
-def outer_types(annotation: Any) -> Iterator[Any]:
-    """Yield the types in an annotation, each bare; those of fields are left out."""
-    for member in members(annotation):
-        yield member
-        for part in get_args(member):
-            if part is not ...:
-                yield from outer_types(part)
 
 
 def adapter_of(annotation: Any) -> Any:

@@ -7,29 +7,37 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from hump_trio.content.annotations import check_flag, is_model, types_in
+from hump_trio.content.annotations import check_flag, is_attrs, is_model, is_of_pydantic
 from hump_trio.content.class_defaults import fill_in, filling, may_hold_lacking
 from hump_trio.content.collisions import guard_of
 from hump_trio.content.costly_numbers import guard_numbers
-from hump_trio.content.models import (
-    ModelMismatch,
-    adapter_of,
-    dump_model,
-    is_of_pydantic,
-    validate_text,
-)
+from hump_trio.content.records import types_in
 from hump_trio.facts.exceptions import BindingError, HttpException
 
-__all__ = ["BODY_TYPES", "MsgspecJson", "decode_unmarked"]
+__all__ = ["BODY_TYPES", "SCHEMAS", "ModelMismatch", "MsgspecJson", "decode_unmarked"]
 
 BODY_TYPES = (
     "a body is a dataclass, a msgspec.Struct, a TypedDict, a pydantic model, an attrs class or a"
     " dict"
 )
+SCHEMAS = "#/components/schemas/"
 # A text with fewer commas has too few values for their hashing to take long.
 COMMA_COUNT = 100
 # So many types have their decoders kept: more than any app has, unless it makes types as it runs.
 DECODER_COUNT = 256
+
+
+class ModelMismatch(ValueError):
+    """A value within another that doesn't fit its model.
+
+    Args:
+        places: Pairs of a place in the value, empty for the value itself, and the reason why what
+            is there is refused.
+    """
+
+    def __init__(self, places: Iterable[tuple[str, str]]) -> None:
+        self.places: tuple[tuple[str, str], ...] = tuple(places)
+        super().__init__(self.places[0][1])
 
 
 class MsgspecJson:
@@ -48,8 +56,9 @@ class MsgspecJson:
         # Of the types that were decoded to lately; `lru_cache` would cost each body 1,000 more
         # instructions.
         self._decoders: dict[Any, Callable[[bytes], Any]] = {}
-        # Of the models that other types hold.
+        # Of the models that other types hold, and of what is made by a constructor.
         self._model_decoders: dict[Any, Callable[[bytes], Any]] = {}
+        self._constructing: dict[Any, Callable[[Any], Any]] = {}
 
     def encode(self, value: Any) -> bytes:
         """Return the text of a value (see `JsonCodec.encode`)."""
@@ -106,18 +115,24 @@ class MsgspecJson:
         self.check_type(expected)
         if is_of_pydantic(expected):
             return self._model_decoder(expected, place)
-        decode: Callable[[bytes], Any] = self._msgspec.json.Decoder(
-            expected, dec_hook=self.decode_model
-        ).decode
-        guarded = self._guarded(decode, expected, place)
+        guarded = self._guarded(self._plain_decoder(expected), expected, place)
         return filling(guard_numbers(guarded, expected, place), expected)
+
+    def _plain_decoder(self, expected: Any) -> Callable[[bytes], Any]:
+        """Return a function that converts a text to a value of a type, without guards."""
+        decode: Callable[[bytes], Any] = self._msgspec.json.Decoder(
+            with_stand_ins(expected), dec_hook=self.decode_other
+        ).decode
+        return decode
 
     def _model_decoder(self, expected: Any, place: str) -> Callable[[bytes], Any]:
         """Return a function that lets pydantic convert a text to a value of a type.
 
         It raises the errors of `decoder`, but a `BindingError` for a text that doesn't fit.
         """
-        adapter, guard = adapter_of(expected), guard_of(expected)
+        from hump_trio.content.models import adapter_of, validate_text
+
+        adapter, guard = adapter_of(expected), guard_of(expected, self._plain_decoder)
 
         def decode_model(text: bytes) -> Any:
             try:
@@ -139,7 +154,7 @@ class MsgspecJson:
         self, decode: Callable[[bytes], Any], expected: Any, place: str
     ) -> Callable[[bytes], Any]:
         """Return a decoder that `Guard` protects; the same decoder if the type needs no guard."""
-        guard = guard_of(expected)
+        guard = guard_of(expected, self._plain_decoder)
         if guard is None:
             return decode
 
@@ -169,7 +184,8 @@ class MsgspecJson:
         if is_of_pydantic(expected):
             decode = self._model_decoder(expected, place)
             return lambda value: decode(self.encode_filled(value))
-        hook = self.decode_model if any(map(is_model, types_in(expected))) else None
+        others = any(map(is_made_elsewhere, types_in(expected)))
+        hook = self.decode_other if others else None
         return filling(partial(self.convert, expected=expected, place=place, hook=hook), expected)
 
     def convert(
@@ -181,31 +197,35 @@ class MsgspecJson:
             value: The value, of plain JSON kinds.
             expected: The type.
             place: The place that a `BindingError` names for such a value.
-            hook: Converts a value to a model: `decode_model`, where the type may hold models.
+            hook: `decode_other`, where the type may hold what msgspec doesn't make.
 
         Raises:
             BindingError: Converting the value would keep the server busy (see `Guard`).
             ValueError: The value doesn't fit the type.
         """
-        guard = guard_of(expected)
+        guard = guard_of(expected, self._plain_decoder)
         if guard is not None:
             guard.check(value, place)
         if hook is None:
             return self._msgspec.convert(value, expected, str_keys=True)
-        return self._msgspec.convert(value, expected, str_keys=True, dec_hook=hook)
+        return self._msgspec.convert(value, with_stand_ins(expected), str_keys=True, dec_hook=hook)
 
-    def decode_model(self, kind: Any, value: Any) -> Any:
-        """Convert a value within another to a model of pydantic's.
+    def decode_other(self, kind: Any, value: Any) -> Any:
+        """Convert a value within another to what msgspec doesn't make by itself.
 
         Args:
-            kind: The class of the model; `object` takes any value.
+            kind: A model of pydantic's or a stand-in (see `stand_in_for`); `object` takes any
+                value.
             value: The value, of plain JSON kinds.
 
         Raises:
-            ModelMismatch: The value doesn't fit the model.
+            ValueError: The value doesn't fit; a `ModelMismatch` knows where.
         """
         if kind is object:
             return value
+        constructor = constructor_of(kind)
+        if constructor is not None:
+            return self._construct(kind, constructor, value)
         decode = self._model_decoders.get(kind)
         if decode is None:
             decode = self._model_decoders[kind] = self._model_decoder(kind, "")
@@ -214,9 +234,29 @@ class MsgspecJson:
         except BindingError as error:
             raise ModelMismatch(error.places) from None
 
+    def _construct(self, kind: Any, constructor: Any, value: Any) -> Any:
+        """Convert a value to a class that its own constructor makes (see `decode_other`)."""
+        convert = self._constructing.get(kind)
+        if convert is None:
+            convert = self._constructing[kind] = self.converter(constructor.struct, "")
+        try:
+            given = convert(value)
+        except BindingError as error:
+            raise ModelMismatch(error.places) from None
+        try:
+            return constructor.make(given)
+        except (ValueError, TypeError) as error:
+            from hump_trio.content.constructed import faults_of
+
+            raise ModelMismatch(faults_of(constructor, given, error)) from error
+
     def schemas(
-        self, types: Iterable[Any], reference: Callable[[Any], dict[str, Any]]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        self,
+        types: Iterable[Any],
+        reference: Callable[[Any], dict[str, Any]],
+        *,
+        going: bool = False,
+    ) -> tuple[list[Any], dict[str, Any]]:
         """Return the JSON schemas of types, and by name the schemas that they refer to.
 
         The references are those of an OpenAPI document's ``components``.
@@ -224,21 +264,43 @@ class MsgspecJson:
         Args:
             types: The types.
             reference: Returns the schema of a model of pydantic's that a type holds.
+            going: Whether their values go, rather than come (see `Constructor`).
 
         Raises:
             TypeError: JSON can't become one of the types (see `check_type`).
         """
-        found, named = self._msgspec.json.schema_components(
-            types,
-            schema_hook=lambda kind: reference(kind) if is_model(kind) else refuse_class(kind),
-            ref_template="#/components/schemas/{name}",
-        )
-        return found, named
+        wanted = [with_stand_ins(each, going=going) for each in types]
+        stand_ins: list[Any] = []
+
+        def schema_of(kind: type) -> dict[str, Any]:
+            if constructor_of(kind) is None:
+                return reference(kind) if is_model(kind) else refuse_class(kind)
+            if kind not in stand_ins:
+                stand_ins.append(kind)
+            return {"$ref": f"{SCHEMAS}stand-in {stand_ins.index(kind)}"}
+
+        count = -1
+        found: Any = ()
+        named: dict[str, Any] = {}
+        while len(stand_ins) != count:  # a stand-in's Struct may have other stand-ins in it
+            count = len(stand_ins)
+            structs = [each.__constructor__.struct for each in stand_ins]
+            found, named = self._msgspec.json.schema_components(
+                [*wanted, *structs], schema_hook=schema_of, ref_template=SCHEMAS + "{name}"
+            )
+        if not stand_ins:
+            return list(found), named
+        from hump_trio.content.constructed import replaced
+
+        moved = {
+            f"{SCHEMAS}stand-in {index}": each for index, each in enumerate(found[len(wanted) :])
+        }
+        return replaced(list(found[: len(wanted)]), moved), replaced(named, moved)
 
     def plain(self, value: Any) -> Any:
         """Return a value as plain JSON kinds: dicts, lists, texts, numbers, booleans and None."""
         return self._msgspec.to_builtins(
-            value, enc_hook=lambda other: self._decode_any(dump_model(other))
+            value, enc_hook=lambda other: self._decode_any(self.encode_filled(other))
         )
 
     def embed(self, text: bytes) -> Any:
@@ -252,6 +314,8 @@ class MsgspecJson:
             TypeError: pydantic doesn't know the class either.
         """
         if hasattr(type(value), "__pydantic_serializer__"):
+            from hump_trio.content.models import dump_model
+
             return self.embed(dump_model(value))
         raise TypeError(f"JSON has nothing for a {type(value).__name__}")
 
@@ -264,17 +328,34 @@ class MsgspecJson:
         try:
             for each in types_in(expected):
                 check_flag(each)
-                if hasattr(each, "__attrs_attrs__"):  # msgspec reads them otherwise than attrs does
-                    refuse_class(each)
             if is_of_pydantic(expected):
-                adapter_of(expected)
+                check_model(expected)
                 return
             # Making a schema visits every part of the type; making a decoder takes any class.
-            self._msgspec.json.schema(expected, schema_hook=check_class)
+            self.schemas([expected], check_model)
         except NameError as error:
             raise TypeError(f"{error} at run time") from error
         except RecursionError as error:
             raise TypeError(f"{expected!r:.80} holds ever larger types") from error
+
+
+def constructor_of(kind: Any) -> Any:
+    """Return the `Constructor` that a stand-in stands for; None for any other class."""
+    return getattr(kind, "__constructor__", None)
+
+
+def is_made_elsewhere(kind: Any) -> bool:
+    """Tell whether a bare annotation is what msgspec doesn't make by itself."""
+    return is_model(kind) or is_attrs(kind) or constructor_of(kind) is not None
+
+
+def with_stand_ins(annotation: Any, *, going: bool = False) -> Any:
+    """Do as `stand_in_for`; what that takes is only loaded where there is a class of attrs'."""
+    if not any(map(is_attrs, types_in(annotation))):
+        return annotation
+    from hump_trio.content.constructed import stand_in_for
+
+    return stand_in_for(annotation, going=going)
 
 
 def decode_unmarked(decode: Callable[[bytes], Any], text: bytes) -> Any:
@@ -290,12 +371,16 @@ def decode_unmarked(decode: Callable[[bytes], Any], text: bytes) -> Any:
         return decode(text[len(BOM_UTF8) :])
 
 
-def check_class(kind: type) -> dict[str, Any]:
-    """Refuse a class that msgspec doesn't know, except `object` and models of pydantic's."""
-    if is_model(kind):
-        adapter_of(kind)
-        return {"description": "a model"}
-    return refuse_class(kind)
+def check_model(annotation: Any) -> dict[str, Any]:
+    """Return a schema in place of that of a type that pydantic can make.
+
+    Raises:
+        TypeError: It can't.
+    """
+    from hump_trio.content.models import adapter_of
+
+    adapter_of(annotation)
+    return {"description": "a model"}
 
 
 def refuse_class(kind: type) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from hump_trio.content.models import dump_model
 from hump_trio.facts.exceptions import HttpException
 
 __all__ = ["StandardJson"]
@@ -64,6 +63,8 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return list(value)
     if hasattr(type(value), "__pydantic_serializer__"):
+        from hump_trio.content.models import dump_model
+
         return json.loads(dump_model(value))
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 

@@ -4,10 +4,11 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from hump_trio.content.annotations import class_of, fields_of, is_model, is_record, kinds_of
+from hump_trio.content.annotations import class_of, is_model, is_record, kinds_of
 from hump_trio.content.json_text import json_codec, typed_codec
 from hump_trio.content.msgspec_json import decode_unmarked
 from hump_trio.content.multimap import MultiMap
+from hump_trio.content.records import inputs_of
 from hump_trio.facts.exceptions import BindingError, HttpException
 from hump_trio.handlers.mismatches import find_mismatches
 from hump_trio.handlers.object_getters import check_settable, get_all, object_builder
@@ -113,7 +114,7 @@ def field_getters(kind: Any) -> Callable[[MultiMap], Mapping[str, Get[MultiMap]]
     """
     if is_record(kind):
         getters: dict[str, Get[MultiMap]] = {}
-        for each in fields_of(kind):
+        for each in inputs_of(kind):
             default = EMPTY if each.required else LEFT_OUT
             texts = texts_for(each.annotation) if is_model(kind) else each.annotation
             read = reader_of(texts, default, of_form=True)

@@ -9,15 +9,14 @@ from functools import cache
 from typing import Any, get_args
 
 from hump_trio.content.annotations import (
-    fields_of,
     is_body,
     is_model,
     is_record,
     item_types,
     kinds_of,
 )
-from hump_trio.content.json_text import explain_mismatch, typed_codec
-from hump_trio.content.models import ModelMismatch
+from hump_trio.content.json_text import explain_mismatches, typed_codec
+from hump_trio.content.records import inputs_of
 from hump_trio.facts.exceptions import PLACE_COUNT
 from hump_trio.handlers.reading import ABSENT
 
@@ -45,8 +44,7 @@ def find_mismatches(
     search.walk(value, annotation, place, DEPTH)
     if search.places:
         return search.places
-    path, reason = explain_mismatch(error)
-    return [(place + path, reason)]
+    return [(place + path, reason) for path, reason in explain_mismatches(error)]
 
 
 class Search:
@@ -60,7 +58,7 @@ class Search:
     def __init__(self) -> None:
         self.places: list[tuple[str, str]] = []
         self.left: int = VALUE_COUNT
-        self._fields_of = cache(fields_of)
+        self._fields_of = cache(inputs_of)
 
     def walk(self, value: Any, annotation: Any, place: str, depth: int) -> None:
         """Look at a value and at all that it holds."""
@@ -79,16 +77,13 @@ class Search:
         self.left -= before - self.left
         codec = typed_codec()
         try:
-            codec.convert(value, annotation, place, codec.decode_model)
+            codec.convert(value, annotation, place, codec.decode_other)
         except RecursionError:
             return  # nested too deeply for msgspec
         except TypeError:
             self.places.append((place, "not valid"))  # a signaling NaN has no hash
         except ValueError as error:
-            path, reason = explain_mismatch(error)
-            found_in = error.__cause__
-            within = found_in.places if isinstance(found_in, ModelMismatch) else [("", reason)]
-            self.places += [(place + path + inner, why) for inner, why in within]
+            self.places += [(place + path, why) for path, why in explain_mismatches(error)]
 
     def parts(self, value: Any, annotation: Any, place: str) -> Iterator[tuple[Any, Any, str]]:
         """Yield the parts of a value with their types and places; keep fields that are missing."""

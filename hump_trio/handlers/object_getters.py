@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from hump_trio.content.annotations import records_in
-from hump_trio.content.json_text import explain_mismatch, typed_codec
+from hump_trio.content.json_text import explain_mismatches, typed_codec
+from hump_trio.content.records import records_in
 from hump_trio.facts.exceptions import BindingError
 from hump_trio.handlers.parameter import LEFT_OUT
 from hump_trio.handlers.steps import Get
@@ -67,8 +67,8 @@ def object_builder(annotation: Any, place: str) -> Callable[[Mapping[str, Any]],
         try:
             return convert({name: each for name, each in values.items() if each is not LEFT_OUT})
         except ValueError as error:
-            path, reason = explain_mismatch(error)
-            raise BindingError([(place + path, reason)]) from error
+            found = explain_mismatches(error)
+            raise BindingError([(place + path, why) for path, why in found]) from error
 
     return build
 

@@ -9,13 +9,13 @@ from typing import Any, Literal, get_args, is_typeddict
 
 from hump_trio.content.annotations import (
     class_of,
-    fields_of,
     is_model,
     is_named_tuple,
     is_record,
     item_types,
     members,
 )
+from hump_trio.content.records import fields_of
 from hump_trio.handlers.shapes import (
     Alternatives,
     Shape,

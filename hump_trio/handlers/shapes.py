@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 from hump_trio.content.annotations import is_record
 from hump_trio.content.class_defaults import fill_in_own, hides_fields
 from hump_trio.content.json_text import json_codec
-from hump_trio.content.models import dump_model
 
 __all__ = [
     "Alternatives",
@@ -209,6 +208,8 @@ def model_of(kind: Any) -> Shape:
     Args:
         kind: The class of the model.
     """
+    from hump_trio.content.models import dump_model
+
     return Shape(frozenset(), lambda value: json_codec.embed(dump_model(value, kind)))
 
 

@@ -11,15 +11,14 @@ from typing import Any, Literal, Self, TypeAlias, get_args, is_typeddict
 
 from hump_trio.channels.websocket import WebSocket
 from hump_trio.content.annotations import (
-    Field,
     class_of,
     extras_of,
-    fields_of,
     is_model,
     is_record,
     kinds_of,
     members,
 )
+from hump_trio.content.records import Field, inputs_of
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.facts.hints import hint_of_value
@@ -311,7 +310,7 @@ class Rules:
         if marker.alias:
             raise self.refuse(name, "whose alias names nothing: its fields may have aliases")
         try:
-            fields = fields_of(kinds[0])
+            fields = inputs_of(kinds[0])
         except (NameError, TypeError) as error:
             raise self.refuse(name, f"whose fields can't be resolved: {error}", error) from error
         of_model = is_model(kinds[0])

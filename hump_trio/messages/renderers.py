@@ -12,8 +12,11 @@ from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, JsonResponse, Resp
 
 __all__ = ["RENDERERS", "Renderer", "to_response"]
 
-# What classes with fields have: dataclasses, Structs of msgspec's and models of pydantic's.
-FIELDS = ("__dataclass_fields__", "__struct_fields__", "__pydantic_fields__")
+# What classes with fields have: dataclasses, Structs, classes of attrs' and models of pydantic's.
+FIELDS = (
+    *("__dataclass_fields__", "__struct_fields__"),
+    *("__attrs_attrs__", "__pydantic_fields__"),
+)
 STATUSES: frozenset[int] = frozenset(HTTPStatus)
 # How a response of status 200 without further fields is made of a plain value: its content type,
 # `TEXT_TYPE` or `JSON_TYPE`, and the function that encodes its body.

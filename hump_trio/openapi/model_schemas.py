@@ -4,15 +4,16 @@ A model may be written otherwise than it is read: by another alias, with fields 
 So a schema is that of a value that comes, or of one that goes.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from itertools import count
 from typing import Any, Literal, TypeAlias
 
+from hump_trio.content.constructed import replaced
 from hump_trio.content.models import adapter_of
+from hump_trio.content.msgspec_json import SCHEMAS
 
-__all__ = ["PREFIX", "Mode", "ModelSchemas", "replaced"]
+__all__ = ["Mode", "ModelSchemas"]
 
-PREFIX = "#/components/schemas/"
 # Whether a value comes or goes, in pydantic's words.
 Mode: TypeAlias = Literal["validation", "serialization"]
 
@@ -38,7 +39,7 @@ class ModelSchemas:
         wanted = (annotation, mode)
         if wanted not in self._wanted:
             self._wanted.append(wanted)
-        return {"$ref": f"{PREFIX}model {self._wanted.index(wanted)}"}
+        return {"$ref": f"{SCHEMAS}model {self._wanted.index(wanted)}"}
 
     def settle(self, taken: Collection[str]) -> dict[str, dict[str, Any]]:
         """Find every schema, and return the named ones that others refer to.
@@ -53,12 +54,13 @@ class ModelSchemas:
             (index, mode, adapter)
             for index, (adapter, (_, mode)) in enumerate(zip(adapters, self._wanted, strict=True))
         ]
-        made, rest = adapters[0].json_schemas(asked, ref_template=PREFIX + "{model}")
+        made, rest = adapters[0].json_schemas(asked, ref_template=SCHEMAS + "{model}")
         named: dict[str, dict[str, Any]] = rest.get("$defs", {})
         names = {name: free_name(name, taken) for name in named}
-        moved = {PREFIX + name: PREFIX + free for name, free in names.items() if free != name}
+        moved = {SCHEMAS + name: SCHEMAS + free for name, free in names.items() if free != name}
         self.found = {
-            f"{PREFIX}model {index}": replaced(made[index, mode], moved) for index, mode, _ in asked
+            f"{SCHEMAS}model {index}": replaced(made[index, mode], moved)
+            for index, mode, _ in asked
         }
         return {names[name]: replaced(schema, moved) for name, schema in named.items()}
 
@@ -67,21 +69,3 @@ def free_name(name: str, taken: Collection[str]) -> str:
     """Return a name, with a number if it is taken."""
     numbered = (f"{name}{number}" for number in count(2))
     return name if name not in taken else next(each for each in numbered if each not in taken)
-
-
-def replaced(schema: Any, moved: Mapping[str, Any]) -> Any:
-    """Return a schema with other references.
-
-    Args:
-        schema: The schema, or a part of it.
-        moved: For a reference the new one, or the schema that stands there instead.
-    """
-    if isinstance(schema, list):
-        return [replaced(each, moved) for each in schema]
-    if isinstance(schema, dict):
-        kept = {key: replaced(each, moved) for key, each in schema.items() if key != "$ref"}
-        if "$ref" not in schema:
-            return kept
-        found = moved.get(schema["$ref"], schema["$ref"])
-        return {**found, **kept} if isinstance(found, dict) else {"$ref": found, **kept}
-    return moved.get(schema, schema) if isinstance(schema, str) else schema

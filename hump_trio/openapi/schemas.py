@@ -9,11 +9,13 @@ from functools import partial
 from itertools import chain, count
 from typing import Any
 
-from hump_trio.content.annotations import is_model, types_in
-from hump_trio.content.models import has_schema, is_of_pydantic
-from hump_trio.content.msgspec_json import MsgspecJson
+from hump_trio.content.annotations import is_attrs, is_model, is_of_pydantic
+from hump_trio.content.constructed import replaced
+from hump_trio.content.models import has_schema
+from hump_trio.content.msgspec_json import SCHEMAS, MsgspecJson
+from hump_trio.content.records import types_in
 from hump_trio.messages.response import BYTES_TYPE
-from hump_trio.openapi.model_schemas import PREFIX, Mode, ModelSchemas, replaced
+from hump_trio.openapi.model_schemas import Mode, ModelSchemas
 
 __all__ = ["BINARY", "Schemas"]
 
@@ -119,7 +121,7 @@ class Schemas:
             numbered = (f"{name}{number}" for number in count(2))
             free = next(each for each in chain([name], numbered) if each not in components)
             components[free] = dict(own)
-            reference["$ref"] = f"{PREFIX}{free}"
+            reference["$ref"] = f"{SCHEMAS}{free}"
             filled.append(reference)
         used = names_in(filled, components)
         return {name: each for name, each in components.items() if name in used}
@@ -132,7 +134,7 @@ class Schemas:
             if is_of_pydantic(each.annotation)
         }
         ours = [each for each in self._wanted if each not in models]
-        going = [each for each in ours if each.mode != "validation" and holds_models(each)]
+        going = [each for each in ours if each.mode == "serialization" and differs(each)]
         coming = [each for each in ours if each not in going]
         found, named = self._made(coming, "validation")
         found_going, named_going = self._made(going, "serialization")
@@ -143,7 +145,7 @@ class Schemas:
         other |= {
             name for name, each in named_going.items() if names_in([each], named_going) & other
         }
-        moved = {f"{PREFIX}{name}": f"{PREFIX}{name}-Output" for name in other}
+        moved = {f"{SCHEMAS}{name}": f"{SCHEMAS}{name}-Output" for name in other}
         for name, each in named_going.items():
             named[f"{name}-Output" if name in other else name] = replaced(each, moved)
         found_going = {each: replaced(schema, moved) for each, schema in found_going.items()}
@@ -160,13 +162,15 @@ class Schemas:
             mode: Whether the models within come or go.
         """
         reference = partial(self._models.reference, mode=mode)
-        made, named = self.codec.schemas([each.annotation for each in wanted], reference)
+        made, named = self.codec.schemas(
+            [each.annotation for each in wanted], reference, going=mode == "serialization"
+        )
         return dict(zip(wanted, made, strict=True)), named
 
 
-def holds_models(wanted: Wanted) -> bool:
-    """Tell whether pydantic makes a part of what is wanted."""
-    return any(map(is_model, types_in(wanted.annotation)))
+def differs(wanted: Wanted) -> bool:
+    """Tell whether what is wanted may be written otherwise than it is read."""
+    return any(is_model(each) or is_attrs(each) for each in types_in(wanted.annotation))
 
 
 def names_in(schemas: Iterable[Any], components: Mapping[str, Any]) -> set[str]:
@@ -179,7 +183,7 @@ def names_in(schemas: Iterable[Any], components: Mapping[str, Any]) -> set[str]:
             left += each
         elif isinstance(each, dict):
             left += each.values()
-            name = str(each.get("$ref", "")).removeprefix(PREFIX)
+            name = str(each.get("$ref", "")).removeprefix(SCHEMAS)
             if name in components and name not in names:
                 names.add(name)
                 left.append(components[name])

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from hump_trio import Request
-from hump_trio.content.annotations import types_in
 from hump_trio.content.costly_numbers import guard_numbers
+from hump_trio.content.records import types_in
 from tests.support.typed_handlers import JSON, ask, places_of, taking
 
 ENDLESS = "expected `decimal`"

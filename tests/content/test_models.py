@@ -27,8 +27,9 @@ from pydantic import (
 )
 
 from hump_trio import BindingError, HttpException
+from hump_trio.content.annotations import is_of_pydantic
 from hump_trio.content.json_text import typed_codec
-from hump_trio.content.models import ERROR_COUNT, is_of_pydantic
+from hump_trio.content.models import ERROR_COUNT
 from hump_trio.content.standard_json import StandardJson
 
 T = TypeVar("T")
