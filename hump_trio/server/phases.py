@@ -9,6 +9,7 @@ and the README's table of timeouts, to the rows. The docstring of `Timeouts` tel
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 __all__ = ["ASKED_ERROR", "LATE_ANSWER", "RULES", "Expiry", "Phase", "Progress"]
 
@@ -38,7 +39,8 @@ class Phase(Enum):
     DRAIN = auto()  # the rest of a body that nobody wants
     LINGER = auto()  # the peer's close
 
-    __hash__ = object.__hash__  # that of `Enum` is a function of Python's, at 700 instructions
+    if not TYPE_CHECKING:  # type checkers would take it for a type that nobody has declared
+        __hash__ = object.__hash__  # that of `Enum` is a function of Python's: 700 instructions
 
 
 class Expiry(Enum):

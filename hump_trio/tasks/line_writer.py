@@ -81,16 +81,21 @@ class LineWriter:
             else:
                 self._wait(line)
             return
-        dropped_lines, self._dropped_lines = self._dropped_lines, 0
-        for each in [self._note_of(dropped_lines), line] if dropped_lines else [line]:
-            try:
-                rest = each if self._waiting else self._write_some(each)
-            except OSError:
-                self._dropped_lines = dropped_lines + 1
-                return
-            dropped_lines = 0
-            if rest:
-                self._wait(rest)
+        dropped_lines = self._dropped_lines
+        try:
+            if dropped_lines:
+                rest = self._write_some(self._note_of(dropped_lines))
+                self._dropped_lines = 0
+                if rest:
+                    self._wait(rest)
+                    self._wait(line)
+                    return
+            rest = self._write_some(line)
+        except OSError:
+            self._dropped_lines += 1
+            return
+        if rest:
+            self._wait(rest)
 
     def _note_of(self, dropped_lines: int) -> bytes:
         return f"{self._note(dropped_lines)}\n".encode()
@@ -113,12 +118,14 @@ class LineWriter:
         if self._cut:
             data = b"\n" + data
         try:
-            while data:
-                data = data[self._output.write(data) :]
-                self._cut = bool(data)
+            while (written_bytes := self._output.write(data)) < len(data):
+                data = data[written_bytes:]
+                self._cut = True
         except BlockingIOError:
             self._cut = False  # the rest comes next
-        return data
+            return data
+        self._cut = False
+        return b""
 
     def _drain(self) -> None:
         """Write what waits, until there is nothing more; in a thread."""
@@ -195,7 +202,8 @@ class Output:
             BlockingIOError: Nothing is taken now.
             OSError: Nothing will be.
         """
-        data = data[:PIPE_BYTES]
+        if len(data) > PIPE_BYTES:
+            data = data[:PIPE_BYTES]
         if self._is_file:  # which never makes anybody wait
             return os.write(self._descriptor, data)
         if self._flag:
