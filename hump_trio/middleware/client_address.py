@@ -4,13 +4,15 @@ from functools import lru_cache
 from ipaddress import IPv6Network, ip_address
 
 from hump_trio.facts.grammar import plain_address
-from hump_trio.messages.request import Request
+from hump_trio.messages.request import Request, joined_values
 
-__all__ = ["client_address"]
+__all__ = ["client_address", "tells_another"]
 
 # Addresses that are kept in mind: a client has many requests, and to read its address takes 10 µs.
 KNOWN_COUNT = 512
 NETWORK_BITS = 64
+# By these a proxy tells of its clients.
+FIELDS = frozenset({"forwarded", "x-forwarded-for"})
 
 
 def client_address(request: Request) -> str:
@@ -41,3 +43,12 @@ def network_of(host: str) -> str:
     if address.version == 4:
         return str(address)
     return str(IPv6Network((int(address), NETWORK_BITS), strict=False))
+
+
+def tells_another(request: Request) -> bool:
+    """Tell whether a request has fields of a proxy, and its client isn't among those they name.
+
+    The client may be that proxy then: nobody has read the fields.
+    """
+    told = " ".join(joined_values(request, FIELDS).values()).lower()
+    return bool(told) and request.client is not None and request.client[0] not in told

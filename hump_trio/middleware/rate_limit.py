@@ -8,14 +8,16 @@ from hashlib import blake2b
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar, Unpack
 
 from hump_trio.dispatch.stepped import Stepped
-from hump_trio.facts.callables import name_of
+from hump_trio.facts.callables import name_of, without_partial
 from hump_trio.facts.exceptions import HttpException
 from hump_trio.facts.grammar import is_integer, is_number
+from hump_trio.facts.loggers import logger
 from hump_trio.handlers.bounds import check_below
 from hump_trio.handlers.decorated import MOMENTS, with_middleware
+from hump_trio.messages.headers import add_missing
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
-from hump_trio.middleware.client_address import client_address
+from hump_trio.middleware.client_address import client_address, tells_another
 from hump_trio.middleware.option_checks import check_number
 from hump_trio.middleware.rate_store import BoundedStore, RateStore
 from hump_trio.middleware.rates import MemoryRates, parse_rate
@@ -30,7 +32,9 @@ Cost: TypeAlias = int | Callable[[Request], int]
 # A longer key is remembered by its digest: a client may choose it.
 KEY_CHARACTERS = 64
 MOST_UNITS = 10**9
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+NAME_CHARACTERS = 64
+NAME = re.compile(rf"[A-Za-z0-9_.-]{{1,{NAME_CHARACTERS}}}", re.ASCII)
+NO_NAME = re.compile(r"[^A-Za-z0-9_.-]", re.ASCII)
 
 
 class RateLimitOptions(TypedDict, total=False):
@@ -75,8 +79,9 @@ class RateLimit(Stepped):
             unless `Forwarded` or a PROXY header names them.
         cost: The units that a request takes, or a function that returns them. 0: it isn't limited.
             A request that costs more than ``burst`` is always refused.
-        name: What the fields of answers call the limit, and the beginning of a store's keys.
-        keys: The most buckets in memory, about 200 bytes each. Beyond them the one that was used
+        name: What the fields of answers call the limit, and the beginning of a store's keys: two
+            limits that share a store need two names.
+        keys: The most buckets in memory, about 250 bytes each. Beyond them the one that was used
             the longest time ago is forgotten, and so is full again.
         store: Keeps the buckets for several processes; None: memory.
         store_timeout: Seconds that the store has to answer. One that is too late isn't asked for
@@ -126,7 +131,8 @@ class RateLimit(Stepped):
             raise ValueError(f"on_failure is 'allow' or 'refuse', not {on_failure!r:.80}")
         self._by = by
         self._cost = cost
-        self._name = name
+        self._name = self._prefix = name
+        self._warned = False  # of a proxy whose clients may be one
         self._memory = MemoryRates(self._rate, keys)
         self._store: BoundedStore | None = None
         if store is not None:
@@ -160,7 +166,9 @@ class RateLimit(Stepped):
         self, store: BoundedStore, request: Request, key: str, cost: int
     ) -> Taken | None:
         """Take units from a store."""
-        wait = await store.take(key, cost, self._rate.interval, self._rate.burst)
+        wait = await store.take(
+            f"{self._prefix}:{key}", cost, self._rate.interval, self._rate.burst
+        )
         return None if wait is None else self._judge(request, Taken(wait, cost))
 
     def _judge(self, request: Request, taken: Taken) -> Taken:
@@ -171,21 +179,33 @@ class RateLimit(Stepped):
         """
         if self._rate.is_refusal(taken.wait):
             request.outcome = "refused"
+            if not self._warned and self._by is client_address and tells_another(request):
+                self._warned = True
+                logger.warning(
+                    "%s is refused for its rate: if it is a proxy, register Forwarded before the"
+                    " limit, or all its clients are one",
+                    client_address(request),
+                )
             retry = ("retry-after", str(self._rate.retry_seconds(taken.wait)))
             raise HttpException(429, "too many requests", headers=[retry, *self._fields(taken)])
         return taken
 
     def __finish__(self, request: Request, response: Response, begun: Taken | None) -> Response:
         """Tell what is left."""
-        if begun is not None:
-            for name, value in self._fields(begun):  # beside those of a limit within
-                response.headers.add(name, value)
+        if begun is None:
+            return response
+        fields, headers = self._fields(begun), response.headers
+        if "ratelimit" not in headers:
+            add_missing(headers, fields)
+        else:  # of a limit within
+            for name, value in fields:
+                headers.add(name, value)
         return response
 
     def _fields(self, taken: Taken) -> list[tuple[str, str]]:
         """Return the fields that tell what is left of a bucket."""
-        left = self._rate.units_left(*taken)
-        state = f'"{self._name}";r={left};t={self._rate.seconds_to_next(*taken)}'
+        units, seconds = self._rate.left(*taken)
+        state = f'"{self._name}";r={units};t={seconds}'
         return [("ratelimit-policy", self._policy), ("ratelimit", state)]
 
 
@@ -211,8 +231,13 @@ def rate_limit(rate: str, **options: Unpack[RateLimitOptions]) -> Callable[[H], 
 
     def decorate(handler: H) -> H:
         check_below("rate_limit", handler, made)
-        named: RateLimitOptions = {"name": name_of(handler), **options}
-        return with_middleware(handler, RateLimit(rate, **named))
+        name = NO_NAME.sub("_", name_of(handler))[:NAME_CHARACTERS]
+        named: RateLimitOptions = {"name": name, **options}
+        limit = RateLimit(rate, **named)
+        if "name" not in options:  # other modules may have handlers of that name
+            function = without_partial(handler)
+            limit._prefix = f"{function.__module__}.{getattr(function, '__qualname__', name)}"
+        return with_middleware(handler, limit)
 
     return decorate
 

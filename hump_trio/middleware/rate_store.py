@@ -26,7 +26,8 @@ class RateStore(Protocol):
         all its units again may be forgotten.
 
         Args:
-            key: The name of the limit, a colon, and the text that the limit counts by.
+            key: The name of the limit (of a `rate_limit` without one, its handler's module and
+                name), a colon, and the text that the limit counts by.
             cost: The units to take, from 1 to ``burst``.
             interval: Seconds from one unit to the next.
             burst: The most units that a key has at once; it has so many at first.
@@ -67,7 +68,7 @@ class BoundedStore:
         if not 0 < self._asked_again_at - trio.current_time() <= PAUSE_SECONDS:
             try:
                 with trio.move_on_after(self._seconds) as scope:
-                    wait = await self._store.take(f"{self._name}:{key}", cost, interval, burst)
+                    wait = await self._store.take(key, cost, interval, burst)
                     if not math.isfinite(wait):
                         raise ValueError(f"a store has returned {wait}")
                     return wait

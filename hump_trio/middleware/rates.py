@@ -7,7 +7,7 @@ tells when it is full again (GCRA, the generic cell rate algorithm).
 import math
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -27,41 +27,34 @@ class Rate:
     Args:
         interval: Seconds from one unit to the next.
         burst: The most units at once.
+
+    Attributes:
+        tolerance: The seconds that sums of floats may be wrong by.
     """
 
     interval: float
     burst: int
+    tolerance: float = field(init=False)
 
-    @property
-    def tolerance(self) -> float:
-        """The seconds that sums of floats may be wrong by."""
-        return min(self.interval, 1.0) * TOLERANCE
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tolerance", min(self.interval, 1.0) * TOLERANCE)
 
     @property
     def window(self) -> int:
         """The whole seconds within which an empty bucket fills up."""
         return max(1, self.whole(self.interval * self.burst))
 
-    def units_left(self, wait: float, cost: int) -> int:
-        """Return the units that a bucket has left.
+    def left(self, wait: float, cost: int) -> tuple[int, int]:
+        """Return the units that a bucket has left, and the whole seconds until it has one more.
 
         Args:
             wait: What a store has returned for a cost.
             cost: The cost.
         """
-        refused = cost if self.is_refusal(wait) else 0
-        left = math.floor(refused - (wait - self.tolerance) / self.interval)
-        return min(self.burst, max(0, left))
-
-    def seconds_to_next(self, wait: float, cost: int) -> int:
-        """Return the whole seconds until a bucket has one more unit than it has left.
-
-        Args:
-            wait: What a store has returned for a cost.
-            cost: The cost.
-        """
-        lacking = self.units_left(wait, cost) + 1 - (cost if self.is_refusal(wait) else 0)
-        return self.whole(wait + lacking * self.interval)
+        given_back = cost if self.is_refusal(wait) else 0
+        units = math.floor(given_back - (wait - self.tolerance) / self.interval)
+        units = min(self.burst, max(0, units))
+        return units, self.whole(wait + (units + 1 - given_back) * self.interval)
 
     def is_refusal(self, wait: float) -> bool:
         """Tell whether what a store has returned is a time to wait."""
@@ -108,10 +101,12 @@ class MemoryRates:
         key_count: The most keys that are remembered.
     """
 
-    __slots__ = ("_clock", "_full_at", "_key_count", "_rate")
+    __slots__ = ("_capacity", "_clock", "_full_at", "_interval", "_key_count", "_tolerance")
 
     def __init__(self, rate: Rate, key_count: int) -> None:
-        self._rate = rate
+        self._interval = rate.interval
+        self._capacity = rate.burst * rate.interval  # in seconds
+        self._tolerance = rate.tolerance
         self._key_count = key_count
         self._clock: trio.abc.Clock | None = None
         # By key, in the order in which they were asked for; those left out are full.
@@ -128,14 +123,14 @@ class MemoryRates:
             key: The key.
             cost: From 1 to the burst, so that a key which lacks units is one that is remembered.
         """
-        clock, full_at, rate = trio.lowlevel.current_clock(), self._full_at, self._rate
+        clock, full_at = trio.lowlevel.current_clock(), self._full_at
         if clock is not self._clock:  # that of another run of Trio: its times mean nothing here
             full_at.clear()
             self._clock = clock
         now = clock.current_time()
-        full = max(full_at.get(key, now), now) + cost * rate.interval
-        wait = full - now - rate.burst * rate.interval
-        if not rate.is_refusal(wait):
+        full = max(full_at.get(key, now), now) + cost * self._interval
+        wait = full - now - self._capacity
+        if wait <= self._tolerance:
             full_at[key] = full
         full_at.move_to_end(key)
         self._forget(now)
@@ -144,7 +139,7 @@ class MemoryRates:
     def _forget(self, now: float) -> None:
         """Forget the keys that were asked for the longest time ago, if they are full or too many.
 
-        Two at most are forgotten for each request, so that none pays for many.
+        Two at most are forgotten for each request, so that none has to look at many.
         """
         full_at = self._full_at
         for _ in range(2):

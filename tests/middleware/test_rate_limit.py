@@ -451,3 +451,59 @@ async def test_behind_a_proxy() -> None:
     names = ["1.2.3.4", "evil, 1.2.3.4", "1.2.3.5", "2001:db8::1", "2001:db8::2", "2001:db8:1::"]
     assert [await ask(name) for name in names] == [200, 429, 200, 200, 429, 200]
     assert client_address(a_request(client=("10.0.0.1", 1))) == "10.0.0.1"
+
+
+async def test_a_proxy_that_nobody_has_registered(caplog: pytest.LogCaptureFixture) -> None:
+    """The first time that it is refused for all its clients a warning says so, and no other."""
+    limit = RateLimit("1/day")
+    told = [
+        ("1.2.3.4", {}),
+        ("1.2.3.5", {"x-forwarded-for": "1.2.3.5"}),
+        ("2001:db8::1", {"forwarded": 'for="[2001:DB8::1]"'}),
+        (None, {"forwarded": "for=unknown"}),
+    ]
+    for host, fields in told:
+        client = host and (host, 1)
+        for _ in range(2):
+            await status_of(limit, a_request(headers=fields, client=client))
+    assert caplog.records == []
+    for _ in range(4):
+        fields = {"x-forwarded-for": "9.9.9.9"}
+        await status_of(limit, a_request(headers=fields, client=("10.0.0.1", 1)))
+    [record] = caplog.records
+    assert "10.0.0.1 is refused for its rate: if it is a proxy" in record.getMessage()
+    other = RateLimit("1/day", by=by_name)
+    for _ in range(2):
+        fields = {"x-forwarded-for": "9.9.9.9", "x-name": "a"}
+        await status_of(other, a_request(headers=fields, client=("10.0.0.1", 1)))
+    assert len(caplog.records) == 1
+
+
+async def test_names_of_handlers() -> None:
+    """Fields call a limit as its handler; in a store those of two modules are two."""
+    store, app = Store(-1.0), Hump()
+
+    async def grüner_tee() -> str:
+        return "tee"
+
+    class Teas:
+        async def find(self) -> str:
+            return "tea"
+
+        async def __call__(self) -> str:
+            return "any"
+
+    limited = rate_limit("1/hour", store=store)
+    app.get("/a")(limited(grüner_tee))
+    app.get("/b")(limited(Teas().find))
+    app.get("/c")(limited(partial(Teas())))
+    app.get("/d")(rate_limit("1/hour", store=store, name="own")(grüner_tee))
+    async with client(app) as http:
+        told = [
+            (await http.get(path)).headers["ratelimit-policy"] for path in ("/a", "/b", "/c", "/d")
+        ]
+    names = ["gr_ner_tee", "find", "Teas", "own"]
+    assert told == [f'"{name}";q=1;w=3600' for name in names]
+    here = f"{__name__}.test_names_of_handlers.<locals>"
+    keys = [key.partition(":")[0] for key, *_ in store.asked]
+    assert keys == [f"{here}.grüner_tee", f"{here}.Teas.find", f"{__name__}.Teas", "own"]

@@ -35,12 +35,12 @@ async def take(bounded: BoundedStore) -> float | None:
 
 
 async def test_what_a_store_says() -> None:
-    """It is asked with the limit's name, and what it returns counts."""
+    """What it returns counts."""
     store = Store(-3.0, 12.5)
     bounded = BoundedStore(store, 0.5, "logins", refuse=False)
     assert isinstance(store, RateStore)
     assert [await take(bounded), await take(bounded)] == [-3.0, 12.5]
-    assert store.asked == [("logins:a", 1, 6.0, 10)] * 2
+    assert store.asked == [("a", 1, 6.0, 10)] * 2
 
 
 @pytest.mark.parametrize(

@@ -66,17 +66,16 @@ async def test_a_bucket_in_time(mock_clock: MockClock) -> None:
     for seconds, cost, waits, left, following in TABLE:
         mock_clock.jump(seconds)
         wait = rates.take("a", cost)
-        seen = max(wait, 0), rate.units_left(wait, cost), rate.seconds_to_next(wait, cost)
+        seen = max(wait, 0), *rate.left(wait, cost)
         assert seen == (waits, left, following), (seconds, cost)
 
 
 def test_what_a_store_may_return() -> None:
     """No more is left than a bucket holds, and nothing less than nothing."""
     rate = Rate(10.0, 3)
-    assert rate.units_left(0, 1) == 0
-    assert rate.seconds_to_next(0, 1) == 10
-    assert rate.units_left(-1000.0, 1) == 3
-    assert rate.units_left(1000.0, 1) == 0
+    assert rate.left(0, 1) == (0, 10)
+    assert rate.left(-1000.0, 1)[0] == 3
+    assert rate.left(1000.0, 1)[0] == 0
     assert rate.retry_seconds(0.2) == 1
     assert rate.retry_seconds(20.0000001) == 20
     assert rate.retry_seconds(20.1) == 21
@@ -126,9 +125,8 @@ def test_as_a_bucket_that_is_counted(
                 level -= cost
                 assert level >= 0
             levels[key] = level, now
-            assert rate.units_left(wait, cost) == math.floor(level)
             lacking = (math.floor(level) + 1 - level) * Fraction(rate.interval)
-            assert rate.seconds_to_next(wait, cost) == math.ceil(lacking)
+            assert rate.left(wait, cost) == (math.floor(level), math.ceil(lacking))
             full = [
                 k
                 for k, (level, then) in levels.items()
