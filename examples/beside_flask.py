@@ -36,7 +36,7 @@ def index() -> str:
 
 
 @shop.post("/orders")
-def order() -> flask.typing.ResponseReturnValue:
+def order() -> tuple[str, int]:
     token = flask.request.environ["hump_trio.token"]
     number = trio.from_thread.run(take_order, flask.request.form["tea"], trio_token=token)
     return f"order {number}\n", 201

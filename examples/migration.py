@@ -10,7 +10,7 @@ Try: curl http://localhost:8342/teas
      curl http://localhost:8342/openapi.json
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ shelf: dict[int, Tea] = {}
 
 
 @asynccontextmanager
-async def fill_shelf(old: FastAPI) -> AsyncIterator[None]:
+async def fill_shelf(old: FastAPI) -> AsyncGenerator[None, None]:
     shelf.update({1: Tea("Assam", 250), 2: Tea("Sencha", 100)})
     yield
     shelf.clear()

@@ -218,6 +218,7 @@ def test_every_example_is_linked() -> None:
     linked = re.findall(r"\]\((examples/[^)]+)\)", README)
     folders = [ROOT / "examples" / name for name in ("", "deploy", "recipes")]
     files = [path for folder in folders for path in folder.iterdir() if path.is_file()]
+    files += (ROOT / "examples").glob("*/app.py")
     present = [str(path.relative_to(ROOT)) for path in files]
     assert sorted(linked) == sorted(present)
 

@@ -8,7 +8,8 @@ Try: python -m http.server 8000 --directory examples
      curl http://localhost:8342/hello.py
 """
 
-# pyright: basic  # trio-asyncio has no types
+# trio-asyncio has no types.
+# pyright: basic
 
 import os
 from collections.abc import AsyncIterator

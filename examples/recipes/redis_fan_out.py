@@ -23,7 +23,7 @@ from hump_trio import Event, EventStream, HttpException, Hump, Request, Topic, s
 CHANNEL = "news"
 AGAIN_SECONDS = 0.2  # between two tries to reach Redis
 
-redis = Redis.from_url(os.environ.get("REDIS", "redis://localhost"), decode_responses=True)
+redis = Redis.from_url(os.environ.get("REDIS_URL", "redis://localhost:6379"), decode_responses=True)
 heard = Topic[Event]()
 app = Hump("", 8342)
 

@@ -9,7 +9,7 @@ Try: redis-server
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import trio
 from coredis import Redis
@@ -33,7 +33,7 @@ class RedisRates:
     """Buckets in Redis, as a `RateLimit` asks for them."""
 
     def __init__(self, redis: Redis[str]) -> None:
-        self._script = redis.register_script(TAKE)
+        self._script: Callable[..., Awaitable[str]] = redis.register_script(TAKE)
 
     async def take(self, key: str, cost: int, interval: float, burst: int) -> float:
         """Take units of a key, as `hump_trio.RateStore` says."""

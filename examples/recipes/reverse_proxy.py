@@ -21,8 +21,10 @@ UPSTREAM = os.environ.get("UPSTREAM", "http://127.0.0.1:8000")
 SILENCE = httpx2.Timeout(10, connect=2)  # seconds, before an answer and within one
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # Fields of one connection (RFC 9110 section 7.6.1), and those that server and httpx see to.
-OF_A_CONNECTION = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"}
-OF_A_CONNECTION |= {"transfer-encoding", "host", "expect", "date", "server"}
+OF_A_CONNECTION = {
+    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"),
+    *("transfer-encoding", "host", "expect", "date", "server"),
+}
 TOLD_BY_PROXIES = {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}
 
 app: Hump[httpx2.AsyncClient] = Hump("", 8342)

@@ -32,7 +32,10 @@ from hump_trio.testing import AutojumpClock, RawConnection, client, connect
 from tests.support.loopback import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+FOLDERS = [ROOT / "examples", *(ROOT / "examples" / name for name in ("deploy", "recipes"))]
+# A folder that has an app is one example.
+EXAMPLES = sorted([path for folder in FOLDERS for path in folder.glob("*.py")])
+EXAMPLES += sorted((ROOT / "examples").glob("*/app.py"))
 
 # What the README of Hump, the asyncio framework, shows: two whole programs.
 HUMP_PROGRAMS = {
@@ -98,30 +101,46 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Callable[..., Any]]:
     return calls
 
 
+def name_of(path: Path) -> str:
+    """Return what an example is called: as its file or its folder is."""
+    return path.parent.name if path.name == "app.py" else path.stem
+
+
+def run_example(path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the names of an example that is run as the module of a name."""
+    if path.name != "app.py":
+        return runpy.run_path(str(path), run_name=name)
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    return runpy.run_module(module, run_name=name)
+
+
 def test_no_example_is_left_out() -> None:
-    """Each file in examples/ has tests, named after it."""
+    """Each example has tests, named after it."""
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_examples*.py"))
     for path in EXAMPLES:
-        assert f"def test_{path.stem}__" in tests, path.name
+        assert f"def test_{name_of(path)}__" in tests, path.name
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_run_as_a_script_it_serves_port_8342(path: Path, runs: list[Callable[..., Any]]) -> None:
+@pytest.mark.parametrize("path", EXAMPLES, ids=name_of)
+def test_run_as_a_script_it_serves_port_8342(
+    path: Path, runs: list[Callable[..., Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`python examples/x.py` runs Trio once, to serve every interface at port 8342."""
-    names = runpy.run_path(str(path), run_name="__main__")
+    names = run_example(path, "__main__", monkeypatch)
     app = names["app"]
     assert runs in ([app.serve], [names.get("main")])
     assert app.binds[0] == "*:8342"
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_it_is_introduced(path: Path) -> None:
+@pytest.mark.parametrize("path", EXAMPLES, ids=name_of)
+def test_it_is_introduced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An example says what it shows and gives a curl line, and hides no module of Python's."""
-    docstring = runpy.run_path(str(path))["__doc__"]
+    docstring = run_example(path, "an_example", monkeypatch)["__doc__"]
     assert "\nTry: " in docstring
     assert "curl " in docstring
     assert "http://localhost:8342/" in docstring
-    assert path.stem not in sys.stdlib_module_names
+    assert name_of(path) not in sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("answer", HUMP_PROGRAMS)

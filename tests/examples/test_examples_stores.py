@@ -29,7 +29,7 @@ async def tell_workers(http: httpx2.AsyncClient, text: str) -> None:
 async def test_redis_fan_out__reaches_the_clients_of_all_workers(redis: Redis) -> None:
     """Streams outlive a Redis that is killed, and SIGTERM ends them and their workers well."""
     app = "examples.recipes.redis_fan_out:app"
-    options, environment = ["--workers=2"], {"REDIS": redis.url}
+    options, environment = ["--workers=2"], {"REDIS_URL": redis.url}
     instance = Instance("127.0.0.1:0", app=app, options=options, environment=environment)
     async with started(instance), AsyncExitStack() as stack:
         url, patience = f"http://{instance.bind}", PATIENCE_SECONDS

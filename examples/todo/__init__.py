@@ -1,0 +1,1 @@
+"""A service in several files; `app` puts them together."""
