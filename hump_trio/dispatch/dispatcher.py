@@ -20,7 +20,7 @@ from hump_trio.dispatch.errors import (
     returned_by,
 )
 from hump_trio.dispatch.fold import Fold
-from hump_trio.dispatch.head_first import begins_at_head, first_to_look
+from hump_trio.dispatch.head_first import before_looking, begins_at_head, first_to_look
 from hump_trio.dispatch.stepped import Stepped, is_stepped
 from hump_trio.dispatch.websockets import serve_websocket
 from hump_trio.facts.exceptions import HttpException, StatusError
@@ -28,6 +28,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.handlers.decorated import decorated_above, unused_middleware
 from hump_trio.handlers.endpoint import endpoint_of
+from hump_trio.handlers.gate import Gate
 from hump_trio.handlers.results import RESULTS
 from hump_trio.handlers.signature_checks import check_elsewhere
 from hump_trio.messages.access_record import Watching
@@ -222,7 +223,7 @@ class Dispatcher:
             body_limit = self.app.limits.upload_bytes
         speaks = route.guest is not None and route.guest.speaks and not websocket
         whole = not (stream or websocket or speaks)
-        late_body = whole and begins_at_head(layers, checked=not endpoint.gate.open)
+        late_body = whole and begins_at_head(layers, endpoint.gate)
         if late_body:
             call = partial(behind_body, call)
         if not endpoint.gate.open:
@@ -231,7 +232,8 @@ class Dispatcher:
             layer.middleware or layer.exception_handlers for layer in route.layers
         ):
             render = None if websocket else results.render
-            call = self._onion(call, render, route.layers, late_body=late_body)
+            gate = endpoint.gate if late_body else None
+            call = self._onion(call, render, route.layers, gate)
             results = RESULTS
         return Choice(
             self._watch(call),
@@ -270,8 +272,7 @@ class Dispatcher:
         call: Call,
         render: Callable[[Any], Response] | None,
         layers: tuple[Layer, ...] = (),
-        *,
-        late_body: bool = False,
+        gate: Gate | None = None,
     ) -> CallNext:
         """Return the onion around an endpoint.
 
@@ -281,10 +282,11 @@ class Dispatcher:
             call: The function in the middle.
             render: Makes a response of what that returns; None if it is one.
             layers: The layers of routers, which are within the app's; the outermost first.
-            late_body: Whether the body is received before a middleware that may look at it.
+            gate: Where the body is late: what the handler lets pass. A body is received before a
+                middleware that may look at it.
         """
         layers = (self._layer, *layers)
-        looks = first_to_look(layers) if late_body else None
+        looks = None if gate is None else first_to_look(layers)
         handlers: Handlers = tuple(layer.exception_handlers for layer in reversed(layers))
         for index, layer in enumerate(reversed(layers)):
             within, answered = handlers[index:], False
@@ -298,8 +300,8 @@ class Dispatcher:
                     for each in group:
                         call = partial(run_middleware, each, call)
                         call = partial(answer_within, call, within)
-                        if each is looks:
-                            call = partial(behind_body, call)
+                        if gate is not None and each is looks:
+                            call = partial(before_looking, gate, call)
                 render, answered = None, True
             # Without middleware no code has to see errors as answers: 0.3 µs less a request.
             if not answered and layer.exception_handlers and layer is not self._layer:

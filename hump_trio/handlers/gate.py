@@ -9,6 +9,7 @@ from hump_trio.handlers.markers import Secret
 from hump_trio.handlers.parameter import EMPTY, Parameter
 from hump_trio.handlers.steps import Get
 from hump_trio.messages.request import Request
+from hump_trio.tasks.failures import leaves_of
 
 __all__ = ["Gate", "checks_of", "secret_getter"]
 
@@ -52,6 +53,20 @@ class Gate:
         """Whether every request passes."""
         return not (self._checks or self._secrets)
 
+    @property
+    def takes_secrets(self) -> bool:
+        """Whether the handler takes credentials."""
+        return bool(self._secrets)
+
+    def refuses(self, request: Request) -> bool:
+        """Tell whether a request lacks credentials, as far as its head is known by now."""
+        try:
+            for get in self._secrets:
+                get(request)
+        except CredentialsError:
+            return True
+        return False
+
     async def call(self, call: Callable[[Request], Awaitable[Any]], request: Request) -> Any:
         """Let a request pass, and call its handler.
 
@@ -68,9 +83,10 @@ class Gate:
             get(request)
         try:
             return await call(request)
-        except HttpException as error:
-            if error.status == 401:
-                self._ask_again(error)
+        except Exception as error:
+            for leaf in leaves_of(error):
+                if isinstance(leaf, HttpException) and leaf.status == 401:
+                    self._ask_again(leaf)
             raise
 
     def _ask_again(self, error: HttpException) -> None:

@@ -8,6 +8,7 @@ as on any other route.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from hump_trio.facts.exceptions import StatusError
 from hump_trio.messages.request import Request
 
 __all__ = ["LateBody", "behind_body"]
@@ -22,9 +23,11 @@ class LateBody(bytes):
     Attributes:
         receive: Receives it, and raises an error for what is wrong with it, or once the request is
             over.
+        failure: What was wrong with it, where that was found before the place to say so.
     """
 
     receive: Callable[[], Awaitable[None]]
+    failure: StatusError | None = None
 
     def __new__(cls, receive: Callable[[], Awaitable[None]]) -> "LateBody":
         """Return a body to be received."""
@@ -47,6 +50,12 @@ def behind_body(call: Callable[[Request], Awaitable[Any]], request: Request) -> 
 async def receive_and_call(
     body: LateBody, call: Callable[[Request], Awaitable[Any]], request: Request
 ) -> Any:
-    """Receive a body, and call something with its request."""
+    """Receive a body, and call something with its request.
+
+    Raises:
+        StatusError: The body can't be received.
+    """
+    if body.failure is not None:
+        raise body.failure
     await body.receive()
     return await call(request)

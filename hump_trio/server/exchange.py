@@ -273,7 +273,8 @@ class Exchange:
         if timeout is not ... or self._cut_seconds:
             clock.enforce(request.server_deadline)
         response = await self._state.application.respond(self.choice, request)
-        if self.choice.late_body and request.body is self._body_stream:  # it was refused
+        late = self.choice.late_body and request.body is self._body_stream
+        if late and not self.stream.body_failed:  # it was refused
             self.stream.decline_body(drained=True)
         if clock.enforced and not speaks(response.body):
             clock.end_handler()

@@ -1,9 +1,14 @@
 """Which middleware runs before the body of a request has come."""
 
+from functools import partial
+
 import pytest
 
-from hump_trio import CallNext, Request, RequestId, Response
-from hump_trio.dispatch.head_first import begins_at_head, first_to_look
+from hump_trio import CallNext, Headers, HttpException, Request, RequestId, Response
+from hump_trio.dispatch.head_first import before_looking, begins_at_head, first_to_look
+from hump_trio.facts.exceptions import CredentialsError
+from hump_trio.handlers.gate import Gate
+from hump_trio.messages.late_body import LateBody, behind_body
 from hump_trio.routing.layer import Layer, Middleware
 
 
@@ -20,24 +25,78 @@ async def refuse(request: Request, call_next: CallNext) -> Response:
 refuse.__needs_head_alone__ = True  # type: ignore[attr-defined]  # as its rule says
 
 
+async def check(request: Request) -> None:
+    """Let a request pass."""
+
+
+def find(request: Request) -> str:
+    """Find credentials."""
+    if "x-caller" not in request.headers:
+        raise CredentialsError("who are you?", "Call")
+    return request.headers["x-caller"]
+
+
+OPEN, CHECKED, SECRET = Gate(()), Gate((check,)), Gate((), (find,))
+
+
 @pytest.mark.parametrize(
-    ("middleware", "checked", "begins", "looks"),
+    ("middleware", "begins", "looks"),
     [
-        ([], False, False, None),
-        ([], True, True, None),
-        ([RequestId()], False, False, None),
-        ([RequestId()], True, True, None),
-        ([look], False, False, look),
-        ([look], True, False, look),
-        ([look, refuse], True, False, look),
-        ([refuse], False, True, None),
-        ([RequestId(), refuse, look], False, True, look),
+        ([], (False, True, True), None),
+        ([RequestId()], (False, True, True), None),
+        ([look], (False, False, True), look),
+        ([look, refuse], (False, False, True), look),
+        ([refuse], (True, True, True), None),
+        ([RequestId(), refuse, look], (True, True, True), look),
     ],
 )
 def test_a_call_begins_at_the_head_if_something_may_refuse_it_by_that(
-    middleware: list[Middleware], checked: bool, begins: bool, looks: Middleware | None
+    middleware: list[Middleware], begins: tuple[bool, ...], looks: Middleware | None
 ) -> None:
-    """And if nothing around that may look at the body; in one layer, or in several."""
+    """For what else may refuse it than credentials, nothing around may look at the body before."""
     for layers in ([Layer(middleware)], [Layer([each]) for each in middleware]):
-        assert begins_at_head(layers, checked=checked) == begins
+        found = tuple(begins_at_head(layers, gate) for gate in (OPEN, CHECKED, SECRET))
+        assert found == begins
         assert first_to_look(layers) is looks
+
+
+async def length_of(request: Request) -> Response:
+    """Answer with the length of the body that is there."""
+    return Response(str(len(request.body)))
+
+
+@pytest.mark.parametrize(
+    ("headers", "late", "length"),
+    [
+        ({"x-caller": "me"}, True, "5"),
+        ({}, True, "0"),
+        ({"x-caller": "me"}, False, "3"),
+        ({}, False, "3"),
+    ],
+)
+async def test_who_looks_finds_the_body_of_what_will_not_be_refused(
+    headers: dict[str, str], late: bool, length: str
+) -> None:
+    """Of what will be, it is received only if it is there anyway."""
+    request = Request("POST", "/", "/", Headers(headers), body=b"tea")
+
+    async def receive() -> None:
+        request.body = b"hello"
+
+    if late:
+        request.body = LateBody(receive)
+    assert (await before_looking(SECRET, length_of, request)).body == length
+
+
+async def test_what_is_wrong_with_a_body_is_raised_where_a_handler_would_be_called() -> None:
+    """Whatever is around that sees the answer."""
+    request = Request("POST", "/", "/")
+
+    async def receive() -> None:
+        raise HttpException(413)
+
+    request.body = LateBody(receive)
+    with pytest.raises(HttpException) as raised:
+        await before_looking(OPEN, partial(behind_body, length_of), request)
+    assert raised.value.status == 413
+    assert (await before_looking(OPEN, length_of, request)).body == "0"

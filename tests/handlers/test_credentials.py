@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from hump_trio import ApiKey, Basic, Bearer
+from hump_trio.handlers.markers import Secret
 
 UNTYPED: dict[str, Any] = {"ApiKey": ApiKey, "Basic": Basic}  # for what checkers would refuse
 
@@ -57,3 +58,9 @@ def test_a_marker_of_credentials_that_says_nothing_is_refused(
     """Where it is written."""
     with pytest.raises(error, match=message):
         make()
+
+
+def test_what_is_no_kind_of_credentials_reads_none() -> None:
+    """The part that all have in common knows no place."""
+    with pytest.raises(NotImplementedError):
+        Secret().reader_of(str)

@@ -56,6 +56,8 @@ def test_a_gate_of_nothing_is_open() -> None:
     assert Gate(()).open
     assert not Gate((pass_all,)).open
     assert not Gate((), (lambda request: None,)).open
+    assert Gate((), (lambda request: None,)).takes_secrets
+    assert not Gate((pass_all,)).takes_secrets
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,16 @@ async def test_a_handler_that_refuses_credentials_asks_for_others(
             await gate.call(refuse, Request("GET", "/", "/"))
         found = [value for name, value in raised.value.headers if name.lower()[0] == "w"]
         assert found == challenges
+
+
+async def test_a_refusal_out_of_a_nursery_asks_as_well() -> None:
+    """A provider's, around the handler, makes a group of it."""
+
+    async def refuse(request: Request) -> None:
+        raise ExceptionGroup("", [ValueError(), HttpException(401)])
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await Gate((), (), ("Bearer",)).call(refuse, Request("GET", "/", "/"))
+    error = raised.value.exceptions[1]
+    assert isinstance(error, HttpException)
+    assert error.headers == (("www-authenticate", "Bearer"),)

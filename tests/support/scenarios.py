@@ -3,13 +3,24 @@
 import math
 from collections.abc import AsyncIterator
 from functools import cache
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import pytest
 import trio
 
-from hump_trio import Begin, HttpException, Request, Response, Send, StreamResponse, Timeouts
+from hump_trio import (
+    Bearer,
+    Begin,
+    CallNext,
+    HttpException,
+    Request,
+    Response,
+    Send,
+    StreamResponse,
+    Timeouts,
+)
 from hump_trio.messages.reply import Reply, Spoken
+from hump_trio.routing.layer import Layer
 from hump_trio.routing.route import Route
 from hump_trio.server.life import Life
 from hump_trio.server.state import ServerState
@@ -25,6 +36,7 @@ from tests.support.wire import Answer, chunked, parse_answers, request
 Scenario: TypeAlias = tuple[list[bytes], tuple[str, ...]]
 
 GET = request("GET", "/", "Connection: close")
+TOKEN = "Authorization: Bearer abc"
 SCENARIOS: dict[str, Scenario] = {
     "get": ([GET], ("GET",)),
     "post": ([request("POST", "/", "Connection: close", body=b"x" * 1000)], ("POST",)),
@@ -61,6 +73,14 @@ SCENARIOS: dict[str, Scenario] = {
         [request("POST", "/checked", "X-No: 1", "Content-Length: 9") + b"abc", b"defghi", GET],
         ("POST", "GET"),
     ),
+    "secured": (
+        [
+            request("POST", "/secured", "Authorization: Bearer a", "Content-Length: 9"),
+            b"x" * 9,
+            GET,
+        ],
+        ("POST", "GET"),
+    ),
     "filling": ([request("GET", "/much")] * 3, ("GET", "GET", "GET")),
 }
 # As the fast path wants it, and as it doesn't.
@@ -85,6 +105,18 @@ async def checked(request: Request) -> bytes:
 
 
 checked.__head_checks__ = (check_head,)  # type: ignore[attr-defined]  # as decorators set it
+
+
+async def secured(request: Request, token: Annotated[str, Bearer()]) -> bytes:
+    """Answer with the body of a request that has a token."""
+    return request.body
+
+
+async def look(request: Request, call_next: CallNext) -> Response:
+    """Look at the body, as middleware may."""
+    await trio.lowlevel.checkpoint()
+    assert len(request.body) in (0, 9)
+    return await call_next(request)
 
 
 async def wait() -> list[int]:
@@ -214,6 +246,7 @@ def first_state() -> ServerState:
     get, post = ("GET",), ("POST",)
     return served(
         Route(template="/", methods=get + post, handler=whole),
+        Route(template="/secured", methods=post, handler=secured, layers=(Layer([look]),)),
         Route(template="/checked", methods=post, handler=checked),
         Route(template="/wait", methods=get, handler=wait),
         Route(template="/nap", methods=get, handler=nap),

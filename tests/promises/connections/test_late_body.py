@@ -6,13 +6,14 @@ What they let pass is handled as on any other route, with the body whole, within
 import logging
 from collections.abc import AsyncIterator, Callable
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
 from hump_trio import (
+    Bearer,
     CallNext,
     HttpException,
     Hump,
@@ -468,3 +469,81 @@ async def test_streams_of_http2_are_refused_at_their_heads(
         let_pass = await peer.answer(3)
         assert (let_pass.status, let_pass.text) == (200, "abcdef")
         await peer.expect_open()
+
+
+def looked_app() -> Hump:
+    """Return an app whose middleware may look at bodies, around a route with credentials."""
+    app = Hump(limits=Limits(buffered_bytes=1000))
+    app.middleware(note_length)
+    app.post("/plain", body_limit=800)(echo)
+
+    @app.post("/secured", body_limit=800)
+    async def secured(request: Request, token: Annotated[str, Bearer()]) -> bytes:
+        return request.body
+
+    return app
+
+
+async def test_a_refusal_goes_through_middleware_that_may_look(
+    autojump_clock: MockClock,
+) -> None:
+    """It finds an empty body, and none is awaited for it."""
+    async with connect(looked_app()) as raw:
+        await raw.send(request("POST", "/secured", "Expect: 100-continue", "Content-Length: 5"))
+        [answer] = parse_answers(await read_to_end(raw), "POST")
+    assert (answer.status, answer.informational) == (401, [])
+    assert answer.headers["x-length"] == "0"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"5\r\nhello\r\n0\r\n\r\n"],
+        [b"5\r\nhel", b"lo\r\n", b"0\r\n\r\n"],
+        [b"5\r\nhel", b"zzz\r\n"],
+        [b"400\r\n" + bytes(1000)],
+        [b"200\r\n" + bytes(500)],
+        [b"200\r\n" + bytes(500), b"END"],
+    ],
+    ids=["whole", "parts", "malformed", "too-large", "stalled", "ended"],
+)
+async def test_middleware_that_may_look_sees_what_it_sees_of_any_body(
+    parts: list[bytes], autojump_clock: MockClock
+) -> None:
+    """The same answers and the same lengths, whether the route has credentials or not."""
+    answers: list[tuple[Any, ...]] = []
+    for path in ("/plain", "/secured"):
+        async with connect(looked_app()) as raw:
+            lines = ("Authorization: Bearer abc", "Transfer-Encoding: chunked", "Connection: close")
+            await raw.send(request("POST", path, *lines))
+            for part in parts:
+                await trio.sleep(1)
+                await (raw.half_close() if part == b"END" else raw.send(part))
+            began = trio.current_time()
+            [answer] = parse_answers(await read_to_end(raw), "POST")
+            seconds = round(trio.current_time() - began)
+        answers.append((answer.status, answer.text, answer.headers.get("x-length"), seconds))
+    assert answers[0] == answers[1]
+
+
+async def test_middleware_that_is_cut_in_a_late_answer_is_left_out(
+    autojump_clock: MockClock,
+) -> None:
+    """What waits too long, where the time for the body has passed already, costs no answer."""
+    app = Hump()
+
+    @app.middleware
+    async def wait(request: Request, call_next: CallNext) -> Response:
+        await trio.sleep(100)
+        return await call_next(request)
+
+    app.post("/")(checked(echo))
+
+    @app.post("/secured")
+    async def secured(request: Request, token: Annotated[str, Bearer()]) -> bytes:
+        return request.body
+
+    async with connect(app) as raw:
+        await raw.send(request("POST", "/secured", "Authorization: Bearer a", "Content-Length: 9"))
+        [answer] = parse_answers(await read_to_end(raw), "POST")
+    assert (answer.status, answer.closes) == (408, True)
