@@ -6,33 +6,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import MemorySessions, SessionStore
+from hump_trio import MemorySessions
+from tests.support.session_stores import check_store
 
 
-async def test_what_was_saved_is_loaded() -> None:
-    """By its id alone, as a copy that the caller may change."""
-    store: SessionStore = MemorySessions()
-    data: dict[str, Any] = {"cart": [1]}
-    await store.save("a", data, 10, new=True)
-    data["cart"].append(2)
-    loaded = await store.load("a")
-    assert loaded == {"cart": [1]}
-    loaded["cart"].append(3)
-    assert (await store.load("a"), await store.load("b")) == ({"cart": [1]}, None)
-
-
-async def test_a_drop_wins() -> None:
-    """Over a save of what was there when its request began; a new id is kept."""
-    store = MemorySessions()
-    await store.save("a", {"a": 1}, 10, new=True)
-    await store.save("a", {"a": 2}, 10, new=False)
-    assert await store.load("a") == {"a": 2}
-    await store.drop("a")
-    await store.drop("a")
-    await store.save("a", {"a": 3}, 10, new=False)
-    assert await store.load("a") is None
-    await store.save("a", {"a": 4}, 10, new=True)
-    assert await store.load("a") == {"a": 4}
+async def test_the_promises_of_a_store() -> None:
+    """It is one as any other."""
+    await check_store(MemorySessions())
 
 
 async def test_sessions_end(autojump_clock: MockClock) -> None:
