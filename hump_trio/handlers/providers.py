@@ -9,7 +9,7 @@ from hump_trio.content.annotations import class_of
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.async_functions import check_async, is_generator
-from hump_trio.handlers.decorated import layers_of, names_known, parameters_taken
+from hump_trio.handlers.decorated import layers_of, middleware_of, names_known, parameters_taken
 from hump_trio.handlers.provider_keys import is_key, is_near
 from hump_trio.handlers.resolving import resolve_parameter, resolve_return
 from hump_trio.messages.request import Request
@@ -27,7 +27,8 @@ def parse_provider(function: Handler) -> Provider:
 
     Raises:
         RouteError: Its return annotation is no key; with what to write instead.
-        TypeError: It isn't async, or a decorator hides that it is a generator.
+        TypeError: It isn't async, a decorator hides that it is a generator, or another one is for
+            handlers alone.
     """
     encloses = callable(function) and is_generator(function)
     if not encloses and any(map(is_generator, layers_of(function))):
@@ -37,6 +38,10 @@ def parse_provider(function: Handler) -> Provider:
         )
     check_async(function, "provider")
     name = name_of(function)
+    if middleware_of(function):
+        raise TypeError(
+            f"a @rate_limit is for handlers, not for {name}: write it below their verbs"
+        )
     _, names = names_known(function)
     key = returns = resolve_return(function, {"Request": Request, **names})
     if encloses:

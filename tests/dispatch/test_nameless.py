@@ -9,6 +9,7 @@ import trio
 
 from hump_trio import BindError, Forwarded, Hump, RateLimit, Router, Sockets, rate_limit
 from tests.support.loopback import served
+from tests.support.wire import parse_answers, request
 
 NEEDS = "counts by the client's address"
 FORWARDED = Forwarded(proxies=["unix"], fields=["x-forwarded-for"])
@@ -107,3 +108,17 @@ async def test_a_socket_that_was_handed_over(tmp_path: Path) -> None:
         )
         assert over_tcp[0].socket.family == socket.AF_INET
         app.shutdown()
+
+
+async def test_networks_behind_a_proxy(tmp_path: Path) -> None:
+    """Who has a network of IPv6 is one client by the PROXY header too, and IPv4 stays IPv4."""
+    path, sockets = tmp_path / "a", Sockets(proxy_protocol=("unix",))
+    statuses = []
+    async with served(app_of(path, RateLimit("1/day"), sockets=sockets)):
+        for address in ("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1", "::ffff:10.0.0.1"):
+            async with await trio.open_unix_socket(str(path)) as stream:
+                line = f"PROXY TCP6 {address} 2001:db8::3 1 2\r\n"
+                await stream.send_all(line.encode() + request("GET", "/shop/", "Connection: close"))
+                data = b"".join([part async for part in stream])
+            statuses += [answer.status for answer in parse_answers(data)]
+    assert statuses == [200, 429, 200, 200]

@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 import pytest
 
-from hump_trio import Body, Hump, Query, Request, Response, RouteError, Router, WebSocket
+from hump_trio import (
+    Body,
+    Hump,
+    Query,
+    Request,
+    Response,
+    RouteError,
+    Router,
+    WebSocket,
+    rate_limit,
+)
 from hump_trio.handlers.providers import parse_provider
 from hump_trio.testing import client
 from tests.support.annotated import Item
@@ -327,3 +337,9 @@ def test_another_frameworks_marker_tells_of_providers() -> None:
         for app in (Hump(), Router()):
             with pytest.raises(RouteError, match=r"with Depends\(\.\.\.\): what an @app\.provide"):
                 app.get("/")(handler)
+
+
+def test_a_rate_limit_is_for_handlers() -> None:
+    """On a provider it would limit nothing."""
+    with pytest.raises(TypeError, match="is for handlers, not for session"):
+        parse_provider(rate_limit("1/minute")(session))
