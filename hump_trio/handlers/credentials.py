@@ -51,8 +51,8 @@ class Bearer(Secret):
         object.__setattr__(self, "challenge", encode_challenge("Bearer", realm=realm))
         object.__setattr__(self, "realm", realm)
 
-    def reader_of(self, annotation: Any) -> Callable[[Request], str | None]:
-        """Return what reads a token (see `Secret.reader_of`)."""
+    def __reader__(self, annotation: Any) -> Callable[[Request], str | None]:
+        """Return what reads a token (see `Secret.__reader__`)."""
         parse = parser_of_text(annotation, "Bearer()")
 
         def read(request: Request) -> str | None:
@@ -93,8 +93,8 @@ class Basic(Secret):
         object.__setattr__(self, "challenge", challenge)
         object.__setattr__(self, "realm", realm)
 
-    def reader_of(self, annotation: Any) -> Callable[[Request], Credentials | None]:
-        """Return what reads a user's name and password (see `Secret.reader_of`)."""
+    def __reader__(self, annotation: Any) -> Callable[[Request], Credentials | None]:
+        """Return what reads a user's name and password (see `Secret.__reader__`)."""
         if kinds_of(annotation) != [Credentials]:
             raise TypeError("write Annotated[Credentials, Basic(realm=...)]")
         return read_basic
@@ -143,8 +143,8 @@ class ApiKey(Secret):
         object.__setattr__(self, "header", header.lower())
         object.__setattr__(self, "cookie", cookie)
 
-    def reader_of(self, annotation: Any) -> Callable[[Request], str | None]:
-        """Return what reads a key (see `Secret.reader_of`)."""
+    def __reader__(self, annotation: Any) -> Callable[[Request], str | None]:
+        """Return what reads a key (see `Secret.__reader__`)."""
         parse = parser_of_text(annotation, "ApiKey(...)")
         header, cookie = self.header, self.cookie
 

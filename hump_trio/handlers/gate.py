@@ -104,7 +104,7 @@ def secret_getter(parameter: Parameter) -> Get[Request]:
     """
     marker, default = parameter.marker, parameter.default
     assert isinstance(marker, Secret)
-    read = marker.reader_of(parameter.annotation)
+    read = marker.__reader__(parameter.annotation)
     if default is not EMPTY and default is not None:
         raise TypeError("what may be missing has the default None")
     needed, challenge = default is EMPTY, marker.challenge

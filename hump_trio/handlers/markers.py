@@ -121,7 +121,7 @@ class Secret(Marker):
     challenge: str
     scheme: ClassVar[str] = ""
 
-    def reader_of(self, annotation: Any) -> Callable[[Request], Any]:
+    def __reader__(self, annotation: Any) -> Callable[[Request], Any]:
         """Return what reads the credentials of a request; it returns None where they are missing.
 
         It raises a ValueError for malformed ones, whose words repeat nothing that came.

@@ -63,4 +63,4 @@ def test_a_marker_of_credentials_that_says_nothing_is_refused(
 def test_what_is_no_kind_of_credentials_reads_none() -> None:
     """The part that all have in common knows no place."""
     with pytest.raises(NotImplementedError):
-        Secret().reader_of(str)
+        Secret().__reader__(str)

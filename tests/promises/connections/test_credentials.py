@@ -28,7 +28,7 @@ from hump_trio.openapi.document import document_of
 from hump_trio.testing import client, connect, websocket
 from tests.support.frames import data, speak
 from tests.support.loopback import served
-from tests.support.wire import parse_answers, read_to_end, read_until, request
+from tests.support.wire import chunked, parse_answers, read_to_end, read_until, request
 
 TOKEN = Annotated[str, Bearer()]
 
@@ -276,3 +276,42 @@ async def test_curl_says_who_it_is(user: str) -> None:
     assert asked.stdout.decode() == " ".join(user.split(":", 1))
     assert told.stdout == b"abc 5"
     assert refused.stdout == b"401 0"
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ("Bearer " + "a" * 20_000, 200),
+        ("Bearer " + "a" * 40_000, 431),
+        ("Bearer " + " " * 20_000 + "a", 200),
+        ("Bearer " + "=" * 20_000, 401),
+        ("Bearer a" + "=" * 20_000 + "!", 401),
+        ("b" * 20_000, 401),
+        ("," * 20_000, 401),
+        ("Bearer \xff\xfe", 401),
+        ("B\xc3\xa9arer a", 401),
+        ("Bearer a\x80", 401),
+    ],
+)
+async def test_hostile_fields_are_refused_and_say_nothing(
+    value: str, status: int, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Huge ones by the limit of any head; no answer and no log repeats what came."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nAuthorization: %b\r\n\r\nhello"
+    async with connect(secured_app()) as raw:
+        await raw.send(head % value.encode("latin-1"))
+        received = await raw.receive()
+        if status == 200:
+            assert received.startswith(b"HTTP/1.1 200 OK\r\n")
+            return
+    assert received.startswith(b"HTTP/1.1 %d " % status)
+    assert not any(text in received for text in (b"aaaa", b"====", b"\xff", b"\xc3", b"\x80"))
+    assert not any(text in caplog.text for text in ("aaaa", "====", "\xff"))
+
+
+async def test_what_comes_in_trailers_is_no_credential(autojump_clock: MockClock) -> None:
+    """They come too late, and from whoever has written the body."""
+    async with connect(secured_app()) as raw:
+        sent = chunked(b"hello", trailers="Authorization: Bearer abc\r\n")
+        await raw.send(sent)
+        assert (await raw.receive()).startswith(b"HTTP/1.1 401 ")

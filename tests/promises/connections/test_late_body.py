@@ -4,6 +4,7 @@ What they let pass is handled as on any other route, with the body whole, within
 """
 
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 from functools import wraps
 from typing import Annotated, Any
@@ -28,6 +29,7 @@ from hump_trio import (
 from hump_trio.dispatch.stepped import Stepped
 from hump_trio.http2.failures import ErrorCode
 from hump_trio.testing import client, connect
+from hump_trio.wsgi import Wsgi
 from tests.support.frames import data, speak
 from tests.support.wire import ask, chunked, parse_answers, read_to_end, read_until, request
 
@@ -547,3 +549,27 @@ async def test_middleware_that_is_cut_in_a_late_answer_is_left_out(
         await raw.send(request("POST", "/secured", "Authorization: Bearer a", "Content-Length: 9"))
         [answer] = parse_answers(await read_to_end(raw), "POST")
     assert (answer.status, answer.closes) == (408, True)
+
+
+async def test_a_mounted_app_that_takes_bodies_whole_is_checked_first(
+    autojump_clock: MockClock,
+) -> None:
+    """One of WSGI: a middleware refuses at the head, and the app finds what is let pass."""
+
+    def length(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [str(len(body)).encode()]
+
+    app = Hump()
+    app.middleware(CheckCaller())
+    app.mount("/old", Wsgi(length))
+    async with connect(app) as raw:
+        await raw.send(request("POST", "/old/x", "Expect: 100-continue", "Content-Length: 5"))
+        [answer] = parse_answers(await read_to_end(raw), "POST")
+    assert (answer.status, answer.informational) == (401, [])
+    autojump_clock.autojump_threshold = math.inf  # threads have their own time
+    async with connect(app) as raw:
+        await raw.send(request("POST", "/old/x", "X-Caller: me", "Content-Length: 5") + b"he")
+        await raw.send(b"llo")
+        assert (await read_until(raw, b"\r\n\r\n5"))[:12] == b"HTTP/1.1 200"
