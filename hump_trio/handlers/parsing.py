@@ -14,8 +14,17 @@ from enum import Enum
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from hump_trio.content.annotations import check_flag, class_of, extras_of, kinds_of
+from hump_trio.content.annotations import (
+    check_flag,
+    class_of,
+    extras_of,
+    is_body,
+    is_of_pydantic,
+    item_types,
+    kinds_of,
+)
 from hump_trio.content.json_text import explain_mismatch, typed_codec
+from hump_trio.facts.exceptions import BindingError
 from hump_trio.facts.grammar import NUMBER, match_float, match_int
 from hump_trio.handlers.steps import Parse
 
@@ -90,14 +99,34 @@ def parser_of(annotation: Any) -> Parse | None:
 
 
 def checker_of(annotation: Any) -> Callable[[Any], Any] | None:
-    """Return what checks a value against msgspec's constraints in an annotation, if it has some.
+    """Return what checks a value against constraints in an annotation, if it has some.
+
+    They are msgspec's, or pydantic's.
 
     Raises:
-        TypeError: It has, and msgspec refuses them.
+        TypeError: It has, and the library refuses them.
     """
-    if any(type(each).__module__.partition(".")[0] == "msgspec" for each in extras_of(annotation)):
-        return typed_codec().converter(annotation)
-    return None
+    libraries = {type(each).__module__.partition(".")[0] for each in extras_of(annotation)}
+    if libraries and is_of_pydantic(annotation):
+        return made_by_pydantic(annotation)
+    return typed_codec().converter(annotation) if "msgspec" in libraries else None
+
+
+def made_by_pydantic(annotation: Any) -> Callable[[Any], Any]:
+    """Return what lets pydantic make a value of another, such as a text.
+
+    Raises:
+        TypeError: pydantic can't.
+    """
+    convert = typed_codec().converter(annotation, "")
+
+    def make(value: Any) -> Any:
+        try:
+            return convert(value)
+        except BindingError as error:
+            raise ValueError(error.places[0][1]) from None
+
+    return make
 
 
 def checked(parse: Parse, check: Callable[[Any], Any]) -> Parse:
@@ -131,6 +160,8 @@ def plain_parser(kind: Any) -> Parse | None:
     if kind in WRITTEN:
         convert = typed_codec().converter(kind)
         return clock_parser(convert) if kind in (datetime, time) else convert
+    if is_of_pydantic(kind) and not is_body(kind) and item_types(kind) is None:
+        return made_by_pydantic(kind)
     return None
 
 

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field, RootModel, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, RootModel, SecretStr, field_validator
 
 from hump_trio import (
     Body,
@@ -22,7 +23,7 @@ from hump_trio import (
 )
 from hump_trio.asgi import Asgi
 from hump_trio.testing import client, websocket
-from tests.support.typed_handlers import JSON
+from tests.support.typed_handlers import JSON, ask, places_of, taking
 
 
 class Cat(BaseModel):
@@ -224,6 +225,37 @@ async def test_a_model_is_a_form_where_the_handler_says_so() -> None:
     assert [each["place"] for each in refused.json()["errors"]] == ["form.name", "form.else"]
     refused = await answer(handler, "POST", data={"name": "a", "price": "inf"})
     assert refused.json()["errors"] == [{"place": "form.price", "reason": "expected `float`"}]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "query", "expected"),
+    [
+        (Annotated[int, Field(gt=0)], "1", 1),
+        (Annotated[int, Field(gt=0)], "0", "input should be greater than 0"),
+        (Annotated[int, Field(gt=0)], "1_0", "expected `int`"),
+        (Annotated[int, Field(gt=0)] | None, "0", "input should be greater than 0"),
+        (list[Annotated[int, Field(gt=0)]], "1", [1]),
+        (list[Annotated[int, Field(gt=0)]], "0", "input should be greater than 0"),
+        (Annotated[list[date], Field(max_length=1)], "2030-01-02", [date(2030, 1, 2)]),
+        (
+            Annotated[list[int], Field(max_length=1)],
+            "1&value=2",
+            "list should have at most 1 item after validation, not 2",
+        ),
+        (HttpUrl, "http://a/", HttpUrl("http://a/")),
+        (HttpUrl, "a", "input should be a valid URL, relative URL without a base"),
+        (set[HttpUrl], "http://a/", {HttpUrl("http://a/")}),
+    ],
+)
+async def test_types_and_constraints_of_pydantic_are_query_values(
+    annotation: Any, query: str, expected: Any
+) -> None:
+    """A text is read as without them where it can be, and pydantic does the rest."""
+    answered = await ask(taking(annotation), f"/?value={query}")
+    if isinstance(expected, str):
+        assert list(places_of(answered).values()) == [expected]
+    else:
+        assert answered.text == repr(expected)
 
 
 class Nested(BaseModel):
