@@ -22,7 +22,6 @@ from hump_trio.content.annotations import (
     bare,
     class_of,
     is_attrs,
-    is_model,
     is_named_tuple,
     is_record,
 )
@@ -122,7 +121,7 @@ def stand_in_for(annotation: Any, *, going: bool = False) -> Any:
     Raises:
         TypeError: An attrs class is within a class that msgspec alone can make.
     """
-    if not any(map(is_attrs, types_in(annotation))):
+    if not any(map(is_attrs, types_in(annotation, in_models=False))):
         return annotation
     arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
@@ -132,12 +131,10 @@ def stand_in_for(annotation: Any, *, going: bool = False) -> Any:
     if named is not annotation:
         return stand_in_for(named, going=going)
     kind = class_of(annotation)
-    if is_model(kind):
-        return annotation
     if is_attrs(kind) or is_dataclass(kind):
         return known_stand_in(annotation, going)
     if is_record(annotation) or is_named_tuple(annotation):
-        held = next(filter(is_attrs, types_in(annotation)))
+        held = next(filter(is_attrs, types_in(annotation, in_models=False)))
         raise TypeError(
             f"{kind.__name__} holds the attrs class {class_of(held).__name__}: make it a dataclass"
             " or an attrs class too"
@@ -190,9 +187,10 @@ def fault_at(attribute: Any, check: Callable[..., Any], *given: Any) -> Iterator
 
 def half_made(kind: Any, error: Exception) -> Any:
     """Return the object whose validators have raised an error; None if it wasn't they."""
+    code = getattr(kind.__init__, "__code__", None)
     step = error.__traceback__
     while step is not None:
-        if step.tb_frame.f_code is kind.__init__.__code__:
+        if step.tb_frame.f_code is code:
             return step.tb_frame.f_locals.get("self")
         step = step.tb_next
     return None

@@ -351,7 +351,7 @@ def is_made_elsewhere(kind: Any) -> bool:
 
 def with_stand_ins(annotation: Any, *, going: bool = False) -> Any:
     """Do as `stand_in_for`; what that takes is only loaded where there is a class of attrs'."""
-    if not any(map(is_attrs, types_in(annotation))):
+    if not any(map(is_attrs, types_in(annotation, in_models=False))):
         return annotation
     from hump_trio.content.constructed import stand_in_for
 

@@ -236,8 +236,13 @@ def add_scopes(scopes: dict[Any, Scope], record: Any, outer: Scope) -> None:
             add_scopes(scopes, base, scopes[kind])
 
 
-def types_in(annotation: Any) -> Iterator[Any]:
-    """Yield all types in an annotation, each bare, however deep; some of them repeatedly."""
+def types_in(annotation: Any, *, in_models: bool = True) -> Iterator[Any]:
+    """Yield all types in an annotation, each bare, however deep; some of them repeatedly.
+
+    Args:
+        annotation: The annotation.
+        in_models: Whether those in the fields of pydantic's models are among them.
+    """
     seen: dict[Any, list[Any]] = {}  # lists, since an extra of `Annotated` may have no hash
     left = [annotation]
     while left:
@@ -245,7 +250,9 @@ def types_in(annotation: Any) -> Iterator[Any]:
             yield member
             left += [part for part in get_args(member) if part is not ...]
             kind = class_of(member)
-            if not is_record(kind) and not is_named_tuple(kind):
+            if not (is_record(kind) or is_named_tuple(kind)):
+                continue
+            if is_model(kind) and not in_models:
                 continue
             same = seen.setdefault(kind, [])
             if member not in same and len(same) < VARIANT_COUNT:

@@ -11,7 +11,7 @@ import attrs
 import msgspec
 import pytest
 from msgspec import Meta
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from hump_trio import BindingError, Body, HttpException
 from hump_trio.content.constructed import stand_in_for
@@ -130,6 +130,28 @@ class HoldsModel:
     model: Model
 
 
+class Arbitrary(BaseModel):
+    """A model that takes an object of attrs', which no JSON is."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    item: Item | None = None
+
+
+@attrs.define
+class Beside:
+    """Such a model beside what JSON may be."""
+
+    arbitrary: Arbitrary
+    item: Item | None = None
+
+
+@attrs.define(init=False)
+class Uncallable:
+    """A class without the constructor that attrs would write."""
+
+    name: str
+
+
 Named = NewType("Named", Checked)
 
 
@@ -164,6 +186,7 @@ VALUES: list[tuple[Any, Any, Any]] = [
     ({"items": [{"name": "a"}]}, Page[Item], Page([Item("a")])),
     ({"checked": {}, "items": {"a": GIVEN}}, Holder, Holder(Checked(), {"a": ITEM})),
     ({"plain": {}}, Mixed, Mixed(Plain())),
+    ({"arbitrary": {}, "item": GIVEN}, Beside, Beside(Arbitrary(), ITEM)),
     ({"model": {"number": "1"}}, HoldsModel, HoldsModel(Model(number=1))),
 ]
 
@@ -227,6 +250,7 @@ FAULTS: list[tuple[Any, Any, dict[str, str]]] = [
         },
     ),
     ({"plain": {}, "price": "nan"}, Mixed, {"body.price": "expected `decimal`"}),
+    ({"name": "a"}, Uncallable, {"body": "not valid"}),
     ([1], list[Item], {"body[0]": "expected `object`, got `int`"}),
 ]
 

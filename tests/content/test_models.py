@@ -498,8 +498,18 @@ def test_types_that_nobody_can_make_are_refused(kind: Any, message: str) -> None
 
 def test_what_pydantic_makes_is_known_without_it() -> None:
     """A model, what pydantic alone knows, and what holds either; no class with fields around it."""
-    assert all(map(is_of_pydantic, (Cat, list[Cat], Pet, HttpUrl, Annotated[int, Field(gt=1)])))
+    assert all(
+        map(is_of_pydantic, (Cat, tuple[Cat, ...], Pet, HttpUrl, Annotated[int, Field(gt=1)]))
+    )
     assert not any(map(is_of_pydantic, (int, Holder, list[Holder], dict, Any, list[int])))
+
+
+def test_before_pydantic_is_imported_nothing_is_of_its_making(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No type can be."""
+    monkeypatch.delitem(sys.modules, "pydantic")
+    assert not is_of_pydantic(list[int])
 
 
 def test_pydantic_is_never_imported_by_us() -> None:
