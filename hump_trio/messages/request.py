@@ -31,7 +31,6 @@ __all__ = [
     "field_lines",
     "inform_nobody",
     "joined_values",
-    "peek",
     "values_of",
 ]
 
@@ -107,6 +106,7 @@ class Request:
             response before the answer, or raises `trio.ClosedResourceError` if the request is
             over. None for a request that no server has received.
         watching: Hears how the request ends; None if nobody watches.
+        given_name: The name that `RequestId` has given to the request, for logs; else empty.
     """
 
     method: str
@@ -140,6 +140,7 @@ class Request:
         default=None, init=False, repr=False
     )
     watching: Watching | None = field(default=None, init=False, repr=False)
+    given_name: str = field(default="", init=False, repr=False)
     _lines: FieldLines = field(init=False, repr=False)  # those of `headers`, made or not
     _query: MultiMap | None = field(default=None, init=False, repr=False)
     _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)
@@ -436,6 +437,7 @@ def build_request(
     request.server = server
     request.body = b""
     request.outcome = "ok"
+    request.given_name = ""  # each line of the log has it
     return request
 
 
@@ -446,11 +448,6 @@ async def inform_nobody(request: Request, status: int, fields: FieldLines) -> No
         trio.ClosedResourceError: Always.
     """
     raise trio.ClosedResourceError("the request is over")
-
-
-# ``peek(request, name)`` returns an attribute, or raises AttributeError where it was left out and
-# nobody has looked at it yet: unlike an ordinary look, it makes nothing.
-peek: Callable[[Request, str], Any] = object.__getattribute__
 
 
 def field_lines(request: Request) -> FieldLines:

@@ -55,7 +55,7 @@ class RequestId(Stepped):
         name = request.headers.get(self._header, "") if self._trust else ""
         if not name or not IDENTIFIER.fullmatch(name):
             name = os.urandom(16).hex()
-        request.state["request_id"] = name
+        request.state["request_id"] = request.given_name = name
         current_name.set(name)  # for this request alone: each has a context of its own
         return name
 

@@ -6,7 +6,7 @@ from hump_trio.facts.loggers import access_logger as logger
 from hump_trio.facts.loggers import logger as outer_logger
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.messages.access_record import AccessRecord
-from hump_trio.messages.request import Request, peek
+from hump_trio.messages.request import Request
 
 __all__ = ["RequestHandler", "access_of", "is_access_logged", "log_access"]
 
@@ -78,7 +78,7 @@ def access_of(
             byte_count,
             seconds,
             outcome,
-            request_id_of(request),
+            request.given_name,
             agent,
             referrer,
         )
@@ -122,12 +122,3 @@ def only_handler() -> RequestHandler | None:
         return None
     [handler] = root.handlers
     return handler if isinstance(handler, RequestHandler) else None
-
-
-def request_id_of(request: Request) -> str:
-    """Return the name that `RequestId` has given to a request; empty without one."""
-    try:
-        state = peek(request, "state")
-    except AttributeError:
-        return ""
-    return str(state.get("request_id", ""))
