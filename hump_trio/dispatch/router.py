@@ -1,10 +1,11 @@
 """A group of routes with what they have in common: a prefix, options, middleware, handlers."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from inspect import formatannotation, isroutine
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from hump_trio.answers.static_files import StaticFiles
 from hump_trio.dispatch.registration import (
@@ -391,7 +392,13 @@ class Router:
         self._layer.middleware.append(function)
         return function
 
-    def provide(self, function: H = NOTHING) -> H:
+    @overload
+    def provide(self, function: H) -> H: ...
+
+    @overload
+    def provide(self, *, raises: Collection[int]) -> Callable[[H], H]: ...
+
+    def provide(self, function: Any = NOTHING, *, raises: Collection[int] = ()) -> Any:
         """Register a function that gives handlers a value for each request.
 
         A handler of this app or router, or of one that it includes, takes the value by a parameter
@@ -410,6 +417,8 @@ class Router:
         Args:
             function: ``async def session() -> Session``, or with a ``yield`` ``async def session()
                 -> AsyncIterator[Session]``. No text of a request may be a value of the type.
+            raises: The statuses of its errors, which `Hump.openapi` lists for each route that takes
+                the value, as in ``@app.provide(raises=[404])``; or descriptions by status.
 
         Raises:
             RouteError: The type can't be one that is given, or something gives it here already, or
@@ -418,12 +427,12 @@ class Router:
             TypeError: The function isn't async.
         """
         self._check_open()
-        if function is None or isinstance(function, str):
-            raise TypeError("a provider is registered with @app.provide, without parentheses")
+        if function is NOTHING:
+            return partial(self.provide, raises=raises)
         # Many a program has no providers.
         from hump_trio.handlers.providers import check_above, parse_provider
 
-        provider = parse_provider(function)
+        provider = parse_provider(function, raises)
         providers = self._layer.providers
         check_above(provider, providers, self._table.routes)
         providers[provider.key] = provider

@@ -1,6 +1,13 @@
 """Which functions can be providers, and what of: their return annotations say it."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Collection,
+    Iterable,
+    Mapping,
+)
 from contextlib import suppress
 from inspect import formatannotation
 from typing import Any, get_args
@@ -15,6 +22,7 @@ from hump_trio.handlers.resolving import resolve_parameter, resolve_return
 from hump_trio.messages.request import Request
 from hump_trio.routing.layer import Provider
 from hump_trio.routing.route import Route
+from hump_trio.routing.route_hints import parse_raises
 
 __all__ = ["check_above", "parse_provider"]
 
@@ -22,11 +30,16 @@ __all__ = ["check_above", "parse_provider"]
 YIELDING = (AsyncIterator, AsyncGenerator, AsyncIterable)
 
 
-def parse_provider(function: Handler) -> Provider:
+def parse_provider(function: Handler, raises: Collection[int] = ()) -> Provider:
     """Return the provider that a function is.
 
+    Args:
+        function: The function.
+        raises: The statuses of its errors, or descriptions by status.
+
     Raises:
-        RouteError: Its return annotation is no key; with what to write instead.
+        RouteError: Its return annotation is no key, or a status is none; with what to write
+            instead.
         TypeError: It isn't async, a decorator hides that it is a generator, or another one is for
             handlers alone.
     """
@@ -56,7 +69,7 @@ def parse_provider(function: Handler) -> Provider:
             f"the provider {name} gives {key!r:.80}, which other parameters are annotated with,"
             " too: annotate a class of your own, whose parameters are to get the value"
         )
-    return Provider(function, key, encloses)
+    return Provider(function, key, encloses, parse_raises(raises))
 
 
 def check_above(

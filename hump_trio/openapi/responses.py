@@ -58,7 +58,10 @@ def responses_of(route: Route, signature: Signature, schemas: Schemas) -> dict[s
                 each: {"schema": dict(BINARY) if each == BYTES_TYPE else schemas.any_of(found)}
                 for each, found in contents.items()
             }
-    said = dict.fromkeys(plain_statuses(route, signature), "") | parse_raises(route.raises)
+    said = dict.fromkeys(plain_statuses(route, signature), "")
+    for provision in signature.provisions:
+        said |= provision.provider.raises
+    said |= parse_raises(route.raises)
     for status, description in said.items():
         # Text comes first, since a client without an ``Accept`` field gets text.
         content = {

@@ -1,6 +1,6 @@
 """What a router puts around the handlers of its routes, and what it gives them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -27,11 +27,13 @@ class Provider:
         function: The function, async or an async generator function.
         key: The annotation of the parameters that take the value, resolved.
         encloses: Whether it is a generator, whose second half is run when the handler has returned.
+        raises: The descriptions of its errors for `Hump.openapi`, by their statuses.
     """
 
     function: Handler
     key: Any
     encloses: bool
+    raises: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -99,8 +99,7 @@ def blocking() -> Session:
         (blocking, TypeError, "the provider blocking must be async"),
         (Session, TypeError, "the provider Session must be async"),
         (asynccontextmanager(opened), TypeError, "opened is a generator within a decorator: drop"),
-        ("session", TypeError, "without parentheses"),
-        (None, TypeError, "without parentheses"),
+        ("session", TypeError, "the provider must be an async function, .* not 'session'"),
     ],
 )
 def test_what_can_be_no_provider(function: Any, kind: type[Exception], message: str) -> None:
@@ -259,7 +258,7 @@ def test_what_is_provided_is_not_taken_in_another_form() -> None:
         app.post("/")(maybe)
     with pytest.raises(RouteError, match=r"say so by Annotated\[\.\.\., Body\(\)\]"):
         app.post("/")(surely)
-    with pytest.raises(RouteError, match=r"nothing provides as typing\.Annotated\["):
+    with pytest.raises(RouteError, match=r"nothing provides as .*Annotated\["):
         app.post("/")(worded)
     app.post("/")(sent)
 
