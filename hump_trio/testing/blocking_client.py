@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import trio
 
 import hump_trio.testing.http_library as httpx
+import hump_trio.testing.pool_library as httpcore
 from hump_trio.app import Hump
 from hump_trio.tasks.closing import close_source
 from hump_trio.testing.clients import open_transport
-from hump_trio.testing.http_library import httpcore
 from hump_trio.testing.memory_listener import running_token
 
 __all__ = ["blocking_client"]

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import trio
 
 import hump_trio.testing.http_library as httpx
+import hump_trio.testing.pool_library as httpcore
 from hump_trio.facts.exceptions import WebSocketClosed
 from hump_trio.testing.app_frames import CLOSE, FINAL, PONG, AppFrames, encode_client_frame
-from hump_trio.testing.http_library import httpcore
 
 __all__ = ["ClientSession"]
 

@@ -7,20 +7,19 @@ no names. The first star import counts for mypy, and the last one for pyright.
 
 from typing import TYPE_CHECKING
 
-__all__ = ["httpcore"]  # and, for `import ... as httpx`, the names of the library
+__all__: list[str] = []  # what is taken by `import ... as` are the names of the library
 
 if TYPE_CHECKING:
-    import httpcore2 as httpcore
     from httpx2 import *  # isort: skip
     from httpx import *  # type: ignore[assignment]  # isort: skip
     from httpx2 import *  # isort: skip
 else:
     try:
-        import httpcore2 as httpcore
+        import httpcore2 as _its_pool
         from httpx2 import *
     except ImportError:
         try:
-            import httpcore
+            import httpcore as _its_pool
             from httpx import *
         except ImportError as _missing:
             raise ImportError(

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import trio
 
 import hump_trio.testing.http_library as httpx
-from hump_trio.testing.http_library import httpcore
+import hump_trio.testing.pool_library as httpcore
 from hump_trio.transports.memory import WINDOW_BYTES, MemoryTransport
 
 __all__ = ["MemoryNetworkStream", "PoolTransport"]
