@@ -87,6 +87,7 @@ OF_WEBSOCKET: Mapping[str, str] = {
     **dict.fromkeys(("iter_text", "iter_bytes", "iter_json", "iter_data"), ITERATE),
     **dict.fromkeys(("headers", "cookies", "query_params", "path_params"), OF_ITS_REQUEST),
     **dict.fromkeys(("client", "url", "state", "app", "query", "scope"), OF_ITS_REQUEST),
+    "session": "it is the request's: ws.request.session",
     **dict.fromkeys(("client_state", "application_state", "closed", "open"), ENDED),
     "send_denial_response": "raise HttpException(403) before the first use",
     "aclose": "`await ws.close(code, reason)`",
@@ -236,6 +237,11 @@ MISTAKES = [
         r"Form\.__init__\(\) missing 2 required positional arguments",
         r"",
         OF_PARAMETER["Form"],
+    ),
+    (
+        r"property 'session' of 'Request' object has no setter",
+        r"",
+        "the session is changed, not replaced: request.session.update(...), or .clear()",
     ),
     (
         r"async_generator.* can't be (used in 'await' expression|awaited)",

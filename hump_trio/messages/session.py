@@ -46,6 +46,10 @@ class Session(dict[str, Any]):
         self._check()
         self.__renewed__ = True
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Have copies be plain dicts, which anybody may change."""
+        return dict, (dict(self),)
+
     def _check(self) -> None:
         """Raise RuntimeError if the session can't be changed any more."""
         if self.__closed__:

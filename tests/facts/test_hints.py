@@ -118,6 +118,7 @@ def test_imports(name: str) -> None:
         (Hump[dict[str, int]], "Hump"),
         (hump_trio.Form, "Form"),
         (hump_trio.Form | None, "Form"),
+        (hump_trio.Session, "Session"),
     ],
 )
 @pytest.mark.parametrize("verb", ["get", "post"])
@@ -209,6 +210,7 @@ def run(call: Callable[[], Any]) -> None:
         (lambda: a_request().form["a"], "form and json are methods: request.form()"),
         (lambda: a_request().client.host, "request.client is a pair of address and port"),
         (lambda: a_request().state.user, "the state of a request is a dict: request.state['user']"),
+        (lambda: setattr(a_request(), "session", {}), "the session is changed, not replaced"),
         (lambda: Hump().state["tea"], "app.state is a namespace"),
         (lambda: a_request().url.path, "request.url is text"),
         (lambda: setattr(Response("a"), "status_code", 404), "a response has a status"),

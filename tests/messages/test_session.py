@@ -1,6 +1,8 @@
 """`Session`: a dict in all, until it is closed."""
 
 from collections.abc import Callable
+from copy import copy, deepcopy
+from pickle import dumps, loads
 from typing import Any
 
 import pytest
@@ -48,6 +50,16 @@ def test_a_renewed_one_holds_the_same() -> None:
     session = Session(a=1)
     session.renew()
     assert (session, session.__renewed__) == ({"a": 1}, True)
+
+
+@pytest.mark.parametrize("copied", [copy, deepcopy, lambda session: loads(dumps(session))])
+def test_a_copy_is_a_plain_dict(copied: Callable[[Session], Any]) -> None:
+    """It can be changed, and sent to another process, although the session is closed."""
+    session = Session(cart=[1])
+    session.__closed__ = "too late"
+    other = copied(session)
+    other["a"] = 1
+    assert (type(other), other, session) == (dict, {"cart": [1], "a": 1}, {"cart": [1]})
 
 
 def test_nothing_else_can_be_set() -> None:

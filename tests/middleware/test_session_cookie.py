@@ -8,6 +8,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from hump_trio import Response
 from hump_trio.middleware.session_cookie import COOKIE_BYTES, SessionCookie, Ticket
@@ -63,6 +65,23 @@ def test_another_reads_nothing(other: dict[str, Any], wall: Wall) -> None:
     secret = other.pop("secrets", NEW)
     cookie = a_cookie(secret, **other)
     assert read_back(cookie, f"{other.get('name', 'session')}={value}") is None
+
+
+@given(
+    st.text(
+        st.characters(min_codepoint=32, max_codepoint=255, exclude_characters=";\x7f"), max_size=50
+    )
+)
+@example(".")
+@example("..")
+@example("." * 5000)
+@example(".eJwDAAAAAAE.x")
+@example("W10.")
+@example("\xff.\xfe")
+def test_what_nobody_has_signed_is_nothing(text: str) -> None:
+    """Whatever the bytes, without an error."""
+    for value in (text, f".{text}", f"{text}.{text}", f"{text}.Ln1XiaXH-TG8jSQr20S8j0Mu3Vc7"):
+        assert read_back(a_cookie(), f"session={value}") is None
 
 
 def test_the_longest_cookie(wall: Wall) -> None:
