@@ -8,7 +8,7 @@ FLOOR = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)[^;]*(?P<condition>;.
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
-asked = ("json", "pydantic", "testing", "multipart", "zstd", "reload", "sessions")
+asked = ("json", "pydantic", "testing", "multipart", "zstd", "reload", "sessions", "opentelemetry")
 for requirement in (
     project["dependencies"]
     + [each for name in asked for each in extras[name] if not each.startswith("hump-trio[")]

@@ -4,12 +4,14 @@ import math
 import runpy
 import shlex
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 from trio.testing import MockClock
 
-from examples import etags, forms, login_required, routers, sessions, watching
+from examples import etags, forms, login_required, routers, sessions, tracing, watching
 from hump_trio import Hump
 from hump_trio.testing import client
 from tests.promises.clients.test_clients import curl
@@ -199,3 +201,16 @@ async def test_etags__nobody_is_overwritten(monkeypatch: pytest.MonkeyPatch) -> 
     assert (first.json(), first.headers["etag"]) == ({"name": "gyokuro", "version": 2}, '"2"')
     assert late.status_code == 412
     assert [each.status_code for each in missing] == [404, 404]
+
+
+async def test_tracing__has_spans_of_all_that_a_request_does() -> None:
+    """When the app ends: those of its nursery and its stream among them, all of one trace."""
+    printed = StringIO()
+    exporter = ConsoleSpanExporter(out=printed)
+    tracing.provider.add_span_processor(BatchSpanProcessor(exporter))
+    async with client(tracing.app) as http:
+        text = (await http.get("/teas/green")).text
+    trace_id = text.split("trace ")[1][:32]
+    for name in ("GET /teas/{tea}", "boil", "wait"):
+        assert f'"name": "{name}"' in printed.getvalue()
+    assert printed.getvalue().count(trace_id) == 3
