@@ -11,7 +11,7 @@ from hump_trio.content.annotations import check_flag, is_attrs, is_model, is_of_
 from hump_trio.content.class_defaults import fill_in, filling, may_hold_lacking
 from hump_trio.content.collisions import guard_of
 from hump_trio.content.costly_numbers import guard_numbers
-from hump_trio.content.records import types_in
+from hump_trio.content.records import check_extras, types_in
 from hump_trio.facts.exceptions import BindingError, HttpException
 
 __all__ = ["BODY_TYPES", "SCHEMAS", "ModelMismatch", "MsgspecJson", "decode_unmarked"]
@@ -331,6 +331,7 @@ class MsgspecJson:
             if is_of_pydantic(expected):
                 check_model(expected)
                 return
+            check_extras(expected)
             # Making a schema visits every part of the type; making a decoder takes any class.
             self.schemas([expected], check_model)
         except NameError as error:

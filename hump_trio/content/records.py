@@ -22,6 +22,7 @@ from typing import (
 from hump_trio.content.annotations import (
     Scope,
     class_of,
+    extras_of,
     is_attrs,
     is_model,
     is_named_tuple,
@@ -30,7 +31,7 @@ from hump_trio.content.annotations import (
     substitute,
 )
 
-__all__ = ["Field", "fields_of", "inputs_of", "records_in", "types_in"]
+__all__ = ["Field", "check_extras", "fields_of", "inputs_of", "records_in", "types_in"]
 
 # Default factories whose result is always the same.
 FACTORIES = (list, tuple, set, frozenset, dict)
@@ -263,3 +264,21 @@ def types_in(annotation: Any, *, in_models: bool = True) -> Iterator[Any]:
 def records_in(annotation: Any) -> set[Any]:
     """Return the classes of all records in an annotation, however deep."""
     return {class_of(each) for each in types_in(annotation) if is_record(each)}
+
+
+def check_extras(annotation: Any) -> None:
+    """Refuse what pydantic would check of a field, in a class that it doesn't make.
+
+    Raises:
+        TypeError: With the field: nobody would look at such a constraint.
+    """
+    for each in types_in(annotation, in_models=False):
+        if is_model(each) or not (is_record(each) or is_named_tuple(each)):
+            continue
+        for field in fields_of(each):
+            for extra in extras_of(field.annotation):
+                if type(extra).__module__.startswith("pydantic"):
+                    raise TypeError(
+                        f"{class_of(each).__name__}.{field.attribute} has a {type(extra).__name__}"
+                        " of pydantic's, which counts in its models alone: write a msgspec.Meta"
+                    )

@@ -474,6 +474,13 @@ class HoldsUrl:
 
 
 @dataclass
+class HoldsField:
+    """A class of ours with a constraint that pydantic alone would look at."""
+
+    number: Annotated[int, Field(gt=0)]
+
+
+@dataclass
 class HoldsUnion:
     """A class of ours around one of several models."""
 
@@ -488,6 +495,7 @@ class HoldsUnion:
         (list[Cat | Foreign], "pydantic makes no"),
         (HoldsUrl, "JSON has nothing for a HttpUrl, which is no body type"),
         (HoldsUnion, "may not contain more than one custom type"),
+        (HoldsField, "HoldsField.number has a FieldInfo of pydantic's, which counts in its models"),
     ],
 )
 def test_types_that_nobody_can_make_are_refused(kind: Any, message: str) -> None:
