@@ -46,6 +46,7 @@ class Browser:
         self._received = bytearray()
         self._count = 0
         self._target: Any = None  # what names the page that was opened last
+        self._session = ""
 
     async def read_page(self, url: str, condition: str) -> str:
         """Open a page, and return its document as soon as a condition holds there.
@@ -57,14 +58,27 @@ class Browser:
         target = await self._order("Target.createTarget", {"url": "about:blank"})
         self._target = target
         attached = await self._order("Target.attachToTarget", {**target, "flatten": True})
-        session = attached["sessionId"]
-        await self._order("Page.enable", {}, session)
-        await self._order("Page.navigate", {"url": url}, session)
+        self._session = attached["sessionId"]
+        await self._order("Page.enable", {}, self._session)
+        await self._order("Page.navigate", {"url": url}, self._session)
+        return await self._read_loaded(condition)
+
+    async def leave_page(self, script: str, condition: str) -> str:
+        """Do what leads from the page that was opened last to another, and return its document.
+
+        Args:
+            script: In JavaScript, such as a click.
+            condition: As for `read_page`, on the next page.
+        """
+        await self._order("Runtime.evaluate", {"expression": script}, self._session)
+        return await self._read_loaded(condition)
+
+    async def _read_loaded(self, condition: str) -> str:
         while (await self._receive()).get("method") != "Page.loadEventFired":
             pass
         options = {"awaitPromise": True, "returnByValue": True}
         expression = {"expression": WAIT % condition, **options}
-        found = await self._order("Runtime.evaluate", expression, session)
+        found = await self._order("Runtime.evaluate", expression, self._session)
         page: str = found["result"]["value"]
         return page
 
