@@ -39,7 +39,7 @@ class Sqlite:
     @asynccontextmanager
     async def open(cls, path: str) -> AsyncGenerator["Sqlite", None]:
         """Open a file, or ``:memory:``."""
-        connect = partial(sqlite3.connect, path, BUSY_SECONDS, isolation_level=None)
+        connect = partial(sqlite3.connect, path, timeout=BUSY_SECONDS, isolation_level=None)
         connection = await trio.to_thread.run_sync(partial(connect, check_same_thread=False))
         try:
             await trio.to_thread.run_sync(connection.execute, "PRAGMA journal_mode = WAL")
