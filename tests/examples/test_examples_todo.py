@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -112,6 +113,49 @@ async def test_todo__migrates_once(url: str) -> None:
     async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
         for _ in range(4):
             nursery.start_soon(stack.enter_async_context, open_database(url))
+
+
+class CancelAt(trio.abc.Instrument):
+    """Cancels a scope when this task goes on for the nth time."""
+
+    def __init__(self, nth: int, scope: trio.CancelScope) -> None:
+        self._left = nth
+        self._scope = scope
+        self._task = trio.lowlevel.current_task()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Count the steps of the task."""
+        if task is self._task:
+            self._left -= 1
+            if self._left == 0:
+                self._scope.cancel()
+
+
+@pytest.mark.parametrize("url", KINDS, indirect=True)
+async def test_todo__does_all_or_nothing_wherever_it_is_cancelled(url: str) -> None:
+    """And the next transaction finds the database as it should be."""
+    sql = "INSERT INTO users (id, name, password, admin) VALUES ($1, $2, '', $3)"
+    async with open_database(url) as database:
+        for nth in count(1):
+            done = False
+            with trio.CancelScope() as scope:
+                instrument = CancelAt(nth, scope)
+                trio.lowlevel.add_instrument(instrument)
+                try:
+                    async with database.transaction() as transaction:
+                        await transaction.fetch(sql, f"{nth} a", f"{nth} ada", True)
+                        await transaction.fetch(sql, f"{nth} b", f"{nth} bob", False)
+                    done = True
+                finally:
+                    trio.lowlevel.remove_instrument(instrument)
+            async with database.transaction() as transaction:
+                found = await transaction.fetch(
+                    "SELECT * FROM users WHERE name LIKE $1", f"{nth} %"
+                )
+            assert len(found) == 2 if done else len(found) in (0, 2)
+            if not scope.cancel_called:
+                break
+    assert nth > 4
 
 
 @pytest.mark.program("initdb")
