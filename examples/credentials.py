@@ -1,4 +1,9 @@
-"""Who may call a handler: a user with a token, and an administrator with a password."""
+"""Who may call a handler: a user with a token, and an administrator with a password.
+
+Try: curl -H 'Authorization: Bearer a-token-of-olivia' http://localhost:8342/me
+     curl http://localhost:8342/menu
+     curl -X PUT -u 'admin:earl grey' 'http://localhost:8342/price?pence=250'
+"""
 
 import os
 from typing import Annotated
@@ -7,7 +12,7 @@ import trio
 
 from hump_trio import Basic, Bearer, Credentials, HttpException, Hump, same_secret
 
-app = Hump("127.0.0.1", 8342)
+app = Hump("", 8342)
 app.openapi(title="Tea shop", version="1")
 
 USERS = {"olivia": os.environ.get("OLIVIA_TOKEN", "a-token-of-olivia")}
@@ -24,7 +29,7 @@ def user_of(token: str) -> str:
 
 @app.get("/me", raises=[401])
 async def me(token: Annotated[str, Bearer()]) -> str:
-    """Say who calls: ``curl -H 'Authorization: Bearer a-token-of-olivia' .../me``."""
+    """Say who calls."""
     return user_of(token)
 
 
@@ -36,7 +41,7 @@ async def menu(token: Annotated[str | None, Bearer()] = None) -> list[str]:
 
 @app.put("/price", raises=[401])
 async def set_price(pence: int, admin: Annotated[Credentials, Basic(realm="prices")]) -> str:
-    """Set the price of a cup: ``curl -X PUT -u 'admin:earl grey' '.../price?pence=250'``."""
+    """Set the price of a cup."""
     if not (same_secret(admin.user, "admin") & same_secret(admin.password, PASSWORD)):
         raise HttpException(401, "no administrator")
     return f"a cup is {pence} pence"
