@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from hump_trio import HttpException, JsonResponse, Request, Router, statuses
+from hump_trio import HttpException, JsonResponse, Request, Router, rate_limit, statuses
 
 from .database import NO_NULL, Database
 from .passwords import check_password, hash_password
@@ -45,7 +45,8 @@ async def register(account: Account, database: Database) -> JsonResponse:
     return JsonResponse(user, statuses.CREATED)
 
 
-@router.post("/session", raises={401: "Name or password is wrong."})
+@router.post("/session", raises={401: "Name or password is wrong.", 429: "Try again later."})
+@rate_limit("10/minute")
 async def log_in(account: Account, database: Database, request: Request) -> User:
     """Log in."""
     async with database.transaction() as transaction:

@@ -42,6 +42,15 @@ async def test_nobody_else_logs_in(wrong: dict[str, str], http: Any) -> None:
     assert (refused.status_code, refused.text) == (401, "name or password is wrong")
 
 
+async def test_nobody_tries_many_passwords(http: Any) -> None:
+    """After ten in a minute a client has to wait, even for the right one."""
+    for _ in range(10):
+        assert (
+            await http.post("/session", json=ADA | {"password": "another guess"})
+        ).status_code == 401
+    assert (await http.post("/session", json=ADA)).status_code == 429
+
+
 async def test_a_name_is_one_users(http: Any) -> None:
     """Another one isn't an admin, and sees no todos but its own."""
     assert (await http.post("/users", json=ADA)).status_code == 409
