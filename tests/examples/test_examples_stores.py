@@ -1,5 +1,6 @@
 """The recipes that speak to Redis do what their docstrings say, with a real one."""
 
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 
 import httpx2
@@ -26,6 +27,14 @@ async def tell_workers(http: httpx2.AsyncClient, text: str) -> None:
                 return
 
 
+async def wait_for_line(streams: Iterable[AsyncIterator[str]], line: str) -> None:
+    """Read each stream up to a line."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        for stream in streams:
+            while await anext(stream) != line:
+                pass
+
+
 async def test_redis_fan_out__reaches_the_clients_of_all_workers(redis: Redis) -> None:
     """Streams outlive a Redis that is killed, and SIGTERM ends them and their workers well."""
     app = "examples.recipes.redis_fan_out:app"
@@ -41,15 +50,12 @@ async def test_redis_fan_out__reaches_the_clients_of_all_workers(redis: Redis) -
             for _ in range(6)
         ]
         await tell_workers(http, "tea is ready")
-        for stream in streams:
-            assert await anext(stream) == "data: tea is ready"
+        await wait_for_line(streams, "data: tea is ready")
         redis.stop()
         assert (await http.post("/news", content="nobody hears this")).status_code == 503
         redis.start()
         await tell_workers(http, "tea is cold")
-        for stream in streams:
-            while await anext(stream) != "data: tea is cold":
-                pass
+        await wait_for_line(streams, "data: tea is cold")
         assert await instance.stop() == 0
         for stream in streams:
             assert not {line async for line in stream} - {"", "data: tea is cold"}
