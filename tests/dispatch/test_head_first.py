@@ -1,8 +1,11 @@
 """Which middleware runs before the body of a request has come."""
 
 from functools import partial
+from typing import Any
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from hump_trio import CallNext, Headers, HttpException, Request, RequestId, Response
 from hump_trio.dispatch.head_first import before_looking, begins_at_head, first_to_look
@@ -100,3 +103,37 @@ async def test_what_is_wrong_with_a_body_is_raised_where_a_handler_would_be_call
         await before_looking(OPEN, partial(behind_body, length_of), request)
     assert raised.value.status == 413
     assert (await before_looking(OPEN, length_of, request)).body == "0"
+
+
+async def test_what_ends_a_body_without_an_answer_ends_the_call() -> None:
+    """As a client that has gone does."""
+    request = Request("POST", "/", "/")
+
+    async def receive() -> None:
+        raise trio.BrokenResourceError
+
+    request.body = LateBody(receive)
+    with pytest.raises(trio.BrokenResourceError):
+        await before_looking(OPEN, length_of, request)
+
+
+@pytest.mark.parametrize("seconds", [1, 3])
+async def test_a_late_answer_has_its_own_time(seconds: float, autojump_clock: MockClock) -> None:
+    """Middleware that takes longer is left out of it."""
+    request, seen = Request("POST", "/", "/"), list[int]()
+    late = HttpException(408), trio.current_time() + 2
+    request.late = lambda error: late
+
+    async def receive() -> None:
+        raise ValueError("the time has passed")
+
+    async def wait(request: Request) -> Any:
+        await trio.sleep(seconds)
+        seen.append(len(request.body))
+        return await behind_body(length_of, request)
+
+    request.body = LateBody(receive)
+    with pytest.raises(HttpException) as raised:
+        await before_looking(OPEN, wait, request)
+    assert raised.value.status == 408
+    assert seen == ([0] if seconds < 2 else [])
