@@ -19,7 +19,7 @@ from hump_trio import (
 )
 from hump_trio.handlers.providers import parse_provider
 from hump_trio.testing import client
-from tests.support.annotated import Item
+from tests.support.annotated import Item, Point
 
 
 class Session:
@@ -278,6 +278,9 @@ async def test_what_one_router_provides_is_no_body_of_another() -> None:
     @app.post("/sent")
     async def send(item: Annotated[Item, Body()]) -> str:
         return item.name
+
+    @app.post("/other")
+    async def other(point: Point) -> None: ...
 
     app.include(inner)
     async with client(app) as http:
