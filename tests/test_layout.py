@@ -10,6 +10,7 @@ from tests.support.sources import MODULES, PATHS, ROOT, SOURCES, TESTS
 # Modules whose tests have another name, with the reason.
 ELSEWHERE = {
     "handlers.parameter": "values that `test_signature` compares",
+    "handlers.rules": "rows of the tables in `test_signature`",
     "handlers.shapes": "what `test_shape_maker` makes of annotations",
     "handlers.signature_checks": "rows of the table of refusals in `test_signature`",
     "http2.failures": "codes, and errors that hold them",

@@ -17,8 +17,7 @@ from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.async_functions import check_async, is_generator
 from hump_trio.handlers.decorated import layers_of, middleware_of, names_known, parameters_taken
-from hump_trio.handlers.provider_keys import is_key, is_near
-from hump_trio.handlers.resolving import resolve_parameter, resolve_return
+from hump_trio.handlers.resolving import is_key, is_near, resolve_parameter, resolve_return
 from hump_trio.messages.request import Request
 from hump_trio.routing.layer import Provider
 from hump_trio.routing.route import Route

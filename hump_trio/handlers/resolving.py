@@ -1,20 +1,40 @@
-"""Annotations in which no name is mere text, and errors that say whose they are."""
+"""Annotations without mere text, which of them can be keys, and errors that say whose they are."""
 
+import builtins
 import inspect
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, TypeAlias, get_type_hints
 
+from hump_trio.channels.websocket import WebSocket
+from hump_trio.content.annotations import class_of, extras_of, kinds_of
+from hump_trio.content.upload import UploadFile
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError, UnprovidedError, UnresolvedError
+from hump_trio.handlers.markers import Marker
 from hump_trio.handlers.parameter import EMPTY, Parameter
-from hump_trio.handlers.provider_keys import is_key
+from hump_trio.handlers.parsing import is_plain_text
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response
 from hump_trio.routing.route import Route
 
-__all__ = ["Names", "refusal", "refusal_of", "resolve_parameter", "resolve_return"]
+__all__ = [
+    "Names",
+    "is_key",
+    "is_near",
+    "refusal",
+    "refusal_of",
+    "resolve_parameter",
+    "resolve_return",
+]
 
 # What annotations that are text may mention, by its name.
 Names: TypeAlias = dict[str, Any]
+# Classes that are so general that a parameter of one means many things; and modules of such.
+BUILT_IN = {each for each in vars(builtins).values() if isinstance(each, type)}
+GENERAL = ("typing", "collections", "collections.abc", "types")
+# Classes whose parameters are given something else.
+TAKEN = (Request, WebSocket, UploadFile, Response)
 # What annotations raise that can't be resolved.
 UNRESOLVED = (NameError, AttributeError, SyntaxError, TypeError)
 
@@ -115,4 +135,41 @@ def why_unresolved(error: Exception) -> str:
     return (
         f"can't be resolved ({error}): what it names has to be defined or imported at the top"
         " level of its module, and at run time"
+    )
+
+
+def is_key(annotation: Any) -> bool:
+    """Tell whether an annotation can be a key: a class, or a union of classes, of the program's.
+
+    No text is read as such a class, and it isn't one that every program has, such as ``dict``. A
+    marker says by itself where a value comes from.
+    """
+    try:
+        hash(annotation)
+    except TypeError:  # of what stands beside its type in Annotated
+        return False
+    kinds = kinds_of(annotation)
+    return bool(kinds) and not is_marked(annotation) and all(map(is_own, kinds))
+
+
+def is_marked(annotation: Any) -> bool:
+    """Tell whether an annotation says by itself where a value comes from."""
+    return any(isinstance(each, Marker) for each in extras_of(annotation))
+
+
+def is_near(annotation: Any, key: Any) -> bool:
+    """Tell whether an annotation has a class of a key, and may be mistaken for it."""
+    kinds = kinds_of(key)
+    return not is_marked(annotation) and any(kind in kinds for kind in kinds_of(annotation))
+
+
+def is_own(kind: Any) -> bool:
+    """Tell whether the class of a bare annotation can be a key, alone or in a union."""
+    found = class_of(kind)
+    return (
+        isinstance(found, type)
+        and found not in BUILT_IN
+        and found.__module__ not in GENERAL
+        and not issubclass(found, TAKEN)
+        and not is_plain_text(kind)
     )

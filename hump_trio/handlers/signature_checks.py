@@ -11,8 +11,7 @@ from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.decorated import wrapped_by
 from hump_trio.handlers.markers import Secret
 from hump_trio.handlers.parameter import Parameter
-from hump_trio.handlers.provider_keys import is_near
-from hump_trio.handlers.resolving import refusal, refusal_of
+from hump_trio.handlers.resolving import is_near, refusal, refusal_of
 from hump_trio.handlers.sources import BODY, CHANNEL, QUERY, REQUEST, UPLOAD
 from hump_trio.routing.layer import Provider
 from hump_trio.routing.route import Route

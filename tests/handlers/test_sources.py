@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 
 from hump_trio import Body, Cookie, Header, Query, Request, UploadFile
-from hump_trio.handlers import signature
+from hump_trio.handlers import rules
 from hump_trio.handlers.markers import Secret
 from hump_trio.handlers.parameter import Source
 from hump_trio.handlers.sources import CHANNEL, REQUEST, SOURCES
@@ -71,7 +71,7 @@ async def test_a_source_is_one_row_more(monkeypatch: pytest.MonkeyPatch) -> None
         getter=lambda parameter: lambda request: Clock(request.path),
         statuses=frozenset(),
     )
-    monkeypatch.setattr(signature, "SOURCES", (row, *SOURCES))
+    monkeypatch.setattr(rules, "SOURCES", (row, *SOURCES))
 
     async def show(clock: Clock, page: int) -> str:
         """Take one of each."""

@@ -1,4 +1,4 @@
-"""Which annotations can be keys of providers."""
+"""Which annotations can be keys of providers, and which may be mistaken for one."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from hump_trio import Body, Header, Query, Request, Response, UploadFile, WebSocket
-from hump_trio.handlers.provider_keys import is_key, is_near
+from hump_trio.handlers.resolving import is_key, is_near
 from tests.support.annotated import Item, Point, Word
 
 T = TypeVar("T")
