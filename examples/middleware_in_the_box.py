@@ -17,6 +17,7 @@ from hump_trio import (
     Hump,
     Request,
     RequestId,
+    SameOrigin,
     SecurityHeaders,
     TrustedHosts,
 )
@@ -27,6 +28,7 @@ app.middleware(Forwarded(proxies=["127.0.0.0/8", "::1"], fields=["x-forwarded-fo
 app.middleware(SecurityHeaders(content_security_policy="default-src 'self'"))
 app.middleware(Cors(origins=["https://shop.example"], headers=["content-type"], credentials=True))
 app.middleware(TrustedHosts(["localhost", "127.0.0.1", "*.shop.example"]))
+app.middleware(SameOrigin(trusted=["https://shop.example"]))
 app.middleware(Compression())
 
 
