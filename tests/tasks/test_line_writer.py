@@ -170,6 +170,27 @@ def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (tmp_path / "log").read_text() == "bla\ndropped 2\nwhite tea\ntea\n"
 
 
+def test_lines_that_were_dropped_are_told_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though their number has to wait: the next line waits behind it."""
+    errors = [OSError(errno.ENOSPC, "no space"), BlockingIOError()]
+    write = os.write
+
+    def fail_twice(descriptor: int, data: bytes) -> int:
+        if errors:
+            raise errors.pop(0)
+        return write(descriptor, data)
+
+    with (tmp_path / "log").open("wb") as file:
+        lines = LineWriter(file.fileno(), note)
+        monkeypatch.setattr(os, "write", fail_twice)
+        lines.write("black tea")
+        lines.write("tea")
+        lines.close()
+    assert (tmp_path / "log").read_text() == "dropped 1\ntea\n"
+
+
 def test_without_threads(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines wait until there is one again."""
     reader, writer = pipe
