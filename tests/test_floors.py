@@ -61,6 +61,7 @@ OPTIONAL = {
     ("content.records", "msgspec"),
     ("content.records", "pydantic"),
     ("content.standard_json", "hump_trio"),
+    ("content.type_schemas", "hump_trio"),
     ("handlers.shapes", "hump_trio"),
     ("listening.listeners", "resource"),
     ("middleware.session_cookie", "itsdangerous"),

@@ -21,10 +21,12 @@ from typing import (
 )
 
 __all__ = [
+    "BODY_TYPES",
     "Scope",
     "bare",
     "check_flag",
     "class_of",
+    "constructor_of",
     "extras_of",
     "is_attrs",
     "is_body",
@@ -38,6 +40,11 @@ __all__ = [
     "substitute",
 ]
 
+# What a type has to be to become a body.
+BODY_TYPES = (
+    "a body is a dataclass, a msgspec.Struct, a TypedDict, a pydantic model, an attrs class or a"
+    " dict"
+)
 # The libraries whose extras in `Annotated` pydantic alone looks at.
 LIBRARIES = ("pydantic", "annotated_types")
 # The types that type variables stand for.
@@ -204,3 +211,8 @@ def outer_types(annotation: Any) -> Iterator[Any]:
         for part in get_args(member):
             if part is not ...:
                 yield from outer_types(part)
+
+
+def constructor_of(kind: Any) -> Any:
+    """Return the `Constructor` that a stand-in stands for; None for any other class."""
+    return getattr(kind, "__constructor__", None)

@@ -7,20 +7,21 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from hump_trio.content.annotations import check_flag, is_attrs, is_model, is_of_pydantic
+from hump_trio.content.annotations import (
+    check_flag,
+    constructor_of,
+    is_attrs,
+    is_model,
+    is_of_pydantic,
+)
 from hump_trio.content.class_defaults import fill_in, filling, may_hold_lacking
 from hump_trio.content.collisions import guard_of
 from hump_trio.content.costly_numbers import guard_numbers
 from hump_trio.content.records import check_extras, types_in
 from hump_trio.facts.exceptions import BindingError, HttpException
 
-__all__ = ["BODY_TYPES", "SCHEMAS", "ModelMismatch", "MsgspecJson", "decode_unmarked"]
+__all__ = ["ModelMismatch", "MsgspecJson", "decode_unmarked"]
 
-BODY_TYPES = (
-    "a body is a dataclass, a msgspec.Struct, a TypedDict, a pydantic model, an attrs class or a"
-    " dict"
-)
-SCHEMAS = "#/components/schemas/"
 # A text with fewer commas has too few values for their hashing to take long.
 COMMA_COUNT = 100
 # So many types have their decoders kept: more than any app has, unless it makes types as it runs.
@@ -269,33 +270,9 @@ class MsgspecJson:
         Raises:
             TypeError: JSON can't become one of the types (see `check_type`).
         """
-        wanted = [with_stand_ins(each, going=going) for each in types]
-        stand_ins: list[Any] = []
+        from hump_trio.content.type_schemas import schemas_of
 
-        def schema_of(kind: type) -> dict[str, Any]:
-            if constructor_of(kind) is None:
-                return reference(kind) if is_model(kind) else refuse_class(kind)
-            if kind not in stand_ins:
-                stand_ins.append(kind)
-            return {"$ref": f"{SCHEMAS}stand-in {stand_ins.index(kind)}"}
-
-        count = -1
-        found: Any = ()
-        named: dict[str, Any] = {}
-        while len(stand_ins) != count:  # a stand-in's Struct may have other stand-ins in it
-            count = len(stand_ins)
-            structs = [each.__constructor__.struct for each in stand_ins]
-            found, named = self._msgspec.json.schema_components(
-                [*wanted, *structs], schema_hook=schema_of, ref_template=SCHEMAS + "{name}"
-            )
-        if not stand_ins:
-            return list(found), named
-        from hump_trio.content.constructed import replaced
-
-        moved = {
-            f"{SCHEMAS}stand-in {index}": each for index, each in enumerate(found[len(wanted) :])
-        }
-        return replaced(list(found[: len(wanted)]), moved), replaced(named, moved)
+        return schemas_of([with_stand_ins(each, going=going) for each in types], reference)
 
     def plain(self, value: Any) -> Any:
         """Return a value as plain JSON kinds: dicts, lists, texts, numbers, booleans and None."""
@@ -325,6 +302,8 @@ class MsgspecJson:
         Raises:
             TypeError: The message names the class that has no JSON form.
         """
+        from hump_trio.content.type_schemas import check_model
+
         try:
             for each in types_in(expected):
                 check_flag(each)
@@ -338,11 +317,6 @@ class MsgspecJson:
             raise TypeError(f"{error} at run time") from error
         except RecursionError as error:
             raise TypeError(f"{expected!r:.80} holds ever larger types") from error
-
-
-def constructor_of(kind: Any) -> Any:
-    """Return the `Constructor` that a stand-in stands for; None for any other class."""
-    return getattr(kind, "__constructor__", None)
 
 
 def is_made_elsewhere(kind: Any) -> bool:
@@ -370,22 +344,3 @@ def decode_unmarked(decode: Callable[[bytes], Any], text: bytes) -> Any:
         if not text.startswith(BOM_UTF8):
             raise
         return decode(text[len(BOM_UTF8) :])
-
-
-def check_model(annotation: Any) -> dict[str, Any]:
-    """Return a schema in place of that of a type that pydantic can make.
-
-    Raises:
-        TypeError: It can't.
-    """
-    from hump_trio.content.models import adapter_of
-
-    adapter_of(annotation)
-    return {"description": "a model"}
-
-
-def refuse_class(kind: type) -> dict[str, Any]:
-    """Refuse a class that msgspec doesn't know, except `object`: its schema allows anything."""
-    if kind is object:
-        return {"description": "anything"}
-    raise TypeError(f"JSON has nothing for a {kind.__name__}, which is no body type: {BODY_TYPES}")

@@ -6,10 +6,16 @@ This module alone says that a value is missing, or that it comes twice.
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from hump_trio.content.annotations import class_of, is_body, item_types, kinds_of, members
+from hump_trio.content.annotations import (
+    BODY_TYPES,
+    class_of,
+    is_body,
+    item_types,
+    kinds_of,
+    members,
+)
 from hump_trio.content.collisions import check_hashes
 from hump_trio.content.json_text import explain_mismatch
-from hump_trio.content.msgspec_json import BODY_TYPES
 from hump_trio.facts.exceptions import PLACE_COUNT, BindingError
 from hump_trio.handlers.parameter import EMPTY
 from hump_trio.handlers.parsing import checker_of, parser_of

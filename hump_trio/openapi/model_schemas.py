@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from hump_trio.content.constructed import replaced
 from hump_trio.content.models import adapter_of
-from hump_trio.content.msgspec_json import SCHEMAS
+from hump_trio.content.type_schemas import SCHEMAS
 
 __all__ = ["Mode", "ModelSchemas"]
 

@@ -12,8 +12,9 @@ from typing import Any
 from hump_trio.content.annotations import is_attrs, is_model, is_of_pydantic
 from hump_trio.content.constructed import replaced
 from hump_trio.content.models import has_schema
-from hump_trio.content.msgspec_json import SCHEMAS, MsgspecJson
+from hump_trio.content.msgspec_json import MsgspecJson
 from hump_trio.content.records import types_in
+from hump_trio.content.type_schemas import SCHEMAS
 from hump_trio.messages.response import BYTES_TYPE
 from hump_trio.openapi.model_schemas import Mode, ModelSchemas
 
