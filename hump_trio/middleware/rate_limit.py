@@ -64,7 +64,8 @@ class RateLimit(Stepped):
     single handlers. Each client has a bucket of units. A request takes one, and the bucket fills up
     evenly: ``"100/minute"`` is a unit each 0.6 seconds. The answer says by ``Retry-After`` when to
     come again; every answer tells by ``RateLimit`` and ``RateLimit-Policy`` what is left.
-    Answers such as a 404 count too, and so does the handshake of a WebSocket.
+    Answers such as a 404 count too, and so does the handshake of a WebSocket. Register it before
+    middleware of your own, which finds bodies read, since it might look at them.
 
     Buckets are in memory, in each process by itself. With a ``store`` all processes share them.
 
