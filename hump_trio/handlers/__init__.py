@@ -9,6 +9,10 @@ three steps in between, each with a contract in ``steps.py``: `Get` finds what c
 parameter, `Read` decides by what came under a name (nothing, one text, several), and `Parse` makes
 a value of one text. What fits nowhere is a `BindingError`, which tells every place that is wrong.
 
+A parameter whose annotation is the key of a provider gets that provider's value. The `Signature`
+has the providers in the order in which they are called, and its `reads` is all that these and the
+handler take of the request; ``providing.py`` calls the handler within them.
+
 A kind of parameter is one row in ``sources.py``, a `Source`. It says how such a parameter is known
 (a marker in `Annotated`, or a type), what makes its getter, and what a request may be refused with.
 A new kind is one row more, with a function that returns its `Get`; a marker of its own stands in

@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import httpx2
 import pytest
+import trio
+from trio.testing import MockClock
 
 from hump_trio import Body, Header, Hump, Request, RouteError, Router, UploadFile, WebSocket
 from hump_trio.testing import client, websocket
@@ -289,3 +292,27 @@ async def test_methods_provide_and_are_given() -> None:
     app.get("/")(given.show)
     async with client(app) as http:
         assert (await http.get("/?word=tea")).text == "method tea"
+
+
+async def test_requests_at_the_same_time_have_values_of_their_own(
+    autojump_clock: MockClock,
+) -> None:
+    """Also those of one connection, whichever ends first."""
+    app = Hump()
+
+    @app.provide
+    async def user(name: str) -> AsyncIterator[User]:
+        yield User(name)
+
+    @app.get("/")
+    async def show(user: User, seconds: float) -> str:
+        await trio.sleep(seconds)
+        return user.name
+
+    async def ask(http: httpx2.AsyncClient, number: int) -> None:
+        response = await http.get(f"/?name=user-{number}&seconds={0.01 * (number % 3)}")
+        assert response.text == f"user-{number}"
+
+    async with client(app) as http, trio.open_nursery() as nursery:
+        for number in range(12):
+            nursery.start_soon(ask, http, number)
