@@ -32,5 +32,8 @@ if not TYPE_CHECKING:  # a checker would take it for leave to ask for anything
     def __getattr__(name: str) -> Any:
         """Say what others' test client is called here."""
         if name == "TestClient":
-            raise ImportError("there is no TestClient: write `async with client(app) as http`")
+            raise ImportError(
+                "there is no TestClient: write `async with client(app) as http`, or in a function"
+                " that isn't async `with blocking_client(app) as http`"
+            )
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from types import TracebackType
 from typing import Any, TypeVar
 
 import trio
@@ -11,7 +12,7 @@ import hump_trio.testing.http_library as httpx
 import hump_trio.testing.pool_library as httpcore
 from hump_trio.app import Hump
 from hump_trio.tasks.closing import close_source
-from hump_trio.testing.clients import open_transport
+from hump_trio.testing.clients import Unopened, open_transport
 from hump_trio.testing.memory_listener import running_token
 
 __all__ = ["blocking_client"]
@@ -19,7 +20,29 @@ __all__ = ["blocking_client"]
 T = TypeVar("T")
 
 
-@contextmanager
+class Opening(Unopened, AbstractContextManager[httpx.Client, None]):
+    """A context manager that, used without ``with``, says how it is written.
+
+    Args:
+        manager: The context manager itself.
+    """
+
+    def __init__(self, manager: AbstractContextManager[httpx.Client]) -> None:
+        super().__init__("with blocking_client(app) as http")
+        self._manager = manager
+
+    def __enter__(self) -> httpx.Client:
+        return self._manager.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._manager.__exit__(kind, error, traceback)
+
+
 def blocking_client(
     app: Hump[Any],
     *,
@@ -28,7 +51,7 @@ def blocking_client(
     tls: bool = False,
     timeout: float | None = 60.0,
     **options: Any,
-) -> Iterator[httpx.Client]:
+) -> AbstractContextManager[httpx.Client, None]:
     """Serve an app in a thread, and give a client for functions that aren't async.
 
     Write ``with blocking_client(app) as http``, then ``http.get("/")``; or yield it from a fixture.
@@ -51,10 +74,17 @@ def blocking_client(
         RuntimeError: Trio is running here already: an async test has `client`.
         trio.TooSlowError: The lifespan hasn't begun in time.
     """
+    options = {"base_url": f"http{'s' * tls}://testserver", "timeout": timeout, **options}
+    return Opening(
+        open_client(BlockingRun(app, provide, raise_errors=raise_errors), timeout, options)
+    )
+
+
+@contextmanager
+def open_client(run: "BlockingRun", timeout: float | None, options: Any) -> Iterator[httpx.Client]:
+    """Serve an app while its client is open."""
     if trio.lowlevel.in_trio_run():
         raise RuntimeError("an async test doesn't block: async with client(app) as http")
-    options = {"base_url": f"http{'s' * tls}://testserver", "timeout": timeout, **options}
-    run = BlockingRun(app, provide, raise_errors=raise_errors)
     run.start(timeout)
     try:
         with httpx.Client(transport=BlockingTransport(run), **options) as http:
@@ -63,10 +93,11 @@ def blocking_client(
         run.stop(cancel=True)
         if run.error is None or not isinstance(error, Exception):
             raise
-        if isinstance(error, httpx.TransportError):
-            raise run.error from None  # it is what the transport failed of
-        raise BaseExceptionGroup("the test and the app have failed", [error, run.error]) from None
-    run.stop(cancel=False)
+        if not isinstance(error, httpx.TransportError):  # which the app's error has brought about
+            both = [error, run.error]
+            raise BaseExceptionGroup("the test and the app have failed", both) from None
+    else:
+        run.stop(cancel=False)
     if run.error is not None:
         raise run.error
 

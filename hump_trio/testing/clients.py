@@ -13,12 +13,29 @@ from hump_trio.testing.memory_pool import PoolTransport
 from hump_trio.testing.raw_connection import RawConnection
 from hump_trio.testing.websocket_client import WebSocketClient, open_websocket
 
-__all__ = ["client", "connect", "open_transport", "websocket"]
+__all__ = ["Unopened", "client", "connect", "open_transport", "websocket"]
 
 T = TypeVar("T", covariant=True)
 
 
-class Opening(AbstractAsyncContextManager[T, None], Generic[T]):
+class Unopened:
+    """What isn't open yet, and says how it is opened.
+
+    Args:
+        form: The line to write.
+    """
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say that nothing is open yet."""
+            raise AttributeError(f"{name!r} is of what `{self._form}` gives", name=name, obj=self)
+
+
+class Opening(Unopened, AbstractAsyncContextManager[T, None], Generic[T]):
     """A context manager that, used without ``async with``, says how it is written.
 
     Args:
@@ -27,8 +44,8 @@ class Opening(AbstractAsyncContextManager[T, None], Generic[T]):
     """
 
     def __init__(self, manager: AbstractAsyncContextManager[T], form: str) -> None:
+        super().__init__(form)
         self._manager = manager
-        self._form = form
 
     async def __aenter__(self) -> T:
         return await self._manager.__aenter__()
@@ -40,12 +57,6 @@ class Opening(AbstractAsyncContextManager[T, None], Generic[T]):
         traceback: TracebackType | None,
     ) -> None:
         await self._manager.__aexit__(kind, error, traceback)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            """Say that nothing is open yet."""
-            raise AttributeError(f"{name!r} is of what `{self._form}` gives", name=name, obj=self)
 
 
 def client(

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpcore2
 import httpx2
@@ -10,6 +11,7 @@ import pytest
 import trio
 
 from hump_trio import Hump, Request, WebSocket
+from hump_trio.tasks.failures import leaves_of
 from hump_trio.testing import blocking_client, client
 from tests.testing.test_clients import FakeSession, Session, provided_app
 from tests.testing.test_crashes import Broken, failing_app
@@ -201,7 +203,7 @@ def crashing_app() -> Hump:
 
     async def crash() -> None:
         await asked.wait()
-        raise Broken("crash")
+        raise Broken("crash") from LookupError("why")
 
     @app.get("/")
     async def ask() -> str:
@@ -226,6 +228,7 @@ def test_a_crash_of_the_app_is_raised() -> None:
         with pytest.raises(ExceptionGroup) as group:
             ask(times)
         assert group.group_contains(Broken, match="crash")
+        assert isinstance(next(leaves_of(group.value)).__cause__, LookupError)
         assert not group.group_contains(httpx2.TransportError)
 
 
@@ -292,6 +295,13 @@ def test_a_websocket_of_httpx2(http: httpx2.Client) -> None:
     with http.websocket("/ws") as ws:
         ws.send_text("tea")
         assert ws.receive_text(timeout=10) == "TEA"
+
+
+def test_a_client_that_is_not_open() -> None:
+    """Who leaves ``with`` out learns of it."""
+    unopened: Any = blocking_client(shop())
+    with pytest.raises(AttributeError, match=r"'get' is of what `with blocking_client\(app\) as h"):
+        unopened.get("/")
 
 
 async def test_an_async_test_is_told_what_to_write() -> None:
