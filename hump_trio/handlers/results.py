@@ -75,13 +75,15 @@ def results_of(route: Route, returns: Any) -> Results:
     fit = fitting(shape, f"{name_of(route.handler)} is annotated -> {promised}")
     records = (kind for kind in classes if is_record(kind) and not issubclass(kind, UNSHAPED))
     written: frozenset[type] = frozenset((*JSON_CONTAINERS, *records))
+    holds_models = any(map(is_model, classes))
 
     def render(value: Any) -> Response:
         if isinstance(value, Response):
             return value
         fitted = fit(value)
-        written = isinstance(fitted, tuple) or is_model(type(value))
-        return JsonResponse(fitted) if written else to_response(fitted)
+        if isinstance(fitted, tuple) or (holds_models and is_model(type(value))):
+            return JsonResponse(fitted)
+        return to_response(fitted)
 
     def encode_fitted(value: Any) -> bytes:
         return json_codec.encode_filled(fit(value))
