@@ -8,7 +8,10 @@ FLOOR = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)[^;]*(?P<condition>;.
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
-asked = ("json", "pydantic", "testing", "multipart", "zstd", "reload", "sessions", "opentelemetry")
+asked = (
+    *("json", "pydantic", "testing", "multipart", "zstd", "reload", "sessions"),
+    *("opentelemetry", "prometheus"),
+)
 for requirement in (
     project["dependencies"]
     + [each for name in asked for each in extras[name] if not each.startswith("hump-trio[")]

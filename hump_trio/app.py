@@ -208,7 +208,8 @@ class Hump(Router, Generic[S]):
         A watcher can't wait. What it raises is logged, and changes nothing for the client.
 
         Args:
-            watcher: Takes the `Request`.
+            watcher: Takes the `Request`. If it is an object that has a ``lifespan``, that takes the
+                app, and returns an async context manager that is entered around the serving.
 
         Raises:
             RuntimeError: The app is being served.
@@ -227,10 +228,10 @@ class Hump(Router, Generic[S]):
     async def _entered_lifespan(self) -> AsyncIterator[None]:
         """Enter the lifespan, if there is one, and set `state` to the value that it yields.
 
-        Those of mounted apps are entered within it.
+        Those of watchers and mounted apps are entered within it.
         """
         if self._lifespan is None:
-            async with self._entered_guests():
+            async with self._entered_others():
                 yield
             return
         before = self.state
@@ -238,19 +239,21 @@ class Hump(Router, Generic[S]):
             async with open_lifespan(self._lifespan, self) as state:
                 if state is not None:
                     self.state = state
-                async with self._entered_guests():
+                async with self._entered_others():
                     yield
         finally:
             self.state = before
 
     @asynccontextmanager
-    async def _entered_guests(self) -> AsyncIterator[None]:
-        """Enter the lifespan of each app that is mounted, in the order of their mounting."""
+    async def _entered_others(self) -> AsyncIterator[None]:
+        """Enter the lifespans of watchers, then of mounted apps, as they were registered."""
         guests = {id(each.guest): each.guest for each in table_of(self).routes}
+        lifespans = [getattr(each, "lifespan", None) for each in self._watchers]
+        lifespans += [each.lifespan for each in guests.values() if each is not None]
         async with AsyncExitStack() as stack:
-            for guest in guests.values():
-                if guest is not None and guest.lifespan is not None:
-                    await stack.enter_async_context(guest.lifespan(self))
+            for lifespan in lifespans:
+                if lifespan is not None:
+                    await stack.enter_async_context(lifespan(self))
             yield
 
     def start_soon(self, function: Callable[[Unpack[Ts]], Awaitable[Any]], *args: *Ts) -> None:

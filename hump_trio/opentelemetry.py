@@ -18,16 +18,13 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.util.types import AttributeValue
 
 from hump_trio.dispatch.watchers import Watcher
+from hump_trio.facts.grammar import known_method
 from hump_trio.messages.access_record import AccessRecord, Ended
 from hump_trio.messages.request import Request, values_of
 
 __all__ = ["measure", "trace"]
 
 NAME, VERSION = "hump_trio", version("hump-trio")
-# Methods that are shown as they are; clients can make up any number of others.
-METHODS = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
-)
 # Names of a query whose values are keys to something, which the conventions keep back.
 SECRET = re.compile(r"((?:^|&)(?:AWSAccessKeyId|Signature|sig|X-Goog-Signature)=)[^&]*")
 # Outcomes that are the server's fault, whatever the status says.
@@ -121,14 +118,10 @@ def measure(meter_provider: metrics.MeterProvider | None = None) -> Watcher:
     return watch
 
 
-def known_method(method: str) -> str:
-    """Return a method as it is shown: one of few."""
-    return method if method in METHODS else "_OTHER"
-
-
 def name_of_span(request: Request) -> str:
     """Return the name of a request's span, of which there are few."""
-    method = request.method if request.method in METHODS else "HTTP"
+    known = known_method(request.method) == request.method
+    method = request.method if known else "HTTP"
     return f"{method} {request.route}" if request.route else method
 
 

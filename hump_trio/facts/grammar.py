@@ -12,6 +12,7 @@ __all__ = [
     "is_integer",
     "is_number",
     "is_within",
+    "known_method",
     "match_float",
     "match_int",
     "plain_address",
@@ -25,6 +26,16 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # convert, as are exponents beyond three digits.
 INTEGER = re.compile(r"-?[0-9]{1,309}")
 NUMBER = re.compile(rf"{INTEGER.pattern}(?:\.[0-9]{{1,309}})?(?:[eE][+-]?[0-9]{{1,3}})?")
+
+# Methods that figures name as they are; clients can make up any number of others.
+METHODS = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
+)
+
+
+def known_method(method: str) -> str:
+    """Return a method as figures name it: one of few, ``_OTHER`` for those that nobody knows."""
+    return method if method in METHODS else "_OTHER"
 
 
 def is_integer(value: object) -> TypeGuard[int]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -367,3 +367,37 @@ async def test_an_object_can_be_a_watcher() -> None:
         assert (await http.get("/")).status_code == 404
         with pytest.raises(RuntimeError, match="being served"):
             app.watch(Watch())
+
+
+class Lived:
+    """A watcher with a life of its own.
+
+    Args:
+        app: It is watched.
+    """
+
+    def __init__(self, app: Hump) -> None:
+        self.seen: list[str] = []
+        app.watch(self)
+
+    def __call__(self, request: Request) -> Generator[None, Ended, None]:
+        """Note a request."""
+        yield
+        self.seen.append(request.path)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Hump) -> AsyncIterator[None]:
+        """Note the serving."""
+        self.seen.append("start")
+        yield
+        self.seen.append(f"end after {app.statistics().connection_count}")
+
+
+async def test_a_watcher_may_enclose_the_serving() -> None:
+    """From before the first request until the last connection has ended, with or without others."""
+    app = Hump()
+    lived = Lived(app)
+    Journal(app)
+    async with client(app) as http:
+        await http.get("/tea")
+    assert lived.seen == ["start", "/tea", "end after 1"]

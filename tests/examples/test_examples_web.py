@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 from trio.testing import MockClock
 
-from examples import etags, forms, login_required, routers, sessions, tracing, watching
+from examples import etags, forms, login_required, metrics, routers, sessions, tracing, watching
 from hump_trio import Hump
 from hump_trio.testing import client
 from tests.promises.clients.test_clients import curl
@@ -214,3 +214,16 @@ async def test_tracing__has_spans_of_all_that_a_request_does() -> None:
     for name in ("GET /teas/{tea}", "boil", "wait"):
         assert f'"name": "{name}"' in printed.getvalue()
     assert printed.getvalue().count(trace_id) == 3
+
+
+async def test_metrics__are_those_of_the_routes_and_the_program(autojump_clock: MockClock) -> None:
+    """A stream counts to its end, and nobody can make up a series."""
+    async with client(metrics.app) as http:
+        for tea in ("green", "green", "lava"):
+            await http.get(f"/teas/{tea}")
+        text = (await http.get("/metrics")).text
+    labels = 'method="GET",outcome="ok",route="/teas/{tea}",status="200"'
+    assert f"http_server_request_duration_seconds_count{{{labels}}} 3.0" in text
+    assert f'http_server_request_duration_seconds_bucket{{le="0.1",{labels}}} 0.0' in text
+    assert 'tea_cups_total{tea="green"} 2.0' in text
+    assert "lava" not in text
