@@ -77,6 +77,7 @@ async def receive_first(body: LateBody, call: CallNext, request: Request) -> Any
         if late is None:
             raise
         body.failure, deadline = late
+        del late  # its error will hold this frame
         with trio.CancelScope(deadline=deadline, shield=True):
             return await call(request)
         raise body.failure from None

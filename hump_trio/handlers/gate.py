@@ -84,16 +84,23 @@ class Gate:
         try:
             return await call(request)
         except Exception as error:
-            for leaf in leaves_of(error):
-                if isinstance(leaf, HttpException) and leaf.status == 401:
-                    self._ask_again(leaf)
+            self.ask_again(error)  # no name here holds a part of it: it holds this frame
             raise
 
-    def _ask_again(self, error: HttpException) -> None:
-        """Add what asks for credentials to an error that doesn't ask for any."""
-        if not any(name.lower() == "www-authenticate" for name, _ in error.headers):
-            asked = [("www-authenticate", challenge) for challenge in self._challenges]
-            error.headers = (*error.headers, *asked)
+    def ask_again(self, error: BaseException) -> None:
+        """Add what asks for credentials to an error 401 that doesn't ask for any.
+
+        Args:
+            error: Any error, or a group of some.
+        """
+        for leaf in leaves_of(error):
+            if (
+                isinstance(leaf, HttpException)
+                and leaf.status == 401
+                and not any(name.lower() == "www-authenticate" for name, _ in leaf.headers)
+            ):
+                asked = [("www-authenticate", challenge) for challenge in self._challenges]
+                leaf.headers = (*leaf.headers, *asked)
 
 
 def secret_getter(parameter: Parameter) -> Get[Request]:

@@ -84,7 +84,8 @@ class SessionCookie:
             return None
         try:
             ticket = Ticket(*self._signer.loads(text))
-        except self._error:
+        except self._error as error:
+            error.__traceback__ = None  # the library's frames hold it, and this one the request
             logger.info(
                 "%s %s: none of the secrets has signed the cookie %r, so the session is empty",
                 *(request.method, request.target, self._name),

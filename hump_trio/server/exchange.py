@@ -416,9 +416,10 @@ class Exchange:
             clock.channel = None
             channel.release()
             state.websocket_count -= 1
-        # Or request and exchange would hold each other.
+        # Or request and exchange would hold each other, and the body what was wrong with it.
         if isinstance(self._body_stream, LateBody):
             self._body_stream.receive = receive_nothing
+            self._body_stream.failure = None
         elif self._body_stream is not None:
             self._body_stream.exchange = None
         status = self.status if clock.answering else 0

@@ -1,7 +1,10 @@
 """What a request passes before its handler is called: checks, then credentials."""
 
+import gc
+from contextlib import suppress
 from functools import wraps
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -83,6 +86,27 @@ async def test_a_handler_that_refuses_credentials_asks_for_others(
             await gate.call(refuse, Request("GET", "/", "/"))
         found = [value for name, value in raised.value.headers if name.lower()[0] == "w"]
         assert found == challenges
+
+
+async def test_an_error_is_let_go() -> None:
+    """It holds the frames that it went through, and none of them holds it."""
+    error: ref[HttpException]
+
+    async def fail(request: Request) -> None:
+        nonlocal error
+        error = ref(raised := HttpException(404))
+        try:
+            raise raised
+        finally:
+            del raised
+
+    gc.disable()
+    try:
+        with suppress(HttpException):
+            await Gate((), (), ("Bearer",)).call(fail, Request("GET", "/", "/"))
+        assert error() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_refusal_out_of_a_nursery_asks_as_well() -> None:
