@@ -94,6 +94,8 @@ class Dispatcher:
             for route in table.routes
             for method in route.methods
         }
+        # Those of handlers that take credentials, found as their names are.
+        self._gates: dict[tuple[str, str], Gate] = {}
         self._choices = {route: self._choice_of(route) for route in table.routes}
         layers = {self._layer, *(layer for route in table.routes for layer in route.layers)}
         if providers := [each for layer in layers for each in layer.providers.values()]:
@@ -209,6 +211,10 @@ class Dispatcher:
     def _choice_of(self, route: Route) -> Choice:
         endpoint = endpoint_of(route, self._layer.stand_ins)
         call, results = endpoint.call, endpoint.results
+        if endpoint.gate.takes_secrets:
+            self._gates |= dict.fromkeys(
+                [(method, route.template) for method in route.methods], endpoint.gate
+            )
         body_limit, stream = route.body_limit, route.stream
         websocket = route.channel is not None
         if route.channel is not None:
@@ -324,6 +330,11 @@ class Dispatcher:
 
     async def answer_error(self, request: Request, error: BaseException) -> Response:
         """Return the answer for a failure; a 500 is logged with its traceback."""
+        method = request.method if request.channel is None else WEBSOCKET
+        names, gates, route = self._names, self._gates, request.route
+        gate = gates.get((method, route)) or gates.get((ANY, route))
+        if gate is not None:  # the first part of a stream is made when its handler has returned
+            gate.ask_again(error)
         try:
             response = await convert_error(request, error, self._handlers)
             if response is not None:
@@ -331,8 +342,6 @@ class Dispatcher:
                 return response
         except Exception as failure:
             error = failure
-        method = request.method if request.channel is None else WEBSOCKET
-        names, route = self._names, request.route
         handler = names.get((method, route)) or names.get((ANY, route), "")
         return answer_unexpected(request, error, handler)
 

@@ -240,6 +240,31 @@ async def test_a_provider_takes_credentials_as_a_handler_does(autojump_clock: Mo
         assert document["paths"][path][method]["security"] == [{"Bearer": []}]
 
 
+async def test_a_stream_that_refuses_credentials_asks_for_others(autojump_clock: MockClock) -> None:
+    """Its first part is made when its handler has returned, and its providers are entered then."""
+    app = Hump()
+
+    @app.provide
+    async def user(token: TOKEN) -> User:
+        raise HttpException(401, "unknown token")
+
+    @app.get("/provided")
+    async def provided(user: User) -> AsyncIterator[str]:
+        yield "never"
+
+    @app.get("/own")
+    async def own(token: TOKEN) -> AsyncIterator[str]:
+        if token:
+            raise HttpException(401, "unknown token")
+        yield "never"
+
+    async with client(app, headers={"authorization": "Bearer x"}) as http:
+        for path in ("/provided", "/own"):
+            answer = await http.get(path)
+            assert (answer.status_code, answer.text) == (401, "unknown token")
+            assert answer.headers["www-authenticate"] == 'Bearer realm="api"'
+
+
 async def test_a_fake_of_who_calls_needs_no_credentials(autojump_clock: MockClock) -> None:
     """In a test that provides it, nobody has to sign in."""
     async with client(provided_app([]), provide={User: User("fake")}) as http:
