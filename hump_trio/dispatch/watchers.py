@@ -10,6 +10,7 @@ from hump_trio.facts.callables import name_of
 from hump_trio.facts.loggers import logger
 from hump_trio.messages.access_record import AccessRecord, Ended
 from hump_trio.messages.request import Request
+from hump_trio.tasks.failures import is_failure
 
 __all__ = ["Entered", "Watcher", "check_watcher"]
 
@@ -36,8 +37,8 @@ class Entered:
                 next(generator)
             except StopIteration:
                 logger.error("the watcher %s has returned without a yield", name_of(watcher))
-            except Exception as error:
-                logger.error("the watcher %s failed", name_of(watcher), exc_info=error)
+            except BaseException as error:
+                log_failed(watcher, error)
             else:
                 self._generators.append((watcher, generator))
 
@@ -56,14 +57,25 @@ class Entered:
                 generator.send(ended)
             except StopIteration:
                 pass
-            except Exception as error:
-                logger.error("the watcher %s failed", name_of(watcher), exc_info=error)
+            except BaseException as error:
+                log_failed(watcher, error)
             else:
                 logger.error("the watcher %s has a second yield", name_of(watcher))
                 try:
                     generator.close()
-                except Exception as error:
-                    logger.error("the watcher %s failed", name_of(watcher), exc_info=error)
+                except BaseException as error:
+                    log_failed(watcher, error)
+
+
+def log_failed(watcher: Watcher, error: BaseException) -> None:
+    """Log what a watcher has raised.
+
+    Raises:
+        BaseException: It ends the program.
+    """
+    if not is_failure(error):
+        raise error
+    logger.error("the watcher %s failed", name_of(watcher), exc_info=error)
 
 
 def check_watcher(watcher: Watcher) -> None:

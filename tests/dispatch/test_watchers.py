@@ -282,6 +282,22 @@ def returns_at_once(request: Request) -> Generator[None, Ended, None]:
         yield
 
 
+class Panic(BaseException):
+    """An error that isn't below `Exception`, as that of an extension is."""
+
+
+def panics_at_once(request: Request) -> Generator[None, Ended, None]:
+    """Panic before the request."""
+    raise Panic
+    yield
+
+
+def panics_at_the_end(request: Request) -> Generator[None, Ended, None]:
+    """Panic behind the answer."""
+    yield
+    raise Panic
+
+
 def fails_at_the_end(request: Request) -> Generator[None, Ended, None]:
     """Raise behind the answer."""
     yield
@@ -309,6 +325,8 @@ def goes_on_and_fails(request: Request) -> Generator[None, Ended, None]:
         (fails_at_once, ["the watcher fails_at_once failed"]),
         (returns_at_once, ["the watcher returns_at_once has returned without a yield"]),
         (fails_at_the_end, ["the watcher fails_at_the_end failed"]),
+        (panics_at_once, ["the watcher panics_at_once failed"]),
+        (panics_at_the_end, ["the watcher panics_at_the_end failed"]),
         (goes_on, ["the watcher goes_on has a second yield"]),
         (
             goes_on_and_fails,
@@ -336,6 +354,21 @@ async def test_the_failure_of_a_watcher_is_logged_and_changes_nothing(
         assert (await http.get("/")).text == "hello"
     assert [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR] == lines
     assert outer.seen == inner.seen == ["GET /", ("/", 200, "ok", "None")]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_ends_the_program_passes_through_a_watcher(at_once: bool) -> None:
+    """As it does elsewhere."""
+
+    def interrupted(request: Request) -> Generator[None, Ended, None]:
+        if at_once:
+            raise KeyboardInterrupt
+        yield
+        raise KeyboardInterrupt
+
+    ended = AccessRecord(None, "GET", "/", "1.1", "/", 200, 0, 0.0, "ok", "", "", "")
+    with pytest.raises(KeyboardInterrupt):
+        Entered([interrupted], Request("GET", "/", "/")).end(ended)
 
 
 async def end_twice(request: Request) -> None:
