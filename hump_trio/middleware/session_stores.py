@@ -50,7 +50,7 @@ class MemorySessions:
     """A `SessionStore` in the memory of its process, as in ``Sessions(store=MemorySessions())``.
 
     It is for development, and for a single process whose restart may log everybody out: each worker
-    has one of its own.
+    has one of its own. Each run of Trio begins with no sessions.
 
     Args:
         sessions: The most that are kept. When there are more, the oldest is dropped.
@@ -64,20 +64,22 @@ class MemorySessions:
     def __init__(self, *, sessions: int = 100_000) -> None:
         check_number("sessions", sessions, 1, math.inf)
         self._count = sessions
+        self._clock: trio.abc.Clock | None = None
         # By id, the oldest first: when it ends, and what it holds as JSON, nobody else's to change.
         self._kept: dict[str, tuple[float, str]] = {}
 
     async def load(self, id: str, /) -> dict[str, Any] | None:
         """Return what was saved last for an id (see `SessionStore`)."""
+        now = self._now()
         deadline, text = self._kept.get(id, GONE)
-        if deadline <= trio.current_time():
+        if deadline <= now:
             return None
         data: dict[str, Any] = json.loads(text)
         return data
 
     async def save(self, id: str, data: dict[str, Any], seconds: int, /, *, new: bool) -> None:
         """Keep values for an id (see `SessionStore`)."""
-        now = trio.current_time()
+        now = self._now()
         if new or self._kept.get(id, GONE)[0] > now:
             self._kept[id] = now + seconds, json.dumps(data)
         while self._kept:  # each save adds one at most
@@ -89,3 +91,11 @@ class MemorySessions:
     async def drop(self, id: str, /) -> None:
         """Forget an id and its values (see `SessionStore`)."""
         self._kept.pop(id, None)
+
+    def _now(self) -> float:
+        """Return the time, having forgotten what was kept in another run of Trio."""
+        clock = trio.lowlevel.current_clock()
+        if clock is not self._clock:
+            self._kept.clear()
+            self._clock = clock
+        return clock.current_time()

@@ -38,6 +38,22 @@ async def test_the_oldest_is_dropped(autojump_clock: MockClock) -> None:
     assert [await store.load(name) is None for name in "bcde"] == [True, True, True, False]
 
 
+def test_another_run_begins_with_none() -> None:
+    """Times of its clock say nothing of those of the last one, such as when a session ends."""
+    store = MemorySessions()
+
+    async def keep() -> None:
+        await store.save("a", {}, 10, new=True)
+
+    async def find() -> bool:
+        await store.save("a", {}, 10, new=False)
+        return await store.load("a") is not None
+
+    for _ in range(2):
+        trio.run(keep, clock=MockClock())
+        assert not trio.run(find, clock=MockClock())
+
+
 @pytest.mark.parametrize("sessions", [0, -1, 1.5, None])
 def test_options_that_make_no_sense(sessions: Any) -> None:
     """They are refused where they are written."""
