@@ -7,6 +7,7 @@ import trio
 
 from hump_trio.facts.exceptions import OverloadError
 from hump_trio.facts.loggers import logger
+from hump_trio.tasks.failures import is_failure
 
 __all__ = ["BoundedStore", "RateStore"]
 
@@ -75,13 +76,15 @@ class BoundedStore:
                 assert scope.cancelled_caught
                 self._asked_again_at = trio.current_time() + PAUSE_SECONDS
                 raise TimeoutError(f"no answer within {self._seconds} seconds")
-            except Exception as error:
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
                 self._log(error)
         if self._refuse:
             raise OverloadError("the rate limit can't be checked")
         return None
 
-    def _log(self, error: Exception) -> None:
+    def _log(self, error: BaseException) -> None:
         """Log a failure, at most one a second."""
         now = trio.current_time()
         if not 0 < self._logged_again_at - now <= PAUSE_SECONDS:

@@ -11,6 +11,10 @@ from hump_trio import HttpException
 from hump_trio.middleware.rate_store import BoundedStore, RateStore
 
 
+class Panic(BaseException):
+    """An error that isn't below `Exception`, as that of an extension is."""
+
+
 class Store:
     """Returns, raises or waits, as it is told."""
 
@@ -45,7 +49,15 @@ async def test_what_a_store_says() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [OSError("down"), ExceptionGroup("", [OSError("down")]), math.nan, -math.inf, None, "soon"],
+    [
+        OSError("down"),
+        ExceptionGroup("", [OSError("down")]),
+        Panic(),
+        math.nan,
+        -math.inf,
+        None,
+        "soon",
+    ],
 )
 @pytest.mark.parametrize("refuse", [True, False])
 async def test_a_store_that_fails(
