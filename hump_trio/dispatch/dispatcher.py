@@ -33,7 +33,7 @@ from hump_trio.handlers.results import RESULTS
 from hump_trio.handlers.signature_checks import check_elsewhere
 from hump_trio.messages.access_record import Watching
 from hump_trio.messages.choice import WEBSOCKET, Call, Choice
-from hump_trio.messages.late_body import behind_body
+from hump_trio.messages.late_body import behind_body, behind_looks
 from hump_trio.messages.negotiation import prefers_json
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import (
@@ -231,7 +231,7 @@ class Dispatcher:
         whole = not (stream or websocket or speaks)
         late_body = whole and begins_at_head(layers, endpoint.gate)
         if late_body:
-            call = partial(behind_body, call)
+            call = partial(behind_looks if first_to_look(layers) else behind_body, call)
         if not endpoint.gate.open:
             call = partial(endpoint.gate.call, call)
         if self._layer.middleware or any(

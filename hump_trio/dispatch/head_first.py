@@ -57,7 +57,10 @@ def before_looking(gate: Gate, call: CallNext, request: Request) -> Awaitable[An
         request: Its body may be there already; then the middleware is called at once.
     """
     body = request.body
-    if type(body) is not LateBody or gate.refuses(request):
+    if type(body) is not LateBody:
+        return call(request)
+    request.late_body = body
+    if gate.refuses(request):
         return call(request)
     return receive_first(body, call, request)
 
@@ -70,6 +73,7 @@ async def receive_first(body: LateBody, call: CallNext, request: Request) -> Any
     """
     try:
         await body.receive()
+        request.late_body = None
     except StatusError as error:
         body.failure = error
     except BaseException as error:

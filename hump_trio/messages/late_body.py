@@ -11,7 +11,7 @@ from typing import Any
 from hump_trio.facts.exceptions import StatusError
 from hump_trio.messages.request import Request
 
-__all__ = ["LateBody", "behind_body"]
+__all__ = ["LateBody", "behind_body", "behind_looks"]
 
 
 class LateBody(bytes):
@@ -45,6 +45,17 @@ def behind_body(call: Callable[[Request], Awaitable[Any]], request: Request) -> 
     """
     body = request.body
     return receive_and_call(body, call, request) if type(body) is LateBody else call(request)
+
+
+def behind_looks(call: Callable[[Request], Awaitable[Any]], request: Request) -> Awaitable[Any]:
+    """Do what `behind_body` does, where a middleware may have put another body in its place.
+
+    What hasn't come, or not whole, must not look whole by that.
+    """
+    late = request.late_body
+    if type(late) is LateBody:
+        return receive_and_call(late, call, request)
+    return behind_body(call, request)
 
 
 async def receive_and_call(

@@ -107,6 +107,8 @@ class Request:
             over. None for a request that no server has received.
         watching: Hears how the request ends; None if nobody watches.
         given_name: The name that `RequestId` has given to the request, for logs; else empty.
+        late_body: The body as it was before a middleware looked, if it hadn't come whole by then
+            (see `LateBody`); else None.
     """
 
     method: str
@@ -141,6 +143,7 @@ class Request:
     )
     watching: Watching | None = field(default=None, init=False, repr=False)
     given_name: str = field(default="", init=False, repr=False)
+    late_body: bytes | None = field(default=None, init=False, repr=False)
     _lines: FieldLines = field(init=False, repr=False)  # those of `headers`, made or not
     _query: MultiMap | None = field(default=None, init=False, repr=False)
     _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)

@@ -528,6 +528,65 @@ async def test_middleware_that_may_look_sees_what_it_sees_of_any_body(
     assert answers[0] == answers[1]
 
 
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ([b"5\r\nhello\r\n0\r\n\r\n"], 200),
+        ([b"5\r\nhel", b"zzz\r\n"], 400),
+        ([b"5\r\nhel"], 408),
+        ([b"400\r\n" + bytes(1000)], 413),
+    ],
+    ids=["whole", "malformed", "stalled", "too-large"],
+)
+async def test_a_body_that_middleware_replaces_is_no_whole_one(
+    parts: list[bytes], status: int, autojump_clock: MockClock
+) -> None:
+    """A handler isn't called with what a middleware has made of a body that failed."""
+    app, calls = Hump(), list[bytes]()
+
+    @app.middleware
+    async def unpack(request: Request, call_next: CallNext) -> Response:
+        request.body = b"unpacked " + request.body
+        return await call_next(request)
+
+    @app.post("/", body_limit=800)
+    async def note(request: Request, token: Annotated[str, Bearer()]) -> None:
+        calls.append(request.body)
+
+    async with connect(app) as raw:
+        lines = ("Authorization: Bearer abc", "Transfer-Encoding: chunked", "Connection: close")
+        await raw.send(request("POST", "/", *lines))
+        for part in parts:
+            await trio.sleep(1)
+            await raw.send(part)
+        [answer] = parse_answers(await read_to_end(raw), "POST")
+    assert (answer.status, calls) == ((204, [b"unpacked hello"]) if status == 200 else (status, []))
+
+
+async def test_a_body_that_middleware_replaces_is_received_for_credentials_of_its_own(
+    autojump_clock: MockClock,
+) -> None:
+    """A middleware that finds credentials elsewhere has looked too early at an empty body."""
+    app = Hump()
+
+    @app.middleware
+    async def let_in(request: Request, call_next: CallNext) -> Response:
+        request.body = b"unpacked " + request.body
+        request.headers["authorization"] = "Bearer abc"
+        return await call_next(request)
+
+    @app.post("/")
+    async def echo_secured(request: Request, token: Annotated[str, Bearer()]) -> bytes:
+        return request.body
+
+    async with connect(app) as raw:
+        await raw.send(request("POST", "/", "Content-Length: 5", "Connection: close"))
+        await trio.sleep(1)
+        await raw.send(b"hello")
+        [answer] = parse_answers(await read_to_end(raw), "POST")
+    assert answer.text == "hello"
+
+
 async def test_middleware_that_is_cut_in_a_late_answer_is_left_out(
     autojump_clock: MockClock,
 ) -> None:
