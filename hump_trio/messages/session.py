@@ -89,6 +89,9 @@ class Session(dict[str, Any]):
         return super().popitem()
 
     def clear(self) -> None:
-        """Remove all values: nothing is kept of the visitor."""
-        self._check()
+        """Remove all values: nothing is kept of the visitor.
+
+        What is set behind that is another session, with an id of its own, as behind `renew`.
+        """
+        self.renew()
         super().clear()

@@ -160,6 +160,25 @@ async def test_renewed_at_login(make_store: Any) -> None:
 
 
 @each_kind
+async def test_what_is_set_behind_a_clear_is_a_new_session(make_store: Any, wall: Wall) -> None:
+    """With another id and its full time: who has planted the old cookie isn't logged in, too."""
+    app = an_app(store=make_store(), max_age=100)
+
+    @app.post("/switch")
+    async def switch(request: Request) -> None:
+        request.session.clear()
+        request.session["user"] = "ada"
+
+    async with client(app, base_url=SITE) as http:
+        planted = cookie_of(await http.post("/set", json={"user": "eve"}))
+        wall.now += 60
+        switched = await http.post("/switch")
+        assert attributes_of(switched)["max-age"] == "100"
+    assert await shown(app, cookie_of(switched)) == {"user": "ada"}
+    assert await shown(app, planted) == ({"user": "eve"} if make_store() is None else {})
+
+
+@each_kind
 async def test_nothing_is_kept_of_an_empty_session(make_store: Any) -> None:
     """Although it was renewed, or something was in it for a while."""
     store = make_store()
