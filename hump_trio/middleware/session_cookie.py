@@ -100,8 +100,8 @@ class SessionCookie:
     def set(self, request: Request, response: Response, ticket: Ticket) -> None:
         """Have an answer set the cookie.
 
-        No cache that is for many may keep the answer, if nothing else is said of that: all of them
-        would have one session.
+        No cache that is for many may keep the answer, whatever its handler has said of that, which
+        may know of no session: all of them would have one.
 
         Raises:
             ValueError: Browsers would drop the cookie, since it is too long.
@@ -114,7 +114,8 @@ class SessionCookie:
                 " keep the data elsewhere and their key here, or give Sessions a store="
             )
         self._send(request, response, value, int(self.seconds_left(ticket, ticket.seen)))
-        response.headers.setdefault("cache-control", "private")
+        said = response.headers.get("cache-control", "")
+        response.headers["cache-control"] = kept_private(said)
 
     def end(self, request: Request, response: Response) -> None:
         """Have an answer end the cookie."""
@@ -130,6 +131,23 @@ class SessionCookie:
             same_site=self._same_site,
             secure=self._always_secure or request.scheme == "https",
         )
+
+
+def kept_private(said: str) -> str:
+    """Return a ``Cache-Control`` by which no cache that is for many keeps an answer.
+
+    Args:
+        said: What the answer says by now; what a browser may keep stays as it is.
+
+    Source: RFC 9111 section 5.2.2.
+    """
+    said_each = [each for part in said.split(",") if (each := part.strip(" \t"))]
+    names = [each.partition("=")[0].lower() for each in said_each]
+    if "private" in names or "no-store" in names:
+        return said
+    shared = ("public", "s-maxage")
+    own = [each for name, each in zip(names, said_each, strict=True) if name not in shared]
+    return ", ".join([*own, "private"])
 
 
 def import_signer() -> tuple[Any, type[Exception]]:

@@ -115,6 +115,34 @@ async def test_an_answer_that_says_who_may_keep_it_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ("public, max-age=60", "max-age=60, private"),
+        ("max-age=60, S-MAXAGE=9", "max-age=60, private"),
+        ("no-cache", "no-cache, private"),
+        ("Private, max-age=60", "Private, max-age=60"),
+        ("no-store", "no-store"),
+        ("", "private"),
+    ],
+)
+async def test_no_cache_for_many_keeps_the_cookie_of_one(said: str, sent: str, wall: Wall) -> None:
+    """Whatever a handler has said that knows of no session, such as that of a static file."""
+    app = an_app(idle=100)
+
+    @app.get("/static")
+    async def static() -> Response:
+        return Response("body {}", headers={"cache-control": said})
+
+    async with client(app, base_url=SITE) as http:
+        await http.post("/set", json={"a": 1})
+        untouched = await http.get("/static")
+        wall.now += 50
+        prolonged = await http.get("/static")
+    assert (set_cookies(untouched), untouched.headers["cache-control"]) == ([], said)
+    assert (len(set_cookies(prolonged)), prolonged.headers["cache-control"]) == (1, sent)
+
+
+@pytest.mark.parametrize(
     ("scheme", "options", "expected"),
     [
         ("http", {}, {"max-age": str(WEEKS), "samesite": "Lax"}),
