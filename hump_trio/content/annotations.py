@@ -17,7 +17,6 @@ from typing import (
     Union,
     get_args,
     get_origin,
-    is_typeddict,
 )
 
 __all__ = [
@@ -34,6 +33,7 @@ __all__ = [
     "is_named_tuple",
     "is_of_pydantic",
     "is_record",
+    "is_typed_dict",
     "item_types",
     "kinds_of",
     "members",
@@ -123,11 +123,19 @@ def is_record(annotation: Any) -> bool:
     kind = class_of(annotation)
     return isinstance(kind, type) and (
         is_dataclass(kind)
-        or is_typeddict(kind)
+        or is_typed_dict(kind)
         or hasattr(kind, "__struct_fields__")
         or is_attrs(kind)
         or is_model(kind)
     )
+
+
+def is_typed_dict(kind: Any) -> bool:
+    """Tell whether a class is a TypedDict: of `typing`, or of typing_extensions.
+
+    Before Python 3.13 these are two, and `typing.is_typeddict` knows its own alone.
+    """
+    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
 
 
 def is_attrs(annotation: Any) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from hump_trio.content.annotations import (
     class_of,
+    extras_of,
     is_attrs,
     is_model,
     is_named_tuple,
@@ -89,7 +90,7 @@ class Plan:
     """Where values that will be hashed are in the JSON of a type that isn't a union.
 
     Args:
-        kind: The kind of the type's JSON value: a dict or a list.
+        kind: The kind of the type's JSON value: a dict, a list, or a str that is JSON by itself.
         parts: Yields those parts of such a value in which values will be hashed, each with its
             plans.
         hashed: Returns the parts of the value that will be hashed, decoded to their type; None if
@@ -97,7 +98,7 @@ class Plan:
         is_set: Whether the value becomes a set, so that its parts are hashed.
     """
 
-    kind: type[list[Any]] | type[dict[Any, Any]]
+    kind: type[list[Any]] | type[dict[Any, Any]] | type[str]
     parts: Callable[[Any], Iterable[tuple[Any, "Plans"]]]
     hashed: Callable[[Any], list[Any]] | None = None
     is_set: bool = False
@@ -120,6 +121,7 @@ class Guard:
     Attributes:
         encode: Encodes a JSON value with its numbers as exact as they were written, so that it can
             be decoded again in place of the text.
+        reads_texts: Whether texts in a value may be JSON by themselves, as pydantic's ``Json`` is.
     """
 
     def __init__(self, annotation: Any, decoder_of: DecoderOf) -> None:
@@ -130,6 +132,7 @@ class Guard:
         self._made: list[tuple[Any, Plans]] = []
         self._of_pydantic = is_of_pydantic(annotation)
         self._decoder_of = decoder_of
+        self.reads_texts: bool = False
         self._plans = self._plans_of(annotation)
 
     def check(self, value: Any, place: str) -> None:
@@ -178,6 +181,12 @@ class Guard:
             kinds = list(members(annotation))
             alone = sum(map(is_record, kinds)) == 1
             plans += [plan for kind in kinds for plan in self._plan_of(kind, alone=alone)]
+            if self._of_pydantic and any(map(is_json_text, extras_of(annotation))):
+                from hump_trio.content.models import read_text
+
+                self.reads_texts = True
+                within = plans.copy()
+                plans.append(Plan(str, lambda text: each_with(read_text(text), within)))
         return plans
 
     def _plan_of(self, kind: Any, *, alone: bool) -> Iterator[Plan]:
@@ -188,18 +197,22 @@ class Guard:
             alone: Whether it is the only record in the union that it comes from.
         """
         types, arguments = item_types(kind), get_args(kind)
+        if self._of_pydantic and types is None and is_collection(kind):
+            types = (..., *(arguments[:1] or (Any,)))
         if is_model(kind):
             if self._of_pydantic:
                 yield from self._plans_of_model(kind)
         elif is_record(kind) and not is_attrs(kind):
             yield self._plan_of_record(kind, alone=alone)
-        elif is_mapping(kind) and arguments:
-            values = self._plans_of(arguments[1])
+        elif is_mapping(kind) and arguments:  # a Counter has one argument
+            values = self._plans_of(arguments[1]) if arguments[1:] else []
             hashed = self._keys_as(arguments[0]) if is_hashed(kind) else None
             yield Plan(dict, lambda value: each_with(value.values(), values), hashed)
         elif is_named_tuple(kind):
             fields = [self._plans_of(each.annotation) for each in fields_of(kind)]
             yield Plan(list, lambda value: zip(value, fields, strict=False))
+            if self._of_pydantic:  # which takes objects for them, too
+                yield self._plan_of_record(kind, alone=alone)
         elif types is not None and types[0] is ...:
             items = self._plans_of(types[1])
             hashed = self._items_as(types[1]) if is_hashed(kind) else None
@@ -316,6 +329,23 @@ def parts_at(value: Any, path: Iterable[int | str]) -> list[Any]:
 def each_with(values: Iterable[Any], plans: Plans) -> list[tuple[Any, Plans]]:
     """Return values, each with the same plans; nothing if there are no plans."""
     return [(value, plans) for value in values] if plans else []
+
+
+def is_json_text(extra: Any) -> bool:
+    """Tell whether an extra of `Annotated` is pydantic's ``Json``: a text that is JSON."""
+    kind = extra if isinstance(extra, type) else type(extra)
+    return kind.__name__ == "Json" and kind.__module__.startswith("pydantic")
+
+
+def is_collection(kind: Any) -> bool:
+    """Tell whether a bare annotation is a collection of the standard library, such as a deque."""
+    of_class = class_of(kind)
+    return (
+        isinstance(of_class, type)
+        and of_class.__module__.startswith("collections")
+        and issubclass(of_class, Iterable)
+        and not issubclass(of_class, Mapping)
+    )
 
 
 def is_mapping(kind: Any) -> bool:

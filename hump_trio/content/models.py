@@ -5,7 +5,9 @@ is a text of JSON decides msgspec, as it does for every body. Then pydantic read
 its rules for JSON, and its errors are told by the places that all bodies have.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from re import findall
 from typing import Any
@@ -17,6 +19,7 @@ __all__ = [
     "dump_model",
     "has_schema",
     "paths_of",
+    "read_text",
     "take_items",
     "validate_text",
 ]
@@ -133,7 +136,8 @@ def mismatches_of(error: Any, value: Any, place: str) -> BindingError:
         return BindingError([(place, f"{count} values in it are wrong")])
     found: list[tuple[str, str]] = []
     for each in error.errors(include_url=False, include_input=False):
-        if each["type"] == "json_invalid":  # msgspec has decoded it, and takes more depth
+        # msgspec has decoded it, and takes more depth. One with a place is a text within it.
+        if each["type"] == "json_invalid" and not each["loc"]:
             return BindingError([(place, "nested too deeply")], 400)
         within = place_within(value, each["loc"], missing=each["type"] == "missing")
         found.append((place + within, reason_of(each)))
@@ -211,3 +215,14 @@ def paths_of(kind: Any) -> dict[str, list[tuple[int | str, ...]]]:
         paths = [tuple(getattr(each, "path", (each,))) for each in choices]
         found[name] = [(name,), *paths]
     return found
+
+
+def read_text(text: str) -> list[Any]:
+    """Return what a text is as JSON, in a list; an empty one if pydantic won't take it either.
+
+    pydantic takes ``NaN``, and leaves out what doesn't fit a set.
+    """
+    try:
+        return [json.loads(text, parse_float=Decimal, strict=False)]
+    except (ValueError, RecursionError):
+        return []

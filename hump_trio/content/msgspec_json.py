@@ -140,7 +140,7 @@ class MsgspecJson:
                 value = self._decode_any(text)
             except self._msgspec.ValidationError as error:  # a number out of range
                 raise ValueError(str(error)) from None
-            if guard is not None and text.count(b",") > COMMA_COUNT:
+            if guard is not None and (guard.reads_texts or text.count(b",") > COMMA_COUNT):
                 value = self._decode_exactly(text)
                 try:
                     guard.check(value, place)

@@ -16,7 +16,6 @@ from typing import (
     get_args,
     get_origin,
     get_type_hints,
-    is_typeddict,
 )
 
 from hump_trio.content.annotations import (
@@ -27,6 +26,7 @@ from hump_trio.content.annotations import (
     is_model,
     is_named_tuple,
     is_record,
+    is_typed_dict,
     members,
     substitute,
 )
@@ -80,7 +80,7 @@ def fields_of(record: Any) -> list[Field]:
             for each in struct_fields(record)
         ]
     hints = hints_of(record)
-    if is_typeddict(kind):
+    if is_typed_dict(kind):
         return [key_of(name, hint, name in kind.__required_keys__) for name, hint in hints.items()]
     if is_named_tuple(kind):
         defaults = kind._field_defaults
@@ -197,10 +197,15 @@ def default_of(field: Any, unknown: Any) -> Any:
 
 def key_of(name: str, hint: Any, required: bool) -> Field:
     """Return a key of a TypedDict; its annotation may decide whether the key is required."""
-    while get_origin(hint) in (Required, NotRequired):
-        required = get_origin(hint) is Required
+    while (marker := get_origin(hint)) in (Required, NotRequired) or is_read_only(marker):
+        required = required if is_read_only(marker) else marker is Required
         hint = get_args(hint)[0]
     return Field(name, hint, required, MISSING, name)
+
+
+def is_read_only(marker: Any) -> bool:
+    """Tell whether a marker is ``ReadOnly``, which typing has from Python 3.13 on."""
+    return getattr(marker, "_name", "") == "ReadOnly"
 
 
 def hints_of(record: Any) -> dict[str, Any]:
@@ -214,7 +219,7 @@ def hints_of(record: Any) -> dict[str, Any]:
     scopes: dict[Any, Scope] = {}
     add_scopes(scopes, record, {})
     hints = get_type_hints(kind, include_extras=True)
-    if is_typeddict(kind):  # has the annotations of its bases, but no bases at run time
+    if is_typed_dict(kind):  # has the annotations of its bases, but no bases at run time
         scope = ChainMap(*scopes.values())
         return {name: substitute(hint, scope) for name, hint in hints.items()}
     owned = {name: each for each in kind.__mro__[::-1] for name in inspect.get_annotations(each)}

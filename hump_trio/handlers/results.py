@@ -7,10 +7,10 @@ from decimal import Decimal
 from enum import Enum
 from inspect import formatannotation
 from types import NoneType
-from typing import Any, Union, get_args, is_typeddict
+from typing import Any, Union, get_args
 from uuid import UUID
 
-from hump_trio.content.annotations import class_of, is_model, is_record, members
+from hump_trio.content.annotations import class_of, is_model, is_record, is_typed_dict, members
 from hump_trio.content.json_text import json_codec
 from hump_trio.facts.callables import name_of
 from hump_trio.facts.exceptions import RouteError, UnresolvedError
@@ -69,7 +69,7 @@ def results_of(route: Route, returns: Any) -> Results:
     shape = shape_of(route, returns)
     if shape is None:
         return RESULTS
-    kinds = [dict if is_typeddict(kind) else kind for kind in map(class_of, members(returns))]
+    kinds = [dict if is_typed_dict(kind) else kind for kind in map(class_of, members(returns))]
     classes = tuple(kind for kind in kinds if isinstance(kind, type))
     promised = "None" if returns is NoneType else formatannotation(returns)
     fit = fitting(shape, f"{name_of(route.handler)} is annotated -> {promised}")

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from inspect import formatannotation
-from typing import Any, Literal, Self, TypeAlias, get_args, is_typeddict
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from hump_trio.channels.websocket import WebSocket
 from hump_trio.content.annotations import (
@@ -12,6 +12,7 @@ from hump_trio.content.annotations import (
     extras_of,
     is_model,
     is_record,
+    is_typed_dict,
     kinds_of,
     members,
 )
@@ -286,7 +287,7 @@ def takes(annotation: Any, default: Any) -> bool:
             fits = True
         elif kind is Literal:
             fits = default in get_args(member)
-        elif not isinstance(kind, type) or is_typeddict(kind):
+        elif not isinstance(kind, type) or is_typed_dict(kind):
             fits = default is not None
         else:
             fits = isinstance(default, (kind, int) if kind is float else kind)

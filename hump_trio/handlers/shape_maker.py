@@ -5,13 +5,14 @@ classes that were annotated go out as they are, after a look at their types.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, get_args, is_typeddict
+from typing import Any, Literal, get_args
 
 from hump_trio.content.annotations import (
     class_of,
     is_model,
     is_named_tuple,
     is_record,
+    is_typed_dict,
     item_types,
     members,
 )
@@ -65,7 +66,7 @@ class ShapeMaker:
                 return None
             else:
                 alternatives.append(
-                    (dict if is_typeddict(kind) else kind, self._make(member, kind))
+                    (dict if is_typed_dict(kind) else kind, self._make(member, kind))
                 )
         if not strict and all(shape is None for _, shape in alternatives):
             return None
@@ -112,7 +113,7 @@ class ShapeMaker:
         found = fields_of(member)
         made = {each.attribute: self.make(each.annotation) for each in found}
         parts = {name: shape for name, shape in made.items() if shape}
-        if is_typeddict(kind):
+        if is_typed_dict(kind):
             required = frozenset(each.name for each in found if each.required)
             return dict_of(frozenset(made), required, parts)
         return record_of(kind, list(made), parts)

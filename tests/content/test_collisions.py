@@ -2,7 +2,8 @@
 
 import enum
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, MutableSet
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
+import typing_extensions
+from pydantic import BaseModel, Json
 
 from hump_trio import Cookie, Header, HttpException, Request
 from hump_trio.content.collisions import SET_DEPTH, check_hashes, guard_of
@@ -48,6 +51,13 @@ class Named(NamedTuple):
 
     x: int
     sets: frozenset[int] = frozenset()
+
+
+class Extended(typing_extensions.TypedDict):
+    """A TypedDict that isn't one of `typing` before Python 3.13."""
+
+    ids: set[int]
+    more: typing_extensions.NotRequired[set[int]]
 
 
 class Color(enum.Enum):
@@ -168,6 +178,8 @@ HOSTILE: list[tuple[Any, str]] = [
     (Account, f'{{"items":{SET}}}'),
     (Accounts, f'{{"items":[{{"items":{SET}}}]}}'),
     (Keys, f'{{"ids":{SET}}}'),
+    (Extended, f'{{"ids":{SET}}}'),
+    (Extended, f'{{"ids":[],"more":{SET}}}'),
     (Cat, f'{{"ids":{SET}}}'),
     (Cat | Dog, f'{{"type":"Cat","ids":{SET}}}'),
     (Row, f"[1,{SET}]"),
@@ -221,9 +233,66 @@ def test_a_class_that_holds_itself_is_guarded_at_any_depth(kind: Any) -> None:
         typed_codec().decode(json.dumps(value).encode(), kind)
 
 
+class Kept(BaseModel):
+    """What pydantic alone makes of collections and of texts, and what it makes otherwise."""
+
+    names: Extended | None = None
+    queue: deque[set[int]] = deque()
+    mutable: MutableSet[int] = set()
+    counts: Counter[int] = Counter()
+    named: Named = Named(1)
+    text: Json[set[int]] = set()
+    texts: list[int | Json[dict[str, set[int]]]] = []
+
+
+# Commas may be escaped within a text that is JSON by itself.
+TEXT = json.dumps(SET).replace(",", "\\u002c")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'{{"names":{{"ids":{SET}}}}}',
+        f'{{"queue":[{SET}]}}',
+        f'{{"mutable":{SET}}}',
+        f'{{"counts":{keys(*NUMBERS)}}}',
+        f'{{"named":[1,{SET}]}}',
+        f'{{"named":{{"x":1,"sets":{SET}}}}}',
+        f'{{"text":{TEXT}}}',
+        json.dumps({"texts": [1, f'{{"a":{SET}}}']}),
+        f'{{"text":{TEXT.replace("[", "[NaN,")}}}',
+    ],
+)
+async def test_models_refuse_them_in_all_that_pydantic_makes(content: str) -> None:
+    """As other types do: in a deque, in an object for a named tuple, in a text that is JSON."""
+    answer = await ask(taking(Kept), content=content, content_type=JSON)
+    assert answer.status_code == 422
+    assert places_of(answer) == {"body": REFUSED}
+
+
+async def test_models_take_honest_values_of_the_same_kinds() -> None:
+    """A text that is no JSON is for pydantic to refuse."""
+
+    async def show(kept: Kept) -> str:
+        return repr((kept.queue, kept.mutable, kept.counts, kept.named, kept.text, kept.texts))
+
+    content = (
+        '{"queue":[[1,2]],"mutable":[3],"counts":{"4":5},"named":{"x":6,"sets":[7]},'
+        '"text":"[8]","texts":[9,"{\\"a\\":[10]}"]}'
+    )
+    answer = await ask(show, content=content, content_type=JSON)
+    expected = (
+        *(deque([{1, 2}]), {3}, Counter({4: 5}), Named(6, frozenset({7}))),
+        *({8}, [9, {"a": {10}}]),
+    )
+    assert answer.text == repr(expected)
+    answer = await ask(show, content='{"text":"[1"}', content_type=JSON)
+    assert places_of(answer).keys() == {"body.text"}
+
+
 def is_class(annotation: Any) -> bool:
     """Tell whether an annotation is a body's by itself."""
-    return annotation in (Box, Box[int], Account, Accounts, Keys, Cat, Cat | Dog)
+    return annotation in (Box, Box[int], Account, Accounts, Keys, Cat, Cat | Dog, Extended)
 
 
 async def test_they_are_refused_in_queries_headers_cookies_and_forms() -> None:

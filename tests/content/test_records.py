@@ -16,6 +16,7 @@ from typing import (
 
 import msgspec
 import pytest
+import typing_extensions
 from typing_extensions import TypeAliasType
 
 from hump_trio.content.annotations import item_types, kinds_of
@@ -150,6 +151,17 @@ def test_what_nothing_was_given_for() -> None:
     items, _ = fields_of(Page)
     assert [kinds_of(each) for each in item_types(items.annotation) or ()] == [[...], [Any]]
     assert kinds_of(fields_of(Counted)[-1].annotation) == [int]
+
+
+def test_a_typed_dict_of_typing_extensions() -> None:
+    """Before Python 3.13 it isn't one of `typing`, and its markers are its own."""
+
+    class Extended(typing_extensions.TypedDict):
+        name: typing_extensions.ReadOnly[str]
+        given: typing_extensions.NotRequired[typing_extensions.ReadOnly[int]]
+
+    found = [(each.name, each.annotation, each.required) for each in fields_of(Extended)]
+    assert found == [("name", str, True), ("given", int, False)]
 
 
 def test_types_in_a_generic_class() -> None:
