@@ -128,10 +128,13 @@ class MemoryRates:
             full_at.clear()
             self._clock = clock
         now = clock.current_time()
-        full = max(full_at.get(key, now), now) + cost * self._interval
+        since = max(full_at.get(key, now), now)
+        full = since + cost * self._interval
         wait = full - now - self._capacity
         if wait <= self._tolerance:
             full_at[key] = full
+        elif since == now:  # a full bucket has every cost, however its times were rounded
+            full_at[key], wait = full, 0.0
         full_at.move_to_end(key)
         self._forget(now)
         return wait
@@ -142,7 +145,7 @@ class MemoryRates:
         Two at most are forgotten for each request, so that none has to look at many.
         """
         full_at = self._full_at
-        for _ in range(2):
+        for _ in range(min(2, len(full_at))):
             oldest = next(iter(full_at))
             if full_at[oldest] > now and len(full_at) <= self._key_count:
                 break

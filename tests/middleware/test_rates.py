@@ -137,6 +137,18 @@ def test_as_a_bucket_that_is_counted(
     trio.run(check, clock=clock)
 
 
+@pytest.mark.parametrize(
+    ("rate", "cost"), [(parse_rate("999999999/second", 1), 1), (parse_rate("1/day", 10**9), 10**9)]
+)
+async def test_a_full_bucket_has_every_cost(rate: Rate, cost: int, mock_clock: MockClock) -> None:
+    """Where the clock is too coarse for the rate, or for its burst, too."""
+    for seconds in range(50):
+        mock_clock.jump(seconds * 1e5 + 1 / 3)
+        rates = MemoryRates(rate, 10)
+        assert rates.take("a", cost) <= rate.tolerance
+        assert len(rates) <= 1
+
+
 async def test_a_full_bucket_is_forgotten(mock_clock: MockClock) -> None:
     """Two for each key that is added, the first ones first: no request pays for many."""
     rates = MemoryRates(Rate(1.0, 5), 1000)
