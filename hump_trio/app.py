@@ -40,7 +40,7 @@ from hump_trio.tasks.lifespan import check_lifespan, open_lifespan
 from hump_trio.tasks.threads import check_thread
 from hump_trio.transports.tls_source import TlsSource, check_tls_source, load_credentials
 
-__all__ = ["Hump"]
+__all__ = ["Hump", "server_of"]
 
 # What a route is for that has WebSockets.
 WEBSOCKETS = {WEBSOCKET, ANY_WEBSOCKET}
@@ -564,3 +564,12 @@ async def refuse_asgi(app: Hump[Any], scope: Any, receive: Any, send: Any) -> No
 
 if not TYPE_CHECKING:  # a checker is right that an app can't be called
     Hump.__call__ = refuse_asgi
+
+
+def server_of(app: Hump[Any]) -> "Server":
+    """Return what serves an app.
+
+    Raises:
+        RuntimeError: The app isn't being served.
+    """
+    return app._running()

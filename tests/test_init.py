@@ -107,6 +107,7 @@ def test_an_app_that_is_not_served_is_light() -> None:
     [written] = [word for word in loaded if word.isdecimal()]
     folders = {name.split(".")[1] for name in loaded if name.startswith("hump_trio.")}
     assert not folders & {"server", "http1", "http2", "testing", "command", "asgi", "wsgi"}
+    assert "inspection" not in folders
     assert not loaded & {"json", "ssl", "email", "tempfile", "zlib", "hump_trio.openapi"}
     assert len(loaded) - 1 <= MODULE_COUNT
     assert int(written) <= WRITTEN_COUNT

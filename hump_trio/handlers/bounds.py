@@ -1,6 +1,6 @@
 """Bounds for single handlers: how long one may take, how many may run at a time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from copy import copy
 from dataclasses import replace
@@ -27,7 +27,7 @@ from hump_trio.messages.response import (
 from hump_trio.tasks.lateness import log_late
 from hump_trio.tasks.task_tree import source_line_of_error
 
-__all__ = ["check_below", "limit", "timeout"]
+__all__ = ["check_below", "limit", "permits_of", "timeout"]
 
 H = TypeVar("H", bound=Callable[..., Any])
 # Returns the context that encloses one part of a call: the handler, or the producer it returns.
@@ -107,10 +107,27 @@ def limit(count: int, *, wait: float = 0.0) -> Callable[[H], H]:
 
     def decorate(handler: H) -> H:
         check_below("limit", handler, made)
-        bound = partial(permit_of, trio.Semaphore(count), wait)
-        return enclose(handler, lambda arguments: bound)
+        permits = trio.Semaphore(count)
+        bound = partial(permit_of, permits, wait)
+        enclosed = enclose(handler, lambda arguments: bound)
+        enclosed.__permits__ = (count, permits)  # type: ignore[attr-defined]  # see `permits_of`
+        return enclosed
 
     return decorate
+
+
+def permits_of(handler: Any) -> Iterator[tuple[int, trio.Semaphore]]:
+    """Yield how many calls each `limit` around a handler allows, and what holds the permits.
+
+    A decorator that keeps what it wraps, as `functools.wraps` does, is looked through.
+    """
+    found: trio.Semaphore | None = None
+    while handler is not None:
+        count, permits = getattr(handler, "__permits__", (0, None))
+        if permits is not None and permits is not found:  # wrapping hands the attribute outwards
+            found = permits
+            yield count, permits
+        handler = getattr(handler, "__wrapped__", None)
 
 
 def check_below(name: str, handler: Any, made: int) -> None:

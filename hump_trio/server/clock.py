@@ -56,6 +56,9 @@ class Peer(Protocol):
     def fully_acked(self) -> bool:
         """Tell whether it has acknowledged all that was sent."""
 
+    def answer_bytes(self) -> int:
+        """Return how many bytes were sent of the answer under way."""
+
 
 class Waiting(Protocol):
     """What waits without a task: the connection of a clock whose scope encloses nothing."""
@@ -379,6 +382,11 @@ class Clock:
         if reply is not None and self.phase is BEHIND:
             text = reply.text
         return f"{text} ({RULES[phase or self.phase].word})"
+
+    @property
+    def send_deadline(self) -> float:
+        """When an answer is cut whose peer makes no progress; infinite before the first look."""
+        return self._send_deadline
 
     def age(self) -> float:
         """Return the seconds since the request's head was complete, or since the last answer."""

@@ -109,6 +109,10 @@ class Connection:
         """Tell whether the peer has acknowledged all that was sent."""
         return self.transport.fully_acked()
 
+    def answer_bytes(self) -> int:
+        """Return how many bytes were sent of the answer under way."""
+        return self.transport.sent_bytes - self.counted_bytes
+
     def count_sent(self) -> int:
         """Return how many bytes were sent since this was last asked."""
         sent_bytes = self.transport.sent_bytes

@@ -78,6 +78,21 @@ class Server:
         ]
 
     @property
+    def watchdog(self) -> Watchdog:
+        """What knows every open connection."""
+        return self._watchdog
+
+    @property
+    def background(self) -> trio.Nursery | None:
+        """The tasks of background work; None if there can be none."""
+        return self._background
+
+    @property
+    def task(self) -> trio.lowlevel.Task:
+        """The task that the lifespan is entered in."""
+        return self._task
+
+    @property
     def draining(self) -> bool:
         """Whether a shutdown was asked for."""
         return self._asked.is_set()

@@ -13,6 +13,8 @@ __all__ = [
     "innermost_tasks",
     "source_line_of",
     "source_line_of_error",
+    "source_lines_of",
+    "walk_tree",
 ]
 
 # What a line of these says tells nothing of the program that waits in it.
@@ -31,29 +33,44 @@ def innermost_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
 
 def describe_tree(task: trio.lowlevel.Task, indent: str = "") -> Iterator[str]:
     """Yield a line for a task and for each one below it, with the line that it waits in."""
-    yield f"{indent}{task.name} at {source_line_of(task) or 'a line of the server'}"
+    for depth, each in walk_tree(task):
+        line = source_line_of(each) or "a line of the server"
+        yield f"{indent}{'  ' * depth}{each.name} at {line}"
+
+
+def walk_tree(task: trio.lowlevel.Task, depth: int = 0) -> Iterator[tuple[int, trio.lowlevel.Task]]:
+    """Yield a task and each one below it, each with how deep it is below the first."""
+    yield depth, task
     for nursery in task.child_nurseries:
         for child in nursery.child_tasks:
-            yield from describe_tree(child, indent + "  ")
+            yield from walk_tree(child, depth + 1)
 
 
 def source_line_of(task: trio.lowlevel.Task) -> str:
     """Return the innermost line of the program that a task waits in; empty if there is none."""
-    return innermost_source_line(task.iter_await_frames())
+    return joined_lines(*source_lines_of(task))
+
+
+def source_lines_of(task: trio.lowlevel.Task) -> tuple[str, str]:
+    """Return the innermost line of the program that a task waits in, and where it has led to.
+
+    The second is a line of a library, if the program waits in one; both are empty if there is none.
+    """
+    return innermost_source_lines(task.iter_await_frames())
 
 
 def source_line_of_error(error: BaseException) -> str:
     """Return the line of the program that an error was raised in, its first leaf if a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return innermost_source_line(traceback.walk_tb(error.__traceback__))
+    return joined_lines(*innermost_source_lines(traceback.walk_tb(error.__traceback__)))
 
 
-def innermost_source_line(frames: Iterable[tuple[FrameType, int]]) -> str:
+def innermost_source_lines(frames: Iterable[tuple[FrameType, int]]) -> tuple[str, str]:
     """Return the last of some frames that is the program's own, and where it has led to.
 
     A line of a library alone tells nobody what to change, and the line that calls it not what it
-    waits for. Without a line of its own it is that of the library; empty if there is none either.
+    waits for.
     """
     own = last = ""
     for frame, line in frames:
@@ -62,7 +79,12 @@ def innermost_source_line(frames: Iterable[tuple[FrameType, int]]) -> str:
             last = f"{path}:{line} in {frame.f_code.co_qualname}"
             if not is_library(path):
                 own = last
-    return own if own == last else f"{own}, which led to {last}" if own else last
+    return own, "" if own == last else last
+
+
+def joined_lines(own: str, last: str) -> str:
+    """Return both lines as a text; either may be empty."""
+    return f"{own}, which led to {last}" if own and last else own or last
 
 
 def is_library(path: str) -> bool:

@@ -49,6 +49,10 @@ class FakePeer:
         """Tell whether that is all."""
         return self.acked == self.sent_bytes
 
+    def answer_bytes(self) -> int:
+        """Return what was sent."""
+        return self.sent_bytes
+
 
 async def take_at_once() -> None:
     """Take what is written, without a checkpoint."""

@@ -189,6 +189,10 @@ class LinePeer:
         """Tell whether that is all."""
         return self.acked_bytes() == self._line.sent_bytes
 
+    def answer_bytes(self) -> int:
+        """Return what was sent."""
+        return self._line.sent_bytes
+
 
 class OutboxScene:
     """An outbox over a line, and what it is made of.

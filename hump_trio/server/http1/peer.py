@@ -206,6 +206,10 @@ class Nobody:
         """Tell that nothing is on its way."""
         return True
 
+    def answer_bytes(self) -> int:
+        """Return that nothing was sent."""
+        return 0
+
 
 async def inform_client(clock: Clock, request: Request, status: int, fields: FieldLines) -> None:
     """Send an informational response for a request whose handler runs (see `Request.inform`).

@@ -158,6 +158,10 @@ class Http2Peer:
             return False
         return stream.window <= 0 or self.mux.session.sources.window <= 0
 
+    def answer_bytes(self) -> int:
+        """Return how many bytes were sent of the answer under way."""
+        return self.sent_bytes if self.stream is None else self.stream.answer_bytes
+
     def count_sent(self) -> int:
         """Return how many bytes were sent of an answer that no stream was made for."""
         return self.sent_bytes

@@ -433,8 +433,13 @@ class Http2Stream(Stream):
         line = self.line = Http2Line(self._mux, self, self, self._clock)
         return line
 
+    @property
+    def answer_bytes(self) -> int:
+        """How many bytes were framed since `count_sent` was last asked."""
+        return self._sent_bytes + self.framed_bytes
+
     def count_sent(self) -> int:
         """Return how many bytes were framed since this was last asked."""
-        sent_bytes = self._sent_bytes + self.framed_bytes
+        sent_bytes = self.answer_bytes
         self._sent_bytes = -self.framed_bytes
         return sent_bytes

@@ -7,3 +7,4 @@ def test_nobody() -> None:
     """Nobody owes anything."""
     nobody = Nobody()
     assert (nobody.peer_state(), nobody.acked_bytes(), nobody.fully_acked()) == ("open", 0, True)
+    assert nobody.answer_bytes() == 0
