@@ -5,13 +5,15 @@ providers give, in the order in which they are called. So each function is calle
 at known places of that list.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from inspect import isasyncgen
 from itertools import count
 from typing import Any, TypeAlias
 
 from hump_trio.content.form import Form
-from hump_trio.facts.callables import Handler
+from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import BindingError
 from hump_trio.handlers.async_functions import is_generator
 from hump_trio.handlers.calling import (
@@ -30,7 +32,7 @@ from hump_trio.handlers.provider_steps import Run, enclosing, giving
 from hump_trio.handlers.sources import CHANNEL, REQUEST
 from hump_trio.handlers.steps import Get
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Send, StreamResponse
+from hump_trio.messages.response import Fields, Producer, Send, StreamResponse
 from hump_trio.routing.route import Route
 
 __all__ = ["bind_provided", "getter_at", "run_of"]
@@ -49,7 +51,7 @@ def bind_provided(route: Route, signature: Signature) -> Call:
     if signature.takes_files:
         return bind_form(route, signature)
     getters = [getter_at(route, each) for each in signature.reads]
-    run = streaming(route, signature) if is_generator(route.handler) else run_of(route, signature)
+    run = streaming(route, signature) if outlasts(route, signature) else run_of(route, signature)
 
     def call(request: Request) -> Any:
         try:
@@ -70,27 +72,61 @@ def run_of(route: Route, signature: Signature) -> Run:
     return within(signature, places, caller_of(route.handler, signature.parameters, places))
 
 
+def outlasts(route: Route, signature: Signature) -> bool:
+    """Tell whether a handler works on within its providers when its call has returned.
+
+    It is a generator, or one in a decorator such as `hump_trio.timeout`, which only starts it.
+    """
+    encloses = any(each.provider.encloses for each in signature.provisions)
+    return is_generator(inspect.unwrap(route.handler) if encloses else route.handler)
+
+
 def streaming(route: Route, signature: Signature) -> Run:
     """Return what `run_of` does for a generator: what it returns is sent within the providers."""
     send_place = len(signature.reads)
     places = places_of(signature, send_place + 1)
     generate = caller_of(route.handler, signature.parameters, places)
+    decorated = not is_generator(route.handler)
 
-    async def send_parts(values: list[Any]) -> None:
+    async def send_parts(values: list[Any]) -> Fields | None:
         send: Send = values[send_place]
-        async with aclosing(generate(values)) as parts:
+        body = generate(values)
+        if decorated:
+            body = started_body(route, await body)
+        if isinstance(body, Producer):
+            return await body.produce(send)
+        async with aclosing(body) as parts:
             async for part in parts:
                 await send(part)
+        return None
 
     run = within(signature, places, send_parts)
 
     async def stream(values: list[Any]) -> StreamResponse:
-        async def produce(send: Send) -> None:
-            await run([*values, send])
+        async def produce(send: Send) -> Fields | None:
+            trailers: Fields | None = await run([*values, send])
+            return trailers
 
         return StreamResponse(produce)
 
     return stream
+
+
+def started_body(route: Route, answer: Any) -> Any:
+    """Return the body that a decorator around a generator has started: a generator, or a producer.
+
+    Raises:
+        TypeError: It is another answer, which can't be given any more.
+    """
+    body = answer
+    if isinstance(answer, StreamResponse) and (answer.status, len(answer.headers)) == (200, 0):
+        body = answer.body
+    if isasyncgen(body) or (isinstance(body, Producer) and not body.begins):
+        return body
+    raise TypeError(
+        f"{name_of(route.handler)} has a yield within a decorator, and providers with one: the"
+        f" decorator returns the generator's call or raises an HttpException, not {answer!r:.80}"
+    )
 
 
 def within(signature: Signature, places: dict[Any, int], run: Run) -> Run:

@@ -10,7 +10,18 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from hump_trio import Body, Header, Hump, Request, RouteError, Router, UploadFile, WebSocket
+import hump_trio
+from hump_trio import (
+    Body,
+    Header,
+    Hump,
+    Request,
+    Response,
+    RouteError,
+    Router,
+    UploadFile,
+    WebSocket,
+)
 from hump_trio.testing import client, websocket
 
 
@@ -180,6 +191,75 @@ async def test_a_stream_is_within_its_providers() -> None:
         assert response.headers["content-type"] == "text/plain; charset=utf-8"
         assert (await http.get("/", headers=ANN)).status_code == 422
     assert log == ["session opens", "sends", "sends", "session closes"]
+
+
+def starting(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a decorator's usual function, which starts a generator and passes it on."""
+
+    @functools.wraps(handler)
+    async def start(*args: Any, **kwargs: Any) -> Any:
+        return handler(*args, **kwargs)
+
+    return start
+
+
+def titled(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that answers by itself, with a field."""
+
+    @functools.wraps(handler)
+    async def answer(*args: Any, **kwargs: Any) -> Response:
+        return Response(handler(*args, **kwargs), headers={"title": "tea"})
+
+    return answer
+
+
+@pytest.mark.parametrize("decorate", [hump_trio.timeout(5), hump_trio.limit(1), starting])
+async def test_a_stream_in_a_decorator_is_within_its_providers(
+    decorate: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> None:
+    """Although the decorator has returned before its first part."""
+    log: list[str] = []
+    app = Hump()
+    keeping(app, log)
+
+    @app.get("/")
+    @decorate
+    async def tell(session: Session) -> AsyncIterator[str]:
+        log.append("sends")
+        yield session.name
+
+    async with client(app) as http:
+        for _ in range(2):
+            assert (await http.get("/")).text == "session"
+    assert log == ["session opens", "sends", "session closes"] * 2
+
+
+async def test_a_decorator_that_answers_for_a_stream_is_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its answer can't be given any more, once providers that enclose the stream are entered."""
+    app = Hump()
+    keeping(app, [])
+
+    @app.provide
+    async def user() -> User:
+        return User("ann")
+
+    @app.get("/session")
+    @titled
+    async def tell(session: Session) -> AsyncIterator[str]:
+        yield session.name
+
+    @app.get("/user")
+    @titled
+    async def name(user: User) -> AsyncIterator[str]:
+        yield user.name
+
+    async with client(app) as http:
+        assert (await http.get("/session")).status_code == 500
+        response = await http.get("/user")
+        assert (response.text, response.headers["title"]) == ("ann", "tea")
+    assert "tell has a yield within a decorator, and providers with one" in caplog.text
 
 
 async def test_files_have_come_before_providers_are_called() -> None:
