@@ -1,5 +1,6 @@
 """The recipe for libraries of asyncio does what its docstring says, with a real upstream."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,9 @@ from hump_trio import Hump, Timeouts
 from hump_trio.testing import client, connect
 from tests.support.loopback import served, wait_until
 from tests.support.wire import request
+
+# Once imported, trio-asyncio gives even `asyncio.run` a loop on Trio, unless it is told otherwise.
+asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
 
 app = asyncio_library.app
 SOON = Timeouts(disconnect_poll=0.02, deadline_header="x-timeout-ms")
