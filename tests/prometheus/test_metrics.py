@@ -87,6 +87,7 @@ async def test_requests_are_counted_by_route_method_status_and_outcome(
     assert found["hump_trio_outcomes_total shed"] == 0
 
 
+@pytest.mark.http1_only("a WebSocket over HTTP/2 is no connection of its own")
 async def test_the_server_is_seen(autojump_clock: MockClock) -> None:
     """Connections by phase, and what is in flight, the scrape itself included."""
     app = app_of()
