@@ -164,3 +164,5 @@ def mapped_errors() -> Iterator[None]:
         httpcore.TimeoutException,
     ) as error:
         raise getattr(httpx, type(error).__name__)(str(error)) from error
+    except trio.ClosedResourceError as error:  # another task has closed the client
+        raise httpx.ReadError(str(error)) from error

@@ -43,3 +43,19 @@ async def test_writing_to_an_app_that_has_gone_is_an_error_of_httpcore() -> None
         await stream.write(b"x")
     with pytest.raises(httpcore2.ReadError):
         await stream.read(1)
+
+
+async def test_a_client_that_is_closed_meanwhile_has_an_error_of_httpx(
+    autojump_clock: MockClock,
+) -> None:
+    """As over a network, in a task that waits for an answer."""
+    async with client(new_app()) as http:
+
+        async def ask() -> None:
+            with pytest.raises(httpx2.ReadError):
+                await http.get("/ticks")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            await http.aclose()
