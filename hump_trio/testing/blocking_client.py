@@ -138,14 +138,15 @@ class BlockingRun:
 
         Raises:
             BaseException: What the app has failed of.
+            RuntimeError: There can be no more threads.
             trio.TooSlowError: It isn't ready in time.
         """
         token = running_token(self._app)
+        if token is None:
+            threading.Thread(target=self._run, daemon=True).start()
+        else:
+            token.run_sync_soon(trio.lowlevel.spawn_system_task, self._serve)
         try:
-            if token is None:
-                threading.Thread(target=self._run, daemon=True).start()
-            else:
-                token.run_sync_soon(trio.lowlevel.spawn_system_task, self._serve)
             self._begun.wait()
             ready = self._ready.wait(timeout)
         except BaseException:

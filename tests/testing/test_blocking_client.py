@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -157,6 +158,18 @@ def test_a_trio_run_that_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(trio, "run", run)
     with pytest.raises(OSError, match="too many open files"), blocking_client(shop()):
         raise AssertionError
+
+
+def test_a_thread_that_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no more of them, nobody waits for one."""
+
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="new thread"), blocking_client(shop()):
+            pass
 
 
 def test_an_answer_that_never_comes() -> None:
