@@ -23,7 +23,7 @@ from hump_trio.dispatch.fold import Fold
 from hump_trio.dispatch.head_first import before_looking, begins_at_head, first_to_look
 from hump_trio.dispatch.stepped import Stepped, is_stepped
 from hump_trio.dispatch.websockets import serve_websocket
-from hump_trio.facts.exceptions import HttpException, StatusError
+from hump_trio.facts.exceptions import HttpException, StatusError, equal_error
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.outcomes import Outcome
 from hump_trio.handlers.decorated import decorated_above, unused_middleware
@@ -334,7 +334,7 @@ class Dispatcher:
         names, gates, route = self._names, self._gates, request.route
         gate = gates.get((method, route)) or gates.get((ANY, route))
         if gate is not None:  # the first part of a stream is made when its handler has returned
-            gate.ask_again(error)
+            error = gate.asking(error)
         try:
             response = await convert_error(request, error, self._handlers)
             if response is not None:
@@ -379,13 +379,6 @@ def read_loosely(segments: list[str]) -> list[str]:
     """
     *inner, last = "/".join(segments).split("/")
     return ["", *filter(None, inner), last]
-
-
-def equal_error(error: StatusError) -> StatusError:
-    """Return a copy of an error that has been raised nowhere."""
-    equal = type(error).__new__(type(error), *error.args)
-    vars(equal).update(vars(error))
-    return equal
 
 
 async def call_apart(call: Call, render: Callable[[Any], Response], request: Request) -> Response:

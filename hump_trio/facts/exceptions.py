@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from hump_trio.facts.outcomes import Outcome
 
@@ -25,9 +25,11 @@ __all__ = [
     "UnprovidedError",
     "UnresolvedError",
     "WebSocketClosed",
+    "equal_error",
     "phrase_of",
 ]
 
+E = TypeVar("E", bound="StatusError")
 # Reason phrases that Python up to 3.12 has by their older names.
 NEW_PHRASES: dict[int, str] = {
     413: "Content Too Large",
@@ -301,3 +303,10 @@ def phrase_of(status: int) -> str:
         return NEW_PHRASES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def equal_error(error: E) -> E:
+    """Return a copy of an error that has been raised nowhere."""
+    equal = type(error).__new__(type(error), *error.args)
+    vars(equal).update(vars(error))
+    return equal

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 from hump_trio.facts.callables import Handler
-from hump_trio.facts.exceptions import CredentialsError, HttpException
+from hump_trio.facts.exceptions import CredentialsError, HttpException, equal_error
 from hump_trio.handlers.markers import Secret
 from hump_trio.handlers.parameter import EMPTY, Parameter
 from hump_trio.handlers.steps import Get
@@ -70,7 +70,8 @@ class Gate:
     async def call(self, call: Callable[[Request], Awaitable[Any]], request: Request) -> Any:
         """Let a request pass, and call its handler.
 
-        Where the handler refuses the credentials by an `HttpException` 401, that asks for others.
+        Where the handler refuses the credentials by an `HttpException` 401, a copy of that asks for
+        others.
 
         Raises:
             HttpException: The request doesn't pass, and whatever the handler raises.
@@ -83,24 +84,40 @@ class Gate:
             get(request)
         try:
             return await call(request)
-        except Exception as error:
-            self.ask_again(error)  # no name here holds a part of it: it holds this frame
+        except Exception as error:  # no name here holds a part of it: it holds this frame
+            if any(map(asks_for_nothing, leaves_of(error))):
+                raise self.asking(error) from error.__cause__
             raise
 
-    def ask_again(self, error: BaseException) -> None:
-        """Add what asks for credentials to an error 401 that doesn't ask for any.
+    def asking(self, error: BaseException) -> BaseException:
+        """Return an error 401 with what asks for credentials, or any other error as it is.
+
+        What the program has raised isn't changed: it may raise the same object on other routes.
 
         Args:
             error: Any error, or a group of some.
         """
-        for leaf in leaves_of(error):
-            if (
-                isinstance(leaf, HttpException)
-                and leaf.status == 401
-                and not any(name.lower() == "www-authenticate" for name, _ in leaf.headers)
-            ):
-                asked = [("www-authenticate", challenge) for challenge in self._challenges]
-                leaf.headers = (*leaf.headers, *asked)
+        made: BaseException
+        if not any(map(asks_for_nothing, leaves_of(error))):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            made = error.derive([self.asking(each) for each in error.exceptions])
+        else:
+            assert isinstance(error, HttpException)
+            made = equal_error(error)
+            asked = [("www-authenticate", challenge) for challenge in self._challenges]
+            made.headers = (*made.headers, *asked)
+        made.__cause__, made.__context__ = error.__cause__, error.__context__
+        return made.with_traceback(error.__traceback__)
+
+
+def asks_for_nothing(error: BaseException) -> bool:
+    """Tell whether an error is a 401 that doesn't say what it asks for."""
+    return (
+        isinstance(error, HttpException)
+        and error.status == 401
+        and not any(name.lower() == "www-authenticate" for name, _ in error.headers)
+    )
 
 
 def secret_getter(parameter: Parameter) -> Get[Request]:

@@ -10,6 +10,7 @@ import pytest
 
 from hump_trio import HttpException, Request
 from hump_trio.handlers.gate import Gate, checks_of
+from hump_trio.tasks.failures import leaves_of
 
 
 async def answer(request: Request) -> str:
@@ -86,6 +87,26 @@ async def test_a_handler_that_refuses_credentials_asks_for_others(
             await gate.call(refuse, Request("GET", "/", "/"))
         found = [value for name, value in raised.value.headers if name.lower()[0] == "w"]
         assert found == challenges
+
+
+async def test_an_error_of_several_routes_asks_for_what_each_takes() -> None:
+    """A program may raise one object again and again: it stays as it was."""
+    shared = HttpException(401, "who is it?", headers=[("x-a", "b")])
+    group = ExceptionGroup("several", [ExceptionGroup("", [shared]), cause := ValueError()])
+
+    async def refuse(request: Request) -> None:
+        raise (group if request.path == "/group" else shared) from cause
+
+    for challenge in ("Bearer", "ApiKey"):
+        gate = Gate((), (), (challenge,))
+        for path in ("/", "/group"):
+            with pytest.raises((HttpException, ExceptionGroup)) as raised:
+                await gate.call(refuse, Request("GET", path, path))
+            [asked] = [each for each in leaves_of(raised.value) if isinstance(each, HttpException)]
+            assert (asked.status, asked.detail) == (401, "who is it?")
+            assert asked.headers == (("x-a", "b"), ("www-authenticate", challenge))
+            assert raised.value.__cause__ is cause
+    assert shared.headers == (("x-a", "b"),)
 
 
 async def test_an_error_is_let_go() -> None:
