@@ -94,8 +94,9 @@ class Sessions(Stepped):
 
     Without a store the cookie holds the session, signed but legible, and whoever has a copy of the
     cookie has the session until its time is over. With a store the cookie holds an id, which ends
-    where the session is cleared or renewed. A cookie that isn't ours, or too old, is an empty
-    session. One that none of the secrets has signed is logged.
+    where the session is cleared or renewed; while it stays, only ``idle`` has it set again. A
+    cookie that isn't ours, or too old, is an empty session. One that none of the secrets has signed
+    is logged.
 
     Args:
         secrets: What signs, at least 32 characters each; `secrets.token_urlsafe` makes some. The
@@ -192,11 +193,15 @@ class Sessions(Stepped):
             if self._store is not None:
                 return self._save(request, response, ticket, kept, old, self._store)
             self._answer(request, response, ticket, old)
-        elif self._idle < self._max_age:
+        elif self._idle < self._max_age:  # else no cookie has to be read for that
             seen = begun.ticket(request)
-            if seen is not None and (now - seen.seen) * IDLE_PARTS >= self._idle:
+            if seen is not None and self._is_due(seen, now):
                 self._cookie.set(request, response, replace(seen, seen=now))
         return response
+
+    def _is_due(self, ticket: Ticket, now: int) -> bool:
+        """Tell whether a cookie is set again, although it says what it did."""
+        return self._idle < self._max_age and (now - ticket.seen) * IDLE_PARTS >= self._idle
 
     async def _save(
         self,
@@ -225,7 +230,10 @@ class Sessions(Stepped):
             await store.save(id, ticket.held, seconds, new=kept is None)
         if old is not None and (kept is None or not ticket.held):
             await store.drop(old.held)
-        self._answer(request, response, replace(ticket, held=ticket.held and id), old)
+        # An id that stays is in the cookie already. Set again, it would take the place of one that
+        # another request has given the visitor meanwhile, as by a log-in.
+        if kept is None or not ticket.held or self._is_due(kept, ticket.seen):
+            self._answer(request, response, replace(ticket, held=ticket.held and id), old)
         return response
 
     def _answer(
