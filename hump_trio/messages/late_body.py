@@ -69,4 +69,5 @@ async def receive_and_call(
     if body.failure is not None:
         raise body.failure
     await body.receive()
+    request.late_body = None
     return await call(request)

@@ -566,13 +566,17 @@ async def test_a_body_that_middleware_replaces_is_no_whole_one(
 async def test_a_body_that_middleware_replaces_is_received_for_credentials_of_its_own(
     autojump_clock: MockClock,
 ) -> None:
-    """A middleware that finds credentials elsewhere has looked too early at an empty body."""
+    """A middleware that finds credentials elsewhere has looked too early at an empty body.
+
+    It may call the handler again, as on any route.
+    """
     app = Hump()
 
     @app.middleware
     async def let_in(request: Request, call_next: CallNext) -> Response:
         request.body = b"unpacked " + request.body
         request.headers["authorization"] = "Bearer abc"
+        await call_next(request)
         return await call_next(request)
 
     @app.post("/")
