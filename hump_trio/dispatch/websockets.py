@@ -124,4 +124,5 @@ def check_origin(request: Request, options: ChannelOptions) -> None:
     values = values_of(request, "origin")
     if not is_let_in(values, request.host, options.let_in):
         logger.info("%s was refused for its origin, %.80r", request.target, ", ".join(values))
+        request.outcome = "refused"
         raise HttpException(403, "pages of this origin may not open this WebSocket")

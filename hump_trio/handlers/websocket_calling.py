@@ -128,6 +128,7 @@ def match_subprotocol(spoken: tuple[str, ...], request: Request) -> str | None:
         return None
     found = next((each for each in spoken if each in offered), None)
     if found is None:
+        request.outcome = "refused"
         raise HttpException(400, f"the subprotocols here are {', '.join(spoken)}")
     return found
 

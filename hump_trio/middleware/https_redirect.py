@@ -50,6 +50,7 @@ class HttpsRedirect(Stepped):
         if request.scheme == "https":
             return None
         if not request.host:
+            request.outcome = "refused"
             raise HttpException(400, "the host is missing")
         host, target = PORT.sub("", request.host), origin_form(request.target)
         return RedirectResponse(f"https://{host}{self._port}{target}", self._status)

@@ -82,6 +82,7 @@ class SameOrigin(Stepped):
         told = ", ".join(f"{name} {value!r:.80}" for name, value in given.items())
         asked = asked_origin(request)
         logger.info("%s %s of %s was refused: %s", request.method, request.target, asked, told)
+        request.outcome = "refused"
         raise HttpException(403, "this request comes from a page of another site")
 
     def _is_exempt(self, request: Request) -> bool:

@@ -63,6 +63,7 @@ class TrustedHosts(Stepped):
         given = request.host
         host = known_host(given) if len(given) <= HOST_CHARACTERS else host_of(given)
         if host not in self._names and not host.endswith(self._suffixes):
+            request.outcome = "refused"
             raise HttpException(421, "this host is not served here")
 
 

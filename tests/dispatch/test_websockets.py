@@ -340,8 +340,9 @@ async def test_origins(
     caplog.set_level(logging.INFO)
     fields = [("origin", each) for each in origin]
     app = app_with(ignore, **options)
-    response, channel, _ = await open_websocket(app, "/", *fields)
+    response, channel, request = await open_websocket(app, "/", *fields)
     assert (response.status, channel.opened) == (status, status == 101)
+    assert request.outcome == ("refused" if status == 403 else "ok")
     assert ("/ was refused for its origin, '" in caplog.text) == (status == 403)
 
 

@@ -402,3 +402,4 @@ def test_no_common_subprotocol() -> None:
     )
     with pytest.raises(HttpException, match="400 the subprotocols here are v2, v1"):
         match_subprotocol(("v2", "v1"), request)
+    assert request.outcome == "refused"

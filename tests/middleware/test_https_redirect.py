@@ -1,5 +1,6 @@
 """Who asks in plain text is sent to HTTPS."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -57,10 +58,12 @@ async def test_options_of_the_server_as_a_whole() -> None:
     assert answer.headers["location"] == "https://a/"
 
 
-async def test_without_a_host_there_is_nowhere_to_go() -> None:
-    """Of HTTP/1.0: 400."""
+async def test_without_a_host_there_is_nowhere_to_go(caplog: pytest.LogCaptureFixture) -> None:
+    """Of HTTP/1.0: 400, told as a refusal."""
+    caplog.set_level(logging.INFO, "hump_trio.access")
     [answer] = await ask(app_of(HttpsRedirect()), b"GET / HTTP/1.0\r\n\r\n")
     assert answer.status == 400
+    assert [record.getMessage().split()[-1] for record in caplog.records] == ["refused"]
 
 
 @pytest.mark.parametrize(("scheme", "status"), [("https", 200), ("http", 308)])

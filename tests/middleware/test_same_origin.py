@@ -27,6 +27,14 @@ EVIL = "https://evil.example"
 SSO = "https://sso.example"
 
 
+async def test_a_refusal_is_told_as_one() -> None:
+    """The outcome is ``refused``, as that of any request no handler is asked for."""
+    request = a_request("POST", {SITE: "cross-site"}, scheme="https", host="shop.example")
+    with pytest.raises(HttpException):
+        await pass_through(SameOrigin(), request)
+    assert request.outcome == "refused"
+
+
 async def status_of(
     middleware: SameOrigin,
     method: str = "POST",

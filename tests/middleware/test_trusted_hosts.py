@@ -82,9 +82,11 @@ async def test_its_own(host: str) -> None:
     ],
 )
 async def test_others(host: str) -> None:
-    """421, and nothing of the name comes back."""
+    """421, told as a refusal, and nothing of the name comes back."""
+    request = a_request(host=host)
     with pytest.raises(HttpException) as caught:
-        await pass_through(HOSTS, a_request(host=host))
+        await pass_through(HOSTS, request)
+    assert request.outcome == "refused"
     assert (caught.value.status, caught.value.detail) == (421, "this host is not served here")
 
 
