@@ -23,7 +23,7 @@ from hump_trio.handlers.async_functions import check_layer
 from hump_trio.handlers.decorated import DECORATED, MOMENTS
 from hump_trio.handlers.endpoint import endpoint_of
 from hump_trio.routing.guest import Guest, check_guest
-from hump_trio.routing.layer import NOTHING, Layer, Provider
+from hump_trio.routing.layer import NEVER_GIVEN, NOTHING, Layer, Provider
 from hump_trio.routing.origins import parse_origins
 from hump_trio.routing.route import RouteOptions, RouterOptions, WebSocketOptions
 from hump_trio.routing.table import RouteTable
@@ -487,6 +487,8 @@ def standing_in(router: Router, values: Mapping[Any, Any]) -> Iterator[None]:
             raise TypeError(f"nothing provides {shown}: what is provided is {known}")
         if (isroutine(value) or isinstance(value, type)) and "__call__" not in dir(key):
             raise TypeError(f"{shown} is given a value, not {value!r:.80}: call that, and pass it")
+        if isinstance(value, NEVER_GIVEN):
+            raise TypeError(f"{shown} is given a value, and {value!r:.80} never is one")
     stand_ins = router._layer.stand_ins
     stand_ins.update({key: constant_provider(key, value) for key, value in values.items()})
     try:

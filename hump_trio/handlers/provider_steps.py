@@ -1,10 +1,13 @@
 """How the value of one provider is made and given up, around what comes behind it."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from inspect import formatannotation, isawaitable
 from typing import Any, NoReturn, TypeAlias
 
 from hump_trio.facts.callables import name_of
-from hump_trio.routing.layer import Provider
+from hump_trio.facts.exceptions import HttpException
+from hump_trio.messages.response import Response
+from hump_trio.routing.layer import NEVER_GIVEN, Provider
 
 __all__ = ["Run", "enclosing", "giving"]
 
@@ -12,11 +15,13 @@ __all__ = ["Run", "enclosing", "giving"]
 Run: TypeAlias = Callable[[list[Any]], Awaitable[Any]]
 
 
-def giving(provide: Callable[[list[Any]], Awaitable[Any]], run: Run) -> Run:
+def giving(provider: Provider, provide: Callable[[list[Any]], Awaitable[Any]], run: Run) -> Run:
     """Return a function that adds the value of a provider without ``yield``, and runs the rest."""
 
     async def run_with_value(values: list[Any]) -> Any:
-        values.append(await provide(values))
+        value = await provide(values)
+        check_given(provider, value)
+        values.append(value)
         return await run(values)
 
     return run_with_value
@@ -34,10 +39,12 @@ def enclosing(
     async def run_within(values: list[Any]) -> Any:
         opened = provide(values)
         try:
-            values.append(await anext(opened))
+            value = await anext(opened)
         except StopAsyncIteration:
             raise RuntimeError(f"{named(provider)} has yielded nothing") from None
         try:
+            check_given(provider, value)
+            values.append(value)
             result = await run(values)
         except BaseException as error:
             await throw(opened, error, provider)
@@ -90,6 +97,29 @@ async def refuse_second(opened: AsyncGenerator[Any, None], provider: Provider) -
         raise RuntimeError(f"{named(provider)} has yielded twice")
     finally:
         await opened.aclose()
+
+
+def check_given(provider: Provider, value: Any) -> None:
+    """Refuse a value that isn't what a provider is annotated to give.
+
+    A handler would run without the check that a user is let pass by: behind a forgotten ``raise``
+    there is None, and an error that is returned instead of raised is a value as any other.
+
+    Raises:
+        TypeError: The message says what the value is instead.
+    """
+    classes = provider.classes
+    if isinstance(value, NEVER_GIVEN) or (classes and not isinstance(value, classes)):
+        what = "None" if value is None else f"{value!r:.80} of type {type(value).__name__}"
+        hint = ""
+        if isinstance(value, HttpException | Response):
+            hint = ": an answer instead of the handler's is an HttpException that is raised"
+        elif isawaitable(value):
+            hint = ": is an await missing?"
+        raise TypeError(
+            f"{named(provider)} is annotated to give {formatannotation(provider.key)}, and gave"
+            f" {what}{hint}"
+        )
 
 
 def named(provider: Provider) -> str:

@@ -12,12 +12,13 @@ from contextlib import suppress
 from inspect import formatannotation
 from typing import Any, get_args
 
-from hump_trio.content.annotations import class_of
+from hump_trio.content.annotations import class_of, is_typed_dict, members
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
 from hump_trio.handlers.async_functions import check_async, is_generator
 from hump_trio.handlers.decorated import layers_of, middleware_of, names_known, parameters_taken
 from hump_trio.handlers.resolving import is_key, is_near, resolve_parameter, resolve_return
+from hump_trio.handlers.shape_maker import is_protocol
 from hump_trio.messages.request import Request
 from hump_trio.routing.layer import Provider
 from hump_trio.routing.route import Route
@@ -68,7 +69,13 @@ def parse_provider(function: Handler, raises: Collection[int] = ()) -> Provider:
             f"the provider {name} gives {key!r:.80}, which other parameters are annotated with,"
             " too: annotate a class of your own, whose parameters are to get the value"
         )
-    return Provider(function, key, encloses, parse_raises(raises))
+    return Provider(function, key, encloses, parse_raises(raises), classes_of(key))
+
+
+def classes_of(key: Any) -> tuple[type, ...]:
+    """Return the classes of which a value of a key is an instance; nothing where any will do."""
+    found = [dict if is_typed_dict(kind) else class_of(kind) for kind in members(key)]
+    return () if any(map(is_protocol, found)) else tuple(found)
 
 
 def check_above(

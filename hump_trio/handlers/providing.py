@@ -134,7 +134,11 @@ def within(signature: Signature, places: dict[Any, int], run: Run) -> Run:
     for each in reversed(signature.provisions):
         provide = caller_of(each.provider.function, each.parameters, places)
         encloses = each.provider.encloses
-        run = enclosing(each.provider, provide, run) if encloses else giving(provide, run)
+        run = (
+            enclosing(each.provider, provide, run)
+            if encloses
+            else giving(each.provider, provide, run)
+        )
     return run
 
 

@@ -2,16 +2,28 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from types import CoroutineType
 from typing import Any, TypeAlias
 
 from hump_trio.facts.callables import Handler
+from hump_trio.facts.exceptions import HttpException
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 
-__all__ = ["NOTHING", "CallNext", "ExceptionHandler", "Layer", "Middleware", "Provider"]
+__all__ = [
+    "NEVER_GIVEN",
+    "NOTHING",
+    "CallNext",
+    "ExceptionHandler",
+    "Layer",
+    "Middleware",
+    "Provider",
+]
 
 # What a decorator is given that was written with parentheses, to be refused in words.
 NOTHING: Any = None
+# What no provider gives, but by mistake: it would pass where any object will do.
+NEVER_GIVEN = (HttpException, Response, CoroutineType)
 
 # What is left of the onion, down to the handler.
 CallNext: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -28,12 +40,14 @@ class Provider:
         key: The annotation of the parameters that take the value, resolved.
         encloses: Whether it is a generator, whose second half is run when the handler has returned.
         raises: The descriptions of its errors for `Hump.openapi`, by their statuses.
+        classes: Those of which a value has to be an instance; empty where any will do.
     """
 
     function: Handler
     key: Any
     encloses: bool
     raises: Mapping[int, str] = field(default_factory=dict)
+    classes: tuple[type, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,12 +1,16 @@
 """What a provider encloses, and what becomes of errors."""
 
+import inspect
+import re
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
+from types import GenericAlias
+from typing import Any, Protocol
 
 import pytest
 import trio
 
-from hump_trio import HttpException, Hump
+from hump_trio import HttpException, Hump, Response
 from hump_trio.testing import client
 
 
@@ -133,3 +137,92 @@ async def test_a_provider_yields_once(fails: bool, caplog: pytest.LogCaptureFixt
         assert "RuntimeError: the provider twice has yielded twice" in caplog.text
         assert (await http.get("/never")).status_code == 500
         assert "RuntimeError: the provider never has yielded nothing" in caplog.text
+
+
+class Mailer(Protocol):
+    """What sends."""
+
+    def send(self) -> None:
+        """Send."""
+
+
+class Tenant(Session):
+    """A special one."""
+
+
+async def late() -> Session:
+    """Return what isn't waited for."""
+    raise AssertionError
+
+
+MISFITS: dict[str, tuple[Any, Any, str]] = {
+    "none": (Session, lambda: None, "annotated to give .*Session, and gave None"),
+    "base": (Tenant, Session, "annotated to give .*Tenant, and gave .* of type Session"),
+    "union": (Session | None, lambda: 3, r"gave 3 of type int\n"),
+    "error": (Session, lambda: HttpException(403), "an HttpException that is raised"),
+    "answer": (Mailer, lambda: Response("no", 403), "an HttpException that is raised"),
+    "error_for_any": (Mailer, lambda: HttpException(403), "an HttpException that is raised"),
+    "coroutine": (Session, late, "is an await missing"),
+    "coroutine_for_any": (Mailer, late, "is an await missing"),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+@pytest.mark.parametrize("encloses", [False, True])
+async def test_a_handler_is_not_run_with_what_is_no_value_of_its_annotation(
+    name: str, encloses: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Many a provider checks who asks, and only forgets a ``raise``: the answer is a 500."""
+    key, give, message = MISFITS[name]
+    value = give()
+    ended = list[TypeError]()
+    app = Hump()
+
+    async def giving() -> Any:
+        return value
+
+    async def enclosing() -> AsyncIterator[Any]:
+        try:
+            yield value
+        except TypeError as error:
+            ended.append(error)
+            raise
+
+    giving.__annotations__["return"] = key
+    enclosing.__annotations__["return"] = GenericAlias(AsyncIterator, (key,))
+    app.provide(enclosing if encloses else giving)
+
+    async def delete(given: Any) -> None:
+        raise AssertionError
+
+    delete.__annotations__["given"] = key
+    app.delete("/")(delete)
+    async with client(app) as http:
+        assert (await http.delete("/")).status_code == 500
+    assert len(ended) == encloses
+    assert re.search(message, caplog.text)
+    if inspect.iscoroutine(value):
+        value.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [(Session, Tenant()), (Session | None, None), (Session | None, Session()), (Mailer, 3)],
+)
+async def test_a_value_is_of_one_of_the_classes_that_its_key_names(key: Any, value: Any) -> None:
+    """Or of a child of them; of a protocol, everything may be."""
+    app = Hump()
+
+    async def session() -> Any:
+        return value
+
+    session.__annotations__["return"] = key
+    app.provide(session)
+
+    async def show(given: Any) -> str:
+        return str(given is value)
+
+    show.__annotations__["given"] = key
+    app.get("/")(show)
+    async with client(app) as http:
+        assert (await http.get("/")).text == "True"

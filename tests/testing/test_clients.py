@@ -11,7 +11,16 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from hump_trio import Header, HttpsRedirect, Hump, Request, Response, Router, WebSocket
+from hump_trio import (
+    Header,
+    HttpException,
+    HttpsRedirect,
+    Hump,
+    Request,
+    Response,
+    Router,
+    WebSocket,
+)
 from hump_trio.testing import client, connect, websocket
 from tests.testing.apps import new_app
 
@@ -251,6 +260,10 @@ async def test_what_a_test_gives_has_to_be_provided() -> None:
     for value in (FakeSession, provided_app):
         with pytest.raises(TypeError, match=r"Session is given a value, not .*: call that, and"):
             async with client(app, provide={Session: value}):
+                raise AssertionError
+    for error in (HttpException(403), Response("no", 403)):
+        with pytest.raises(TypeError, match=r"Session is given a value, and .* never is one"):
+            async with client(app, provide={Session: error}):
                 raise AssertionError
     async with client(app, provide={Session: FakeSession()}):
         async with client(app) as http:
