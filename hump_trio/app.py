@@ -24,6 +24,7 @@ from typing import (
 
 import trio
 
+from hump_trio.content.json_text import typed_codec
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.nameless import counting_nameless
 from hump_trio.dispatch.router import Router, layer_of, table_of
@@ -326,6 +327,7 @@ class Hump(Router, Generic[S]):
             RuntimeError: The app is being served already.
             TypeError: msgspec isn't installed, or a text isn't a str.
         """
+        typed_codec()  # the module needs msgspec, too
         # Few programs ask for a document, and the module takes 5 ms to load.
         from hump_trio.openapi.documentation import Documentation
 

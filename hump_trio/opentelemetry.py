@@ -12,15 +12,21 @@ from collections.abc import Generator, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from opentelemetry import context, metrics, propagate
-from opentelemetry import trace as tracing
-from opentelemetry.propagators.textmap import Getter
-from opentelemetry.util.types import AttributeValue
-
 from hump_trio.dispatch.watchers import Watcher
 from hump_trio.facts.grammar import known_method
 from hump_trio.messages.access_record import AccessRecord, Ended
 from hump_trio.messages.request import Request, values_of
+
+try:
+    from opentelemetry import context, metrics, propagate
+    from opentelemetry import trace as tracing
+    from opentelemetry.propagators.textmap import Getter
+    from opentelemetry.util.types import AttributeValue
+except ImportError as _missing:
+    raise ImportError(
+        "hump_trio.opentelemetry needs opentelemetry-api: pip install 'hump-trio[opentelemetry]'",
+        name=_missing.name,
+    ) from _missing
 
 __all__ = ["measure", "trace"]
 

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from http import HTTPStatus
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,42 @@ def test_an_app_that_is_not_served_is_light() -> None:
     assert not loaded & {"json", "ssl", "email", "tempfile", "zlib", "hump_trio.openapi"}
     assert len(loaded) - 1 <= MODULE_COUNT
     assert int(written) <= WRITTEN_COUNT
+
+
+@pytest.mark.parametrize(
+    ("part", "missing", "told"),
+    [
+        (
+            "hump_trio.opentelemetry",
+            "opentelemetry",
+            "needs opentelemetry-api: pip install 'hump-trio[opentelemetry]'",
+        ),
+        (
+            "hump_trio.prometheus",
+            "hump_trio.prometheus.metrics",  # it imports the library, and may be imported already
+            "needs prometheus_client: pip install 'hump-trio[prometheus]'",
+        ),
+    ],
+)
+def test_a_missing_library_is_told_by_its_extra(
+    part: str, missing: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of the package that needs one says what to install, when it is imported."""
+    monkeypatch.setitem(sys.modules, missing, None)
+    spec = find_spec(part)
+    assert spec is not None
+    assert spec.loader is not None
+    with pytest.raises(ImportError) as caught:
+        spec.loader.exec_module(module_from_spec(spec))
+    assert (caught.value.msg, caught.value.name) == (f"{part} {told}", missing)
+
+
+def test_an_api_document_is_told_its_extra() -> None:
+    """Without msgspec its modules can't even be imported."""
+    program = (
+        "import sys; sys.modules['msgspec'] = None;"
+        "import hump_trio; hump_trio.Hump().openapi(title='Shop', version='1')"
+    )
+    failed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    told = "TypeError: this takes msgspec: pip install 'hump-trio[json]'"
+    assert failed.stderr.splitlines()[-1:] == [told]

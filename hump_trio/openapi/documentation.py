@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hump_trio.answers.static_files import StaticFiles
-from hump_trio.content.json_text import json_codec, typed_codec
+from hump_trio.content.json_text import json_codec
 from hump_trio.messages.response import JSON_TYPE, HtmlResponse, Response
 from hump_trio.openapi.document import document_of
 from hump_trio.openapi.page import PAGE_POLICY, render_page
@@ -24,7 +24,7 @@ class Documentation:
         tags: A description for each tag, by its name.
 
     Raises:
-        TypeError: msgspec isn't installed, or a text isn't a str.
+        TypeError: A text isn't a str.
     """
 
     def __init__(
@@ -35,7 +35,6 @@ class Documentation:
         description: str,
         tags: Mapping[str, str],
     ) -> None:
-        typed_codec()
         info = {"title": title, "version": version, "description": description}
         for name, text in info.items():
             if not isinstance(text, str):

@@ -4,6 +4,12 @@ Write ``metrics = app.watch(Metrics())``. It takes the extra ``prometheus``. It 
 requests are answered, or processes started.
 """
 
-from hump_trio.prometheus.metrics import Metrics
+try:
+    from hump_trio.prometheus.metrics import Metrics
+except ImportError as _missing:
+    raise ImportError(
+        "hump_trio.prometheus needs prometheus_client: pip install 'hump-trio[prometheus]'",
+        name=_missing.name,
+    ) from _missing
 
 __all__ = ["Metrics"]
