@@ -41,7 +41,7 @@ from hump_trio.tasks.lifespan import check_lifespan, open_lifespan
 from hump_trio.tasks.threads import check_thread
 from hump_trio.transports.tls_source import TlsSource, check_tls_source, load_credentials
 
-__all__ = ["Hump", "server_of"]
+__all__ = ["Hump", "server_of", "watchers_of"]
 
 # What a route is for that has WebSockets.
 WEBSOCKETS = {WEBSOCKET, ANY_WEBSOCKET}
@@ -543,6 +543,11 @@ class Hump(Router, Generic[S]):
         if is_main:  # what was started is this server, not a program that has one
             server.console.greet(self.addresses)
         task_status.started(self.addresses)
+
+
+def watchers_of(app: Hump[Any]) -> "Sequence[Watcher]":
+    """Return the watchers of an app, in the order in which they were registered."""
+    return tuple(app._watchers)
 
 
 NO_ASGI = (

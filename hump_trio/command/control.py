@@ -41,6 +41,7 @@ class Channel:
         self._sock = sock
         self._unread = bytearray()
         self._descriptors: list[int] = []
+        self._sending = trio.Lock()
 
     def __enter__(self) -> Self:
         """Close the channel when the block is left."""
@@ -55,9 +56,10 @@ class Channel:
         self.close()
 
     async def send(self, kind: str, *, descriptors: Sequence[int] = (), **values: Any) -> None:
-        """Send a message. Only one task may send at a time.
+        """Send a message, after those that other tasks are sending.
 
-        Descriptors are sent before any other task runs, so that no task has closed them yet.
+        If there are none, descriptors are sent before any other task runs, so that no task has
+        closed them yet.
 
         Args:
             kind: The kind of the message.
@@ -71,6 +73,17 @@ class Channel:
         """
         message = {"kind": kind, "descriptors": len(descriptors), **values}
         unsent = json.dumps(message).encode() + b"\n"
+        if self._sending.locked():
+            await self._sending.acquire()
+        else:
+            self._sending.acquire_nowait()
+        try:
+            await self._send(unsent, descriptors)
+        finally:
+            self._sending.release()
+
+    async def _send(self, unsent: bytes, descriptors: Sequence[int]) -> None:
+        """Send a line and descriptors."""
         while unsent:
             try:
                 if descriptors:

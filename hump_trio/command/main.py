@@ -21,6 +21,7 @@ from hump_trio.command.greeting import Greeting
 from hump_trio.command.interface import INTERFACES
 from hump_trio.command.loading import LoadError, load_app
 from hump_trio.command.logs import is_coloured, logging_to
+from hump_trio.command.measuring import MetricsError, load_worker_metrics, serve_beside
 from hump_trio.command.option_table import HELP
 from hump_trio.command.options import Options, UsageError, parse_options
 from hump_trio.command.pid_file import PidFileError, pid_file
@@ -45,6 +46,7 @@ FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 PLAIN_ERRORS = (
     BindError,
     LoadError,
+    MetricsError,
     PidFileError,
     ReloadError,
     StartupError,
@@ -103,10 +105,18 @@ def run(options: Options, arguments: Sequence[str], control: socket | None) -> i
         if asks:
             print(describe_app(app, options), end="")
         elif control is not None:
-            run_watched(partial(serve_as_worker, app, control), options)
+            respondent = None
+            if options.metrics_bind:
+                respondent = load_worker_metrics().respondent_of(app)
+            run_watched(partial(serve_as_worker, app, control, respondent), options)
         else:
+            serve: Callable[[], Awaitable[None]]
+            serve = partial(app.serve, task_status=greeting_of(options))
+            if options.metrics_bind:
+                figures = load_worker_metrics().app_of_process(app, options.metrics_bind)
+                serve = partial(serve_beside, figures, serve)
             with pid_file_of(options):
-                run_watched(partial(app.serve, task_status=greeting_of(options)), options)
+                run_watched(serve, options)
     except Exception as error:
         failures = list(leaves_of(error))
         if all(isinstance(each, PLAIN_ERRORS) for each in failures):
@@ -153,17 +163,24 @@ def start_workers(options: Options, arguments: Sequence[str]) -> int:
             "systemd",
         ]  # workers can't see the sockets: LISTEN_PID names this process
     folders = [Path(each) for each in options.reload_dir] if options.reload else []
+    observers = []
+    if options.metrics_bind:
+        module = load_worker_metrics()
+        observers.append(module.WorkerMetrics())
+    serve: Callable[[], Awaitable[int]] = partial(
+        supervise,
+        command,
+        workers=options.workers,
+        worker_timeout=options.worker_timeout,
+        reload=folders,
+        observers=observers,
+        task_status=greeting_of(options),
+    )
+    if options.metrics_bind:
+        figures = module.app_of_workers(*observers, options.metrics_bind)
+        serve = partial(serve_beside, figures, serve)
     with pid_file_of(options):
-        status = trio.run(
-            partial(
-                supervise,
-                command,
-                workers=options.workers,
-                worker_timeout=options.worker_timeout,
-                reload=folders,
-                task_status=greeting_of(options),
-            )
-        )
+        status = trio.run(serve)
     if status < 0:  # ended by a second signal, which a waiting parent is told
         signal.signal(-status, signal.SIG_DFL)
         signal.raise_signal(-status)

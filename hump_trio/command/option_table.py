@@ -165,6 +165,8 @@ GROUPS: dict[str, list[Option]] = {
         row("workers", "processes (1); auto: one a processor", "N", parse=parse_workers),
         row("worker-timeout", "until one that is stuck is replaced (30)", "SECONDS",
             parse=parse_seconds),
+        row("metrics-bind", "figures for Prometheus, of all workers", "ADDRESS",
+            parse=parse_address),
         row("pid-file", "written at the start, removed at the end", "FILE"),
     ],
     "development": [

@@ -45,6 +45,7 @@ class Options:
         access_log: Whether requests are logged.
         log_format: The form of the logs, ``"text"`` or ``"json"``.
         log_level: The lowest level that is logged, in lower case.
+        metrics_bind: Where figures for Prometheus are served; empty: nowhere.
         pid_file: The file for the number of this process.
         warn_blocking: Seconds after which to warn of code that blocks; 0: never; None: as
             `blocking_seconds` decides.
@@ -78,6 +79,7 @@ class Options:
     access_log: bool = True
     log_format: str = "text"
     log_level: str = "info"
+    metrics_bind: str = ""
     pid_file: str = ""
     warn_blocking: float | None = None
     check: bool = False

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import trio
 
 from hump_trio.command.control import Channel, Message
+from hump_trio.command.questions import Questions
 from hump_trio.command.worker_process import Process
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Sockets
@@ -28,6 +29,9 @@ BEATS = 6
 MARGIN_SECONDS = 2.0
 # Time for a stuck worker to print its stacks.
 STACK_SECONDS = 2.0
+# Time to read what a worker has sent before its end. A program that it has forked may hold the
+# channel open.
+LAST_WORDS_SECONDS = 1.0
 # Time for the kernel to end a process that is killed when the supervisor is cancelled.
 REAP_SECONDS = 5.0
 
@@ -51,6 +55,7 @@ class SupervisedWorker:
         started: The time at which this was made, on Trio's clock.
         settled: Set when the worker is ready, or has ended.
         ended: Set when its process has ended.
+        questions: What it can be asked, once it is ready.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class SupervisedWorker:
         self.started: float = trio.current_time()
         self.settled: trio.Event = trio.Event()
         self.ended: trio.Event = trio.Event()
+        self.questions: Questions = Questions()
         self._launch = launch
         self._timeout = timeout
         self._open_sockets = open_sockets
@@ -77,6 +83,7 @@ class SupervisedWorker:
         self._process: Process | None = None
         self._turns = turns
         self._asked = trio.Event()
+        self._heard = trio.Event()  # its channel is at its end
         self._grace_seconds: float | None = None  # known from its hello
         self._suspected = False
         self._patience = trio.CancelScope(deadline=self.started + START_TIMEOUTS * timeout)
@@ -110,6 +117,8 @@ class SupervisedWorker:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._listen, channel, nursery)
                     status = await self._wait(process)
+                    with trio.move_on_after(LAST_WORDS_SECONDS):
+                        await self._heard.wait()
                     nursery.cancel_scope.cancel()
             return status
         finally:
@@ -120,7 +129,8 @@ class SupervisedWorker:
             self._end()
 
     def _end(self) -> None:
-        """Set both events: there is no process any more."""
+        """Set both events, and ask nothing more: there is no process any more."""
+        self.questions.close()
         self.settled.set()
         self.ended.set()
 
@@ -176,7 +186,14 @@ class SupervisedWorker:
                 if message["kind"] == "hello":
                     nursery.start_soon(self._answer, channel, message)
                     continue
+                if message["kind"] == "answer":
+                    self.questions.hear(message)
                 if message["kind"] == "ready":
+                    # A worker of an older version answers nothing: it would end at a question.
+                    self.questions.open(
+                        message.get("answers", ()),
+                        lambda name: nursery.start_soon(self._ask, channel, name),
+                    )
                     self.addresses = tuple(message["addresses"])
                     self.ready = True
                     self.settled.set()
@@ -184,6 +201,12 @@ class SupervisedWorker:
                 self._suspected = False
                 if not self._asked.is_set():
                     self._wait_for(self._timeout / 2)
+        self._heard.set()
+
+    async def _ask(self, channel: Channel, name: str) -> None:
+        """Send the worker a question."""
+        with suppress(trio.BrokenResourceError):
+            await channel.send("ask", what=name)
 
     async def _answer(self, channel: Channel, hello: Message) -> None:
         """Send the worker its sockets, and later the request to end."""

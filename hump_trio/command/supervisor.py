@@ -11,7 +11,7 @@ import signal
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import trio
 
@@ -26,7 +26,7 @@ from hump_trio.facts.settings import Sockets
 from hump_trio.listening.bound_socket import BoundSocket
 from hump_trio.listening.service_manager import notify, reloading
 
-__all__ = ["Supervisor", "supervise"]
+__all__ = ["Observer", "Supervisor", "supervise"]
 
 # Reports files that have changed, until cancelled.
 Watch: TypeAlias = Callable[[Callable[[list[str]], None]], Awaitable[None]]
@@ -34,6 +34,16 @@ Watch: TypeAlias = Callable[[Callable[[list[str]], None]], Awaitable[None]]
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 # A person who has saved a file doesn't wait for an event stream to end.
 RELOAD_GRACE_SECONDS = 1.0
+
+
+class Observer(Protocol):
+    """What wants to know the workers, to ask them."""
+
+    def started(self, worker: SupervisedWorker) -> None:
+        """Take note of a worker whose process is about to be started."""
+
+    def ended(self, worker: SupervisedWorker) -> None:
+        """Take note of the end of a worker."""
 
 
 class Supervisor:
@@ -44,6 +54,7 @@ class Supervisor:
         workers: The number of workers that serve at a time.
         worker_timeout: Seconds without a sign of life after which a worker is killed.
         watch: Reports changed files, after which workers are restarted; None: none are watched.
+        observers: Who is told of workers.
         task_status: Reports the URLs once all workers are ready.
     """
 
@@ -54,11 +65,13 @@ class Supervisor:
         workers: int,
         worker_timeout: float,
         watch: Watch | None = None,
+        observers: Sequence[Observer] = (),
         task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         self._launch = launch
         self._timeout = worker_timeout
         self._watch = watch
+        self._observers = observers
         self._task_status = task_status
         self._slots = [Slot() for _ in range(workers)]
         self._workers: list[SupervisedWorker] = []  # all whose processes may be running
@@ -144,6 +157,8 @@ class Supervisor:
             index=self._shared.find_index({each.index for each in self._workers}),
         )
         self._workers.append(worker)
+        for observer in self._observers:
+            observer.started(worker)
         assert self._nursery is not None
         self._nursery.start_soon(self._supervise_worker, slot, worker)
         return worker
@@ -161,6 +176,8 @@ class Supervisor:
         """Run a worker to its end, and start another one if it ended too early."""
         status = await worker.run()
         self._workers.remove(worker)
+        for observer in self._observers:
+            observer.ended(worker)
         self._shared.leave(worker.index)
         age = trio.current_time() - worker.started
         how = f"worker {worker.pid} has ended {describe_status(status)} after {age:.1f} s"
@@ -263,6 +280,7 @@ async def supervise(
     workers: int,
     worker_timeout: float,
     reload: Sequence[Path] = (),
+    observers: Sequence[Observer] = (),
     task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
 ) -> int:
     """Serve by several processes until a signal ends them.
@@ -277,6 +295,7 @@ async def supervise(
             ``math.inf`` for no limit.
         reload: Folders; when a Python file in them changes, the workers are ended and started
             again. Then no worker is killed for being silent, since a debugger may hold it.
+        observers: Who is told of workers.
         task_status: Reports the URLs once all workers are ready.
 
     Returns:
@@ -299,6 +318,7 @@ async def supervise(
         workers=workers,
         worker_timeout=worker_timeout if watch is None else math.inf,
         watch=watch,
+        observers=observers,
         task_status=task_status,
     )
     with trio.open_signal_receiver(*SIGNALS) as signals:

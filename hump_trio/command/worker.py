@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -16,6 +16,7 @@ import trio
 
 from hump_trio.app import Hump
 from hump_trio.command.control import Channel
+from hump_trio.command.questions import Respondent
 from hump_trio.listening.accept_turns import Turns
 from hump_trio.listening.bind import parse_bind
 from hump_trio.listening.bound_socket import BoundSocket
@@ -27,6 +28,8 @@ CONTROL_VARIABLE = "HUMP_TRIO_CONTROL"
 PR_SET_PDEATHSIG = 1  # prctl(2)
 CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group (unix(7))
 PARENT_POLL_SECONDS = 0.5
+# Time for the last answers, which a supervisor takes at once, unless it is stopped.
+LAST_WORDS_SECONDS = 1.0
 
 
 def take_control(environment: MutableMapping[str, str]) -> socket.socket | None:
@@ -118,7 +121,9 @@ class Announcement(trio.TaskStatus[tuple[str, ...]]):
         await self._started.wait()
 
 
-async def serve_as_worker(app: Hump, control: socket.socket) -> None:
+async def serve_as_worker(
+    app: Hump, control: socket.socket, respondent: Respondent | None = None
+) -> None:
     """Serve an app on its supervisor's sockets until the supervisor asks for the end, or ends.
 
     SIGTERM and SIGINT ask for the end, too; a second one ends the process.
@@ -126,6 +131,7 @@ async def serve_as_worker(app: Hump, control: socket.socket) -> None:
     Args:
         app: The app, with all its settings.
         control: The worker's end of the channel, from `take_control`; it is closed at the end.
+        respondent: Answers what the supervisor asks; None: nothing.
 
     Raises:
         Exception: The error of `Hump.serve`.
@@ -133,18 +139,23 @@ async def serve_as_worker(app: Hump, control: socket.socket) -> None:
     Cancellation: handlers are cancelled, connections reset, the channel and the sockets closed.
     """
     failure: Exception | None = None
+    respondent = respondent or Respondent()
     with Channel(control) as channel:
         async with trio.open_nursery() as nursery:
             try:
-                await converse(app, channel, nursery)
+                await converse(app, channel, nursery, respondent)
             except Exception as error:
                 failure = error  # raised below, where the nursery doesn't put it into a group
+            with suppress(trio.BrokenResourceError), trio.move_on_after(LAST_WORDS_SECONDS):
+                await respondent.tell_last(channel)
             nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure
 
 
-async def converse(app: Hump, channel: Channel, nursery: trio.Nursery) -> None:
+async def converse(
+    app: Hump, channel: Channel, nursery: trio.Nursery, respondent: Respondent
+) -> None:
     """Ask the supervisor for the sockets, and serve the app on them."""
     timeouts = app.timeouts
     await channel.send(
@@ -168,24 +179,35 @@ async def converse(app: Hump, channel: Channel, nursery: trio.Nursery) -> None:
         for descriptor, text in zip(descriptors, message["binds"], strict=True)
     ]
     announcement = Announcement()
-    nursery.start_soon(report, channel, announcement, message["beat_seconds"])
-    nursery.start_soon(obey, channel, app)
+    nursery.start_soon(report, channel, announcement, message["beat_seconds"], respondent.names)
+    nursery.start_soon(obey, channel, app, respondent)
     await app.serve(sockets=sockets, signals=True, task_status=announcement)
 
 
-async def report(channel: Channel, announcement: Announcement, beat_seconds: float) -> None:
+async def report(
+    channel: Channel, announcement: Announcement, beat_seconds: float, answers: Sequence[str]
+) -> None:
     """Tell the supervisor when the app is served, and then again and again that Trio runs."""
     await announcement.wait()
     with suppress(trio.BrokenResourceError):  # `obey` sees that end, too
-        await channel.send("ready", addresses=announcement.addresses)
+        await channel.send("ready", addresses=announcement.addresses, answers=answers)
         while True:
             await trio.sleep(beat_seconds)
             await channel.send("beat")
 
 
-async def obey(channel: Channel, app: Hump) -> None:
-    """Shut the app down when the supervisor asks for it, or has ended."""
-    with suppress(trio.BrokenResourceError):
-        await channel.receive()
-    with suppress(RuntimeError):  # a signal has just ended the app
-        app.shutdown()
+async def obey(channel: Channel, app: Hump, respondent: Respondent) -> None:
+    """Answer the supervisor; shut the app down when it asks for that, or has ended."""
+    while True:
+        received = None
+        with suppress(trio.BrokenResourceError):
+            received = await channel.receive()
+            if received is not None and received[0]["kind"] == "ask":
+                await respondent.tell(channel, received[0]["what"])
+                continue
+        try:
+            app.shutdown()
+        except RuntimeError:  # a signal has just ended the app
+            return
+        if received is None:
+            return

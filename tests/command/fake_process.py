@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Any, TypeAlias
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import trio
 
 from hump_trio.command.control import Channel
-from hump_trio.command.supervisor import Supervisor, Watch
+from hump_trio.command.supervisor import Observer, Supervisor, Watch
 from hump_trio.facts.settings import Sockets
 
 DEADLY = {signal.SIGKILL, signal.SIGTERM, signal.SIGABRT}
@@ -184,9 +184,13 @@ class Rig:
         """Send the supervisor a signal."""
         self._signals.send_nowait(number)
 
-    async def supervise(self, workers: int, watch: Watch | None = None) -> None:
+    async def supervise(
+        self, workers: int, watch: Watch | None = None, observers: Sequence[Observer] = ()
+    ) -> None:
         """Run the supervisor."""
-        supervisor = Supervisor(self.launch, workers=workers, worker_timeout=30, watch=watch)
+        supervisor = Supervisor(
+            self.launch, workers=workers, worker_timeout=30, watch=watch, observers=observers
+        )
         try:
             self.status = await supervisor.run(self._received)
         except Exception as error:
@@ -205,7 +209,10 @@ class Rig:
 
 @asynccontextmanager
 async def supervising(
-    workers: int, *behaviours: Behaviour, watch: Watch | None = None
+    workers: int,
+    *behaviours: Behaviour,
+    watch: Watch | None = None,
+    observers: Sequence[Observer] = (),
 ) -> AsyncIterator[Rig]:
     """Run a supervisor, which has ended at the end of the block, with nothing left of it.
 
@@ -213,6 +220,7 @@ async def supervising(
         workers: How many.
         behaviours: Of the first processes; later ones serve.
         watch: As of `Supervisor`.
+        observers: As of `Supervisor`.
     """
     before = descriptors()
     async with trio.open_nursery() as nursery:
@@ -221,7 +229,7 @@ async def supervising(
         try:
             with trio.fail_after(10_000):
                 async with trio.open_nursery() as supervision:
-                    supervision.start_soon(rig.supervise, workers, watch)
+                    supervision.start_soon(rig.supervise, workers, watch, observers)
                     yield rig
         finally:
             for each in rig.processes:

@@ -153,3 +153,18 @@ async def test_a_wake_up_for_nothing(
         while wakes < 3:
             await trio.lowlevel.checkpoint()
         sock.send(b'{"kind": "beat", "descriptors": 0}\n')
+
+
+async def test_tasks_that_send_at_once_wait_for_each_other(pair: tuple[Channel, Channel]) -> None:
+    """Each message comes whole."""
+    one, other = pair
+    texts = {letter * (LINE_BYTES // 2) for letter in "abc"}
+
+    async def send(text: str) -> None:
+        await one.send("long", text=text)
+
+    async with trio.open_nursery() as nursery:
+        for text in texts:
+            nursery.start_soon(send, text)
+        received = [await other.receive() for _ in texts]
+    assert {each[0]["text"] for each in received if each is not None} == texts

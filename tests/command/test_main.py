@@ -331,7 +331,8 @@ def test_processes_of_their_own(
     assert main(["nothing_here", *arguments]) == 0
     [(command, options)] = supervisor.calls
     assert command == [sys.executable, "-m", "hump_trio", "nothing_here", *arguments]
-    assert options == {"workers": workers, "worker_timeout": seconds, "reload": folders}
+    expected = {"workers": workers, "worker_timeout": seconds, "reload": folders, "observers": []}
+    assert options == expected
 
 
 def test_workers_are_told_of_activated_sockets(
@@ -372,11 +373,49 @@ def test_reload_needs_a_library(
     assert capfd.readouterr().err.startswith("hump-trio: --reload needs watchfiles: ")
 
 
+def test_figures_are_served_beside(
+    supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the workers, or of this process; a worker answers its supervisor instead."""
+    served: list[tuple[str, ...]] = []
+    names: list[str] = []
+
+    async def serve_beside(figures: Hump[Any], serve: Any) -> int:
+        served.append(figures.binds)
+        return int(await serve()) if serve.func == supervisor.supervise else 0
+
+    async def serve_as_worker(app: Hump[Any], control: Any, respondent: Any) -> None:
+        names.extend(respondent.names)
+
+    monkeypatch.setattr(main_module, "serve_beside", serve_beside)
+    monkeypatch.setattr(main_module, "serve_as_worker", serve_as_worker)
+    arguments = [HELLO, "--metrics-bind", "127.0.0.1:9100"]
+    assert main(arguments) == 0
+    assert main([*arguments, "--workers", "2"]) == 0
+    assert served == [("127.0.0.1:9100",)] * 2
+    [(_, options)] = supervisor.calls
+    assert len(options["observers"]) == 1
+    monkeypatch.setattr(main_module, "take_control", lambda environment: "control")
+    assert main([*arguments, "--workers", "2"]) == 0
+    assert names == ["metrics"]
+
+
+@pytest.mark.parametrize("more", [[], ["--workers", "2"]])
+def test_figures_need_a_library(
+    more: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without it, one line says how to get it."""
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    assert main([HELLO, "--metrics-bind", "127.0.0.1:0", *more]) == 1
+    assert capfd.readouterr().err.startswith("hump-trio: --metrics-bind needs prometheus_client: ")
+
+
 def test_a_worker(supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Serves the app, with the options applied, for the supervisor that has started it."""
     served: list[tuple[int, Any]] = []
 
-    async def serve_as_worker(app: Hump[Any], control: Any) -> None:
+    async def serve_as_worker(app: Hump[Any], control: Any, respondent: Any) -> None:
+        assert respondent is None
         served.append((app.limits.head_bytes, control))
 
     monkeypatch.setattr(main_module, "take_control", lambda environment: "control")

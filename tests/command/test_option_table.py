@@ -38,6 +38,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "http2": ("1", False),  # HUMP_TRIO_NO_HTTP2
     "workers": ("3", 3),
     "worker-timeout": ("2.5", 2.5),
+    "metrics-bind": ("127.0.0.1:9100", "127.0.0.1:9100"),
     "pid-file": ("/run/app.pid", "/run/app.pid"),
     "reload": ("1", True),
     "reload-dir": ("src", ("src",)),

@@ -13,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import Hump
 from hump_trio.command.control import Channel
+from hump_trio.command.questions import Respondent
 from hump_trio.command.supervised_worker import SupervisedWorker
 from hump_trio.command.supervisor import Supervisor, Watch
 from hump_trio.command.worker import obey
@@ -196,4 +197,4 @@ async def test_a_worker_that_has_ended_by_itself_is_told_to_end() -> None:
     ours, theirs = socket.socketpair()
     with Channel(ours) as supervisor, Channel(theirs) as channel:
         await supervisor.send("drain")
-        await obey(channel, Hump())
+        await obey(channel, Hump(), Respondent())

@@ -17,6 +17,7 @@ import trio
 from hump_trio import Hump
 from hump_trio.command import worker
 from hump_trio.command.control import Channel, Message
+from hump_trio.command.questions import Respondent
 from hump_trio.command.worker import CONTROL_VARIABLE, ignore, serve_as_worker, take_control
 from hump_trio.listening.accept_turns import open_turns
 from tests.command.fake_process import descriptors
@@ -120,7 +121,9 @@ def test_other_systems(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def working(app: Hump, *, fails: bool = False) -> AsyncIterator[Channel]:
+async def working(
+    app: Hump, *, fails: bool = False, respondent: Respondent | None = None
+) -> AsyncIterator[Channel]:
     """Run a worker; at the end of the block it has ended, and nothing is left of it."""
     before = descriptors()
     ours, theirs = socket.socketpair()
@@ -129,7 +132,7 @@ async def working(app: Hump, *, fails: bool = False) -> AsyncIterator[Channel]:
 
             async def run() -> None:
                 try:
-                    await serve_as_worker(app, theirs)
+                    await serve_as_worker(app, theirs, respondent)
                 except OSError:
                     assert fails
                 else:
@@ -184,6 +187,26 @@ async def test_it_serves_until_told(turns: bool) -> None:
             assert (await ask(stream)).endswith(b"here")
         assert (await receive(channel))["kind"] == "beat"
         await channel.send("drain")
+
+
+async def test_it_answers_questions() -> None:
+    """While it serves, when it is to end, and unasked when it has ended."""
+    count = 0
+
+    def answer() -> int:
+        nonlocal count
+        count += 1
+        return count
+
+    async with working(Hump(), respondent=Respondent({"a": answer}, ["a"])) as channel:
+        await give_sockets(channel)
+        ready = await receive(channel)
+        assert ready["answers"] == ["a"]
+        await channel.send("ask", what="a")
+        assert (await receive(channel))["text"] == "1"
+        await channel.send("drain")
+        last = await receive(channel)
+        assert (last["kind"], last["what"], last["text"]) == ("answer", "a", "2")
 
 
 async def test_hello_says_what_is_wanted() -> None:

@@ -1,0 +1,135 @@
+"""Figures for Prometheus at an address of their own: of this process, or of all workers, summed.
+
+It takes prometheus_client, so that `measuring` alone imports it.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import trio
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from hump_trio.app import Hump, watchers_of
+from hump_trio.command.questions import Respondent
+from hump_trio.command.supervised_worker import SupervisedWorker
+from hump_trio.messages.request import Request
+from hump_trio.messages.response import Response
+from hump_trio.prometheus.exposition import expose
+from hump_trio.prometheus.metrics import Metrics
+from hump_trio.prometheus.sums import Sums, describe
+
+__all__ = ["WorkerMetrics", "app_of_process", "app_of_workers", "respondent_of"]
+
+QUESTION = "metrics"
+# Prometheus itself gives up after ten, by default.
+ANSWER_SECONDS = 2.0
+
+
+def metrics_of(app: Hump[Any]) -> Metrics:
+    """Return the metrics that a program has given its app, or new ones."""
+    for watcher in watchers_of(app):
+        if isinstance(watcher, Metrics):
+            return watcher
+    return app.watch(Metrics())
+
+
+def respondent_of(app: Hump[Any]) -> Respondent:
+    """Return what answers the supervisor's scrapes, and tells the last figures unasked."""
+    return Respondent({QUESTION: partial(describe, metrics_of(app))}, [QUESTION])
+
+
+def app_of_process(app: Hump[Any], bind: str) -> Hump[Any]:
+    """Return an app that serves the figures of another one in this process."""
+    metrics = metrics_of(app)
+
+    async def collect() -> Collector:
+        return metrics
+
+    return app_of(bind, collect)
+
+
+def app_of_workers(metrics: "WorkerMetrics", bind: str) -> Hump[Any]:
+    """Return an app that serves the sums of all workers."""
+    return app_of(bind, metrics.collect)
+
+
+def app_of(bind: str, collect: Callable[[], Awaitable[Collector]]) -> Hump[Any]:
+    app = Hump[Any](binds=[bind])
+
+    @app.get("/metrics")
+    async def show(request: Request) -> Response:
+        return expose(await collect(), request)
+
+    return app
+
+
+class WorkerMetrics:
+    """The sums of all workers, those that have ended included, so that no counter ever falls.
+
+    A worker that ends by itself tells its last figures. Of one that was killed, what it has told
+    last stands.
+    """
+
+    def __init__(self) -> None:
+        self._workers: list[SupervisedWorker] = []
+        self._past = Sums()
+
+    def started(self, worker: SupervisedWorker) -> None:
+        """Take note of a worker."""
+        self._workers.append(worker)
+
+    def ended(self, worker: SupervisedWorker) -> None:
+        """Keep what a worker has counted."""
+        self._workers.remove(worker)
+        self._past.add(worker.questions.told.get(QUESTION, []), ended=True)
+
+    async def collect(self) -> Collector:
+        """Ask all workers, and return the sums. For one that is late, its last answer stands.
+
+        Cancellation: a checkpoint; it takes `ANSWER_SECONDS` at most.
+        """
+        answered: set[SupervisedWorker] = set()
+
+        async def ask(worker: SupervisedWorker) -> None:
+            if await worker.questions.ask(QUESTION) is not None:
+                answered.add(worker)
+
+        with trio.move_on_after(ANSWER_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for worker in self._workers:
+                    if worker.ready:
+                        nursery.start_soon(ask, worker)
+        sums = self._past.copy()
+        states = {"answered": 0, "silent": 0, "starting": 0}
+        for worker in self._workers:  # others than before may be there now
+            sums.add(worker.questions.told.get(QUESTION, []))
+            if worker in answered:
+                states["answered"] += 1
+            else:
+                states["silent" if worker.ready else "starting"] += 1
+        return Workers(sums, states)
+
+
+class Workers(Collector):
+    """Sums, and how many workers they are of.
+
+    Args:
+        sums: They.
+        states: The number of workers by state.
+    """
+
+    def __init__(self, sums: Sums, states: dict[str, int]) -> None:
+        self._sums = sums
+        self._states = states
+
+    def collect(self) -> Any:
+        """Yield all of them."""
+        family = GaugeMetricFamily(
+            "hump_trio_workers", "Worker processes, by how they took this scrape.", labels=["state"]
+        )
+        for state, count in self._states.items():
+            family.add_metric([state], count)
+        yield family
+        yield from self._sums.collect()

@@ -1,0 +1,26 @@
+"""Figures beside what is served."""
+
+import trio
+
+from hump_trio import Hump
+from hump_trio.command.measuring import serve_beside
+from tests.support.loopback import address_of, ask
+
+
+async def test_figures_are_served_as_long_as_the_app() -> None:
+    """In the caller's task; then they are gone."""
+    figures = Hump("127.0.0.1", 0)
+    task = trio.lowlevel.current_task()
+
+    @figures.get("/metrics")
+    async def show() -> str:
+        return "7"
+
+    async def serve() -> int:
+        assert trio.lowlevel.current_task() is task
+        async with await trio.open_tcp_stream(*address_of(figures.addresses[0])) as stream:
+            assert (await ask(stream, "/metrics")).endswith(b"7")
+        return 3
+
+    assert await serve_beside(figures, serve) == 3
+    assert figures.addresses == ()

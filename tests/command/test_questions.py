@@ -1,0 +1,107 @@
+"""Questions of a supervisor, and a worker's answers."""
+
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from hump_trio.command.control import LINE_BYTES, Channel
+from hump_trio.command.questions import Questions, Respondent
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[tuple[Channel, Channel]]:
+    """Return both ends of a channel."""
+    ours, theirs = socket.socketpair()
+    with Channel(ours) as one, Channel(theirs) as other:
+        yield one, other
+
+
+async def hear(questions: Questions, channel: Channel, answers: int) -> None:
+    """Take so many whole answers from a channel."""
+    while answers:
+        received = await channel.receive()
+        assert received is not None
+        questions.hear(received[0])
+        answers -= not received[0]["more"]
+
+
+async def test_an_answer_may_be_longer_than_a_message(
+    nursery: trio.Nursery, pair: tuple[Channel, Channel]
+) -> None:
+    """It comes whole, whatever it is made of, and whatever else is sent meanwhile."""
+    one, other = pair
+    value = {"quotes": '"\\é' * LINE_BYTES}
+    respondent = Respondent({"long": lambda: value, "short": lambda: 7})
+    assert respondent.names == ["long", "short"]
+    questions = Questions()
+
+    async def answer(name: str) -> None:
+        await respondent.tell(other, name)
+
+    questions.open(respondent.names, lambda name: nursery.start_soon(answer, name))
+    found: dict[str, Any] = {}
+
+    async def ask(name: str) -> None:
+        found[name] = await questions.ask(name)
+
+    async with trio.open_nursery() as asking:
+        for name in ("long", "short", "unknown"):
+            asking.start_soon(ask, name)
+        asking.start_soon(hear, questions, one, 2)
+    assert found == {"long": value, "short": 7, "unknown": None}
+
+
+async def test_one_question_is_on_its_way_at_a_time(nursery: trio.Nursery) -> None:
+    """Whoever asks the same meanwhile gets the same answer, also behind one that gave up."""
+    sent: list[str] = []
+    found: list[Any] = []
+    questions = Questions()
+    questions.open(["a"], sent.append)
+
+    async def ask() -> None:
+        found.append(await questions.ask("a"))
+
+    with trio.move_on_after(0):
+        await questions.ask("a")
+    async with trio.open_nursery() as asking:
+        asking.start_soon(ask)
+        asking.start_soon(ask)
+        await wait_all_tasks_blocked()
+        assert sent == ["a"]
+        questions.hear({"what": "a", "text": "[", "more": True})
+        questions.hear({"what": "a", "text": "1]", "more": False})
+    assert found == [[1], [1]]
+    nursery.start_soon(ask)
+    await wait_all_tasks_blocked()
+    assert sent == ["a", "a"]
+    questions.close()
+    await wait_all_tasks_blocked()
+    assert found == [[1], [1], None]
+    assert await questions.ask("a") is None
+    assert questions.told == {"a": [1]}
+
+
+async def test_an_answer_that_fails_is_none(
+    pair: tuple[Channel, Channel], caplog: pytest.LogCaptureFixture
+) -> None:
+    """That is logged, and what was told before stands."""
+    one, other = pair
+
+    def fail() -> None:
+        raise LookupError("a figure")
+
+    answers: dict[str, Callable[[], Any]] = {"a": lambda: 1, "b": fail}
+    respondent = Respondent(answers, last=["a", "b"])
+    questions = Questions()
+    await respondent.tell_last(other)
+    await hear(questions, one, 2)
+    answers["a"] = lambda: json  # which JSON can't express
+    await respondent.tell_last(other)
+    await hear(questions, one, 2)
+    assert questions.told == {"a": 1}
+    assert caplog.text.count("has no answer") == 3
