@@ -214,7 +214,7 @@ class Hump(Router, Generic[S]):
 
         Raises:
             RuntimeError: The app is being served.
-            TypeError: It isn't a plain function with a ``yield``.
+            TypeError: It isn't a plain function with a ``yield``, or doesn't take the request.
         """
         # Few programs have one, and no other need load the module.
         from hump_trio.dispatch.watchers import Entered, check_watcher

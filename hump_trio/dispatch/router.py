@@ -476,8 +476,13 @@ def standing_in(router: Router, values: Mapping[Any, Any]) -> Iterator[None]:
         values: The values, by the keys of the providers.
 
     Raises:
-        TypeError: There is no provider for a key, or a value is a function or a class.
+        TypeError: There is no provider for a key, or a value is a function or a class; or these
+            are no mapping.
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            f"provide= is a dict of values by type, as {{User: a_user}}, not {values!r:.80}"
+        )
     layers = {layer for route in router._table.routes for layer in route.layers}
     keys = {key for layer in (router._layer, *layers) for key in layer.providers}
     for key, value in values.items():

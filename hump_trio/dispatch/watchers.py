@@ -1,7 +1,7 @@
 """Watchers: generators around whole exchanges, from before the handler to the answer's end."""
 
 from collections.abc import Callable, Generator, Sequence
-from inspect import isfunction, isgeneratorfunction
+from inspect import isfunction, isgeneratorfunction, signature
 from typing import Any, TypeAlias
 
 from trio.lowlevel import current_task
@@ -82,7 +82,7 @@ def check_watcher(watcher: Watcher) -> None:
     """Check that a function can be a watcher.
 
     Raises:
-        TypeError: It isn't a generator function.
+        TypeError: It isn't a generator function, or takes other parameters than the request.
     """
     made = watcher if isfunction(watcher) or not callable(watcher) else type(watcher).__call__
     if not (isgeneratorfunction(watcher) or isgeneratorfunction(made)):
@@ -90,3 +90,7 @@ def check_watcher(watcher: Watcher) -> None:
             "a watcher is a plain function with one yield, as in `ended = yield`,"
             f" not {watcher!r:.80}"
         )
+    try:
+        signature(watcher).bind("request")
+    except TypeError:
+        raise TypeError(f"the watcher {name_of(watcher)} must take (request)") from None

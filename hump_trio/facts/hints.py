@@ -181,7 +181,11 @@ MISTAKES = [
         r"await\s+\w+\.(json|form|text|body)\b",
         "the body is there when the handler starts: drop the await",
     ),
-    (r"'(bytes|str)' object is not callable", r"\.(body|text)\(", "drop the parentheses"),
+    (
+        r"'(bytes|str)' object is not callable",
+        r"\.(body|text)\(",
+        "drop the parentheses, and an await",
+    ),
     (
         r"'(builtin_function_or_)?method' object is not subscriptable",
         r"\.(form|json)\[",
@@ -257,6 +261,12 @@ MISTAKES = [
         r"\(\) missing 1 required positional argument: 'request'",
         r"\*\w+, ?\*\*\w+",
         "a decorator passes on the request, or takes its own before a /: `request: Request, /`",
+    ),
+    (
+        r"^Stepped\.__call__\(\) missing 1 required positional argument: 'call_next'",
+        r"",
+        "middleware is no decorator: app.middleware(RateLimit(rate)), or for one handler"
+        " @rate_limit(rate)",
     ),
     (
         r"^no running event loop",

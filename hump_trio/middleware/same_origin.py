@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from hump_trio.dispatch.stepped import Stepped
-from hump_trio.facts.exceptions import HttpException
+from hump_trio.facts.exceptions import HttpException, RouteError
 from hump_trio.facts.loggers import logger
 from hump_trio.messages.request import Request, joined_values
 from hump_trio.messages.target import origin_form, path_segments
@@ -42,7 +42,7 @@ class SameOrigin(Stepped):
     Raises:
         TypeError: A list isn't one of str, or ``allow_same_site`` isn't a bool.
         ValueError: An origin isn't one that browsers send.
-        RouteError: A template can't be a path.
+        RouteError: A template can't be a path, or has a ``*``.
 
     Source: Fetch Metadata, section 2.4; Fetch standard, section 3.2 (``Origin``).
     """
@@ -57,7 +57,11 @@ class SameOrigin(Stepped):
         allow_same_site: bool = False,
     ) -> None:
         self._trusted = frozenset(list_of_origins("trusted", trusted))
-        self._exempt = [parse_template(each) for each in list_of_text("exempt", exempt)]
+        templates = list_of_text("exempt", exempt)
+        for each in templates:
+            if "*" in each:
+                raise RouteError(f"exempt takes templates, as '/hooks/{{rest:path}}', not {each!r}")
+        self._exempt = [parse_template(each) for each in templates]
         check_flag("allow_same_site", allow_same_site)
         self._sites = {"same-origin", "none", *(["same-site"] if allow_same_site else [])}
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from inspect import iscoroutinefunction
 from secrets import token_urlsafe
 from types import EllipsisType
-from typing import Any, Literal
+from typing import Any, Literal, Never
 
 from hump_trio.dispatch.stepped import Stepped
 from hump_trio.messages.negotiation import add_vary
@@ -28,6 +28,9 @@ IDLE_PARTS = 10
 WRITTEN = (
     "the session was written when its handler returned: change it before that, in a handler"
     " without yield"
+)
+SECURE = (
+    ": the cookie is Secure where the request came by HTTPS, which Forwarded tells behind a proxy"
 )
 OPENED = "a WebSocket can't change its session: it has no answer that could set a cookie"
 
@@ -134,7 +137,12 @@ class Sessions(Stepped):
         cookie: str = "session",
         domain: str | None = None,
         same_site: Literal["lax", "strict", "none"] = "lax",
+        **unknown: Never,
     ) -> None:
+        if unknown:  # so that it is `secrets` that is missing where others call it otherwise
+            options = "secrets, max_age, idle, store, cookie, domain and same_site"
+            told = "" if unknown.keys().isdisjoint(("secure", "https_only")) else SECURE
+            raise TypeError(f"Sessions has the options {options}, not {', '.join(unknown)}{told}")
         keys = list_of_text("secrets", secrets)
         if not keys or any(len(key) < SECRET_LENGTH for key in keys):
             raise ValueError(

@@ -47,6 +47,18 @@ class Opening(Unopened, AbstractAsyncContextManager[T, None], Generic[T]):
         super().__init__(form)
         self._manager = manager
 
+    if not TYPE_CHECKING:
+
+        def __enter__(self) -> NoReturn:
+            """Say what a function that isn't async has instead."""
+            raise TypeError(
+                f"write `{self._form}`, or in a function that isn't async `with"
+                " blocking_client(app) as http`"
+            )
+
+        def __exit__(self, *error: object) -> None:
+            """Be looked for, before `__enter__` is called."""
+
     async def __aenter__(self) -> T:
         return await self._manager.__aenter__()
 

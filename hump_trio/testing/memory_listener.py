@@ -100,7 +100,7 @@ async def running(
         stopped.set()
 
     try:
-        with single_failure(), standing_in(app, provide or {}):
+        with single_failure(), standing_in(app, {} if provide is None else provide):
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve)
                 yield listener

@@ -392,6 +392,23 @@ def test_what_is_no_watcher_is_refused(watcher: Any) -> None:
         Hump().watch(watcher)
 
 
+def watch_nothing() -> Generator[None, Ended, None]:
+    """Take no request."""
+    yield
+
+
+def watch_two(request: Request, more: int) -> Generator[None, Ended, None]:
+    """Take more than a request."""
+    yield
+
+
+@pytest.mark.parametrize("watcher", [watch_nothing, watch_two])
+def test_a_watcher_takes_the_request(watcher: Any) -> None:
+    """That is said where it is registered, and not with each request."""
+    with pytest.raises(TypeError, match=rf"^the watcher {watcher.__name__} must take \(request\)$"):
+        Hump().watch(watcher)
+
+
 async def test_an_object_can_be_a_watcher() -> None:
     """If it is called as one."""
     app = Hump()

@@ -15,6 +15,7 @@ from hump_trio import (
     HttpException,
     Hump,
     Query,
+    RateLimit,
     Request,
     Response,
     RouteError,
@@ -206,7 +207,8 @@ def run(call: Callable[[], Any]) -> None:
         (unexpected(HttpException, status_code=404), "HttpException calls it status"),
         (unexpected(wrongly_awaited, {}), "drop the await"),
         (unexpected(wrongly_awaited, None), "drop the await"),
-        (lambda: a_request().body(), "drop the parentheses"),
+        (lambda: a_request().body(), "drop the parentheses, and an await"),
+        (lambda: RateLimit("5/minute")(index), "or for one handler @rate_limit(rate)"),  # type: ignore[call-arg,arg-type]
         (lambda: a_request().form["a"], "form and json are methods: request.form()"),
         (lambda: a_request().client.host, "request.client is a pair of address and port"),
         (lambda: a_request().state.user, "the state of a request is a dict: request.state['user']"),

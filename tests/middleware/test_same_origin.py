@@ -341,6 +341,12 @@ def test_options_that_make_no_sense(options: Any, error: type[Exception]) -> Non
         SameOrigin(**options)
 
 
+def test_patterns_are_no_templates() -> None:
+    """A star is told the form of a template: taken literally, it would exempt nothing."""
+    with pytest.raises(RouteError, match=r"as '/hooks/{rest:path}', not '/hooks/\*'$"):
+        SameOrigin(exempt=["/hooks/*"])
+
+
 async def test_a_handler_below_can_be_cancelled(autojump_clock: MockClock) -> None:
     """The layer holds nothing."""
     await check_cancelled_handler(SameOrigin())

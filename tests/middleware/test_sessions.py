@@ -787,13 +787,18 @@ async def test_cancelled_at_every_checkpoint(
         ({"domain": "shop.example:80"}, ValueError, "a cookie's domain"),
         ({"cookie": "__Host-a", "domain": "shop.example"}, ValueError, "__Host-"),
         ({"same_site": "Lax"}, ValueError, "same_site is 'lax'"),
-        ({"secret_key": NEW}, TypeError, "secret_key"),
+        ({"secret_key": NEW}, TypeError, r"domain and same_site, not secret_key$"),
+        ({"secure": True}, TypeError, "not secure: the cookie is Secure where .* by HTTPS, which"),
+        ({"https_only": True}, TypeError, "not https_only: the cookie is Secure where"),
     ],
 )
 def test_options_that_make_no_sense(options: Any, error: type[Exception], message: str) -> None:
     """They are refused where they are written."""
     with pytest.raises(error, match=message):
         Sessions(**({"secrets": [NEW], **options} if options else {}))
+    make: Any = Sessions
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'secrets'"):
+        make(secret_key=NEW)
 
 
 async def test_a_handler_below_can_be_cancelled(autojump_clock: MockClock) -> None:

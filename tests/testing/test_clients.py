@@ -231,6 +231,15 @@ class Name(str):
     __slots__ = ()
 
 
+@pytest.mark.parametrize("opening", [client(Hump()), connect(Hump()), websocket(Hump(), "/")])
+def test_with_instead_of_async_with(opening: Any) -> None:
+    """A function that isn't async is told of its own client."""
+    with pytest.raises(TypeError, match=r"isn't async `with blocking_client\(app\) as http`"):
+        opening.__enter__()
+    with pytest.raises(TypeError, match=r"^write `async with .*, or in a function"), opening:
+        pass
+
+
 async def test_a_test_gives_what_providers_would() -> None:
     """To all handlers, and to other providers; afterwards all is as before."""
     app = provided_app()
@@ -254,6 +263,10 @@ async def test_what_a_test_gives_has_to_be_provided() -> None:
     with pytest.raises(TypeError, match=r"nothing provides int: what is provided is .*Name, .*Ses"):
         async with client(app, provide={int: 3}):
             raise AssertionError
+    fakes: Any = [FakeSession()]
+    with pytest.raises(TypeError, match=r"^provide= is a dict of values by type, as .*, not \["):
+        async with client(app, provide=fakes):
+            pass
     with pytest.raises(TypeError, match="nothing provides int: what is provided is nothing"):
         async with client(Hump(), provide={int: 3}):
             raise AssertionError
