@@ -133,7 +133,9 @@ def check_preconditions(method: str, headers: Headers, etag: str | None, *, requ
     """
     reads = method in READS
     if required and not reads and not {"if-match", "if-none-match"}.intersection(headers):
-        raise HttpException(428, "say by If-Match which version you change")
+        made = "nothing is there: say by If-None-Match: * that you make it"
+        changed = "say by If-Match which version you change"
+        raise HttpException(428, made if etag is None else changed)
     if etag is None:
         judged = 412 if "if-match" in headers else 200
     else:

@@ -203,5 +203,7 @@ def test_a_request_by_itself() -> None:
         request.check_etag(None)
     bare = Request("PUT", "/", "/")
     bare.check_etag(7)
-    with pytest.raises(HttpException, match="428"):
+    with pytest.raises(HttpException, match="428 say by If-Match which version"):
         bare.check_etag(7, required=True)
+    with pytest.raises(HttpException, match=r"428 nothing is there: say by If-None-Match: \* that"):
+        bare.check_etag(None, required=True)
