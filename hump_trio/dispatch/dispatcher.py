@@ -97,8 +97,7 @@ class Dispatcher:
         # Those of handlers that take credentials, found as their names are.
         self._gates: dict[tuple[str, str], Gate] = {}
         self._choices = {route: self._choice_of(route) for route in table.routes}
-        layers = {self._layer, *(layer for route in table.routes for layer in route.layers)}
-        if providers := [each for layer in layers for each in layer.providers.values()]:
+        if providers := [*self._layer.find_providers()]:
             for route in table.routes:
                 check_elsewhere(route, endpoint_of(route).signature.reads, providers)
         self._refusals: dict[Any, Choice] = {}

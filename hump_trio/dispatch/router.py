@@ -196,6 +196,7 @@ class Router:
             space = f"{name}." if name else ""
             for each in registration.below(self.prefix, self._options, router._layer, space):
                 self._add(each)
+        self._layer.included.append(router._layer)
 
     def mount(self, prefix: str, app: Guest, *, name: str = "") -> None:
         """Hand every request below a prefix over to an app of another kind, of whatever method.
@@ -483,8 +484,7 @@ def standing_in(router: Router, values: Mapping[Any, Any]) -> Iterator[None]:
         raise TypeError(
             f"provide= is a dict of values by type, as {{User: a_user}}, not {values!r:.80}"
         )
-    layers = {layer for route in router._table.routes for layer in route.layers}
-    keys = {key for layer in (router._layer, *layers) for key in layer.providers}
+    keys = {each.key for each in router._layer.find_providers()}
     for key, value in values.items():
         shown = formatannotation(key)
         if key not in keys:

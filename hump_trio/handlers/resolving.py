@@ -158,9 +158,23 @@ def is_marked(annotation: Any) -> bool:
 
 
 def is_near(annotation: Any, key: Any) -> bool:
-    """Tell whether an annotation has a class of a key, and may be mistaken for it."""
-    kinds = kinds_of(key)
-    return not is_marked(annotation) and any(kind in kinds for kind in kinds_of(annotation))
+    """Tell whether an annotation has a class of a key, or a parent or child of one.
+
+    It may be mistaken for the key: who wants a user takes an administrator as well.
+    """
+    if is_marked(annotation):
+        return False
+    return any(is_akin(one, other) for one in kinds_of(annotation) for other in kinds_of(key))
+
+
+def is_akin(one: Any, other: Any) -> bool:
+    """Tell whether two bare annotations are equal, or of two classes that inherit one another."""
+    if one == other:
+        return True
+    first, second = class_of(one), class_of(other)
+    if first is second or not (is_own(one) and is_own(other)):
+        return False
+    return first in second.__mro__ or second in first.__mro__
 
 
 def is_own(kind: Any) -> bool:

@@ -1,6 +1,6 @@
 """What a router puts around the handlers of its routes, and what it gives them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CoroutineType
 from typing import Any, TypeAlias
@@ -59,9 +59,17 @@ class Layer:
         exception_handlers: By the type they take.
         providers: By their keys.
         stand_ins: What an app under test gives instead of all providers of a key.
+        included: The layers of the routers that it includes, of those without routes, too.
     """
 
     middleware: list[Middleware] = field(default_factory=list)
     exception_handlers: dict[type[BaseException], ExceptionHandler] = field(default_factory=dict)
     providers: dict[Any, Provider] = field(default_factory=dict)
     stand_ins: dict[Any, Provider] = field(default_factory=dict)
+    included: list["Layer"] = field(default_factory=list)
+
+    def find_providers(self) -> Iterator[Provider]:
+        """Yield its providers, and those of all that it includes, however deep."""
+        yield from self.providers.values()
+        for layer in self.included:
+            yield from layer.find_providers()

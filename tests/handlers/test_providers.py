@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
@@ -293,6 +294,61 @@ async def test_what_one_router_provides_is_no_body_of_another() -> None:
     with pytest.raises(RouteError, match=r"forge .*'item' that clients send, while item provides"):
         async with client(app):
             raise AssertionError
+
+
+@dataclass
+class Bargain(Item):
+    """An item at half its price."""
+
+
+@pytest.mark.parametrize("key", [Item, Bargain, Item | None])
+@pytest.mark.parametrize("annotation", [Item, Bargain])
+@pytest.mark.parametrize("inner", [False, True])
+async def test_a_router_without_routes_provides_for_no_other(
+    key: Any, annotation: Any, inner: bool
+) -> None:
+    """Neither what a handler takes, nor what it might take for that: a parent or child class."""
+    app, providing, outer = Hump(), Router("/providing"), Router("/outer")
+
+    async def item() -> Any: ...
+    async def forge(item: Any) -> None: ...
+    async def send(item: Any) -> str:
+        return type(item).__name__
+
+    item.__annotations__["return"] = key
+    forge.__annotations__["item"] = annotation
+    send.__annotations__["item"] = Annotated[annotation, Body()]
+    providing.provide(item)
+    app.post("/sent")(send)
+    (outer if inner else app).include(providing)
+    app.include(outer)
+    async with client(app) as http:
+        assert (await http.post("/sent", json={"name": "milk"})).text == annotation.__name__
+    app.post("/")(forge)
+    with pytest.raises(
+        RouteError, match=r"forge .*'item' that clients send, while .*item provides"
+    ):
+        async with client(app):
+            raise AssertionError
+
+
+@pytest.mark.parametrize(("key", "annotation"), [(Item, Bargain), (Bargain, Item)])
+def test_a_class_and_its_parent_are_not_mistaken_for_each_other(key: Any, annotation: Any) -> None:
+    """A handler that wants a user, where administrators are provided, takes none from clients."""
+
+    async def item() -> Any: ...
+    async def forge(item: Any) -> None: ...
+
+    item.__annotations__["return"] = key
+    forge.__annotations__["item"] = annotation
+    app = Hump()
+    app.provide(item)
+    with pytest.raises(RouteError, match=r"'item' that nothing provides as .*: .*item does as"):
+        app.post("/")(forge)
+    app = Hump()
+    app.post("/")(forge)
+    with pytest.raises(RouteError, match=r"which .*forge takes already: write the provider above"):
+        app.provide(item)
 
 
 def test_a_router_may_lack_what_is_provided_around_it() -> None:

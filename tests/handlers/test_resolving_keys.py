@@ -1,6 +1,7 @@
 """Which annotations can be keys of providers, and which may be mistaken for one."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import (
     Annotated,
@@ -27,6 +28,20 @@ UserId = NewType("UserId", int)
 
 class Session:
     """A class of a program's."""
+
+
+@dataclass
+class Special(Item):
+    """An item with a class of its own."""
+
+
+@dataclass
+class Other(Item):
+    """Another such item."""
+
+
+class Mapped(dict[str, int]):
+    """A program's own kind of dict."""
 
 
 class Store(Generic[T]):
@@ -97,10 +112,16 @@ def test_what_requests_have_is_no_key(annotation: Any) -> None:
         (Annotated[Item, Body()], Item, False),
         (Store[int], Store[str], False),
         (list[Item], Item, False),
+        (Item, Special, True),
+        (Special, Item, True),
+        (Special | None, Item, True),
+        (Special, Other, False),
+        (dict[str, int], Mapped, False),
+        (Any, Item, False),
         (Item, Session, False),
     ],
     ids=str,
 )
 def test_an_annotation_may_be_mistaken_for_a_key(annotation: Any, key: Any, near: bool) -> None:
-    """If it has one of its classes, and says nothing of where it comes from."""
+    """If it has one of its classes, or a parent or child, and says nothing of its source."""
     assert is_near(annotation, key) is near
