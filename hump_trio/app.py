@@ -551,12 +551,12 @@ def watchers_of(app: Hump[Any]) -> "Sequence[Watcher]":
 
 
 NO_ASGI = (
-    "a Hump app is a server of its own, not an ASGI app: start it with `hump-trio module:app`,"
-    " or with trio.run(app.serve)"
+    "a Hump app is a server of its own, not an app of ASGI or WSGI: start it with"
+    " `hump-trio module:app`, or with trio.run(app.serve)"
 )
 
 
-async def refuse_asgi(app: Hump[Any], scope: Any, receive: Any, send: Any) -> None:
+async def refuse_asgi(scope: Any, receive: Any, send: Any) -> None:
     """Tell an ASGI server, which takes the app for an ASGI app, how the app is served.
 
     The message goes out in that server's own protocol, so that the server shows it and ends,
@@ -569,8 +569,20 @@ async def refuse_asgi(app: Hump[Any], scope: Any, receive: Any, send: Any) -> No
         raise TypeError(NO_ASGI)
 
 
+class Refusal(partial[Any]):
+    """Tells a server of WSGI apps the same; to one of ASGI apps it is the async function it holds.
+
+    A WSGI app is called with two arguments and awaited by nobody, so it is told by the call.
+    """
+
+    def __call__(self, /, *arguments: Any) -> Any:
+        if len(arguments) == 2:
+            raise TypeError(NO_ASGI)
+        return super().__call__(*arguments)
+
+
 if not TYPE_CHECKING:  # a checker is right that an app can't be called
-    Hump.__call__ = refuse_asgi
+    Hump.__call__ = staticmethod(Refusal(refuse_asgi))
 
 
 def server_of(app: Hump[Any]) -> "Server":

@@ -1,6 +1,7 @@
 """The app: what is checked where it is written, and its life."""
 
 import asyncio
+import inspect
 import re
 import subprocess
 import sys
@@ -364,6 +365,14 @@ async def test_a_server_of_asgi_apps_is_told_that_it_is_none() -> None:
     assert "start it with `hump-trio module:app`" in sent[0]["message"]
     with pytest.raises(TypeError, match="start it with `hump-trio module:app`"):
         await app({"type": "http"}, receive, send)
+    assert inspect.iscoroutinefunction(app.__call__)  # by which such servers tell an ASGI app
+
+
+def test_a_server_of_wsgi_apps_is_told_that_it_is_none() -> None:
+    """By the call, since nobody awaits what that returns."""
+    app: Any = Hump()
+    with pytest.raises(TypeError, match="start it with `hump-trio module:app`"):
+        app({"REQUEST_METHOD": "GET"}, lambda status, headers: None)
 
 
 async def test_background_work_that_is_not_async_is_named(
