@@ -71,14 +71,16 @@ def make_endpoint(route: Route, stand_ins: Mapping[Any, Provider]) -> Endpoint:
     gate = gate_of(route, signature)
     if route.channel is not None:
         return Endpoint(signature, bind_websocket(route, route.channel, signature), RESULTS, gate)
+    streams = is_generator(route.handler)
+    results = RESULTS if streams else results_of(route, signature.returns)
     if signature.provisions:
         from hump_trio.handlers.providing import bind_provided
 
-        call = bind_provided(route, signature)
+        call = bind_provided(route, signature, results.render)
     else:
         call = bind_handler(route, signature)
-    if not is_generator(route.handler):
-        return Endpoint(signature, call, results_of(route, signature.returns), gate)
+    if not streams:
+        return Endpoint(signature, call, results, gate)
     if not signature.provisions:
         call = partial(call_generator, call)
     return Endpoint(signature, call, RESULTS, gate)

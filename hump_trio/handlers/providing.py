@@ -32,26 +32,35 @@ from hump_trio.handlers.provider_steps import Run, enclosing, giving
 from hump_trio.handlers.sources import CHANNEL, REQUEST
 from hump_trio.handlers.steps import Get
 from hump_trio.messages.request import Request
-from hump_trio.messages.response import Fields, Producer, Send, StreamResponse
+from hump_trio.messages.response import Fields, Producer, Response, Send, StreamResponse, settle
 from hump_trio.routing.route import Route
 
 __all__ = ["bind_provided", "getter_at", "run_of"]
 
 Caller: TypeAlias = Callable[[list[Any]], Any]
+Render: TypeAlias = Callable[[Any], Response]
 
 
-def bind_provided(route: Route, signature: Signature) -> Call:
+def bind_provided(route: Route, signature: Signature, render: Render) -> Call:
     """Return a function that calls the handler of a route within its providers.
 
     It raises `BindingError` for a request that doesn't fit, before any of them is called.
+
+    Args:
+        route: The route.
+        signature: The handler's.
+        render: Makes a response of what the handler returns, and raises if there can't be one.
 
     Raises:
         RouteError: A parameter can't be given a value.
     """
     if signature.takes_files:
-        return bind_form(route, signature)
+        return bind_form(route, signature, render)
     getters = [getter_at(route, each) for each in signature.reads]
-    run = streaming(route, signature) if outlasts(route, signature) else run_of(route, signature)
+    if outlasts(route, signature):
+        run = streaming(route, signature)
+    else:
+        run = run_of(route, signature, render)
 
     def call(request: Request) -> Any:
         try:
@@ -63,13 +72,39 @@ def bind_provided(route: Route, signature: Signature) -> Call:
     return call
 
 
-def run_of(route: Route, signature: Signature) -> Run:
+def run_of(route: Route, signature: Signature, render: Render | None = None) -> Run:
     """Return a function that calls the handler of a route within its providers.
 
     It takes the list of what is read, to which the providers' values are added.
+
+    Args:
+        route: The route.
+        signature: The handler's.
+        render: As for `bind_provided`. It is called within providers that enclose the handler, so
+            that they keep nothing if there can't be an answer.
     """
     places = places_of(signature, len(signature.reads))
-    return within(signature, places, caller_of(route.handler, signature.parameters, places))
+    handle = caller_of(route.handler, signature.parameters, places)
+    if render is not None and is_enclosed(signature):
+        handle = rendering(handle, render)
+    return within(signature, places, handle)
+
+
+def rendering(handle: Run, render: Render) -> Run:
+    """Return a function that calls a handler, and makes a response of what that returns."""
+
+    async def answer(values: list[Any]) -> Response:
+        response = render(await handle(values))
+        if not response.__depends_on_request__:
+            settle(response)
+        return response
+
+    return answer
+
+
+def is_enclosed(signature: Signature) -> bool:
+    """Tell whether a provider has a part that runs when the handler has returned."""
+    return any(each.provider.encloses for each in signature.provisions)
 
 
 def outlasts(route: Route, signature: Signature) -> bool:
@@ -77,8 +112,7 @@ def outlasts(route: Route, signature: Signature) -> bool:
 
     It is a generator, or one in a decorator such as `hump_trio.timeout`, which only starts it.
     """
-    encloses = any(each.provider.encloses for each in signature.provisions)
-    return is_generator(inspect.unwrap(route.handler) if encloses else route.handler)
+    return is_generator(inspect.unwrap(route.handler) if is_enclosed(signature) else route.handler)
 
 
 def streaming(route: Route, signature: Signature) -> Run:
@@ -133,12 +167,8 @@ def within(signature: Signature, places: dict[Any, int], run: Run) -> Run:
     """Return a function that runs another within the providers of a handler."""
     for each in reversed(signature.provisions):
         provide = caller_of(each.provider.function, each.parameters, places)
-        encloses = each.provider.encloses
-        run = (
-            enclosing(each.provider, provide, run)
-            if encloses
-            else giving(each.provider, provide, run)
-        )
+        step = enclosing if each.provider.encloses else giving
+        run = step(each.provider, provide, run)
     return run
 
 
@@ -190,7 +220,7 @@ def getter_at(route: Route, parameter: Parameter) -> Get[Request]:
     return getter_of(route, parameter) or path_value(parameter.name)
 
 
-def bind_form(route: Route, signature: Signature) -> Call:
+def bind_form(route: Route, signature: Signature, render: Render) -> Call:
     """Return what `bind_provided` does for a handler that takes files of a form.
 
     The providers enclose the handler alone: they aren't kept while the form is received.
@@ -204,7 +234,7 @@ def bind_form(route: Route, signature: Signature) -> Call:
         else:
             with refused_for(route, each):
                 of_form[place] = each.source.form_getter(each)
-    run = run_of(route, signature)
+    run = run_of(route, signature, render)
 
     async def call(request: Request) -> Any:
         values = get_all(of_head, request)

@@ -4,13 +4,24 @@ import inspect
 import re
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
 from types import GenericAlias
 from typing import Any, Protocol
 
 import pytest
 import trio
 
-from hump_trio import HttpException, Hump, Response
+from hump_trio import (
+    CallNext,
+    FileResponse,
+    HttpException,
+    Hump,
+    Request,
+    Response,
+    UploadFile,
+    timeout,
+)
 from hump_trio.testing import client
 
 
@@ -137,6 +148,97 @@ async def test_a_provider_yields_once(fails: bool, caplog: pytest.LogCaptureFixt
         assert "RuntimeError: the provider twice has yielded twice" in caplog.text
         assert (await http.get("/never")).status_code == 500
         assert "RuntimeError: the provider never has yielded nothing" in caplog.text
+
+
+@dataclass
+class User:
+    """What is answered."""
+
+    name: str
+
+
+async def middleware(request: Request, call_next: CallNext) -> Response:
+    """Do nothing."""
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("around", [False, True])
+@pytest.mark.parametrize("path", ["/none", "/user", "/object", "/text", "/changed", "/file"])
+async def test_nothing_is_kept_for_a_result_that_is_no_answer(path: str, around: bool) -> None:
+    """A client that gets a 500 sends the order once more."""
+    log: list[str] = []
+    app = Hump()
+    if around:
+        app.middleware(middleware)
+
+    @app.provide
+    async def session() -> AsyncIterator[Session]:
+        try:
+            yield Session()
+        except Exception as error:
+            log.append(type(error).__name__)
+            raise
+        log.append("commits")
+
+    @app.provide
+    async def event(session: Session) -> trio.Event:
+        return trio.Event()
+
+    @app.post("/none")
+    async def none(event: trio.Event, is_there: bool = False) -> User:
+        return User("ann") if is_there else None  # type: ignore[return-value]
+
+    @app.post("/user")
+    async def user(session: Session, is_there: bool = False) -> User:
+        return User("ann" if is_there else object())  # type: ignore[arg-type]
+
+    @app.post("/object")
+    @timeout(5)
+    async def show(session: Session, is_there: bool = False) -> dict[str, Any]:
+        return {"name": "ann" if is_there else object()}
+
+    @app.post("/text")
+    async def text(session: Session, is_there: bool = False) -> str:
+        return '{"name":"ann"}' if is_there else "\ud800"
+
+    @app.post("/changed")
+    async def changed(session: Session, is_there: bool = False) -> Response:
+        response = Response('{"name":"ann"}')
+        response.status = 200 if is_there else 99
+        return response
+
+    @app.post("/file")
+    async def file(file: UploadFile, session: Session, is_there: bool = False) -> User:
+        return User("ann") if is_there else None  # type: ignore[return-value]
+
+    async with client(app) as http:
+        files = {"file": b"leaf"} if path == "/file" else None
+        assert (await http.post(path, files=files)).status_code == 500
+        assert len(log) == 1
+        assert log != ["commits"]
+        response = await http.post(f"{path}?is_there=true", files=files)
+        assert (response.status_code, response.json()) == (200, {"name": "ann"})
+    assert log[1:] == ["commits"]
+
+
+async def test_an_answer_that_the_request_decides_is_made_behind_its_providers(
+    tmp_path: Path,
+) -> None:
+    """Such as a part of a file: what a handler returned is whole within them."""
+    (tmp_path / "file").write_bytes(b"leaf")
+    app = Hump()
+
+    @app.provide
+    async def session() -> AsyncIterator[Session]:
+        yield Session()
+
+    @app.get("/")
+    async def show(session: Session) -> FileResponse:
+        return FileResponse(tmp_path / "file")
+
+    async with client(app) as http:
+        response = await http.get("/", headers={"range": "bytes=1-2"})
+    assert (response.status_code, response.text) == (206, "ea")
 
 
 class Mailer(Protocol):
