@@ -26,6 +26,9 @@ __all__ = [
     "check_websockets",
 ]
 
+# What a request is called that is taken without an annotation.
+OF_REQUESTS = ("request", "req", "_request", "_req")
+
 
 def check_requests(route: Route, parameters: Iterable[Parameter]) -> None:
     """Refuse two requests, one of which is meant to be something else.
@@ -196,22 +199,27 @@ def check_elsewhere(
 
 
 def check_path(route: Route, parameters: Iterable[Parameter]) -> None:
-    """Refuse a query value that seems to be meant for a parameter of the path.
+    """Refuse a query value, or request, that seems to be meant for a parameter of the path.
 
-    A parameter of the path that a handler doesn't take is no mistake by itself: a router's prefix
-    may have it.
+    Without an annotation it would be the request, if it isn't called that. A parameter of the path
+    that a handler doesn't take is no mistake by itself: a router's prefix may have it.
     """
     taken = {each.name for each in parameters}
     left = [name for name in route.parameters if name not in taken]
     for each in parameters:
-        if each.source is not QUERY or not each.required or each.marker is not None:
+        bare = each.source is REQUEST and each.annotation is Any and each.name not in OF_REQUESTS
+        meant = each.source is QUERY and each.required and each.marker is None
+        if not (bare or meant):
             continue
         words = each.name.split("_")
         near = [name for name in left if name in words or each.name in name.split("_")]
         if near or (near := get_close_matches(each.name, left, 1)):
+            what = "a query value, by Annotated[..., Query()]"
+            if bare:
+                what = f"the request, by `{each.name}: Request`"
             raise refusal_of(
                 route,
                 each,
                 f"that isn't in the path, where nothing takes {{{near[0]}}}: give both one name, or"
-                " say that it is a query value, by Annotated[..., Query()]",
+                f" say that it is {what}",
             )

@@ -44,6 +44,22 @@ def test_a_stream_has_no_body_as_a_whole() -> None:
         Hump().put("/", stream=True)(taking(Item))
 
 
+def test_a_bare_name_that_is_almost_the_paths_is_no_request() -> None:
+    """It would get the request without a word. What is called a request is one."""
+
+    async def show(name) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+    async def typed(name: Request) -> None: ...
+    async def called(request) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+
+    message = r"'name' that isn't in the path, where .* {nam}: .* it is the request, by `name: Req"
+    with pytest.raises(RouteError, match=message):
+        bind(show, "/hello/{nam}")
+    bind(show, "/hello/{id}")
+    bind(show, "/hello/{name}")
+    bind(typed, "/hello/{nam}")
+    bind(called, "/hello/{request_id}")
+
+
 def test_a_query_value_of_a_paths_name_is_refused() -> None:
     """It was meant for the path, unless a marker says that it wasn't; or a default."""
 
