@@ -26,7 +26,6 @@ import trio
 
 from hump_trio.content.json_text import typed_codec
 from hump_trio.dispatch.dispatcher import Dispatcher
-from hump_trio.dispatch.nameless import counting_nameless
 from hump_trio.dispatch.router import Router, layer_of, table_of
 from hump_trio.facts.exceptions import BindError, UnresolvedError
 from hump_trio.facts.loggers import logger
@@ -525,6 +524,9 @@ class Hump(Router, Generic[S]):
         unix = next((each for each in bound if not each.over_tcp), None)
         if unix is None or "unix" in self.sockets.proxy_protocol:
             return
+        # Few apps are served there, and the others are loaded sooner so.
+        from hump_trio.dispatch.nameless import counting_nameless
+
         name = counting_nameless(layer_of(self), table_of(self).routes)
         if name:
             raise BindError(

@@ -6,7 +6,6 @@ dataclasses, enums, UUIDs, dates, decimals and sets, and write them alike. Only 
 text against a type.
 """
 
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 from hump_trio.content.msgspec_json import ModelMismatch, MsgspecJson
@@ -48,8 +47,11 @@ class JsonCodec(Protocol):
 
 def choose_codec() -> JsonCodec:
     """Return the best codec that the machine has."""
-    if find_spec("msgspec"):
+    try:
         return MsgspecJson()
+    except ModuleNotFoundError as error:
+        if error.name != "msgspec":  # which is there, and can't be used
+            raise
     from hump_trio.content.standard_json import StandardJson
 
     return StandardJson()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pytest
@@ -221,7 +221,7 @@ def test_msgspec_is_taken_where_it_is_installed() -> None:
 
 def test_without_msgspec_the_standard_library_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package works with trio alone."""
-    monkeypatch.setattr(json_text, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "msgspec", None)
     assert isinstance(json_text.choose_codec(), StandardJson)
     program = (
         "import sys; sys.modules['msgspec'] = None;"
@@ -230,3 +230,14 @@ def test_without_msgspec_the_standard_library_is_taken(monkeypatch: pytest.Monke
     command = [sys.executable, "-c", program]
     found = subprocess.run(command, check=True, capture_output=True, text=True)
     assert found.stdout.strip() == "StandardJson"
+
+
+def test_a_broken_msgspec_is_no_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it lacks is told, rather than that another library is used."""
+
+    def fail() -> NoReturn:
+        raise ModuleNotFoundError("no part of it", name="msgspec._core")
+
+    monkeypatch.setattr(json_text, "MsgspecJson", fail)
+    with pytest.raises(ModuleNotFoundError, match="no part of it"):
+        json_text.choose_codec()
