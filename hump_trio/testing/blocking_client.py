@@ -142,15 +142,17 @@ class BlockingRun:
             trio.TooSlowError: It isn't ready in time.
         """
         token = running_token(self._app)
-        if token is None:
-            threading.Thread(target=self._run, daemon=True).start()
-        else:
-            token.run_sync_soon(trio.lowlevel.spawn_system_task, self._serve)
+        thread = threading.Thread(target=self._run, daemon=True)
         try:
+            if token is None:
+                thread.start()
+            else:
+                token.run_sync_soon(trio.lowlevel.spawn_system_task, self._serve)
             self._begun.wait()
             ready = self._ready.wait(timeout)
-        except BaseException:
-            self.stop(cancel=True)
+        except BaseException:  # Control-C may come before the thread's start has returned
+            if token is not None or thread.ident is not None:
+                self.stop(cancel=True)
             raise
         if not ready:
             self.stop(cancel=True)
