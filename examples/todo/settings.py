@@ -21,7 +21,8 @@ class Settings:
     def read(cls, environment: Mapping[str, str]) -> "Settings":
         """Return what ``TODO_DATABASE`` and ``TODO_SECRETS`` say, the latter with spaces between.
 
-        Without secrets there is one that nobody knows: sessions end with the process.
+        Without secrets there is one that nobody knows: sessions end with the process, and several
+        workers would not know each other's.
         """
         return cls(
             environment.get("TODO_DATABASE", "sqlite:todo.db"),

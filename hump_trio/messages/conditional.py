@@ -34,7 +34,8 @@ CHANGED = "this is not what you have"
 CONTENT_FIELDS = frozenset(
     {"content-type", "content-encoding", "content-disposition", "content-language"}
 )
-ETAG = re.compile(r'(?:W/)?"[^"]*"')
+# A member of a list of entity tags; what isn't one is passed over.
+ETAG = re.compile(r'(?:^|(?<=,))[ \t]*((?:W/)?"[^"]*")[ \t]*(?=,|$)')
 # RFC 9110 section 8.8.3, in ASCII: what a client might send back in another charset is left out.
 OPAQUE = re.compile(r"[!#-~]+", re.ASCII)
 # Offsets of the bytes of a part; never empty.
@@ -132,7 +133,7 @@ def check_preconditions(method: str, headers: Headers, etag: str | None, *, requ
         HttpException: 304, 412 or 428.
     """
     reads = method in READS
-    if required and not reads and not {"if-match", "if-none-match"}.intersection(headers):
+    if required and not reads and not has_condition(headers):
         made = "nothing is there: say by If-None-Match: * that you make it"
         changed = "say by If-Match which version you change"
         raise HttpException(428, made if etag is None else changed)
@@ -144,6 +145,13 @@ def check_preconditions(method: str, headers: Headers, etag: str | None, *, requ
         raise HttpException(304, headers={"etag": etag or ""})
     if judged != 200:  # RFC 9110 section 13.1.2: a 304 is for GET and HEAD alone
         raise HttpException(412, CHANGED)
+
+
+def has_condition(headers: Headers) -> bool:
+    """Tell whether a client says which version it knows, or that there is none."""
+    if_none_match = headers.get("if-none-match", "")
+    named = if_none_match.strip() == "*" or ETAG.search(if_none_match) is not None
+    return named or "if-match" in headers
 
 
 def choose_spans(

@@ -117,6 +117,8 @@ def test_a_condition_that_is_required() -> None:
         assert outcome(method, {"if-unmodified-since": AFTER}, '"a"', required=True) == 428
         assert outcome(method, {"if-match": '"a"'}, '"a"', required=True) == 200
         assert outcome(method, {"if-none-match": "*"}, None, required=True) == 200
+        assert outcome(method, {"if-none-match": "a"}, '"a"', required=True) == 428
+        assert outcome(method, {"if-match": 'w/"a"'}, '"a"', required=True) == 412
     assert outcome("GET", {}, '"a"', required=True) == 200
 
 
