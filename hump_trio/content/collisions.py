@@ -28,7 +28,7 @@ from hump_trio.content.annotations import (
     item_types,
     members,
 )
-from hump_trio.content.records import fields_of, types_in
+from hump_trio.content.records import extras_of_model, fields_of, types_in
 from hump_trio.facts.exceptions import BindingError
 
 __all__ = ["check_hashes", "guard_of"]
@@ -260,14 +260,21 @@ class Guard:
             yield from fields[0][1]
             return
 
+        named = {path[0] for names, _ in fields for path in names}
+        extras = [self._plans_of(each) for each in extras_of_model(class_of(model))]
+
         def parts(value: dict[str, Any]) -> Iterable[tuple[Any, Plans]]:
-            return [
+            found = [
                 (part, plans)
                 for names, plans in fields
                 if plans
                 for path in names
                 for part in parts_at(value, path)
             ]
+            for plans in extras:
+                others = [part for name, part in value.items() if name not in named]
+                found += each_with(others, plans)
+            return found
 
         yield Plan(dict, parts)
 

@@ -31,7 +31,15 @@ from hump_trio.content.annotations import (
     substitute,
 )
 
-__all__ = ["Field", "check_extras", "fields_of", "inputs_of", "records_in", "types_in"]
+__all__ = [
+    "Field",
+    "check_extras",
+    "extras_of_model",
+    "fields_of",
+    "inputs_of",
+    "records_in",
+    "types_in",
+]
 
 # Default factories whose result is always the same.
 FACTORIES = (list, tuple, set, frozenset, dict)
@@ -128,6 +136,22 @@ def fields_of_model(kind: Any) -> list[Field]:
         default = MISSING if made else info.default
         found.append(Field(outer, annotation, info.is_required(), default, name))
     return found
+
+
+def extras_of_model(kind: Any) -> list[Any]:
+    """Return the type of what a model of pydantic's takes beside its fields, if it has one.
+
+    It is that of the values of ``__pydantic_extra__``.
+    """
+    if kind.__dict__.get("model_config", {}).get("extra") != "allow":
+        return []
+    hint: Any = None
+    for base in reversed(kind.__mro__):
+        if not base.__module__.startswith("pydantic."):
+            hint = inspect.get_annotations(base).get("__pydantic_extra__", hint)
+            if isinstance(hint, str):  # not by the hints of all that the model has: it is rare
+                hint = get_type_hints(base, include_extras=True)["__pydantic_extra__"]
+    return [part for member in members(hint) for part in get_args(member)[1:]]
 
 
 def fields_of_attrs(kind: Any, hints: dict[str, Any]) -> list[Field]:
@@ -264,6 +288,7 @@ def types_in(annotation: Any, *, in_models: bool = True) -> Iterator[Any]:
             if member not in same and len(same) < VARIANT_COUNT:
                 same.append(member)
                 left += [field.annotation for field in fields_of(member)]
+                left += extras_of_model(kind) if is_model(kind) else []
 
 
 def records_in(annotation: Any) -> set[Any]:

@@ -30,6 +30,7 @@ from hump_trio import BindingError, HttpException
 from hump_trio.content.annotations import is_of_pydantic
 from hump_trio.content.json_text import typed_codec
 from hump_trio.content.models import ERROR_COUNT
+from hump_trio.content.records import extras_of_model
 from hump_trio.content.standard_json import StandardJson
 
 T = TypeVar("T")
@@ -361,6 +362,39 @@ def test_values_of_one_hash_are_refused(kind: Any, text: str) -> None:
     """As pydantic would convert them, by any name of theirs, and beside wrong ones."""
     sent = text if kind is Sets else f"[{text}]"
     assert places(sent, kind) == [("body", "too many values of one hash")]
+
+
+class Others(BaseModel):
+    """What takes sets by any name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, set[int]]
+    n: int = 0
+
+
+def test_values_of_one_hash_are_refused_by_names_that_no_field_has() -> None:
+    """Where a model takes such ones, and says of which type they are."""
+    assert places(f'{{"n":1,"a":[1],"b":[{SAME}]}}', Others) == [
+        ("body", "too many values of one hash")
+    ]
+    assert places(f'[{{"b":[{SAME}]}}]', list[Others]) == [("body", "too many values of one hash")]
+    made = decode('{"n":1,"a":[1]}', Others)
+    assert made.model_extra == {"a": {1}}
+    assert extras_of_model(Cat) == []
+    assert extras_of_model(Later) == [set[int]]
+    assert extras_of_model(Plain) == []
+
+
+class Later(Others):
+    """Whose annotations are texts, as they are behind ``from __future__ import annotations``."""
+
+    __pydantic_extra__: "dict[str, set[int]]"
+
+
+class Plain(BaseModel):
+    """What takes any names, and doesn't say of which type."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 def test_a_name_that_is_repeated_is_read_once() -> None:
