@@ -4,7 +4,7 @@ Only types are looked at here, and no library is needed for that.
 """
 
 import sys
-from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
 from enum import KEEP
@@ -139,9 +139,13 @@ def is_typed_dict(kind: Any) -> bool:
 
 
 def is_attrs(annotation: Any) -> bool:
-    """Tell whether a bare annotation is a class of attrs'."""
+    """Tell whether a bare annotation is a class of attrs' that holds values.
+
+    An async iterable is none, such as a channel of Trio, which is made by attrs in some versions.
+    """
     kind = class_of(annotation)
-    return isinstance(kind, type) and hasattr(kind, "__attrs_attrs__")
+    made = isinstance(kind, type) and hasattr(kind, "__attrs_attrs__")
+    return made and not issubclass(kind, AsyncIterable)
 
 
 def is_model(kind: Any) -> bool:

@@ -12,11 +12,6 @@ from hump_trio.messages.response import JSON_TYPE, TEXT_TYPE, JsonResponse, Resp
 
 __all__ = ["RENDERERS", "Renderer", "to_response"]
 
-# What classes with fields have: dataclasses, Structs, classes of attrs' and models of pydantic's.
-FIELDS = (
-    *("__dataclass_fields__", "__struct_fields__"),
-    *("__attrs_attrs__", "__pydantic_fields__"),
-)
 STATUSES: frozenset[int] = frozenset(HTTPStatus)
 # How a response of status 200 without further fields is made of a plain value: its content type,
 # `TEXT_TYPE` or `JSON_TYPE`, and the function that encodes its body.
@@ -50,10 +45,13 @@ def to_response(value: Any) -> Response:
         if isinstance(value, tuple):
             check_no_status(value)
         return JsonResponse(value)
-    if any(hasattr(type(value), name) for name in FIELDS):
-        return JsonResponse(value)
+    kind = type(value)
+    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__struct_fields__"):
+        return JsonResponse(value)  # the latter is a msgspec.Struct
     if isinstance(value, bytearray | memoryview | AsyncIterable):
-        return Response(value)
+        return Response(value)  # a channel of Trio, too, which is made by attrs in some versions
+    if hasattr(kind, "__pydantic_fields__") or hasattr(kind, "__attrs_attrs__"):
+        return JsonResponse(value)
     hint = "return str, bytes, a dict, list or dataclass, an async iterable, None or a Response"
     if isawaitable(value):
         hint = "is an await missing?"

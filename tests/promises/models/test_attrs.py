@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import attrs
 import pytest
@@ -175,3 +175,36 @@ def test_a_document_has_what_comes_and_what_goes() -> None:
     assert schemas["Item"]["description"] == "What is sold."
     assert schemas["Item"]["properties"]["price"] == {}
     assert schemas["Item-Output"]["properties"]["price"] == {"type": "integer"}
+
+
+@attrs.define
+class Parts:
+    """An async iterable that is made by attrs, as channels of Trio are in some versions."""
+
+    left: list[str]
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        """Return the next part."""
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop()
+
+
+async def test_what_is_iterated_is_streamed() -> None:
+    """Whatever its class is made by, and whether an annotation says so or not."""
+    app = Hump()
+
+    @app.get("/bare")
+    async def bare() -> Any:
+        return Parts(["b", "a"])
+
+    @app.get("/annotated")
+    async def annotated() -> Parts:
+        return Parts(["b", "a"])
+
+    async with client(app) as http:
+        for path in ("/bare", "/annotated"):
+            assert (await http.get(path)).text == "ab"
