@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,7 +24,11 @@ from hump_trio import (
     Timeouts,
     WebSocket,
 )
+from hump_trio.dispatch.dispatcher import Dispatcher
+from hump_trio.dispatch.router import layer_of, table_of
 from hump_trio.dispatch.watchers import Entered
+from hump_trio.http1.head import parse_request_line
+from hump_trio.messages.request import build_request
 from hump_trio.testing import client, connect, websocket
 from tests.support.wire import request
 
@@ -228,6 +233,19 @@ async def test_context_variables_reach_all_that_a_request_runs() -> None:
         assert seen[:6] == [*((place, path) for place in places), ("none", "none")]
         del seen[:6]
     assert not seen
+
+
+async def test_a_second_answer_has_the_watchers_of_the_first() -> None:
+    """As where a server can't send the first one: the request is still one."""
+    app = Hump()
+    journal = Journal(app)
+    enter = partial(Entered, [journal.watch])
+    dispatcher = Dispatcher(app, table_of(app), layer_of(app), enter)
+    choice, _ = dispatcher.choose("GET", "/nothing")
+    asked = build_request(parse_request_line("GET /nothing HTTP/1.1", 100), "a", [], None)
+    for _ in range(2):
+        assert (await dispatcher.respond(choice, asked)).status == 404
+    assert journal.seen == ["GET /nothing"]
 
 
 async def test_watchers_stand_within_one_another() -> None:

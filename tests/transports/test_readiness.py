@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 
+from hump_trio.transports.readiness import Readiness
 from hump_trio.transports.sockets import SocketTransport
 from hump_trio.transports.transport import RECEIVE_BYTES
 from tests.support.loopback import socket_pair
@@ -259,3 +260,11 @@ async def test_closing_between_report_and_read(
     for _ in range(2):
         with pytest.raises(trio.ClosedResourceError):
             await receive_after(partial(way, transport), transport)
+
+
+def test_what_was_never_watched_is_forgotten_all_the_same() -> None:
+    """As a connection that ended before anybody had to wait for it."""
+    client, server = socket_pair()
+    Readiness().discard(server)
+    client.close()
+    server.close()
