@@ -42,7 +42,7 @@ class Sqlite:
         connect = partial(sqlite3.connect, path, timeout=BUSY_SECONDS, isolation_level=None)
         connection = await trio.to_thread.run_sync(partial(connect, check_same_thread=False))
         try:
-            await trio.to_thread.run_sync(connection.execute, "PRAGMA journal_mode = WAL")
+            await write_ahead(connection)
             await trio.to_thread.run_sync(connection.execute, "PRAGMA foreign_keys = ON")
             yield cls(connection)
         finally:
@@ -61,3 +61,18 @@ class Sqlite:
                 if self._connection.in_transaction:  # what has failed, or was cancelled
                     with trio.CancelScope(shield=True):
                         await transaction.fetch("ROLLBACK")
+
+
+async def write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers read while somebody writes.
+
+    SQLite doesn't wait for another process that asks for the same just now.
+    """
+    with trio.fail_after(BUSY_SECONDS):
+        while True:
+            try:
+                await trio.to_thread.run_sync(connection.execute, "PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                await trio.sleep(0.02)
+            else:
+                return
