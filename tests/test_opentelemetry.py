@@ -22,15 +22,14 @@ from trio.testing import MockClock
 from hump_trio import (
     Forwarded,
     Headers,
-    HttpException,
     Hump,
     Request,
-    Response,
     Timeouts,
     WebSocket,
 )
 from hump_trio.opentelemetry import FieldGetter, measure, trace
 from hump_trio.testing import client, connect, websocket
+from tests.support.endings import endings
 from tests.support.loopback import served
 from tests.support.wire import request
 
@@ -151,35 +150,8 @@ async def test_what_a_span_says(
 ) -> None:
     """By the conventions: names that are few, statuses, and errors that are the server's fault."""
     traced = Traced()
-    app = traced.app
-
-    @app.get("/")
-    async def index() -> str:
-        return "hello"
-
-    @app.get("/gone")
-    async def gone() -> str:
-        raise HttpException(410)
-
-    @app.get("/busy")
-    async def busy() -> Response:
-        return Response("later", 503)
-
-    @app.get("/failing")
-    async def fail() -> str:
-        raise LookupError("tea")
-
-    @app.get("/breaking")
-    async def break_off() -> AsyncIterator[str]:
-        yield "a"
-        raise LookupError("tea")
-
-    @app.get("/late")
-    async def late() -> str:
-        await trio.sleep(9)
-        return "late"
-
-    async with connect(app) as connection:
+    traced.app.include(endings)
+    async with connect(traced.app) as connection:
         await connection.send(request(method, path, "User-Agent: tests"))
         await trio.sleep(10)
     [span] = traced.spans.values()

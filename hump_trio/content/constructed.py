@@ -140,6 +140,7 @@ def stand_in_for(annotation: Any, *, going: bool = False) -> Any:
             " or an attrs class too"
         )
     parts = tuple(each if each is ... else stand_in_for(each, going=going) for each in arguments)
+    # Not by `|`, which takes no tuple.
     return Union[parts] if kind in (Union, UnionType) else kind[parts]  # noqa: UP007
 
 

@@ -15,6 +15,7 @@ class ListeningSocket(socket.socket):
     Python's looks them up in an enumeration at each `accept`, which takes 13,000 instructions.
     """
 
+    # Types take what is cached for something that can be written, which the socket's can't.
     @cached_property
     def family(self) -> int:  # type: ignore[override]
         """That of its addresses."""

@@ -63,6 +63,7 @@ class Session(dict[str, Any]):
         self._check()
         super().__delitem__(key)
 
+    # Any form that `update` takes, where the types of `dict` list some.
     def __ior__(self, other: Any) -> "Session":  # type: ignore[override, misc]
         self.update(other)
         return self

@@ -26,14 +26,6 @@ class Leaf:
     name: str
 
 
-@dataclass
-class Tree:
-    """One that holds itself and another."""
-
-    leaves: dict[str, tuple[Leaf, ...]]
-    below: "list[Tree] | None" = None
-
-
 # As it was written before Python 3.10.
 union: Any = Union
 Number = NewType("Number", int)

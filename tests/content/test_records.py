@@ -7,11 +7,9 @@ from typing import (
     Any,
     Generic,
     NamedTuple,
-    NewType,
     NotRequired,
     TypedDict,
     TypeVar,
-    Union,
 )
 
 import msgspec
@@ -41,12 +39,6 @@ class Tree:
 
     leaves: dict[str, tuple[Leaf, ...]]
     below: "list[Tree] | None" = None
-
-
-# As it was written before Python 3.10.
-union: Any = Union
-Number = NewType("Number", int)
-Name = TypeAliasType("Name", Annotated[str, "a note"])
 
 
 def test_the_classes_in_a_type() -> None:

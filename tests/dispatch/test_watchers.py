@@ -15,13 +15,11 @@ from hump_trio import (
     AccessRecord,
     CallNext,
     Ended,
-    HttpException,
     Hump,
     Request,
     Response,
     Send,
     StreamResponse,
-    Timeouts,
     WebSocket,
 )
 from hump_trio.dispatch.dispatcher import Dispatcher
@@ -30,6 +28,7 @@ from hump_trio.dispatch.watchers import Entered
 from hump_trio.http1.head import parse_request_line
 from hump_trio.messages.request import build_request
 from hump_trio.testing import client, connect, websocket
+from tests.support.endings import endings
 from tests.support.wire import request
 
 span: ContextVar[str] = ContextVar("span", default="none")
@@ -108,35 +107,9 @@ async def test_each_request_ends_once(
     method: str, path: str, ended: tuple[str, int, str, str], autojump_clock: MockClock
 ) -> None:
     """Refused, answered with an error, failed or cut: with what its line in the log says."""
-    app = Hump(timeouts=Timeouts(handler=5))
+    app = Hump()
     journal = Journal(app)
-
-    @app.get("/")
-    async def index() -> str:
-        return "hello"
-
-    @app.get("/gone")
-    async def gone() -> str:
-        raise HttpException(410)
-
-    @app.get("/failing")
-    async def fail() -> str:
-        raise LookupError("tea")
-
-    @app.get("/breaking")
-    async def break_off() -> AsyncIterator[str]:
-        yield "a"
-        raise LookupError("milk")
-
-    @app.get("/unfit")
-    async def unfit() -> Any:
-        return object()
-
-    @app.get("/late")
-    async def late() -> str:
-        await trio.sleep(9)
-        return "late"
-
+    app.include(endings)
     async with connect(app) as connection:
         await connection.send(request(method, path))
         await trio.sleep(20)
