@@ -1,9 +1,8 @@
 """The README tells the truth: its programs run, and its tables hold."""
 
-import logging
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -18,10 +17,11 @@ from hump_trio import Hump, Limits, Sockets, Timeouts, WebSocket
 from hump_trio.dispatch.registration import LAST_SECONDS
 from hump_trio.testing import client, connect, websocket
 from tests.support.channels import FakeChannel, open_websocket
+from tests.support.pages import blocks_of, run_blocks
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PYTHON_BLOCKS = blocks_of(ROOT / "README.md", "python")
 
 GOOD = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 POST = b"POST /order HTTP/1.1\r\nhost: a\r\n"
@@ -159,20 +159,11 @@ HOSTILE_FRAMES: dict[str, tuple[str, list[Frame | bytes]]] = {
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def program() -> Iterator[dict[str, Any]]:
     """The names that all of the README's blocks define, run one after the other."""
-    root = logging.getLogger()  # which one of them configures
-    handlers, level = list(root.handlers), root.level
-    runs: list[Callable[..., Any]] = []
-    monkeypatch.setattr(trio, "run", runs.append)
-    monkeypatch.chdir(ROOT)
-    names: dict[str, Any] = {}
-    for block in PYTHON_BLOCKS:
-        exec(compile(block, "README.md", "exec"), names)
-    assert runs == [names["app"].serve]
-    yield names
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with run_blocks(PYTHON_BLOCKS) as (names, runs):
+        assert runs == [names["app"].serve]
+        yield names
 
 
 def table_after(heading: str, *, index: int = 0) -> list[list[str]]:
@@ -214,12 +205,12 @@ def test_tables_of_settings_are_complete(
 
 
 def test_every_example_is_linked() -> None:
-    """No example is left out, and no link to one leads nowhere."""
-    linked = re.findall(r"\]\((examples/[^)]+)\)", README)
+    """No example is left out, and no link to one leads nowhere; pages are linked by pages."""
+    linked = re.findall(r"\]\((examples/[^)]+(?<!\.md))\)", README)
     folders = [ROOT / "examples" / name for name in ("", "deploy", "recipes")]
     files = [path for folder in folders for path in folder.iterdir() if path.is_file()]
     files += (ROOT / "examples").glob("*/app.py")
-    present = [str(path.relative_to(ROOT)) for path in files]
+    present = [str(path.relative_to(ROOT)) for path in files if path.suffix != ".md"]
     assert sorted(linked) == sorted(present)
 
 
@@ -238,13 +229,10 @@ def test_extras_are_those_of_the_package(extra: str) -> None:
     assert extra in [row[0].strip("`") for row in table_after("Extras")]
 
 
-async def test_first_program_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_first_program_serves() -> None:
     """The first block alone is a whole program, with both its answers."""
-    runs: list[Callable[..., Any]] = []
-    monkeypatch.setattr(trio, "run", runs.append)
-    names: dict[str, Any] = {}
-    exec(PYTHON_BLOCKS[0], names)
-    app = names["app"]
+    with run_blocks(PYTHON_BLOCKS[:1]) as (names, runs):
+        app = names["app"]
     assert isinstance(app, Hump)
     assert runs == [app.serve]
     async with client(app) as http:
@@ -348,11 +336,8 @@ async def test_snippet_of_a_test_passes(program: dict[str, Any]) -> None:
     await program["test_room"](None)
 
 
-def test_snippet_of_a_plain_test_passes(
-    program: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_snippet_of_a_plain_test_passes(program: dict[str, Any]) -> None:
     """The test that is shown for a blocking client passes."""
-    monkeypatch.undo()  # it needs Trio's own `trio.run`
     with contextmanager(program["http"].__wrapped__)() as http:
         program["test_plainly"](http)
 

@@ -64,6 +64,7 @@ async def started(
     descriptors: Sequence[int] = (),
     stderr: int = subprocess.PIPE,
     output: trio.abc.ReceiveStream | None = None,
+    folder: Path = ROOT,
     **environment: str,
 ) -> AsyncIterator[Program]:
     """Start a process; it has ended afterwards, whatever happens.
@@ -74,6 +75,7 @@ async def started(
         descriptors: Which it inherits.
         stderr: Of it.
         output: Where that is read, if it is no pipe.
+        folder: Where it works.
         environment: Variables that it has besides.
     """
     async with trio.open_nursery() as nursery:
@@ -82,7 +84,7 @@ async def started(
             [*command, *arguments],
             stderr=stderr,
             check=False,
-            cwd=ROOT,
+            cwd=folder,
             env={**os.environ, **environment},
             pass_fds=descriptors,
         )
