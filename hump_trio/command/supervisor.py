@@ -31,7 +31,6 @@ __all__ = ["Observer", "Supervisor", "supervise"]
 # Reports files that have changed, until cancelled.
 Watch: TypeAlias = Callable[[Callable[[list[str]], None]], Awaitable[None]]
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 # A person who has saved a file doesn't wait for an event stream to end.
 RELOAD_GRACE_SECONDS = 1.0
 
@@ -321,5 +320,7 @@ async def supervise(
         observers=observers,
         task_status=task_status,
     )
-    with trio.open_signal_receiver(*SIGNALS) as signals:
+    # Named here, since the command is imported on systems that don't have all of them.
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+    with trio.open_signal_receiver(*numbers) as signals:
         return await supervisor.run(signals)

@@ -31,7 +31,7 @@ class Readiness:
         reported: Called when all that has arrived at one time was reported.
     """
 
-    _epoll: select.epoll  # made by `watch`, so that there is nothing to close if that never runs
+    _epoll: "select.epoll"  # made by `watch`, so that there is nothing to close if that never runs
 
     def __init__(self) -> None:
         self.watching: bool = False
