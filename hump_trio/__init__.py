@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from hump_trio.middleware.trusted_hosts import TrustedHosts
     from hump_trio.transports.certificates import TLS
 
+__version__ = "0.2.0"  # the build takes it from here
+
 __all__ = [
     "TLS",
     "AccessRecord",

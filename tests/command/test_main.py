@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def test_check_reads_the_certificate(tmp_path: Path, capfd: pytest.CaptureFixtur
     [
         (["--help"], 0, "usage: hump-trio [options] MODULE:APP\n", ""),
         (["-h"], 0, "usage: hump-trio [options] MODULE:APP\n", ""),
-        (["--version"], 0, "hump-trio 0.1.0, Trio ", ""),
+        (["--version"], 0, f"hump-trio {version('hump-trio')}, Trio ", ""),
         ([HELLO, "--check"], 0, "examples.hello:app is fine: 2 routes\n", ""),
         (["examples.streaming", "--check"], 0, "examples.streaming is fine: ", ""),
         ([HELLO, "--routes"], 0, "GET  /        examples.hello.index\n", ""),
