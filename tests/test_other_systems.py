@@ -42,7 +42,6 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 from types import ModuleType
-from urllib.request import urlopen
 
 import trio
 import hump_trio
@@ -77,9 +76,11 @@ app.host, app.port = "127.0.0.1", 0
 async def ask():
     async with trio.open_nursery() as nursery:
         [url] = await nursery.start(app.serve)
-        answer = await trio.to_thread.run_sync(urlopen, url)
-        print(answer.read().decode())
-        answer.close()
+        port = int(url.rpartition(":")[2].rstrip("/"))
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            await stream.send_all(b"GET / HTTP/1.1\\r\\nhost: a\\r\\nconnection: close\\r\\n\\r\\n")
+            answer = b"".join([part async for part in stream])
+        print(answer.decode())
         app.shutdown()
 
 trio.run(ask)
