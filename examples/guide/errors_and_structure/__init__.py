@@ -1,0 +1,1 @@
+"""The guide's third program: the tea shop in several modules."""
