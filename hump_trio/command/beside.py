@@ -122,11 +122,10 @@ def respondent_of(app: Hump[Any], options: Options) -> Respondent:
         options: Say what that is.
     """
     answers: dict[str, Answer] = {}
-    last = []
+    last: list[str] = []
     if options.metrics_bind:
-        module = load_worker_metrics()
-        answers |= module.answers_of(app)
-        last.append(module.QUESTION)
+        answers |= load_worker_metrics().answers_of(app)
+        last = list(answers)
     if options.inspect:
         answers |= load_worker_inspection().answers_of(app, actions=options.inspect_actions)
     return Respondent(answers, last)

@@ -19,7 +19,7 @@ from hump_trio.prometheus.exposition import expose
 from hump_trio.prometheus.metrics import Metrics
 from hump_trio.prometheus.sums import Sums, describe
 
-__all__ = ["QUESTION", "WorkerMetrics", "answers_of", "app_of_process", "app_of_workers"]
+__all__ = ["WorkerMetrics", "answers_of", "app_of_process", "app_of_workers"]
 
 QUESTION = "metrics"
 # Prometheus itself gives up after ten, by default.

@@ -19,6 +19,8 @@ from hump_trio.handlers.bounds import permits_of
 from hump_trio.inspection.endings import ending_of
 from hump_trio.inspection.figures import Figures, describe_routes, shown_target
 from hump_trio.inspection.snapshot import (
+    REQUEST_COUNT,
+    WORK_COUNT,
     CrashLine,
     LimitLine,
     RequestLine,
@@ -35,10 +37,8 @@ from hump_trio.tasks.task_tree import source_lines_of, walk_tree
 
 __all__ = ["identify", "take_snapshot", "tree_of"]
 
-# What is shown of each kind, so that a look takes milliseconds whatever the load.
-REQUEST_COUNT = 100
-WORK_COUNT = 100
-TASK_COUNT = 50  # of one tree
+# What is shown of one tree, so that a look takes milliseconds.
+TASK_COUNT = 50
 # Tasks beside the lifespan's that are the server's own are named after their functions.
 MACHINERY = ("hump_trio.server.", "hump_trio.listening.", "hump_trio.transports.")
 

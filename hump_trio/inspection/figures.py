@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 import trio
 
 from hump_trio.facts.outcomes import Outcome
-from hump_trio.inspection.snapshot import CrashLine, RouteLine
+from hump_trio.inspection.snapshot import CRASH_COUNT, CrashLine, RouteLine
 from hump_trio.messages.access_record import AccessRecord, Ended
 from hump_trio.messages.request import Request
 from hump_trio.tasks.task_tree import source_line_of_error
@@ -23,7 +23,6 @@ BOUNDS = [0.0001 * 1.25**step for step in range(64)]
 # An app has fewer routes; those of an app that makes them up as it goes are counted together.
 ROUTE_COUNT = 1000
 OTHERS = "(others)"
-CRASH_COUNT = 20
 # Of a crash: a task group may fail with any number of errors, each of any depth.
 LEAF_COUNT = 3
 FRAME_COUNT = 20

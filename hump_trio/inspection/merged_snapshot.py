@@ -9,14 +9,18 @@ from operator import attrgetter
 from typing import Any
 
 from hump_trio.facts.outcomes import Outcome
-from hump_trio.inspection.figures import CRASH_COUNT, RouteFigures, describe_routes
-from hump_trio.inspection.snapshot import LimitLine, Snapshot, WorkerLine, parse_snapshot
+from hump_trio.inspection.figures import RouteFigures, describe_routes
+from hump_trio.inspection.snapshot import (
+    CRASH_COUNT,
+    REQUEST_COUNT,
+    WORK_COUNT,
+    LimitLine,
+    Snapshot,
+    WorkerLine,
+    parse_snapshot,
+)
 
 __all__ = ["Told", "describe", "line_of", "merge"]
-
-# As many are shown of each kind as of one process.
-REQUEST_COUNT = 100
-WORK_COUNT = 100
 
 
 class Told:

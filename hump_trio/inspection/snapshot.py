@@ -7,6 +7,9 @@ from typing import Any
 from hump_trio.facts.outcomes import Outcome
 
 __all__ = [
+    "CRASH_COUNT",
+    "REQUEST_COUNT",
+    "WORK_COUNT",
     "CrashLine",
     "LimitLine",
     "RequestLine",
@@ -17,6 +20,11 @@ __all__ = [
     "WorkerLine",
     "parse_snapshot",
 ]
+
+# What is shown of each kind at the most, so that a look takes milliseconds whatever the load.
+REQUEST_COUNT = 100
+WORK_COUNT = 100
+CRASH_COUNT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
