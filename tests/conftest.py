@@ -74,8 +74,8 @@ def loopback() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Path]:
     """The folder of the socket of a PostgreSQL, which all tests of a run share."""
-    with stores.postgres() as folder:
-        yield folder
+    with stores.postgres() as server:
+        yield server.folder
 
 
 DATABASES = count(1)

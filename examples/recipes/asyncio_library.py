@@ -2,7 +2,8 @@
 
 The lifespan encloses every connection, and its context variables reach all handlers: an asyncio
 loop that is opened there is there for all of them. A deadline, and a client who leaves, cancel what
-goes on in asyncio as well. It needs ``trio-asyncio`` and ``aiohttp``.
+goes on in asyncio as well. What the library raises arrives as it is: an upstream that is away or
+breaks off is a 502 here. It needs ``trio-asyncio`` and ``aiohttp``.
 
 Try: python -m http.server 8000 --directory examples
      curl http://localhost:8342/hello.py
@@ -19,7 +20,7 @@ import trio
 import trio_asyncio
 from trio_asyncio import aio_as_trio
 
-from hump_trio import Hump, Response
+from hump_trio import HttpException, Hump, Request, Response, statuses
 
 UPSTREAM = os.environ.get("UPSTREAM", "http://127.0.0.1:8000")
 
@@ -36,6 +37,11 @@ async def fetch(path: str) -> tuple[int, bytes]:
     """Get something from the upstream: asyncio's own code, which knows nothing of Trio."""
     async with app.state.get(f"/{path}") as answer:
         return answer.status, await answer.read()
+
+
+@app.exception_handler(aiohttp.ClientError)
+async def answer_bad_gateway(request: Request, error: aiohttp.ClientError) -> Response:
+    raise HttpException(statuses.BAD_GATEWAY, "the upstream is away, or breaks off") from error
 
 
 @app.get("/{path:path}", timeout=5)

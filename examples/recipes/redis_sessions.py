@@ -3,6 +3,8 @@
 The cookie is a signed id. A log-out drops the session, whoever has a copy of the cookie; a request
 that is under way meanwhile doesn't bring it back, since it saves only what is still there (XX).
 
+While Redis is away, who has a cookie gets a 503, and nobody is logged out by that.
+
 Try: redis-server
      SECRET=$(openssl rand -hex 32) hump-trio --workers 2 examples.recipes.redis_sessions:app
      curl -c jar http://localhost:8342/login -d name=Ada
@@ -18,8 +20,9 @@ from typing import Any, Literal
 
 import trio
 from coredis import PureToken, Redis
+from coredis.exceptions import ConnectionError
 
-from hump_trio import Hump, Request, SameOrigin, Sessions
+from hump_trio import HttpException, Hump, Request, Response, SameOrigin, Sessions, statuses
 
 
 class RedisSessions:
@@ -54,6 +57,11 @@ app.middleware(Sessions(secrets=[SECRET], store=RedisSessions(redis)))
 async def connected(app: Hump) -> AsyncIterator[None]:
     async with redis:
         yield
+
+
+@app.exception_handler(ConnectionError)
+async def answer_unavailable(request: Request, error: ConnectionError) -> Response:
+    raise HttpException(statuses.SERVICE_UNAVAILABLE, "nobody can be told apart now") from error
 
 
 @app.post("/login")

@@ -18,21 +18,21 @@ from tests.support.loopback import PATIENCE_SECONDS
 LOOK_SECONDS = 0.01  # between two looks at a log
 # Nothing of a test has to outlive the machine.
 POSTGRES = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=")
-REDIS = ("--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no")
+REDIS = ("--port", "0", "--save", "", "--daemonize", "no")
 
 
 class Program:
     """A program that runs until it is stopped, and writes its log into a folder.
 
     Args:
-        folder: Where it works.
+        folder: Where it works, and where its socket is.
         command: What starts it.
         ready: What is in its log as soon as it can be connected to.
         options: More for `subprocess.Popen`.
     """
 
     def __init__(self, folder: Path, command: list[str], ready: str, **options: Any) -> None:
-        self._folder = folder
+        self.folder = folder
         self._command = command
         self._ready = ready
         self._options = options
@@ -40,11 +40,11 @@ class Program:
 
     def start(self) -> None:
         """Start it, and wait until it can be connected to."""
-        log = self._folder / "log"
+        log = self.folder / "log"
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 self._command,
-                cwd=self._folder,
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -68,11 +68,11 @@ class Program:
 
 
 @contextmanager
-def postgres() -> Iterator[Path]:
+def postgres() -> Iterator[Program]:
     """Run PostgreSQL, which no password guards. It refuses root, for whom it is nobody's.
 
-    Yields:
-        The folder of its socket: what psycopg knows as `host`. Its user is called postgres.
+    Its folder is what psycopg knows as `host`, and its user is called postgres. SIGQUIT ends it and
+    all processes of its own at once, as a crash does.
     """
     owner: dict[str, Any] = {}
     with TemporaryDirectory(prefix="postgres-") as name:
@@ -97,9 +97,9 @@ def postgres() -> Iterator[Path]:
         server = Program(Path(name), command, "ready to accept connections", **owner)
         server.start()
         try:
-            yield Path(name)
+            yield server
         finally:
-            server.stop(signal.SIGQUIT)  # it ends its own processes at once
+            server.stop(signal.SIGQUIT)
 
 
 def create_database(folder: Path, name: str) -> str:
@@ -115,24 +115,26 @@ def create_database(folder: Path, name: str) -> str:
 
 
 class Redis(Program):
-    """A Redis with nothing in it. Stopped, it forgets all, and can be started at the same address.
+    """A Redis with nothing in it, which can be stopped, and started at the same address.
 
     Args:
         folder: Where it works.
+        lasting: Whether it knows then what it has known before.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, lasting: bool = False) -> None:
         socket = str(folder / "redis.sock")
         command = ["redis-server", *REDIS, "--unixsocket", socket]
+        command += ["--appendonly", "yes" if lasting else "no"]
         super().__init__(folder, command, "eady to accept connections")
         self.url = f"unix://{socket}"
 
 
 @contextmanager
-def redis() -> Iterator[Redis]:
-    """Run a Redis."""
+def redis(*, lasting: bool = False) -> Iterator[Redis]:
+    """Run a `Redis`."""
     with TemporaryDirectory(prefix="redis-") as name:
-        server = Redis(Path(name))
+        server = Redis(Path(name), lasting=lasting)
         server.start()
         try:
             yield server

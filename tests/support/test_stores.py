@@ -1,5 +1,6 @@
 """Tests have a real PostgreSQL and a real Redis, whoever runs them."""
 
+import signal
 from pathlib import Path
 
 import psycopg
@@ -22,11 +23,24 @@ def test_a_test_has_a_database_of_its_own(database: str, postgres: Path) -> None
 @pytest.mark.program("initdb")
 def test_postgres_is_gone_afterwards() -> None:
     """With its folder, whoever is still connected."""
-    with stores.postgres() as folder:
-        connection = psycopg.connect(f"host={folder} user=postgres")
+    with stores.postgres() as server:
+        connection = psycopg.connect(f"host={server.folder} user=postgres")
     with pytest.raises(psycopg.OperationalError), connection:
         connection.execute("SELECT 1")
-    assert not folder.exists()
+    assert not server.folder.exists()
+
+
+@pytest.mark.program("initdb")
+def test_postgres_can_be_killed_and_started_again() -> None:
+    """At the same address, with its databases."""
+    with stores.postgres() as server:
+        database = stores.create_database(server.folder, "tea")
+        server.stop(signal.SIGQUIT)
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(database)
+        server.start()
+        with psycopg.connect(database) as connection:
+            assert connection.execute("SELECT 1").fetchall() == [(1,)]
 
 
 @pytest.mark.program("redis-server")
