@@ -5,6 +5,7 @@ itself anew each second, and cancels a request at the press of a button.
 
 Try: curl http://localhost:8342/teas/green &
 Then: curl -u ops:secret http://localhost:8342/ops/inspect/state
+Then: hump-trio top http://ops:secret@localhost:8342/ops/inspect
 Then, in a browser, as "ops" with "secret": http://localhost:8342/ops/inspect
 """
 

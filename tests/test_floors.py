@@ -65,6 +65,7 @@ OPTIONAL = {
     ("handlers.shapes", "hump_trio"),
     ("listening.listeners", "resource"),
     ("middleware.session_cookie", "itsdangerous"),
+    ("command.main", "hump_trio"),
     ("command.reload", "watchfiles"),
 }
 

@@ -16,18 +16,12 @@ from typing import Any
 import trio
 
 from hump_trio.app import Hump
-from hump_trio.command.beside import (
-    MetricsError,
-    beside_process,
-    beside_workers,
-    respondent_of,
-    serve_beside,
-)
 from hump_trio.command.blocking_watch import BlockingWatch
 from hump_trio.command.greeting import Greeting
 from hump_trio.command.interface import INTERFACES
 from hump_trio.command.loading import LoadError, load_app
 from hump_trio.command.logs import is_coloured, logging_to
+from hump_trio.command.measuring import MetricsError, load_worker_metrics, serve_beside
 from hump_trio.command.option_table import HELP
 from hump_trio.command.options import Options, UsageError, parse_options
 from hump_trio.command.pid_file import PidFileError, pid_file
@@ -37,7 +31,13 @@ from hump_trio.command.supervisor import supervise
 from hump_trio.command.worker import serve_as_worker, take_control
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import layer_of, table_of
-from hump_trio.facts.exceptions import BindError, StartupError, TlsError, UnresolvedError
+from hump_trio.facts.exceptions import (
+    BindError,
+    HumpError,
+    StartupError,
+    TlsError,
+    UnresolvedError,
+)
 from hump_trio.facts.loggers import logger
 from hump_trio.server.protocols import protocol_names
 from hump_trio.tasks.failures import leaves_of
@@ -74,9 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     control = take_control(os.environ)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        if arguments and arguments[0] == "top":
+            from hump_trio.command.top import run_top
+
+            return run_top(arguments[1:])
         options = parse_options(arguments, os.environ)
-    except UsageError as error:
-        return fail(str(error), USAGE)
+    except HumpError as error:
+        return fail(str(error), USAGE if isinstance(error, UsageError) else FAILURE)
     if options.help or options.version:
         print(HELP if options.help else describe_version())
         return 0
@@ -111,13 +115,16 @@ def run(options: Options, arguments: Sequence[str], control: socket | None) -> i
         if asks:
             print(describe_app(app, options), end="")
         elif control is not None:
-            respondent = respondent_of(app, options)
+            respondent = None
+            if options.metrics_bind:
+                respondent = load_worker_metrics().respondent_of(app)
             run_watched(partial(serve_as_worker, app, control, respondent), options)
         else:
             serve: Callable[[], Awaitable[None]]
             serve = partial(app.serve, task_status=greeting_of(options))
-            if besides := beside_process(app, options):
-                serve = partial(serve_beside, besides, serve)
+            if options.metrics_bind:
+                figures = load_worker_metrics().app_of_process(app, options.metrics_bind)
+                serve = partial(serve_beside, figures, serve)
             with pid_file_of(options):
                 run_watched(serve, options)
     except Exception as error:
@@ -166,7 +173,10 @@ def start_workers(options: Options, arguments: Sequence[str]) -> int:
             "systemd",
         ]  # workers can't see the sockets: LISTEN_PID names this process
     folders = [Path(each) for each in options.reload_dir] if options.reload else []
-    observers, besides = beside_workers(options)
+    observers = []
+    if options.metrics_bind:
+        module = load_worker_metrics()
+        observers.append(module.WorkerMetrics())
     serve: Callable[[], Awaitable[int]] = partial(
         supervise,
         command,
@@ -176,8 +186,9 @@ def start_workers(options: Options, arguments: Sequence[str]) -> int:
         observers=observers,
         task_status=greeting_of(options),
     )
-    if besides:
-        serve = partial(serve_beside, besides, serve)
+    if options.metrics_bind:
+        figures = module.app_of_workers(*observers, options.metrics_bind)
+        serve = partial(serve_beside, figures, serve)
     with pid_file_of(options):
         status = trio.run(serve)
     if status < 0:  # ended by a second signal, which a waiting parent is told

@@ -4,10 +4,7 @@ import logging
 from sys import _getframe as caller
 from typing import Any
 
-__all__ = ["LOG_LEVELS", "access_logger", "logger"]
-
-# Those that a person chooses from, as the lowest that is logged.
-LOG_LEVELS = ("debug", "info", "warning", "error")
+__all__ = ["access_logger", "logger"]
 
 
 class Enduring:
