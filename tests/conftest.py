@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import stores
+from tests.support.programs import lead_to_programs
 from tests.support.protocols import PROTOCOLS, use_protocol
 from tests.support.transports import TRANSPORTS, close_loopback, use_transport, uses
 
@@ -38,13 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Use what was asked for, and let tests start programs of administrators.
-
-    An ordinary user's PATH doesn't lead to HAProxy and nginx, where Debian has them. Nobody's leads
-    to PostgreSQL's own programs.
-    """
-    folders = ["/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
-    os.environ["PATH"] = ":".join([os.environ.get("PATH", os.defpath), *folders])
+    """Use what was asked for, and let tests start programs of administrators."""
+    lead_to_programs()
     use_transport(config.getoption("transport"))
     use_protocol(config.getoption("protocol"))
 

@@ -10,7 +10,7 @@ extended CONNECT.
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 import h2.config
 import h2.connection
@@ -22,11 +22,10 @@ import trio
 from h2.connection import ConnectionInputs, ConnectionState, H2ConnectionStateMachine
 
 from hump_trio.testing.memory_listener import MemoryListener
-from hump_trio.transports.memory import MemoryTransport
 from tests.support.http2_websocket import Opened, connect_fields, opened_response
 from tests.support.transports import connect_http2
 
-__all__ = ["Http2Transport", "Patient"]
+__all__ = ["Connection", "Http2Transport", "NotBegunError", "Patient"]
 
 # Fields that belong to a connection of HTTP/1.1 (RFC 9113 section 8.2.2), and what replaces one.
 LEFT_OUT = frozenset({b"host", b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
@@ -43,6 +42,28 @@ class Patient(H2ConnectionStateMachine):
             ConnectionState.CLIENT_OPEN,
         )
     }
+
+
+class NotBegunError(httpx2.RemoteProtocolError):
+    """The server hasn't begun with a request, which can be sent again (RFC 9113 section 8.7)."""
+
+
+class Wire(Protocol):
+    """The bytes of a connection, as `hump_trio.transports.transport.Transport` has them."""
+
+    async def receive_some(self) -> bytes:
+        """Return what has come, nothing at the end."""
+        ...
+
+    async def send_all(self, data: bytes) -> None:
+        """Send."""
+        ...
+
+    def close(self) -> None:
+        """Close at once."""
+
+    async def aclose(self) -> None:
+        """Close."""
 
 
 class Exchange:
@@ -84,7 +105,7 @@ class Connection:
         transport: The client's end.
     """
 
-    def __init__(self, transport: MemoryTransport) -> None:
+    def __init__(self, transport: Wire) -> None:
         self._transport = transport
         self._h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=True, header_encoding=None)
@@ -153,7 +174,7 @@ class Connection:
             self._leaving = True
             for exchange in self._exchanges.values():
                 if exchange.stream_id > (event.last_stream_id or 0):
-                    exchange.fail(httpx2.RemoteProtocolError(repr(event)))
+                    exchange.fail(NotBegunError(repr(event)))
             return
         exchange_of = self._exchanges.get(getattr(event, "stream_id", 0) or 0)
         if exchange_of is None:
@@ -166,7 +187,9 @@ class Connection:
         elif isinstance(event, h2.events.StreamEnded):
             exchange_of.ended = True
         elif isinstance(event, h2.events.StreamReset):
-            exchange_of.fail(httpx2.ReadError(f"the stream was reset: {event.error_code!r}"))
+            refused = event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM
+            kind = NotBegunError if refused else httpx2.ReadError
+            exchange_of.fail(kind(f"the stream was reset: {event.error_code!r}"))
 
     async def ask(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request, and return its answer when the head has come. A checkpoint."""

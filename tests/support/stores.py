@@ -38,6 +38,16 @@ class Program:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The number of the process, which runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def read_log(self) -> str:
+        """Return what it has written since its latest start."""
+        return (self.folder / "log").read_text()
+
     def start(self) -> None:
         """Start it, and wait until it can be connected to."""
         log = self.folder / "log"
@@ -51,20 +61,24 @@ class Program:
                 **self._options,
             )
         for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
-            if self._ready in log.read_text():
+            if self._ready in self.read_log():
                 return
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(LOOK_SECONDS)
                 break
         self.stop()
-        raise AssertionError(f"{self._command[0]} can't be connected to: {log.read_text()}")
+        raise AssertionError(f"{self._command[0]} can't be connected to: {self.read_log()}")
 
-    def stop(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """End it at once, if it runs."""
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(PATIENCE_SECONDS)
-            self._process = None
+    def stop(self, number: signal.Signals = signal.SIGKILL) -> int:
+        """End it by a signal, if it runs; returns the exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        try:
+            return process.wait(PATIENCE_SECONDS)
+        finally:
+            process.kill()
 
 
 @contextmanager
