@@ -60,7 +60,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command of a console, and what it prints.
+    """A command of a console, and what it prints; or without words more of a program's log.
 
     Args:
         page: Where it is.
@@ -88,7 +88,7 @@ class Step:
     @property
     def starts_program(self) -> bool:
         """Whether the command starts a program that may go on, until the next one starts."""
-        return self.words[0] in {"python", "hump-trio"}
+        return self.words[:1] in {("python",), ("hump-trio",)}
 
 
 def name_of(page: Path) -> str:
@@ -109,30 +109,25 @@ def blocks_of(page: Path, language: str = "") -> list[Block]:
 def steps_of(block: Block) -> list[Step]:
     """Return the commands of a console, each with its output.
 
-    A command whose line ends in a backslash goes on in the next line.
+    A command whose line ends in a backslash goes on in the next line. A console that doesn't begin
+    with a command begins with more of the log of the program that was started last.
     """
     numbered = list(enumerate(block.text.splitlines(), block.line))
     steps: list[Step] = []
     while numbered:
-        number, line = numbered.pop(0)
-        assert line.startswith("$ "), f"{name_of(block.page)}:{number}: no command before {line!r}"
-        command, output_line = line[2:], number + 1
-        while command.endswith("\\"):
-            _, more = numbered.pop(0)
-            command, output_line = command[:-1] + more, output_line + 1
+        number, line = numbered[0]
+        command = ""
+        if line.startswith("$ "):
+            command = numbered.pop(0)[1][2:]
+            while command.endswith("\\"):
+                command = command[:-1] + numbered.pop(0)[1]
+        output_line = numbered[0][0] if numbered else number + 1
         expected: list[str] = []
         while numbered and not numbered[0][1].startswith("$ "):
             expected.append(numbered.pop(0)[1])
         while expected and not expected[-1]:
             expected.pop()
-        words = shlex.split(command)
-        in_background = words[-1] == "&"
-        if in_background:
-            words.pop()
-        environment: dict[str, str] = {}
-        while re.match(r"\w+=", words[0]):
-            name, _, value = words.pop(0).partition("=")
-            environment[name] = value
+        words, environment, in_background = parse_command(command)
         steps.append(
             Step(
                 page=block.page,
@@ -145,6 +140,19 @@ def steps_of(block: Block) -> list[Step]:
             )
         )
     return steps
+
+
+def parse_command(command: str) -> tuple[list[str], dict[str, str], bool]:
+    """Return the words of a command, the variables before it, and whether ``&`` is behind it."""
+    words = shlex.split(command)
+    in_background = words[-1:] == ["&"]
+    if in_background:
+        words.pop()
+    environment: dict[str, str] = {}
+    while words and re.match(r"\w+=", words[0]):
+        name, _, value = words.pop(0).partition("=")
+        environment[name] = value
+    return words, environment, in_background
 
 
 def pattern_of(line: str) -> re.Pattern[str]:

@@ -30,8 +30,8 @@ CURL = ["curl", "--silent", "--show-error", "--noproxy", "*"]
 # What each server says when it serves: ours, uvicorn, hypercorn, aiohttp and Flask.
 SERVES = re.compile(r"(?i)\b(serving at|running on) [^\n]*\n")
 INTERRUPT = "^C"
-# How long the last lines of a log are waited for, before Ctrl-C brings more.
-LAST_SECONDS = 10
+# How long lines of a log are waited for. Only a page that isn't true takes so long.
+LOG_SECONDS = 20
 
 
 class Ports:
@@ -124,17 +124,21 @@ async def replay_program(
     }
     command = [*TOGETHER, *PROGRAMS[name], *map(ports.there, words)]
     wrong: list[str] = []
+    expected = list(start.expected)
     async with started(command=command, folder=folder, **environment) as program:
         with trio.fail_after(PATIENCE_SECONDS):
             await read_until(program, lambda: SERVES.search(program.said) is not None)
         async with trio.open_nursery() as nursery:
             for step in commands:
-                if step.in_background:
+                if not step.words:
+                    expected += step.expected
+                    await read_log(program, expected, ports)
+                elif step.in_background:
                     nursery.start_soon(run_curl, step, ports, folder, wrong)
                 else:
                     await run_curl(step, ports, folder, wrong)
-            lines = await end(program, start, ports)
-    missing = follows(start.expected, lines)
+            lines = await end(program, expected, ports)
+    missing = follows(expected, lines)
     if missing is not None:
         wrong.append(f"{start.place}\n    wrote no such line, in this order: {missing}")
     if wrong:
@@ -148,11 +152,16 @@ async def read_until(program: Program, condition: Callable[[], bool]) -> None:
         program.said += data.decode()
 
 
-async def end(program: Program, start: Step, ports: Ports) -> list[str]:
-    """Interrupt a program when it has written what is expected; return all lines of it."""
-    before = list(takewhile(lambda line: line != INTERRUPT, start.expected))
-    with trio.move_on_after(LAST_SECONDS):
+async def read_log(program: Program, expected: Sequence[str], ports: Ports) -> None:
+    """Wait for what is expected of a log before Ctrl-C; if it doesn't come, that shows later."""
+    before = list(takewhile(lambda line: line != INTERRUPT, expected))
+    with trio.move_on_after(LOG_SECONDS):
         await read_until(program, lambda: follows(before, ports.here(program.said)) is None)
+
+
+async def end(program: Program, expected: Sequence[str], ports: Ports) -> list[str]:
+    """Interrupt a program when it has written what is expected; return all lines of it."""
+    await read_log(program, expected, ports)
     said, program.said = program.said, ""
     await program.end(signal.SIGINT)
     return [*ports.here(said), INTERRUPT, *ports.here(program.said)]

@@ -32,12 +32,15 @@ two = 2
 ```console
 $ python examples/hello.py
 hump_trio: serving at … (Ctrl-C stops it)
-^C
 $ A=1 curl localhost:8342/ \\
     -H 'x: y'
 Hello!
 $ curl localhost:8342/teapot &
 Howdy!
+```
+
+```console
+^C
 ```
 
 ## The part: `x`
@@ -59,15 +62,16 @@ def steps(page: Path) -> list[Step]:
 
 
 def test_commands_have_their_lines_and_outputs(page: Path) -> None:
-    """Variables stand before a command, a backslash continues it, and ``&`` leaves it alone."""
-    start, curl, teapot = steps(page)
+    """With variables before it, a backslash or ``&`` behind it; a log may go on later."""
+    start, curl, teapot, log = steps(page)
     assert (start.line, start.words) == (12, ("python", "examples/hello.py"))
-    assert start.expected == ("hump_trio: serving at … (Ctrl-C stops it)", "^C")
+    assert start.expected == ("hump_trio: serving at … (Ctrl-C stops it)",)
     assert (curl.words, curl.environment) == (
         ("curl", "localhost:8342/", "-H", "x: y"),
         {"A": "1"},
     )
-    assert (teapot.line, teapot.in_background, teapot.expected) == (18, True, ("Howdy!",))
+    assert (teapot.line, teapot.in_background, teapot.expected) == (17, True, ("Howdy!",))
+    assert (log.line, log.words, log.expected) == (22, (), ("^C",))
 
 
 @pytest.mark.program("curl")
@@ -77,7 +81,7 @@ async def test_what_differs_is_told(page: Path, tmp_path: Path) -> None:
     folder.mkdir()
     first, log = await replay(steps(page)[:2], folder)
     assert first == (
-        "page.md:15: $ curl localhost:8342/ -H 'x: y'\n    differs at line 17; expected:\n"
+        "page.md:14: $ curl localhost:8342/ -H 'x: y'\n    differs at line 16; expected:\n"
         "    | Hello!\n    came:\n    | Hello, world!"
     )
     assert log.startswith("    python wrote:\n    | hump_trio: serving at http://127.0.0.1:8342 ")
