@@ -3,7 +3,7 @@
 The table is the one place where a phase's limit, its name for people and its consequence stand.
 Clocks, lanes, statistics and logs go by a row's word and consequence. What a row says of its limit
 is for readers: clocks set each limit by themselves, and `tests/server/test_phases.py` holds them,
-and the README's table of timeouts, to the rows. The docstring of `Timeouts` tells them again.
+and the reference's table of timeouts, to the rows. The docstring of `Timeouts` tells them again.
 """
 
 from collections.abc import Mapping

@@ -1,13 +1,12 @@
 """Options are read from the command line and from the environment, and mistakes are named."""
 
-from pathlib import Path
-
 import pytest
 
 from hump_trio.command.option_table import ELSEWHERE, HELP, OPTIONS
 from hump_trio.command.options import UsageError, parse_options
+from tests.support.reference import text_of
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = text_of("serving")
 
 
 def test_the_command_line_wins() -> None:
@@ -119,9 +118,9 @@ def test_blocking_is_watched_in_development() -> None:
     assert parse_options(["a", "--warn-blocking", "2"], {}).blocking_seconds == 2
 
 
-def test_the_readme_shows_the_help() -> None:
+def test_the_reference_shows_the_help() -> None:
     """Word for word, in lines that any terminal has room for."""
-    assert f"```text\n$ hump-trio --help\n{HELP}\n```" in README
+    assert f"```text\n$ hump-trio --help\n{HELP}\n```" in PAGE
     assert max(map(len, HELP.splitlines())) <= 80
 
 

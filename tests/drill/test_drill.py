@@ -1,4 +1,4 @@
-"""A short drill with all programs: clients are served as the README says."""
+"""A short drill with all programs: clients are served as the reference says."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The drill's table shows what was counted, and fits into the README."""
+"""The drill's table shows what was counted, and fits into the reference."""
 
 from collections import Counter
 
@@ -40,10 +40,10 @@ def test_summary_says_whether_promises_were_kept() -> None:
     assert summary(ledger).endswith("broken promises:\nA: SIGHUP: 1 lost of HTTP/2")
 
 
-def test_the_readme_quotes_a_drill() -> None:
+def test_the_reference_quotes_a_drill() -> None:
     """One of this script, in which every promise was kept."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = readme.partition(HEADER)[2].partition("\n\n")[0].splitlines()[1:]
+    page = (ROOT / "examples/reference/serving.md").read_text(encoding="utf-8")
+    lines = page.partition(HEADER)[2].partition("\n\n")[0].splitlines()[1:]
     assert [line[:TITLE_WIDTH].strip() for line in lines] == [step.title for step in SCRIPT]
     assert {str(bars_of(line)) for line in lines} == {str(bars_of(HEADER.splitlines()[0]))}
-    assert "nobody was left without an answer by a graceful step" in readme
+    assert "nobody was left without an answer by a graceful step" in page

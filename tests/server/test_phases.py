@@ -20,10 +20,10 @@ from hump_trio.http2.literals import encode_literal
 from hump_trio.server.phases import ASKED_ERROR, RULES, Expiry, Phase, Progress
 from hump_trio.server.statistics import RequestStatistics, ServerStatistics
 from hump_trio.transports.memory import MemoryTransport
+from tests.support.reference import table_after
 from tests.support.wire import connect_transport, parse_answers, request
-from tests.test_readme import table_after
 
-README = {row[0].strip("`"): row[3] for row in table_after("Timeouts")}
+TABLE = {row[0].strip("`"): row[3] for row in table_after("time", "Timeouts")}
 SETTINGS = {rule.setting for rule in RULES.values() if rule.setting}
 SWEEP_SECONDS = 0.25
 
@@ -34,7 +34,7 @@ def quoted_words(text: str) -> set[str]:
 
 
 def consequence(phase: Phase) -> str:
-    """Return what the README calls the consequence of a phase."""
+    """Return what the reference calls the consequence of a phase."""
     rule = RULES[phase]
     if rule.expiry is Expiry.ANSWER:
         assert rule.error is not None
@@ -59,15 +59,15 @@ def test_a_row_agrees_with_itself(phase: Phase) -> None:
 
 
 @pytest.mark.parametrize("setting", sorted(SETTINGS))
-def test_the_readme_says_what_follows(setting: str) -> None:
-    """Each consequence of a row is in the README's table of timeouts, and no other one."""
-    told = set(re.findall(r"\bclosed\b|\breset\b|\b\d{3}\b", README[setting]))
+def test_the_reference_says_what_follows(setting: str) -> None:
+    """Each consequence of a row is in the table of timeouts, and no other one."""
+    told = set(re.findall(r"\bclosed\b|\breset\b|\b\d{3}\b", TABLE[setting]))
     assert told == {consequence(each) for each in RULES if RULES[each].setting == setting} - {""}
 
 
-def test_the_readme_says_what_a_caller_gets_that_asked_for_less() -> None:
+def test_the_reference_says_what_a_caller_gets_that_asked_for_less() -> None:
     """Its answer is another one than that of the server's own limit."""
-    assert str(ASKED_ERROR[0]) in README["deadline_header"]
+    assert str(ASKED_ERROR[0]) in TABLE["deadline_header"]
     assert ASKED_ERROR[0] not in [rule.error and rule.error[0] for rule in RULES.values()]
 
 

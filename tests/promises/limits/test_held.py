@@ -1,4 +1,4 @@
-"""What a client can make a connection hold at most: the README's table, measured."""
+"""What a client can make a connection hold at most: the table of the reference, measured."""
 
 import gc
 import re
@@ -19,10 +19,11 @@ from hump_trio.websocket.frames import FINAL, TEXT
 from tests.support.forms import TYPE, encode_part
 from tests.support.handled import HANDSHAKE
 from tests.support.loopback import wait_until
+from tests.support.reference import text_of
 from tests.support.wire import request
 from tests.websocket.client_frames import masked
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+PAGE = text_of("limits_and_hostile_input")
 WIDE = "\U0001f600"  # makes each character of a text four bytes
 SHORT = masked(FINAL | TEXT, b"ab")  # a message that takes many times its bytes
 # What coverage holds of frames that are running and of lines that it has seen.
@@ -31,7 +32,7 @@ TRACER_BYTES = 4096
 
 def held_at_most(name: str) -> int:
     """Return what a row of the table says, in bytes."""
-    [amount, unit] = re.findall(rf"^\| {re.escape(name)} \| ([\d.]+) ([KM]iB) ", README, re.M)[0]
+    [amount, unit] = re.findall(rf"^\| {re.escape(name)} \| ([\d.]+) ([KM]iB) ", PAGE, re.M)[0]
     return int(float(amount) * {"KiB": 1024, "MiB": 1024 * 1024}[unit])
 
 
@@ -174,7 +175,7 @@ async def test_a_connection_holds_no_more(
 
 def test_the_table_has_no_further_rows() -> None:
     """None that isn't measured here, or with the figures."""
-    table = README.partition("| a connection that ")[2].partition("\n\n")[0]
+    table = PAGE.partition("| a connection that ")[2].partition("\n\n")[0]
     names = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
     kept = ["waits for the next request", "is an open WebSocket"]
     assert names == [*kept, *SENT, "reads a compressed stream"]
