@@ -5,6 +5,7 @@ over, however it ends.
 """
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -21,11 +22,12 @@ from tests.drill.service import TABLE
 from tests.support.deployment import ROOT, adapted
 from tests.support.stores import Program, Redis, create_database, postgres, redis
 
-__all__ = ["Site", "Wait", "built", "configuration", "wait_for"]
+__all__ = ["Site", "Wait", "built", "configuration", "is_up", "wait_for"]
 
 Wait: TypeAlias = Callable[[], Awaitable[None]]
 
 LOOK_SECONDS = 0.05  # between two looks at what no event tells
+NAMES = ("one", "two")  # of the instances, as HAProxy's configuration has them
 LOG_CHARACTERS = 4000
 WORKERS = 2
 # Longer than HAProxy takes to see that /ready is red: two checks, each of 0.2 s and one of silence.
@@ -73,6 +75,10 @@ class Haproxy(Program):
         """Return how often a configuration was loaded."""
         return self.read_log().count("Loading success")
 
+    def sends_to(self, name: str) -> bool:
+        """Tell whether it sends clients to an instance, over either protocol."""
+        return is_up(self.read_log(), name)
+
 
 def configuration(descriptors: list[int], binds: list[str]) -> str:
     """Return the example's configuration for two frontends, one with HTTP/2 to the instances.
@@ -97,6 +103,15 @@ def configuration(descriptors: list[int], binds: list[str]) -> str:
     )
     second = second.replace(f"fd@{descriptors[0]}\n", f"fd@{descriptors[1]}\n")
     return text + second.replace("default-server check", "default-server proto h2 check")
+
+
+def is_up(log: str, name: str) -> bool:
+    """Tell whether the latest that HAProxy has said of an instance is that it is up.
+
+    Of one that was up from the beginning on it has said nothing.
+    """
+    said = re.findall(rf"Server (\w+)/{name} is (UP|DOWN)", log)
+    return set(dict(said).values()) <= {"UP"}
 
 
 def children_of(process: int) -> set[int]:
@@ -142,12 +157,17 @@ class Site:
     async def restart(self, number: int) -> None:
         """End an instance well, and start it again."""
         await stop(self.instances[number], signal.SIGTERM)
-        await start(self.instances[number])
+        await self._start(number)
 
     async def kill(self, number: int) -> None:
         """Kill an instance with its workers, and start it again."""
         await stop(self.instances[number], signal.SIGKILL)
+        await self._start(number)
+
+    async def _start(self, number: int) -> None:
+        """Start an instance, and wait until HAProxy has found it: the other one may end then."""
         await start(self.instances[number])
+        await wait_for(lambda: self.haproxy.sends_to(NAMES[number]))
 
     async def kill_worker(self, number: int) -> None:
         """Kill a worker, and wait for the one that its supervisor starts."""
@@ -235,9 +255,9 @@ def built() -> Iterator[Site]:
             for _ in range(2)
         ]
         environment = {"DATABASE_URL": url, "REDIS_URL": broker.url, "PYTHONPATH": str(ROOT)}
-        binds = [f"unix:{folder}/one/service.sock", f"unix:{folder}/two/service.sock"]
+        binds = [f"unix:{folder}/{name}/service.sock" for name in NAMES]
         instances = []
-        for name, bind in zip(("one", "two"), binds, strict=True):
+        for name, bind in zip(NAMES, binds, strict=True):
             (folder / name).mkdir()
             instances.append(Instance(folder / name, bind, environment))
             stack.enter_context(running(instances[-1]))

@@ -1,6 +1,6 @@
-"""The drill's HAProxy is the example's."""
+"""The drill's HAProxy is the example's, and tells whom it sends clients to."""
 
-from tests.drill.site import configuration
+from tests.drill.site import configuration, is_up
 from tests.support.deployment import DEPLOY
 
 
@@ -16,3 +16,12 @@ def test_both_frontends_are_the_example_s() -> None:
     for line in ("retries 2", "retry-on conn-failure empty-response", "option redispatch 1"):
         assert f"    {line}\n" in example
         assert text.count(f"    {line}\n") == 2
+
+
+def test_an_instance_is_up_when_both_backends_say_so() -> None:
+    """The latest that each has said counts; where neither has said anything, it was never down."""
+    log = "Server service/one is DOWN, reason\nServer h2/one is DOWN\nServer service/one is UP\n"
+    assert is_up("", "one")
+    assert not is_up(log, "one")
+    assert is_up(log, "two")
+    assert is_up(f"{log}Server h2/one is UP, reason\n", "one")
