@@ -16,12 +16,18 @@ from typing import Any
 import trio
 
 from hump_trio.app import Hump
+from hump_trio.command.beside import (
+    MetricsError,
+    beside_process,
+    beside_workers,
+    respondent_of,
+    serve_beside,
+)
 from hump_trio.command.blocking_watch import BlockingWatch
 from hump_trio.command.greeting import Greeting
 from hump_trio.command.interface import INTERFACES
 from hump_trio.command.loading import LoadError, load_app
 from hump_trio.command.logs import is_coloured, logging_to
-from hump_trio.command.measuring import MetricsError, load_worker_metrics, serve_beside
 from hump_trio.command.option_table import HELP
 from hump_trio.command.options import Options, UsageError, parse_options
 from hump_trio.command.pid_file import PidFileError, pid_file
@@ -115,16 +121,13 @@ def run(options: Options, arguments: Sequence[str], control: socket | None) -> i
         if asks:
             print(describe_app(app, options), end="")
         elif control is not None:
-            respondent = None
-            if options.metrics_bind:
-                respondent = load_worker_metrics().respondent_of(app)
+            respondent = respondent_of(app, options)
             run_watched(partial(serve_as_worker, app, control, respondent), options)
         else:
             serve: Callable[[], Awaitable[None]]
             serve = partial(app.serve, task_status=greeting_of(options))
-            if options.metrics_bind:
-                figures = load_worker_metrics().app_of_process(app, options.metrics_bind)
-                serve = partial(serve_beside, figures, serve)
+            if besides := beside_process(app, options):
+                serve = partial(serve_beside, besides, serve)
             with pid_file_of(options):
                 run_watched(serve, options)
     except Exception as error:
@@ -173,10 +176,7 @@ def start_workers(options: Options, arguments: Sequence[str]) -> int:
             "systemd",
         ]  # workers can't see the sockets: LISTEN_PID names this process
     folders = [Path(each) for each in options.reload_dir] if options.reload else []
-    observers = []
-    if options.metrics_bind:
-        module = load_worker_metrics()
-        observers.append(module.WorkerMetrics())
+    observers, besides = beside_workers(options)
     serve: Callable[[], Awaitable[int]] = partial(
         supervise,
         command,
@@ -186,9 +186,8 @@ def start_workers(options: Options, arguments: Sequence[str]) -> int:
         observers=observers,
         task_status=greeting_of(options),
     )
-    if options.metrics_bind:
-        figures = module.app_of_workers(*observers, options.metrics_bind)
-        serve = partial(serve_beside, figures, serve)
+    if besides:
+        serve = partial(serve_beside, besides, serve)
     with pid_file_of(options):
         status = trio.run(serve)
     if status < 0:  # ended by a second signal, which a waiting parent is told

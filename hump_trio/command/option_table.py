@@ -7,17 +7,18 @@ from typing import Any, get_type_hints
 from hump_trio.command.option_values import (
     parse_address,
     parse_boolean,
+    parse_private_address,
     parse_seconds,
     parse_setting,
     parse_word,
     parse_workers,
 )
+from hump_trio.facts.loggers import LOG_LEVELS
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
 
 __all__ = ["ELSEWHERE", "HELP", "OPTIONS", "Option"]
 
 LOG_FORMATS = ("text", "json")
-LOG_LEVELS = ("debug", "info", "warning", "error")
 # The column at which the texts of the help begin; a line has 80 characters.
 HELP_COLUMN = 34
 
@@ -167,6 +168,9 @@ GROUPS: dict[str, list[Option]] = {
             parse=parse_seconds),
         row("metrics-bind", "figures for Prometheus, of all workers", "ADDRESS",
             parse=parse_address),
+        row("inspect", "a live page of requests, of all workers", "ADDRESS",
+            parse=parse_private_address),
+        row("inspect-actions", "that page can cancel and drain"),
         row("pid-file", "written at the start, removed at the end", "FILE"),
     ],
     "development": [

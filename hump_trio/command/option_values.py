@@ -7,6 +7,7 @@ text is for is not known here.
 import os
 import re
 from collections.abc import Callable, Collection
+from ipaddress import ip_address
 from typing import Any, get_type_hints
 
 from hump_trio.listening.bind import parse_bind
@@ -14,6 +15,7 @@ from hump_trio.listening.bind import parse_bind
 __all__ = [
     "parse_address",
     "parse_boolean",
+    "parse_private_address",
     "parse_seconds",
     "parse_setting",
     "parse_word",
@@ -66,6 +68,25 @@ def parse_address(text: str) -> str:
     """Return a text that names an address to listen on, unchanged."""
     parse_bind(text)
     return text
+
+
+def parse_private_address(text: str) -> str:
+    """Return a text that names an address which this machine alone can reach, unchanged."""
+    bind = parse_bind(text)
+    if bind.path is None and not (bind.host and is_loopback(bind.host)):
+        raise ValueError(
+            "an address of this machine alone, such as 127.0.0.1:9000 or unix:/run/app.sock,"
+            f" not {text!r}"
+        )
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, and no other one can reach it."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def parse_setting(settings: type[Any], name: str) -> Callable[[str], Any]:

@@ -46,6 +46,8 @@ class Options:
         log_format: The form of the logs, ``"text"`` or ``"json"``.
         log_level: The lowest level that is logged, in lower case.
         metrics_bind: Where figures for Prometheus are served; empty: nowhere.
+        inspect: Where the live page is served; empty: nowhere.
+        inspect_actions: Whether an operator can do something about what that page shows.
         pid_file: The file for the number of this process.
         warn_blocking: Seconds after which to warn of code that blocks; 0: never; None: as
             `blocking_seconds` decides.
@@ -80,6 +82,8 @@ class Options:
     log_format: str = "text"
     log_level: str = "info"
     metrics_bind: str = ""
+    inspect: str = ""
+    inspect_actions: bool = False
     pid_file: str = ""
     warn_blocking: float | None = None
     check: bool = False
@@ -96,6 +100,8 @@ class Options:
             raise UsageError("which app? As in hump-trio examples.hello:app (--help shows more)")
         if not self.tls_cert and (self.tls_key or self.tls_client_ca):
             raise UsageError("--tls-key and --tls-client-ca need --tls-cert")
+        if self.inspect_actions and not self.inspect:
+            raise UsageError("--inspect-actions needs --inspect")
         if self.asgi and self.wsgi:
             raise UsageError("an app is one of ASGI or of WSGI: give --asgi or --wsgi, not both")
 

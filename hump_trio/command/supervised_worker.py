@@ -1,9 +1,9 @@
 """A worker as its supervisor sees it: its messages, the patience with it, and its end."""
 
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 
@@ -14,7 +14,7 @@ from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Sockets
 from hump_trio.listening.bound_socket import BoundSocket
 
-__all__ = ["SupervisedWorker"]
+__all__ = ["SupervisedWorker", "ask_all"]
 
 # Returns the sockets that a worker asks for; None if they can't be opened.
 OpenSockets: TypeAlias = Callable[
@@ -87,6 +87,11 @@ class SupervisedWorker:
         self._grace_seconds: float | None = None  # known from its hello
         self._suspected = False
         self._patience = trio.CancelScope(deadline=self.started + START_TIMEOUTS * timeout)
+
+    @property
+    def asked_to_end(self) -> bool:
+        """Whether it was asked to end gracefully."""
+        return self._asked.is_set()
 
     @property
     def pid(self) -> int | None:
@@ -192,7 +197,7 @@ class SupervisedWorker:
                     # A worker of an older version answers nothing: it would end at a question.
                     self.questions.open(
                         message.get("answers", ()),
-                        lambda name: nursery.start_soon(self._ask, channel, name),
+                        lambda name, about: nursery.start_soon(self._ask, channel, name, about),
                     )
                     self.addresses = tuple(message["addresses"])
                     self.ready = True
@@ -203,10 +208,10 @@ class SupervisedWorker:
                     self._wait_for(self._timeout / 2)
         self._heard.set()
 
-    async def _ask(self, channel: Channel, name: str) -> None:
+    async def _ask(self, channel: Channel, name: str, about: str) -> None:
         """Send the worker a question."""
         with suppress(trio.BrokenResourceError):
-            await channel.send("ask", what=name)
+            await channel.send("ask", what=name, about=about)
 
     async def _answer(self, channel: Channel, hello: Message) -> None:
         """Send the worker its sockets, and later the request to end."""
@@ -231,3 +236,31 @@ class SupervisedWorker:
                 )
             await self._asked.wait()
             await channel.send("drain")
+
+
+async def ask_all(
+    workers: Iterable[SupervisedWorker], name: str, about: str = "", *, seconds: float
+) -> dict[SupervisedWorker, Any]:
+    """Ask those workers that are ready, side by side; return the answers of those that have one.
+
+    Args:
+        workers: The workers.
+        name: The question.
+        about: What it is about.
+        seconds: Who hasn't answered by then is left out.
+
+    Cancellation: a checkpoint.
+    """
+    answers: dict[SupervisedWorker, Any] = {}
+
+    async def ask(worker: SupervisedWorker) -> None:
+        answer = await worker.questions.ask(name, about)
+        if answer is not None:
+            answers[worker] = answer
+
+    with trio.move_on_after(seconds):
+        async with trio.open_nursery() as nursery:
+            for worker in workers:
+                if worker.ready:
+                    nursery.start_soon(ask, worker)
+    return answers

@@ -157,7 +157,7 @@ def describe_state(state: State, *, width: int, height: int) -> Iterator[Block]:
     yield from table(
         "crashes, the last one first", ("crash", "crashes"), ("ago",),
         (
-            (span(each.get("age_seconds", 0.0)),
+            (span(each["age_seconds"]),
              f"{each['method']} {each['target']}: {', '.join(each['places'])}")
             for each in state["crashes"]
         ),

@@ -4,7 +4,6 @@ import json
 from functools import cache
 from typing import (
     Any,
-    NotRequired,
     TypedDict,
     cast,
     get_args,
@@ -81,7 +80,7 @@ class CrashState(TypedDict):
 
     method: str
     target: str
-    age_seconds: NotRequired[float]
+    age_seconds: float
     places: list[str]
 
 
@@ -126,8 +125,6 @@ def parse_state(text: bytes) -> State:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise StateError("something else than JSON") from error
-    if isinstance(value, dict):  # what there isn't yet
-        value.setdefault("workers", [])
     if not fits(value, State):
         raise StateError("JSON that is no live page's state, or that of another version")
     return cast("State", value)
@@ -142,12 +139,8 @@ def fits(value: Any, hint: Any) -> bool:
     A float may be written as a whole number, and an object may have more than its class says.
     """
     if is_typeddict(hint):
-        return (
-            isinstance(value, dict)
-            and hint.__required_keys__ <= value.keys()
-            and all(
-                fits(value[name], each) for name, each in hints_of(hint).items() if name in value
-            )
+        return isinstance(value, dict) and all(
+            name in value and fits(value[name], each) for name, each in hints_of(hint).items()
         )
     inside = get_args(hint)
     if get_origin(hint) is list:

@@ -180,7 +180,7 @@ async def converse(
     ]
     announcement = Announcement()
     nursery.start_soon(report, channel, announcement, message["beat_seconds"], respondent.names)
-    nursery.start_soon(obey, channel, app, respondent)
+    nursery.start_soon(obey, channel, app, respondent, nursery)
     await app.serve(sockets=sockets, signals=True, task_status=announcement)
 
 
@@ -196,14 +196,24 @@ async def report(
             await channel.send("beat")
 
 
-async def obey(channel: Channel, app: Hump, respondent: Respondent) -> None:
-    """Answer the supervisor; shut the app down when it asks for that, or has ended."""
+async def obey(channel: Channel, app: Hump, respondent: Respondent, nursery: trio.Nursery) -> None:
+    """Answer the supervisor; shut the app down when it asks for that, or has ended.
+
+    Args:
+        channel: Leads to the supervisor.
+        app: The app.
+        respondent: Answers.
+        nursery: For the answers: one that takes its time keeps nobody waiting.
+    """
     while True:
         received = None
         with suppress(trio.BrokenResourceError):
             received = await channel.receive()
             if received is not None and received[0]["kind"] == "ask":
-                await respondent.tell(channel, received[0]["what"])
+                question = received[0]
+                nursery.start_soon(
+                    answer, respondent, channel, question["what"], question.get("about", "")
+                )
                 continue
         try:
             app.shutdown()
@@ -211,3 +221,9 @@ async def obey(channel: Channel, app: Hump, respondent: Respondent) -> None:
             return
         if received is None:
             return
+
+
+async def answer(respondent: Respondent, channel: Channel, name: str, about: str) -> None:
+    """Answer a question of the supervisor."""
+    with suppress(trio.BrokenResourceError):  # `obey` sees that end, too
+        await respondent.tell(channel, name, about)

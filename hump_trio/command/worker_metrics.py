@@ -1,10 +1,9 @@
 """Figures for Prometheus at an address of their own: of this process, or of all workers, summed.
 
-It takes prometheus_client, so that `measuring` alone imports it.
+It takes prometheus_client, so that it is imported where figures are asked for alone.
 """
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import trio
@@ -12,15 +11,15 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from hump_trio.app import Hump, watchers_of
-from hump_trio.command.questions import Respondent
-from hump_trio.command.supervised_worker import SupervisedWorker
+from hump_trio.command.questions import Answer
+from hump_trio.command.supervised_worker import SupervisedWorker, ask_all
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.prometheus.exposition import expose
 from hump_trio.prometheus.metrics import Metrics
 from hump_trio.prometheus.sums import Sums, describe
 
-__all__ = ["WorkerMetrics", "app_of_process", "app_of_workers", "respondent_of"]
+__all__ = ["WorkerMetrics", "answers_of", "app_of_process", "app_of_workers"]
 
 QUESTION = "metrics"
 # Prometheus itself gives up after ten, by default.
@@ -35,9 +34,15 @@ def metrics_of(app: Hump[Any]) -> Metrics:
     return app.watch(Metrics())
 
 
-def respondent_of(app: Hump[Any]) -> Respondent:
-    """Return what answers the supervisor's scrapes, and tells the last figures unasked."""
-    return Respondent({QUESTION: partial(describe, metrics_of(app))}, [QUESTION])
+def answers_of(app: Hump[Any]) -> dict[str, Answer]:
+    """Return what answers the supervisor's scrapes."""
+    metrics = metrics_of(app)
+
+    async def collect(about: str) -> Any:
+        await trio.lowlevel.checkpoint()
+        return describe(metrics)
+
+    return {QUESTION: collect}
 
 
 def app_of_process(app: Hump[Any], bind: str) -> Hump[Any]:
@@ -90,17 +95,7 @@ class WorkerMetrics:
 
         Cancellation: a checkpoint; it takes `ANSWER_SECONDS` at most.
         """
-        answered: set[SupervisedWorker] = set()
-
-        async def ask(worker: SupervisedWorker) -> None:
-            if await worker.questions.ask(QUESTION) is not None:
-                answered.add(worker)
-
-        with trio.move_on_after(ANSWER_SECONDS):
-            async with trio.open_nursery() as nursery:
-                for worker in self._workers:
-                    if worker.ready:
-                        nursery.start_soon(ask, worker)
+        answered = await ask_all(self._workers, QUESTION, seconds=ANSWER_SECONDS)
         sums = self._past.copy()
         states = {"answered": 0, "silent": 0, "starting": 0}
         for worker in self._workers:  # others than before may be there now

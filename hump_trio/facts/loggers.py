@@ -4,7 +4,10 @@ import logging
 from sys import _getframe as caller
 from typing import Any
 
-__all__ = ["access_logger", "logger"]
+__all__ = ["LOG_LEVELS", "access_logger", "logger"]
+
+# Those that a person chooses from, as the lowest that is logged.
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class Enduring:

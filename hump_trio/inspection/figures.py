@@ -1,20 +1,21 @@
 """What has become of requests: how long they took and how they ended, by route, and crashes."""
 
+import os
 import traceback
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import accumulate, islice
 
 import trio
 
 from hump_trio.facts.outcomes import Outcome
+from hump_trio.inspection.snapshot import CRASH_COUNT, CrashLine, RouteLine
 from hump_trio.messages.access_record import AccessRecord, Ended
 from hump_trio.messages.request import Request
 from hump_trio.tasks.task_tree import source_line_of_error
 
-__all__ = ["Crash", "Figures", "RouteFigures", "shown_target"]
+__all__ = ["Figures", "RouteFigures", "describe_routes", "shown_target"]
 
 # The upper ends of what is counted together, in seconds: 0.1 ms to two minutes, each a quarter
 # longer than the one before. What took longer counts as the last.
@@ -22,7 +23,6 @@ BOUNDS = [0.0001 * 1.25**step for step in range(64)]
 # An app has fewer routes; those of an app that makes them up as it goes are counted together.
 ROUTE_COUNT = 1000
 OTHERS = "(others)"
-CRASH_COUNT = 20
 # Of a crash: a task group may fail with any number of errors, each of any depth.
 LEAF_COUNT = 3
 FRAME_COUNT = 20
@@ -34,46 +34,29 @@ class RouteFigures:
 
     Attributes:
         outcomes: How many have ended in which way.
+        counts: How many took how long: up to each of `BOUNDS`, and longer than the one before.
     """
 
-    __slots__ = ("_counts", "outcomes")
+    __slots__ = ("counts", "outcomes")
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
-        self._counts = [0] * len(BOUNDS)
+        self.counts: list[int] = [0] * len(BOUNDS)
 
     def add(self, seconds: float, outcome: Outcome) -> None:
         """Count a request that is over."""
         self.outcomes[outcome] += 1
-        self._counts[min(bisect_left(BOUNDS, seconds), len(BOUNDS) - 1)] += 1
+        self.counts[min(bisect_left(BOUNDS, seconds), len(BOUNDS) - 1)] += 1
+
+    def include(self, outcomes: Mapping[Outcome, int], counts: Iterable[int]) -> None:
+        """Count what another process has counted."""
+        self.outcomes.update(outcomes)
+        self.counts = [one + other for one, other in zip(self.counts, counts, strict=True)]
 
     def quantile(self, share: float) -> float:
         """Return the seconds that a share of the requests didn't exceed, a quarter too much."""
-        sums = list(accumulate(self._counts))
+        sums = list(accumulate(self.counts))
         return BOUNDS[bisect_left(sums, share * sums[-1])]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crash:
-    """What the program has failed with, as text: it holds no frames, and no message either.
-
-    A message may quote what the client has sent, so that is left to the log.
-
-    Args:
-        method: The method of the request.
-        target: Its target, as it is shown.
-        route: The template of its route.
-        time: When, by `trio.current_time`.
-        places: The kind of each error, and the line of the program that has raised it.
-        frames: The innermost frames of the first error, from the outermost to the innermost.
-    """
-
-    method: str
-    target: str
-    route: str
-    time: float
-    places: tuple[str, ...]
-    frames: tuple[str, ...]
 
 
 class Figures:
@@ -84,13 +67,13 @@ class Figures:
 
     Attributes:
         routes: The figures by the template of a route; empty for requests without one.
-        crashes: The last ones.
+        crashes: The last ones, each with its time by `trio.current_time`.
     """
 
     def __init__(self, *, queries: bool) -> None:
         self._queries = queries
         self.routes: dict[str, RouteFigures] = {}
-        self.crashes: deque[Crash] = deque(maxlen=CRASH_COUNT)
+        self.crashes: deque[tuple[float, CrashLine]] = deque(maxlen=CRASH_COUNT)
 
     def watch(self, request: Request) -> Generator[None, Ended, None]:
         """Count a request when it has ended."""
@@ -102,11 +85,27 @@ class Figures:
             figures = self.routes.setdefault(route, RouteFigures())
         figures.add(access.seconds, access.outcome)
         if ended.error is not None:
-            self.crashes.append(crash_of(access, ended.error, queries=self._queries))
+            crash = crash_of(access, ended.error, queries=self._queries)
+            self.crashes.append((trio.current_time(), crash))
 
 
-def crash_of(access: AccessRecord, error: BaseException, *, queries: bool) -> Crash:
-    """Return what is shown of a crash.
+def describe_routes(routes: Mapping[str, RouteFigures]) -> tuple[RouteLine, ...]:
+    """Return what has become of each route's requests, the busiest first."""
+    lines = (
+        RouteLine(
+            route=route,
+            count=each.outcomes.total(),
+            outcomes=dict(each.outcomes),
+            p50_seconds=each.quantile(0.5),
+            p99_seconds=each.quantile(0.99),
+        )
+        for route, each in routes.items()
+    )
+    return tuple(sorted(lines, key=lambda each: -each.count))
+
+
+def crash_of(access: AccessRecord, error: BaseException, *, queries: bool) -> CrashLine:
+    """Return what is shown of a crash, as text: it holds no frames.
 
     Args:
         access: What is known of the request.
@@ -115,11 +114,12 @@ def crash_of(access: AccessRecord, error: BaseException, *, queries: bool) -> Cr
     """
     leaves = list(islice(leaves_of(error), LEAF_COUNT))
     frames = deque(traceback.walk_tb(leaves[0].__traceback__), FRAME_COUNT)
-    return Crash(
+    return CrashLine(
+        pid=os.getpid(),
         method=access.method,
         target=shown_target(access.target, queries=queries),
         route=access.route,
-        time=trio.current_time(),
+        age_seconds=0.0,
         places=tuple(
             f"{type(each).__qualname__} at {source_line_of_error(each) or 'a line of the server'}"
             for each in leaves

@@ -1,26 +1,21 @@
 """A router with the live page of an app, for operators."""
 
 from collections.abc import AsyncIterator
-from secrets import token_bytes
 from typing import Any
-
-import trio
 
 from hump_trio.answers.event_stream import EventStream
 from hump_trio.answers.redirect import RedirectResponse
-from hump_trio.app import Hump, server_of
+from hump_trio.app import Hump
 from hump_trio.dispatch.router import Router
 from hump_trio.facts.exceptions import HttpException
-from hump_trio.facts.loggers import logger
-from hump_trio.inspection.endings import end_early
-from hump_trio.inspection.figures import Figures
+from hump_trio.facts.loggers import LOG_LEVELS
 from hump_trio.inspection.page import page_policy, render_page, render_snapshot
-from hump_trio.inspection.snapshot import Snapshot, identify, take_snapshot
+from hump_trio.inspection.subject import AppSubject, Subject
 from hump_trio.messages.response import HtmlResponse, JsonResponse
 from hump_trio.middleware.option_checks import check_flag
 from hump_trio.middleware.same_origin import SameOrigin
 
-__all__ = ["inspector"]
+__all__ = ["inspector", "router_of"]
 
 # The page is as old as this at most, and the loop is looked at so often meanwhile.
 EVENT_SECONDS = 1.0
@@ -41,7 +36,8 @@ def inspector(app: Hump[Any], *, actions: bool = False, queries: bool = True) ->
     Args:
         app: The app, before it is served. Its lifespan, limits and routes are what is shown.
         actions: Whether a POST, by a button on the page, cancels a request, as if its time had
-            passed. Pages of other origins are refused (see `SameOrigin`).
+            passed, asks the process to end gracefully, or sets the level of the root logger. Pages
+            of other origins are refused (see `SameOrigin`).
         queries: Whether queries of targets are shown; they may hold keys.
 
     Raises:
@@ -52,7 +48,17 @@ def inspector(app: Hump[Any], *, actions: bool = False, queries: bool = True) ->
         raise TypeError(f"an inspector is one of an app, not of {app!r:.80}")
     check_flag("actions", actions)
     check_flag("queries", queries)
-    watched = Inspector(app, actions=actions, queries=queries)
+    return router_of(AppSubject(app, queries=queries), actions=actions)
+
+
+def router_of(subject: Subject, *, actions: bool) -> Router:
+    """Return a router with the live page of what is looked at.
+
+    Args:
+        subject: That.
+        actions: Whether something can be done about it.
+    """
+    watched = Inspector(subject, actions=actions)
     router = Router("/inspect", hidden=True)
     router.middleware(SameOrigin())
     router.get("")(watched.inspection_page)
@@ -60,37 +66,33 @@ def inspector(app: Hump[Any], *, actions: bool = False, queries: bool = True) ->
     router.get("/events")(watched.inspection_events)
     if actions:
         router.post("/requests/{name}/cancel")(watched.cancel_request)
+        router.post("/workers/{pid:int}/drain")(watched.drain_worker)
+        router.post("/log/{level}")(watched.set_log_level)
     return router
 
 
 class Inspector:
-    """Answers with what an app does.
+    """Answers with what a subject does.
 
     Args:
-        app: The app.
-        actions: Whether requests can be cancelled.
-        queries: Whether queries are shown.
+        subject: What is looked at.
+        actions: Whether something can be done about it.
     """
 
-    def __init__(self, app: Hump[Any], *, actions: bool, queries: bool) -> None:
-        self._app = app
+    def __init__(self, subject: Subject, *, actions: bool) -> None:
+        self._subject = subject
         self._actions = actions
-        self._queries = queries
-        self._key = token_bytes(16)
-        self._figures = Figures(queries=queries)
-        app.watch(self._figures.watch)
 
     async def inspection_page(self) -> HtmlResponse:
         """Answer with the page."""
-        snapshot = self._look(await measure_lag(GLANCE_SECONDS, 1))
-        page = render_page(snapshot, actions=self._actions)
+        page = render_page(await self._subject.look(GLANCE_SECONDS, 1), actions=self._actions)
         policy = page_policy(actions=self._actions)
         fields = {"content-security-policy": policy, "cache-control": "no-store"}
         return HtmlResponse(page, headers=fields)
 
     async def inspection_state(self) -> JsonResponse:
         """Answer with the same as JSON."""
-        snapshot = self._look(await measure_lag(GLANCE_SECONDS, 1))
+        snapshot = await self._subject.look(GLANCE_SECONDS, 1)
         return JsonResponse(snapshot, headers={"cache-control": "no-store"})
 
     async def inspection_events(self) -> EventStream:
@@ -99,8 +101,8 @@ class Inspector:
 
     async def _watch_page(self) -> AsyncIterator[str]:
         while True:
-            lag_seconds = await measure_lag(EVENT_SECONDS, LOOK_COUNT)
-            yield render_snapshot(self._look(lag_seconds), actions=self._actions)
+            snapshot = await self._subject.look(EVENT_SECONDS, LOOK_COUNT)
+            yield render_snapshot(snapshot, actions=self._actions)
 
     async def cancel_request(self, name: str) -> RedirectResponse:
         """End a request as if its time had passed, and lead back to the page.
@@ -108,36 +110,27 @@ class Inspector:
         Raises:
             HttpException: 404, it isn't in flight, or not any more.
         """
-        for clock in server_of(self._app).watchdog.clocks:
-            found = clock.request
-            if found is not None and identify(clock, found, self._key) == name:
-                logger.warning("an operator has cancelled %s", clock.describe())
-                end_early(clock, found)
-                return RedirectResponse("../../../inspect")
-        raise HttpException(404, "no such request is in flight")
+        if not await self._subject.cancel(name):
+            raise HttpException(404, "no such request is in flight")
+        return RedirectResponse("../../../inspect")
 
-    def _look(self, lag_seconds: float) -> Snapshot:
-        return take_snapshot(
-            self._app,
-            self._figures,
-            key=self._key,
-            lag_seconds=lag_seconds,
-            queries=self._queries,
-        )
+    async def drain_worker(self, pid: int) -> RedirectResponse:
+        """Ask a process to end gracefully, and lead back to the page.
 
+        Raises:
+            HttpException: 404, there is none of that number.
+        """
+        if not await self._subject.drain(pid):
+            raise HttpException(404, "no such process serves")
+        return RedirectResponse("../../../inspect")
 
-async def measure_lag(seconds: float, count: int) -> float:
-    """Sleep for some seconds, and return how late the loop has woken this task at the worst.
+    async def set_log_level(self, level: str) -> RedirectResponse:
+        """Set the lowest level that is logged, and lead back to the page.
 
-    A checkpoint.
-
-    Args:
-        seconds: How long it takes in all.
-        count: How many looks these are.
-    """
-    worst = 0.0
-    for _ in range(count):
-        due = trio.current_time() + seconds / count
-        await trio.sleep_until(due)
-        worst = max(worst, trio.current_time() - due)
-    return worst
+        Raises:
+            HttpException: 404, there is no such level.
+        """
+        if level not in LOG_LEVELS:
+            raise HttpException(404, f"a level is {', '.join(LOG_LEVELS)}")
+        await self._subject.set_log_level(level)
+        return RedirectResponse("../../inspect")

@@ -2,15 +2,18 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from html import escape
 from typing import Any
 
+from hump_trio.facts.loggers import LOG_LEVELS
 from hump_trio.inspection.snapshot import (
     RequestLine,
     RouteLine,
     Snapshot,
     TaskLine,
+    WorkerLine,
     WorkLine,
 )
 
@@ -102,8 +105,10 @@ def render_snapshot(snapshot: Snapshot, *, actions: bool) -> str:
         f"<p>{' · '.join(f'{name} <b>{value}</b>' for name, value in figures.items())}</p>"
         f"<p>Connections by phase: {count_words(snapshot.connections)}</p>"
         f"<p>Ended since the start: {count_words(snapshot.outcomes)}</p>"
+        f"<p>Processes: {count_words(Counter(each.state for each in snapshot.workers))}</p>"
         + "".join(render_request(each, actions=actions) for each in snapshot.requests)
         + (f"<p>and {left_out} younger ones</p>" if left_out else "")
+        + render_workers(snapshot.workers, actions=actions)
         + render_table(
             "Limits",
             ("", "used", "of", "waiting"),
@@ -123,6 +128,31 @@ def render_snapshot(snapshot: Snapshot, *, actions: bool) -> str:
     )
 
 
+def button_of(path: str, text: str) -> str:
+    """Return a button that posts to a path."""
+    return f' <form method="post" action="{BASE}{path}"><button>{text}</button></form>'
+
+
+def render_workers(workers: Collection[WorkerLine], *, actions: bool) -> str:
+    """Return a line for each process, and buttons for the level of their logs, below a heading.
+
+    Args:
+        workers: The processes.
+        actions: Whether they can be asked to end.
+    """
+    lines = "".join(
+        f"<p>Process <b>{each.pid}</b>, {escape(each.state)}, {each.age_seconds:.0f} s old:"
+        f" {each.request_count} requests, {each.connection_count} connections,"
+        f" loop lag {each.lag_seconds * 1000:.1f} ms"
+        f"{button_of(f'workers/{each.pid}/drain', 'drain') if actions else ''}</p>"
+        for each in workers
+    )
+    levels = "".join(button_of(f"log/{level}", level) for level in LOG_LEVELS)
+    if actions:
+        lines += f"<p>Level of the log:{levels}</p>"
+    return f"<h2>Processes</h2>{lines}" if workers else ""
+
+
 def render_request(request: RequestLine, *, actions: bool) -> str:
     """Return what the page shows of a request.
 
@@ -130,17 +160,14 @@ def render_request(request: RequestLine, *, actions: bool) -> str:
         request: The request.
         actions: Whether it can be cancelled.
     """
-    button = (
-        f' <form method="post" action="{BASE}requests/{escape(request.id)}/cancel">'
-        "<button>cancel</button></form>"
-    )
+    button = button_of(f"requests/{escape(request.id)}/cancel", "cancel") if actions else ""
     return (
         f"<h2><code>{escape(request.method)} {escape(request.target)}</code>"
-        f" {request.age_seconds:.1f} s{button if actions else ''}</h2>"
-        f"<p>{escape(request.route) or 'no route'}, {escape(request.protocol)}"
-        f" from {escape(request.client) or '-'}, phase <b>{escape(request.phase)}</b>,"
-        f" {request.sent_bytes} bytes sent; {escape(end_words(request))}</p>"
-        + render_tasks(request.tasks)
+        f" {request.age_seconds:.1f} s{button}</h2>"
+        f"<p>{escape(request.route) or 'no route'}, process {request.pid},"
+        f" {escape(request.protocol)} from {escape(request.client) or '-'},"
+        f" phase <b>{escape(request.phase)}</b>, {request.sent_bytes} bytes sent;"
+        f" {escape(end_words(request))}</p>" + render_tasks(request.tasks)
     )
 
 
@@ -169,7 +196,9 @@ def render_task(task: TaskLine) -> str:
 
 def render_work(heading: str, work: Iterable[WorkLine]) -> str:
     """Return trees below a heading; empty if there is none."""
-    trees = "".join(f"<p>{escape(each.text)}</p>{render_tasks(each.tasks)}" for each in work)
+    trees = "".join(
+        f"<p>{escape(each.text)}, process {each.pid}</p>{render_tasks(each.tasks)}" for each in work
+    )
     return f"<h2>{heading}</h2>{trees}" if trees else ""
 
 
@@ -177,7 +206,8 @@ def render_crashes(snapshot: Snapshot) -> str:
     """Return the last crashes below a heading; empty if there is none."""
     crashes = "".join(
         f"<p><code>{escape(each.method)} {escape(each.target)}</code>"
-        f" {escape(each.route) or 'no route'}, {snapshot.time - each.time:.0f} s ago</p><ol>"
+        f" {escape(each.route) or 'no route'}, process {each.pid},"
+        f" {each.age_seconds:.0f} s ago</p><ol>"
         f"{''.join(f'<li><mark>{escape(place)}</mark></li>' for place in each.places)}</ol>"
         f"<details><summary>frames</summary><ol>"
         f"{''.join(f'<li>{escape(frame)}</li>' for frame in each.frames)}</ol></details>"

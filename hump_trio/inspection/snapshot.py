@@ -1,47 +1,30 @@
 """A server at one moment, as values: what it does, where that stands, and what has become of it."""
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
-from heapq import nsmallest
-from itertools import islice
 from typing import Any
 
-import trio
-
-from hump_trio.app import Hump, server_of
-from hump_trio.dispatch.router import table_of
-from hump_trio.facts.callables import name_of
 from hump_trio.facts.outcomes import Outcome
-from hump_trio.handlers.bounds import permits_of
-from hump_trio.inspection.endings import ending_of
-from hump_trio.inspection.figures import Crash, Figures, shown_target
-from hump_trio.messages.request import Request
-from hump_trio.server.clock import Clock
-from hump_trio.server.phases import RULES, Phase
-from hump_trio.server.server import Server
-from hump_trio.tasks.task_tree import source_lines_of, walk_tree
 
 __all__ = [
+    "CRASH_COUNT",
+    "REQUEST_COUNT",
+    "WORK_COUNT",
+    "CrashLine",
     "LimitLine",
     "RequestLine",
     "RouteLine",
     "Snapshot",
     "TaskLine",
     "WorkLine",
-    "identify",
-    "take_snapshot",
-    "tree_of",
+    "WorkerLine",
+    "parse_snapshot",
 ]
 
-# What is shown of each kind, so that a look takes milliseconds whatever the load.
+# What is shown of each kind at the most, so that a look takes milliseconds whatever the load.
 REQUEST_COUNT = 100
 WORK_COUNT = 100
-TASK_COUNT = 50  # of one tree
-# Tasks beside the lifespan's that are the server's own are named after their functions.
-MACHINERY = ("hump_trio.server.", "hump_trio.listening.", "hump_trio.transports.")
+CRASH_COUNT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +52,12 @@ class WorkLine:
     """Work that no client waits for.
 
     Args:
+        pid: The number of its process.
         text: What it is.
         tasks: Its task and those below it.
     """
 
+    pid: int
     text: str
     tasks: tuple[TaskLine, ...]
 
@@ -82,7 +67,8 @@ class RequestLine:
     """A request in flight.
 
     Args:
-        id: Names it as long as it is in flight.
+        id: Names it as long as it is in flight, also among those of other processes.
+        pid: The number of its process.
         method: The method.
         target: The target, as it is shown.
         route: The template of its route; empty if it has none, or none yet.
@@ -98,6 +84,7 @@ class RequestLine:
     """
 
     id: str
+    pid: int
     method: str
     target: str
     route: str
@@ -149,10 +136,56 @@ class RouteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrashLine:
+    """What the program has failed with; no message, which may quote what the client has sent.
+
+    Args:
+        pid: The number of its process.
+        method: The method of the request.
+        target: Its target, as it is shown.
+        route: The template of its route; empty if it has none.
+        age_seconds: Seconds since then.
+        places: The kind of each error, and the line of the program that has raised it.
+        frames: The innermost frames of the first error, from the outermost to the innermost.
+    """
+
+    pid: int
+    method: str
+    target: str
+    route: str
+    age_seconds: float
+    places: tuple[str, ...]
+    frames: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLine:
+    """A process that serves.
+
+    Args:
+        pid: Its number; 0 before it is started.
+        state: ``"serving"``; ``"starting"`` before that, ``"ending"`` once it was asked to end;
+            ``"silent"`` if it doesn't answer: the rest is then what it has told last.
+        age_seconds: Seconds since it was started.
+        request_count: Requests in flight.
+        connection_count: Open connections.
+        lag_seconds: How late its loop has woken who asked, at the worst of the last looks.
+    """
+
+    pid: int
+    state: str
+    age_seconds: float
+    request_count: int
+    connection_count: int
+    lag_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """A server at one moment; its lists are cut where they would be too long to look at.
 
     Args:
+        workers: Its processes, by their numbers: one, or all that a supervisor has.
         lag_seconds: How late the loop has woken who asked, at the worst of the last looks.
         request_count: Requests in flight.
         requests: The oldest of them, the oldest first.
@@ -166,10 +199,10 @@ class Snapshot:
         background: Work of `Hump.start_soon`, and that of mounted apps behind their answers.
         lifespan: The tasks of the nurseries that the lifespan has opened.
         routes: What has become of each route's requests, the busiest first.
-        crashes: The last crashes, the last one first; `Crash.time` is when, ``time`` is now.
-        time: The present, by `trio.current_time`.
+        crashes: The last crashes, the last one first.
     """
 
+    workers: tuple[WorkerLine, ...]
     lag_seconds: float
     request_count: int
     requests: tuple[RequestLine, ...]
@@ -183,156 +216,34 @@ class Snapshot:
     background: tuple[WorkLine, ...]
     lifespan: tuple[WorkLine, ...]
     routes: tuple[RouteLine, ...]
-    crashes: tuple[Crash, ...]
-    time: float
+    crashes: tuple[CrashLine, ...]
 
 
-def take_snapshot(
-    app: Hump[Any], figures: Figures, *, key: bytes, lag_seconds: float, queries: bool
-) -> Snapshot:
-    """Return what the server of an app does now.
+def parse_snapshot(value: Any) -> Snapshot:
+    """Return a snapshot that was sent as a value of JSON.
 
-    Args:
-        app: It is being served.
-        figures: What has become of its requests.
-        key: See `identify`.
-        lag_seconds: How late the loop was of late.
-        queries: Whether targets are shown with their queries.
+    Raises:
+        TypeError, KeyError: It is of another version.
     """
-    server = server_of(app)
-    state, clocks = server.state, server.watchdog.clocks
-    busy = [(clock, clock.request) for clock in clocks if clock.request is not None]
-    oldest = nsmallest(REQUEST_COUNT, busy, key=lambda each: each[0].since)
     return Snapshot(
-        lag_seconds=lag_seconds,
-        request_count=len(busy),
-        requests=tuple(
-            describe_request(clock, request, key=key, queries=queries) for clock, request in oldest
-        ),
-        connections=Counter(RULES[each.clock.phase].word for each in server.watchdog.connections),
-        connection_count=state.connection_count,
-        streams=state.stream_count,
-        websockets=state.websocket_count,
-        buffered_bytes=state.buffered_bytes,
-        outcomes=dict(state.outcomes),
-        limits=tuple(limits_of(app)),
-        background=tuple(islice(background_of(server, clocks), WORK_COUNT)),
-        lifespan=tuple(islice(lifespan_of(server), WORK_COUNT)),
-        routes=tuple(sorted(routes_of(figures), key=lambda each: -each.count)),
-        crashes=tuple(reversed(figures.crashes)),
-        time=trio.current_time(),
-    )
-
-
-def identify(clock: Clock, request: Request, key: bytes) -> str:
-    """Return what names a request as long as it is in flight, and tells nothing else.
-
-    Args:
-        clock: Bounds it.
-        request: Another one may be at its address later, but not of the same moment.
-        key: A secret.
-    """
-    return blake2b(f"{id(request)} {clock.since!r}".encode(), key=key, digest_size=9).hexdigest()
-
-
-def describe_request(clock: Clock, request: Request, *, key: bytes, queries: bool) -> RequestLine:
-    """Return what is shown of a request; neither fields nor body.
-
-    Args:
-        clock: Bounds it.
-        request: The request.
-        key: See `identify`.
-        queries: Whether its target is shown with its query.
-    """
-    end = ending_of(clock, request)
-    protocol = f"HTTP/{request.http_version}"
-    left_seconds = max(end.time - trio.current_time(), 0.0)
-    return RequestLine(
-        id=identify(clock, request, key),
-        method=request.method,
-        target=shown_target(request.target, queries=queries),
-        route=request.route,
-        client="" if request.client is None else f"{request.client[0]}:{request.client[1]}",
-        protocol=protocol if request.channel is None else f"WebSocket, {protocol}",
-        phase=RULES[clock.phase].word,
-        age_seconds=clock.age(),
-        sent_bytes=clock.peer.answer_bytes(),
-        remaining_seconds=None if left_seconds == math.inf else left_seconds,
-        cause=end.cause,
-        consequence=end.consequence,
-        tasks=tree_of(clock.task),
-    )
-
-
-def tree_of(task: trio.lowlevel.Task | None) -> tuple[TaskLine, ...]:
-    """Return where a task stands, if there is one, and each one below it."""
-    if task is None:
-        return ()
-    lines: list[TaskLine] = []
-    told: set[int] = (
-        set()
-    )  # depths at which a task tells something to the one above that comes next
-    for depth, each in reversed([*islice(walk_tree(task), TASK_COUNT)]):
-        line, library = source_lines_of(each)
-        below = depth + 1 in told
-        told.discard(depth + 1)
-        if line or below:
-            told.add(depth)
-        lines.append(
-            TaskLine(depth=depth, name=each.name, line=line, library=library, innermost=not below)
-        )
-    return tuple(reversed(lines))
-
-
-def background_of(server: Server, clocks: Iterable[Clock]) -> Iterator[WorkLine]:
-    """Yield the work that no client waits for."""
-    for clock in clocks:
-        if clock.phase is Phase.BEHIND:
-            yield WorkLine(text=clock.describe(), tasks=tree_of(clock.task))
-    if server.background is not None:
-        for task in server.background.child_tasks:
-            yield WorkLine(text=task.name, tasks=tree_of(task))
-
-
-def lifespan_of(server: Server) -> Iterator[WorkLine]:
-    """Yield the tasks of nurseries that are open around the serving, but for the server's own."""
-    for nursery in server.task.child_nurseries:
-        if nursery is not server.background:
-            for task in nursery.child_tasks:
-                if not task.name.startswith(MACHINERY):
-                    yield WorkLine(text=task.name, tasks=tree_of(task))
-
-
-def limits_of(app: Hump[Any]) -> Iterator[LimitLine]:
-    """Yield how much of each limit is used, of handlers first, in the order of their routes."""
-    seen = set()
-    for route in table_of(app).routes:
-        for count, permits in permits_of(route.handler):
-            if permits not in seen:
-                seen.add(permits)
-                yield LimitLine(
-                    name=f"@limit of {name_of(route.handler)}",
-                    used=count - permits.value,
-                    total=count,
-                    waiting=permits.statistics().tasks_waiting,
+        **{
+            **value,
+            "workers": tuple(WorkerLine(**each) for each in value["workers"]),
+            "requests": tuple(RequestLine(**with_tasks(each)) for each in value["requests"]),
+            "limits": tuple(LimitLine(**each) for each in value["limits"]),
+            "background": tuple(WorkLine(**with_tasks(each)) for each in value["background"]),
+            "lifespan": tuple(WorkLine(**with_tasks(each)) for each in value["lifespan"]),
+            "routes": tuple(RouteLine(**each) for each in value["routes"]),
+            "crashes": tuple(
+                CrashLine(
+                    **{**each, "places": tuple(each["places"]), "frames": tuple(each["frames"])}
                 )
-    threads = trio.to_thread.current_default_thread_limiter().statistics()
-    total = None if threads.total_tokens == math.inf else threads.total_tokens
-    yield LimitLine(
-        name="Trio's threads",
-        used=threads.borrowed_tokens,
-        total=total,
-        waiting=threads.tasks_waiting,
+                for each in value["crashes"]
+            ),
+        }
     )
 
 
-def routes_of(figures: Figures) -> Iterator[RouteLine]:
-    """Yield what has become of each route's requests, in no order."""
-    for route, each in figures.routes.items():
-        yield RouteLine(
-            route=route,
-            count=each.outcomes.total(),
-            outcomes=dict(each.outcomes),
-            p50_seconds=each.quantile(0.5),
-            p99_seconds=each.quantile(0.99),
-        )
+def with_tasks(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a line whose tasks are values."""
+    return {**line, "tasks": tuple(TaskLine(**each) for each in line["tasks"])}

@@ -50,6 +50,7 @@ class Server:
         system: What can be known of their sockets.
 
     Attributes:
+        started: When serving began, by `trio.current_time`.
         console: Tells a person at the terminal what the log doesn't.
     """
 
@@ -71,6 +72,7 @@ class Server:
         self._compartment: Compartment | None = None
         self._background: trio.Nursery | None = None
         self._task = trio.lowlevel.current_task()
+        self.started: float = trio.current_time()
         self._context = copy_context()
         # Made once: for each connection they would take 128 bytes.
         self._lane_starters: tuple[

@@ -5,6 +5,8 @@ import re
 import sys
 import time
 
+import trio
+
 from hump_trio import Hump
 
 app = Hump("127.0.0.1", 0)
@@ -33,3 +35,9 @@ async def regex() -> None:
     """Search for longer than there is time, in C code that lets no other thread run."""
     print("searching", file=sys.stderr, flush=True)
     re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+@app.get("/wait")
+async def wait() -> None:
+    """Wait where a cancellation reaches."""
+    await trio.sleep_forever()

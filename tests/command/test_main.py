@@ -381,8 +381,8 @@ def test_figures_are_served_beside(
     served: list[tuple[str, ...]] = []
     names: list[str] = []
 
-    async def serve_beside(figures: Hump[Any], serve: Any) -> int:
-        served.append(figures.binds)
+    async def serve_beside(besides: Any, serve: Any) -> int:
+        served.append(tuple(f"{each.app.binds[0]}{each.path}" for each in besides))
         return int(await serve()) if serve.func == supervisor.supervise else 0
 
     async def serve_as_worker(app: Hump[Any], control: Any, respondent: Any) -> None:
@@ -390,15 +390,18 @@ def test_figures_are_served_beside(
 
     monkeypatch.setattr(main_module, "serve_beside", serve_beside)
     monkeypatch.setattr(main_module, "serve_as_worker", serve_as_worker)
-    arguments = [HELLO, "--metrics-bind", "127.0.0.1:9100"]
+    arguments = [HELLO, "--metrics-bind", "127.0.0.1:9100", "--inspect", "localhost:9101"]
     assert main(arguments) == 0
     assert main([*arguments, "--workers", "2"]) == 0
-    assert served == [("127.0.0.1:9100",)] * 2
+    assert served == [("127.0.0.1:9100/metrics", "localhost:9101/inspect")] * 2
     [(_, options)] = supervisor.calls
-    assert len(options["observers"]) == 1
+    assert len(options["observers"]) == 2
     monkeypatch.setattr(main_module, "take_control", lambda environment: "control")
     assert main([*arguments, "--workers", "2"]) == 0
-    assert names == ["metrics"]
+    assert names == ["metrics", "inspect"]
+    names.clear()
+    assert main([HELLO, "--workers", "2", "--inspect", "unix:/a", "--inspect-actions"]) == 0
+    assert names == ["inspect", "cancel a request", "set the log's level"]
 
 
 @pytest.mark.parametrize("more", [[], ["--workers", "2"]])
@@ -416,7 +419,7 @@ def test_a_worker(supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch) -
     served: list[tuple[int, Any]] = []
 
     async def serve_as_worker(app: Hump[Any], control: Any, respondent: Any) -> None:
-        assert respondent is None
+        assert respondent.names == []
         served.append((app.limits.head_bytes, control))
 
     monkeypatch.setattr(main_module, "take_control", lambda environment: "control")

@@ -2,7 +2,8 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,7 +11,14 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from hump_trio.command.control import LINE_BYTES, Channel
-from hump_trio.command.questions import Questions, Respondent
+from hump_trio.command.questions import Answer, Questions, Respondent
+
+
+@dataclass(slots=True)
+class Slotted:
+    """A value that JSON has no kind for."""
+
+    count: int
 
 
 @pytest.fixture
@@ -19,6 +27,15 @@ async def pair() -> AsyncIterator[tuple[Channel, Channel]]:
     ours, theirs = socket.socketpair()
     with Channel(ours) as one, Channel(theirs) as other:
         yield one, other
+
+
+def answering(value: Any) -> Answer:
+    """Return what answers with a value, whatever it is asked about."""
+
+    async def answer(about: str) -> Any:
+        return value
+
+    return answer
 
 
 async def hear(questions: Questions, channel: Channel, answers: int) -> None:
@@ -36,14 +53,14 @@ async def test_an_answer_may_be_longer_than_a_message(
     """It comes whole, whatever it is made of, and whatever else is sent meanwhile."""
     one, other = pair
     value = {"quotes": '"\\é' * LINE_BYTES}
-    respondent = Respondent({"long": lambda: value, "short": lambda: 7})
+    respondent = Respondent({"long": answering(value), "short": answering(7)})
     assert respondent.names == ["long", "short"]
     questions = Questions()
 
-    async def answer(name: str) -> None:
-        await respondent.tell(other, name)
+    def send(name: str, about: str) -> None:
+        nursery.start_soon(respondent.tell, other, name, about)
 
-    questions.open(respondent.names, lambda name: nursery.start_soon(answer, name))
+    questions.open(respondent.names, send)
     found: dict[str, Any] = {}
 
     async def ask(name: str) -> None:
@@ -61,7 +78,7 @@ async def test_one_question_is_on_its_way_at_a_time(nursery: trio.Nursery) -> No
     sent: list[str] = []
     found: list[Any] = []
     questions = Questions()
-    questions.open(["a"], sent.append)
+    questions.open(["a"], lambda name, about: sent.append(name))
 
     async def ask() -> None:
         found.append(await questions.ask("a"))
@@ -92,16 +109,66 @@ async def test_an_answer_that_fails_is_none(
     """That is logged, and what was told before stands."""
     one, other = pair
 
-    def fail() -> None:
+    async def fail(about: str) -> None:
         raise LookupError("a figure")
 
-    answers: dict[str, Callable[[], Any]] = {"a": lambda: 1, "b": fail}
+    answers: dict[str, Answer] = {"a": answering(1), "b": fail}
     respondent = Respondent(answers, last=["a", "b"])
     questions = Questions()
     await respondent.tell_last(other)
     await hear(questions, one, 2)
-    answers["a"] = lambda: json  # which JSON can't express
+    answers["a"] = answering(json)  # which JSON can't express
     await respondent.tell_last(other)
     await hear(questions, one, 2)
     assert questions.told == {"a": 1}
     assert caplog.text.count("has no answer") == 3
+
+
+async def test_a_question_may_be_about_something(
+    nursery: trio.Nursery, pair: tuple[Channel, Channel]
+) -> None:
+    """Each gets its own answer, in whatever order they come; dataclasses come as objects."""
+    one, other = pair
+    first = trio.Event()
+
+    async def look(about: str) -> Any:
+        if about == "slow":
+            await first.wait()
+        return {"about": about, "value": Slotted(3)}
+
+    respondent, questions = Respondent({"look": look}), Questions()
+
+    def send(name: str, about: str) -> None:
+        nursery.start_soon(respondent.tell, other, name, about)
+
+    questions.open(respondent.names, send)
+    found: list[Any] = []
+
+    async def ask(about: str) -> None:
+        found.append(await questions.ask("look", about))
+
+    async with trio.open_nursery() as asking:
+        asking.start_soon(ask, "slow")
+        asking.start_soon(ask, "quick")
+        await hear(questions, one, 1)
+        await wait_all_tasks_blocked()
+        assert found == [{"about": "quick", "value": {"count": 3}}]
+        first.set()
+        await hear(questions, one, 1)
+    assert found[1]["about"] == "slow"
+
+
+async def test_an_answer_without_about_is_one_to_a_question_without(nursery: trio.Nursery) -> None:
+    """A worker that was started by an update doesn't know of it yet."""
+    questions = Questions()
+    questions.open(["a"], lambda name, about: None)
+    found: list[Any] = []
+
+    async def ask() -> None:
+        found.append(await questions.ask("a"))
+
+    async with trio.open_nursery() as asking:
+        asking.start_soon(ask)
+        await wait_all_tasks_blocked()
+        questions.hear({"what": "a", "text": "1", "more": False})
+    assert found == [1]

@@ -197,4 +197,5 @@ async def test_a_worker_that_has_ended_by_itself_is_told_to_end() -> None:
     ours, theirs = socket.socketpair()
     with Channel(ours) as supervisor, Channel(theirs) as channel:
         await supervisor.send("drain")
-        await obey(channel, Hump(), Respondent())
+        async with trio.open_nursery() as nursery:
+            await obey(channel, Hump(), Respondent(), nursery)

@@ -193,7 +193,7 @@ async def test_it_answers_questions() -> None:
     """While it serves, when it is to end, and unasked when it has ended."""
     count = 0
 
-    def answer() -> int:
+    async def answer(about: str) -> int:
         nonlocal count
         count += 1
         return count
@@ -202,7 +202,7 @@ async def test_it_answers_questions() -> None:
         await give_sockets(channel)
         ready = await receive(channel)
         assert ready["answers"] == ["a"]
-        await channel.send("ask", what="a")
+        await channel.send("ask", what="a")  # as a supervisor does that an update has left behind
         assert (await receive(channel))["text"] == "1"
         await channel.send("drain")
         last = await receive(channel)

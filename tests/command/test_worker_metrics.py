@@ -17,9 +17,9 @@ from trio.testing import MockClock
 from hump_trio import Ended, Hump, Request
 from hump_trio.command.worker_metrics import (
     WorkerMetrics,
+    answers_of,
     app_of_process,
     app_of_workers,
-    respondent_of,
 )
 from hump_trio.prometheus import Metrics
 from hump_trio.testing import client
@@ -63,7 +63,9 @@ async def test_a_program_may_have_metrics_of_its_own() -> None:
 
     app.watch(Metrics(registry))
     figures = app_of_process(app, "127.0.0.1:0")
-    assert respondent_of(app).names == ["metrics"]
+    [(name, answer)] = answers_of(app).items()
+    assert name == "metrics"
+    assert "cups" in [family[0] for family in await answer("")]
     async with client(app), client(figures) as prometheus:
         found = read((await prometheus.get("/metrics")).text)
     assert found["cups_total"] == 3

@@ -68,7 +68,7 @@ async def test_a_crash_is_kept_as_text(autojump_clock: MockClock) -> None:
 
     async with client(app) as http:
         await http.get("/tea?key=1")
-    [found] = figures.crashes
+    [(_, found)] = figures.crashes
     [place] = found.places
     assert place.startswith("ValueError at ")
     assert "test_figures.py" in place
@@ -116,13 +116,13 @@ async def test_crashes_are_bounded() -> None:
         inner = ExceptionGroup("inner", [deep, ValueError()])
         end(figures, "/", ExceptionGroup("outer", [inner, *[OSError()] * 9]))
     assert len(figures.crashes) == 20
-    assert [each.partition(" ")[0] for each in figures.crashes[0].places] == [
+    assert [each.partition(" ")[0] for each in figures.crashes[0][1].places] == [
         "KeyError",
         "ValueError",
         "OSError",
     ]
-    assert figures.crashes[0].places[1] == "ValueError at a line of the server"
-    assert len(figures.crashes[0].frames) == 20
+    assert figures.crashes[0][1].places[1] == "ValueError at a line of the server"
+    assert len(figures.crashes[0][1].frames) == 20
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,19 @@
 """A page that shows a snapshot, whatever clients and programs have written into it."""
 
 import re
-from dataclasses import fields
 from html.parser import HTMLParser
 from typing import Any
 
-from hump_trio.inspection.figures import Crash
 from hump_trio.inspection.page import page_policy, render_page, render_snapshot
 from hump_trio.inspection.snapshot import (
+    CrashLine,
     LimitLine,
     RequestLine,
     RouteLine,
-    Snapshot,
     TaskLine,
     WorkLine,
 )
+from tests.support.snapshots import request_of, snapshot_of, worker_of
 
 EVIL = "<script>alert('1')</script>\"&"
 
@@ -49,30 +48,22 @@ def task_of(depth: int, line: str, library: str = "", *, innermost: bool = True)
     return TaskLine(depth=depth, name=EVIL, line=line, library=library, innermost=innermost)
 
 
-def request_of(**options: Any) -> RequestLine:
-    """Return a request."""
-    given: dict[str, Any] = dict.fromkeys(("method", "target", "route", "client", "id"), EVIL)
-    given |= {"protocol": "HTTP/1.1", "phase": "handler", "age_seconds": 2.25, "sent_bytes": 77}
-    given |= {"remaining_seconds": 27.75, "cause": EVIL, "consequence": EVIL, "tasks": ()}
-    return RequestLine(**(given | options))
-
-
-def snapshot_of(**options: Any) -> Snapshot:
-    """Return a snapshot of a server that does nothing, but for what is given."""
-    given: dict[str, Any] = {each.name: () for each in fields(Snapshot)}
-    given |= {"connections": {}, "outcomes": {}}
-    given |= dict.fromkeys(("lag_seconds", "time"), 0.0)
-    counts = ("request_count", "connection_count", "streams", "websockets", "buffered_bytes")
-    return Snapshot(**(given | dict.fromkeys(counts, 0) | options))
+def evil_request(**options: Any) -> RequestLine:
+    """Return a request whose texts could harm a page."""
+    evil = dict.fromkeys(
+        ("method", "target", "route", "client", "id", "cause", "consequence"), EVIL
+    )
+    return request_of(**(evil | options))
 
 
 FULL = snapshot_of(
+    workers=(worker_of(5, "serving"), worker_of(6, "silent")),
     request_count=3,
     requests=(
-        request_of(
+        evil_request(
             tasks=(task_of(0, EVIL, innermost=False), task_of(1, EVIL, EVIL), task_of(1, "", EVIL))
         ),
-        request_of(route="", client="", remaining_seconds=None, tasks=(task_of(0, ""),)),
+        evil_request(route="", client="", remaining_seconds=None, tasks=(task_of(0, ""),)),
     ),
     connections={"handler": 2, "idle": 0},
     lag_seconds=0.0123,
@@ -80,13 +71,23 @@ FULL = snapshot_of(
         LimitLine(name=EVIL, used=1, total=5, waiting=3),
         LimitLine(name=EVIL, used=1, total=None, waiting=0),
     ),
-    background=(WorkLine(text=EVIL, tasks=(task_of(0, EVIL),)),),
-    lifespan=(WorkLine(text=EVIL, tasks=(task_of(30, EVIL),)),),
+    background=(WorkLine(pid=5, text=EVIL, tasks=(task_of(0, EVIL),)),),
+    lifespan=(WorkLine(pid=5, text=EVIL, tasks=(task_of(30, EVIL),)),),
     routes=(
         RouteLine(route=EVIL, count=2, outcomes={"ok": 2}, p50_seconds=0.01, p99_seconds=2.0),
         RouteLine(route="", count=1, outcomes={"refused": 1}, p50_seconds=0.01, p99_seconds=0.01),
     ),
-    crashes=(Crash(method=EVIL, target=EVIL, route="", time=-9.0, places=(EVIL,), frames=(EVIL,)),),
+    crashes=(
+        CrashLine(
+            pid=5,
+            method=EVIL,
+            target=EVIL,
+            route="",
+            age_seconds=9.0,
+            places=(EVIL,),
+            frames=(EVIL,),
+        ),
+    ),
 )
 
 
@@ -116,7 +117,9 @@ def test_all_that_a_snapshot_has_is_on_the_page() -> None:
         "a line of the server",
         "10.0 ms2000.0 ms2 ok",
         "no route110.0 ms",
-        "9 s ago",
+        "no route, process 5, 9 s ago",
+        "Processes: 1 serving, 1 silent",
+        "Process 6, silent, 61 s old: 3 requests, 4 connections, loop lag 2.0 ms",
         "no limit",
     ):
         assert each in text, each
@@ -125,6 +128,19 @@ def test_all_that_a_snapshot_has_is_on_the_page() -> None:
     assert "&nbsp;" * 80 in page
     assert "&nbsp;" * 81 not in page
     assert "<form" not in page
+
+
+def test_operators_have_buttons_where_they_may_act() -> None:
+    """One for each request, for each process and for each level of the log."""
+    page = render_snapshot(FULL, actions=True)
+    paths = re.findall(r'action="inspect/([a-z]+)[^"]*/([a-z]+)"', page)
+    assert paths == [
+        ("requests", "cancel"),
+        ("requests", "cancel"),
+        ("workers", "drain"),
+        ("workers", "drain"),
+        *(("log", level) for level in ("debug", "info", "warning", "error")),
+    ]
 
 
 def test_what_there_is_none_of_has_no_heading() -> None:

@@ -3,7 +3,7 @@
 import trio
 
 from hump_trio import Hump
-from hump_trio.command.measuring import serve_beside
+from hump_trio.command.beside import Beside, serve_beside
 from tests.support.loopback import address_of, ask
 
 
@@ -22,5 +22,5 @@ async def test_figures_are_served_as_long_as_the_app() -> None:
             assert (await ask(stream, "/metrics")).endswith(b"7")
         return 3
 
-    assert await serve_beside(figures, serve) == 3
+    assert await serve_beside([Beside(app=figures, words="figures", path="/metrics")], serve) == 3
     assert figures.addresses == ()
