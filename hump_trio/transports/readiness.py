@@ -17,10 +17,11 @@ from hump_trio.transports.transport import Arrivals
 __all__ = ["Readiness"]
 
 if sys.platform == "linux":
-    WATCHED = select.EPOLLIN | select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLET
+    RDHUP = getattr(select, "EPOLLRDHUP", 0x2000)  # a name that PyPy hasn't (epoll_ctl(2))
+    WATCHED = select.EPOLLIN | select.EPOLLPRI | RDHUP | select.EPOLLET
     # An end that comes with the last bytes is no edge of its own; and a read stops short at urgent
     # data (tcp(7)), however much is behind it.
-    MORE_BEHIND = select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+    MORE_BEHIND = select.EPOLLPRI | RDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
 class Readiness:

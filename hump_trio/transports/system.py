@@ -73,6 +73,7 @@ if sys.platform == "linux":
 
     # What ioctl(2) tells is written to an array: Python takes a third of what bytes would cost.
     ZERO = array("i", (0,))
+    RDHUP = getattr(select, "POLLRDHUP", 0x2000)  # a name that PyPy hasn't (poll(2))
 
     def query_unacked(descriptor: int) -> int:
         """Return the bytes that were given to a socket and not acknowledged (SIOCOUTQ, tcp(7))."""
@@ -92,7 +93,7 @@ if sys.platform == "linux":
     def poll_peer(sock: socket.socket) -> PeerState:
         """Return what the kernel knows of the peer (POLLRDHUP, poll(2))."""
         poller = select.poll()
-        poller.register(sock, select.POLLRDHUP)
+        poller.register(sock, RDHUP)
         events = poller.poll(0)
         if not events:
             return "open"
