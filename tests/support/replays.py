@@ -29,6 +29,9 @@ TOGETHER = ["sh", "-c", 'exec "$@" >&2', "sh"]
 CURL = ["curl", "--silent", "--show-error", "--noproxy", "*"]
 # What each server says when it serves: ours, uvicorn, hypercorn, aiohttp and Flask.
 SERVES = re.compile(r"(?i)\b(serving at|running on) [^\n]*\n")
+# A supervisor says so last of all, and what is served beside an app says so before the app.
+WORKERS_SERVE = re.compile(r"\bworkers serve at [^\n]*\n")
+BESIDE = {"--metrics-bind", "--inspect"}
 INTERRUPT = "^C"
 # How long lines of a log are waited for. Only a page that isn't true takes so long.
 LOG_SECONDS = 20
@@ -123,11 +126,14 @@ async def replay_program(
         **start.environment,
     }
     command = [*TOGETHER, *PROGRAMS[name], *map(ports.there, words)]
+    serves, count = SERVES, 1 + len(BESIDE.intersection(words))
+    if "--workers" in words:
+        serves, count = WORKERS_SERVE, 1
     wrong: list[str] = []
     expected = list(start.expected)
     async with started(command=command, folder=folder, **environment) as program:
         with trio.fail_after(PATIENCE_SECONDS):
-            await read_until(program, lambda: SERVES.search(program.said) is not None)
+            await read_until(program, lambda: len(serves.findall(program.said)) >= count)
         async with trio.open_nursery() as nursery:
             for step in commands:
                 if not step.words:
