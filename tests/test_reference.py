@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from hump_trio.testing import AutojumpClock, client, connect, websocket
 from tests.support.channels import FakeChannel, open_websocket
 from tests.support.pages import ROOT
 from tests.support.reference import page_run, table_after, tables_after, text_of
+from tests.test_public_attributes import ATTRIBUTES
 
 OTHERS = [
     hump_trio.asgi,
@@ -71,6 +73,30 @@ def test_tables_of_settings_are_complete(
     written = [row[:2] for row in table_after(page, heading)]
     names = [field.name for field in fields(settings)]
     assert written == [[f"`{name}`", readable(name, getattr(settings, name))] for name in names]
+
+
+def test_the_index_has_what_an_app_has() -> None:
+    """All that an editor offers of an app is there, and the first rows are what a router has."""
+    rows = table_after("README", "What a `Hump` has")
+    written = [re.findall(r"`(\w+)`", row[0]) for row in rows]
+    assert sorted(chain(*written)) == sorted(ATTRIBUTES["Hump"].split())
+    assert sorted(chain(*written[:4])) == sorted(ATTRIBUTES["Router"].split())
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("Headers", "requests"),
+        ("MultiMap", "requests"),
+        ("Response", "answers"),
+        ("WebSocket", "websockets"),
+    ],
+)
+def test_what_a_class_has_is_told(name: str, page: str) -> None:
+    """The page about a class has each of its attributes."""
+    text = text_of(page)
+    names = ATTRIBUTES[name].split()
+    assert [each for each in names if not re.search(rf"\b{each}\b", text)] == []
 
 
 def test_lines_of_the_access_log_are_written_so() -> None:
@@ -260,6 +286,16 @@ async def test_program_of_a_websocket_works(websockets: dict[str, Any]) -> None:
     assert channel.sent == ['{"type":"Said","text":"hi","room":"tea"}']
     assert channel.closed_with is not None
     assert channel.closed_with[0] == 1007
+
+
+async def test_program_of_a_patch_works() -> None:
+    """What was left out isn't there, and a null is."""
+    with page_run("requests") as names:
+        async with client(names["app"]) as http:
+            texts = [
+                (await http.patch("/items/1", json=each)).text for each in ({}, {"note": None})
+            ]
+    assert texts == ["{}", '{"note":null}']
 
 
 async def test_program_of_a_form_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
