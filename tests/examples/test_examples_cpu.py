@@ -16,12 +16,15 @@ from tests.support.jobs import never_end
 from tests.support.loopback import wait_until
 from tests.support.wire import request
 
-Processes = set[int | None]
 
-
-def processes() -> Processes:
+def processes() -> set[int | None]:
     """Return the numbers of the processes that run for jobs."""
     return {process.pid for process in multiprocessing.active_children()}
+
+
+def has_ended(process: int | None) -> bool:
+    """Tell whether a process runs no more."""
+    return process not in processes()
 
 
 @pytest.fixture
@@ -87,6 +90,18 @@ async def test_cpu_work__outlives_its_processes(
         assert process not in processes()
 
 
+async def test_cpu_work__outlives_a_process_that_has_no_job(app: Hump) -> None:
+    """Another one does the next job; and the server ends well, whoever was killed before."""
+    for jobs in (1, 0):
+        async with client(app) as http:
+            [process] = processes()
+            assert process is not None
+            os.kill(process, signal.SIGKILL)
+            await wait_until(partial(has_ended, process))
+            for _ in range(jobs):
+                assert (await http.get("/primes/10")).json() == {"primes": 4}
+
+
 async def test_cpu_work__works_for_nobody_who_has_gone(
     app: Hump, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,5 +114,5 @@ async def test_cpu_work__works_for_nobody_who_has_gone(
             await raw.send(request(path="/primes/1"))
             await wait_until(begun.exists)
         raw.reset()
-        await wait_until(lambda: process not in processes())
+        await wait_until(partial(has_ended, process))
         assert (await http.get("/primes/1")).status_code == 200
