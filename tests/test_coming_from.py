@@ -14,14 +14,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
+import pydantic
 import pytest
+from aiohttp import web
+from fastapi import FastAPI
+from flask import Flask
+from quart_trio import QuartTrio
+from starlette.applications import Starlette
 from websockets.sync.client import connect
 
+import hump_trio.asgi
+import hump_trio.wsgi
+from hump_trio import Hump, Request
 from hump_trio.command.option_table import ELSEWHERE, OPTIONS
 from tests.support.loopback import PATIENCE_SECONDS
 
@@ -58,6 +68,13 @@ make_server("127.0.0.1", 0, make_app(), threaded=True, fd=int(sys.argv[1])).serv
 # Without a supervisor, which a signal would leave behind.
 HYPERCORN = ["-m", "hypercorn", "-k", "trio", "-w", "0", "-b"]
 PAGES = ["fastapi", "starlette", "quart_trio", "aiohttp", "flask"]
+APPS: Mapping[str, Callable[[], Any]] = {
+    "fastapi": FastAPI,
+    "starlette": Starlette,
+    "quart_trio": partial(QuartTrio, "there"),
+    "aiohttp": web.Application,
+    "flask": partial(Flask, "there"),
+}
 # Which page has the options of which program, and what prints them.
 HELPS = {
     "fastapi": ["-m", "uvicorn", "--help"],
@@ -289,6 +306,25 @@ def test_both_are_tested_with_a_fake(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{2 * len(PAGES)} passed" in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_names_are_there(page: str) -> None:
+    """What a page says of an app, and of classes of ours, they have."""
+    there = APPS[page]()
+    here = Hump("", 8342)
+    homes = [hump_trio, hump_trio.asgi, hump_trio.wsgi, msgspec, pydantic]
+    for old, new in rows_of(page, "here"):
+        for code in re.findall(r"`([^`]*)`", old):
+            for name in re.findall(r"\bapp\.(\w+)", code):
+                assert hasattr(there, name) or name == "nursery", code  # while it is served
+        for code in re.findall(r"`([^`]*)`", new):
+            for name in re.findall(r"\bapp\.(\w+)", code):
+                assert hasattr(here, name), code
+            for name in re.findall(r"\brequest\.(\w+)", code):
+                assert hasattr(Request, name), code
+            for name in re.findall(r"\b([A-Z]\w+)(?=[(\[])", code.replace("Annotated", "")):
+                assert any(hasattr(home, name) for home in homes), code
 
 
 @pytest.mark.parametrize("page", HELPS)
