@@ -31,10 +31,10 @@ usage: hump-trio top ADDRESS
 Show what a server does, by its live page, each second anew until q or Ctrl-C.
 Where stdout is no terminal, or one of Windows, show it once, and all of it.
 
-ADDRESS:
+ADDRESS, that of --inspect or of a page that a program has included:
   127.0.0.1:9000                  also :9000 of this machine
   unix:/run/shop.sock
-  http://host/ops/inspect         the page, wherever it was included; also https
+  http://host/ops/inspect         also https
   http://user:password@host/ops/inspect
 
 The exit status is 0 after q or Ctrl-C, 1 if there is no such page at first, and

@@ -117,7 +117,8 @@ def describe_state(state: State, *, width: int, height: int) -> Iterator[Block]:
         height: Its height.
     """
     yield Block(list(describe_summary(state)))
-    if len(state["workers"]) > 1:
+    several = len(state["workers"]) > 1
+    if several:
         yield from table(
             "workers", ("worker", "workers"), ("pid", "age", "requests", "connections", "lag"),
             (
@@ -130,7 +131,8 @@ def describe_state(state: State, *, width: int, height: int) -> Iterator[Block]:
     if state["requests"]:
         yield Block([Line(f"{'age':>8}  {'phase':<7}  requests, the oldest first", "bold")])
     for request in state["requests"]:
-        yield describe_request(request, width=width, tree_lines=tree_lines)
+        worker = f", worker {request['pid']}" if several else ""
+        yield describe_request(request, worker, width=width, tree_lines=tree_lines)
     younger = state["request_count"] - len(state["requests"])
     if younger > 0:
         line = Line(f"{'':10}and {count_of(younger, 'younger one')}", "faint")
@@ -152,7 +154,10 @@ def describe_state(state: State, *, width: int, height: int) -> Iterator[Block]:
             for each in state["routes"]
         ),
     )  # fmt: skip
-    for heading, work in (("background", state["background"]), ("lifespan", state["lifespan"])):
+    for heading, work in (
+        ("the background", state["background"]),
+        ("the lifespan", state["lifespan"]),
+    ):
         yield from describe_work(heading, work, width=width, tree_lines=tree_lines)
     yield from table(
         "crashes, the last one first", ("crash", "crashes"), ("ago",),
@@ -179,16 +184,17 @@ def describe_summary(state: State) -> Iterator[Line]:
     yield Line(f"ended since the start: {count_words(state['outcomes'])}")
 
 
-def describe_request(request: RequestState, *, width: int, tree_lines: int) -> Block:
+def describe_request(request: RequestState, worker: str, *, width: int, tree_lines: int) -> Block:
     """Return what is shown of a request.
 
     Args:
         request: The request.
+        worker: Names its process; empty where there is one alone.
         width: The width of the screen.
         tree_lines: How many lines of its tree are shown at most.
     """
     begin = f"{span(request['age_seconds']):>8}  {request['phase']:<7}  "
-    end = f"  {request['protocol']} {request['client']}".rstrip()
+    end = f"  {request['protocol']} {request['client']}".rstrip() + worker
     room = max(width - len(begin) - len(end), width // 3)
     what = cut(f"{request['method']} {request['target']}", room)
     lines = [Line(f"{begin}{what}{end}", "bold"), Line(f"{'':10}{describe_end(request)}")]
@@ -219,7 +225,8 @@ def describe_work(
         yield Block([Line(heading, "bold")])
     for each in work:
         tree = describe_tasks(each["tasks"], width=width, tree_lines=tree_lines)
-        yield Block([Line(f"  {each['text']}"), *tree], (f"task of {heading}", f"of {heading}"))
+        noun = f"task of {heading}", f"tasks of {heading}"
+        yield Block([Line(f"  {each['text']}"), *tree], noun)
 
 
 def describe_tasks(tasks: Sequence[TaskState], *, width: int, tree_lines: int) -> Iterator[Line]:

@@ -44,6 +44,7 @@ class WorkState(TypedDict):
 class RequestState(TypedDict):
     """A request in flight."""
 
+    pid: int
     method: str
     target: str
     client: str

@@ -1,6 +1,7 @@
 """Where `hump-trio top` looks, and what it is answered."""
 
 import socket
+import subprocess
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from hump_trio.command.options import UsageError
 from hump_trio.command.top_address import PageAddress, fetch_state, parse_page_address
 from hump_trio.command.top_state import StateError
 from hump_trio.inspection import inspector
+from tests.command.programs import COMMAND, ROOT
 from tests.support.threaded import served_in_thread
 
 BASIC = f"Basic {b64encode(b'ops:se:cret').decode()}"
@@ -137,6 +139,25 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         fetch_state(parse_page_address(bind))
     with pytest.raises(StateError, match="AF_UNIX path too long"):
         fetch_state(parse_page_address(f"unix:/{'a' * 200}"))
+
+
+def test_several_workers(tmp_path: Path) -> None:
+    """Their page is one, at the address of ``--inspect``."""
+    bind = f"unix:{tmp_path / 'page.sock'}"
+    options = ["--bind", "127.0.0.1:0", "--workers", "2", "--inspect", bind]
+    with subprocess.Popen(
+        [*COMMAND, "examples.hello:app", *options], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        try:
+            while "2 workers serve at" not in server.stderr.readline():
+                assert server.poll() is None
+            state = fetch_state(parse_page_address(bind))
+        finally:
+            server.terminate()
+            server.communicate()
+    assert len({each["pid"] for each in state["workers"]}) == 2
+    assert {each["state"] for each in state["workers"]} == {"serving"}
 
 
 def test_a_user_and_a_password() -> None:

@@ -166,15 +166,24 @@ def test_tables() -> None:
         "  ended      p50    p99  routes, the busiest first",
         "     12  20.1 ms  3.0 s  /teas/{tea}: 10 ok, 2 deadline",
         "      1  20.1 ms  3.0 s  no route: none",
-        "background",
+        "the background",
         "  shop.mail",
         "        > /srv/shop/teas.py:7 in brew",
-        "lifespan",
+        "the lifespan",
         "  shop.stock",
         "      ago  crashes, the last one first",
         "  1.5 min  POST /teas: KeyError at /srv/shop/teas.py:9 in order",
     ]
+    assert screen(state, height=15)[-1] == (
+        "… left out: 1 task of the background, 1 task of the lifespan, 1 crash"
+    )
     assert screen(quiet_state(workers=[WORKER])) == screen(quiet_state())
+
+
+def test_a_request_has_its_worker() -> None:
+    """Where there are several."""
+    state = quiet_state(request_count=1, requests=[request_state()], workers=[WORKER] * 2)
+    assert "GET /teas/green  HTTP/1.1 127.0.0.1:50000, worker 4711" in screen(state)[8]
 
 
 @pytest.mark.parametrize(

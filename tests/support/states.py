@@ -94,6 +94,7 @@ def request_state(target: str = "/teas/green", **more: Any) -> RequestState:
         more: Fields that are otherwise.
     """
     request = {
+        "pid": 4711,
         "method": "GET",
         "target": target,
         "client": "127.0.0.1:50000",
