@@ -47,3 +47,12 @@ def test_the_reference_quotes_a_drill() -> None:
     assert [line[:TITLE_WIDTH].strip() for line in lines] == [step.title for step in SCRIPT]
     assert {str(bars_of(line)) for line in lines} == {str(bars_of(HEADER.splitlines()[0]))}
     assert "nobody was left without an answer by a graceful step" in page
+
+
+def test_the_readme_quotes_a_part_of_it() -> None:
+    """As the reference has it."""
+    page = (ROOT / "examples/reference/serving.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = readme.partition(HEADER)[2].partition("```")[0].splitlines()
+    assert len(lines) > 5
+    assert set(lines) <= set(page.splitlines())
