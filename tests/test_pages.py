@@ -26,6 +26,7 @@ REFERENCE = EXAMPLES / "reference"
 LANGUAGES = {"console", "python", "sh", "text", "toml", "html", "javascript", "json", "ini"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+each_page_and_readme = pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=name_of)
 
 
 @each_page
@@ -45,7 +46,7 @@ def test_programs_are_those_of_files_or_run(page: Path) -> None:
             )
 
 
-@each_page
+@each_page_and_readme
 @pytest.mark.program("curl")
 async def test_consoles_show_what_is_said(page: Path, tmp_path: Path) -> None:
     """Each command, given to programs that were really started, prints what stands below it."""
@@ -54,14 +55,14 @@ async def test_consoles_show_what_is_said(page: Path, tmp_path: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@each_page
+@each_page_and_readme
 def test_blocks_are_of_known_languages(page: Path) -> None:
     """No block escapes the tests by a fence that says something else."""
     others = [block for block in blocks_of(page) if block.language not in LANGUAGES]
     assert not [f"{name_of(page)}:{block.line}: {block.language!r}" for block in others]
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=name_of)
+@each_page_and_readme
 def test_links_lead_somewhere(page: Path) -> None:
     """A link within the repository leads to a file that is there, and to a heading of it."""
     for path, anchor in links_of(page):
@@ -92,5 +93,4 @@ def test_programs_of_pages_are_linked() -> None:
 @pytest.mark.parametrize("name", hump_trio.__all__)
 def test_every_public_name_is_written_about(name: str) -> None:
     """What can be imported from hump_trio is on some page."""
-    pages = [ROOT / "README.md", *PAGES]
-    assert any(re.search(rf"\b{name}s?\b", page.read_text(encoding="utf-8")) for page in pages)
+    assert any(re.search(rf"\b{name}s?\b", page.read_text(encoding="utf-8")) for page in PAGES)

@@ -2,7 +2,6 @@
 
 import math
 import runpy
-import shlex
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -107,20 +106,6 @@ def unsold() -> Hump:
     assert isinstance(app, Hump)
     app.host, app.port = "127.0.0.1", 0
     return app
-
-
-@pytest.mark.program("curl")
-async def test_tea_shop__answers_as_the_readme_shows() -> None:
-    """Each command of the README's transcript prints what stands below it."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    transcript = readme.partition("```console\n$ ")[2].partition("\n```")[0]
-    async with served(unsold()) as url:
-        for entry in transcript.split("\n$ "):
-            command, _, expected = entry.partition("\n")
-            program, *arguments = shlex.split(command)
-            assert program == "curl"
-            here = [word.replace("localhost:8342", url) for word in arguments]
-            assert await curl(*here) == expected, command
 
 
 async def test_tea_shop__takes_and_gives_typed_values() -> None:
