@@ -104,7 +104,7 @@ async def all_orders(transaction: Transaction) -> list[Order]:
     return [Order(number, tea, cups, bool(ready)) for number, tea, cups, ready in rows]
 
 
-@orders.post("", timeout=1)
+@orders.post("", timeout=2)
 async def place_order(draft: Draft, transaction: Transaction) -> Order:
     sql = "INSERT INTO orders (tea, cups) VALUES (?, ?) RETURNING number"
     [[number]] = await transaction.fetch(sql, draft.tea, draft.cups)

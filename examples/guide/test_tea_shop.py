@@ -38,7 +38,7 @@ async def test_an_order_is_kept(clock: AutojumpClock) -> None:
 
 
 async def test_a_large_order_is_given_up(clock: AutojumpClock) -> None:
-    """Leaves for a hundred cups aren't weighed within a second, and nothing is kept."""
+    """Leaves for a hundred cups aren't weighed in two seconds, and nothing is kept."""
     async with client(app) as http:
         assert (await http.post("/orders", json={"tea": "sencha", "cups": 100})).status_code == 503
         assert (await http.get("/orders")).json() == []
