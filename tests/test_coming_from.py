@@ -31,6 +31,7 @@ from websockets.sync.client import connect
 
 import hump_trio.asgi
 import hump_trio.wsgi
+from examples.coming_from.shelf import make_tables
 from hump_trio import Hump, Request
 from hump_trio.command.option_table import ELSEWHERE, OPTIONS
 from tests.support.loopback import PATIENCE_SECONDS
@@ -84,9 +85,13 @@ HELPS = {
 
 
 def command_of(name: str, fd: str) -> list[str]:
-    """Return the command that serves a program."""
-    module = f"examples.coming_from.{name}"
+    """Return the command that serves a program, by its own server unless it is "as it is"."""
+    module = f"examples.coming_from.{name.removesuffix(' as it is')}"
     match name:
+        case "flask_theirs as it is":
+            command = [*OURS, f"fd://{fd}", "--wsgi", "--factory", f"{module}:make_app"]
+        case _ if name.endswith(" as it is"):
+            command = [*OURS, f"fd://{fd}", "--asgi", f"{module}:app"]
         case "fastapi_theirs" | "starlette_theirs":
             command = ["-c", UVICORN, f"{module}:app", fd]
         case "quart_trio_theirs":
@@ -290,6 +295,15 @@ def test_an_app_that_moves_answers_as_before(
     differ = {label for label in theirs if theirs[label] != moving[label]}
     moved = {"its head", "a word for a number", "a number without a tea"}
     assert differ <= moved & {label for label, *_ in rows_of(page, "hump_trio answers")}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "aiohttp"])
+def test_an_app_answers_the_same_as_it_is(
+    page: str, answers_there: Callable[[str], dict[str, Answer]], tmp_path: Path
+) -> None:
+    """Without a changed line, under our server in place of its own."""
+    make_tables(str(tmp_path / "teas.db"))
+    assert answers_of(f"{page}_theirs as it is", tmp_path) == answers_there(page)
 
 
 def test_both_are_tested_with_a_fake(tmp_path: Path) -> None:
