@@ -16,8 +16,8 @@ from examples.guide import (
     login_and_rights,
     mistake_held_transaction,
 )
-from hump_trio import Hump
-from hump_trio.testing import AutojumpClock, client, connect
+from hump_trio import Hump, WebSocketClosed
+from hump_trio.testing import AutojumpClock, client, connect, websocket
 from tests.command.programs import Program, started
 from tests.support.browser import browser
 from tests.support.loopback import PATIENCE_SECONDS, served
@@ -114,6 +114,24 @@ async def test_login_and_rights__ends_a_session_at_log_out() -> None:
         assert (await http.post("/logout")).status_code == 204
         assert (await http.get("/login")).status_code == 401
         assert (await http.post("/staff", json=ACCOUNT, headers=TOKEN)).status_code == 409
+
+
+def test_live__has_the_script_of_its_chapter() -> None:
+    """The lines that the chapter shows are those of the page."""
+    [block] = blocks_of(GUIDE / "07_live.md", "javascript")
+    assert block.text in live.PAGE
+
+
+@pytest.mark.parametrize(("message", "code"), [("three", 1007), ("9", 1008)])
+async def test_live__refuses_what_is_no_order(message: str, code: int) -> None:
+    """The kitchen is told by a close code, as the chapter says."""
+    ada = login_and_rights.Staff("ada", manager=False)
+    async with websocket(live.app, "/kitchen", provide={login_and_rights.Staff: ada}) as kitchen:
+        await kitchen.send(message)
+        with pytest.raises(WebSocketClosed) as closed:
+            await kitchen.receive()
+    assert closed.value.code == code
+    assert code != 1008 or closed.value.reason == "there is no order 9"
 
 
 @pytest.mark.program("chromium")
