@@ -25,8 +25,9 @@ INDEX = EXAMPLES / "README.md"
 REFERENCE = EXAMPLES / "reference"
 LANGUAGES = {"console", "python", "sh", "text", "toml", "html", "javascript", "json", "ini"}
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
-each_page_and_readme = pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=name_of)
+README = ROOT / "README.md"
+
+each_page = pytest.mark.parametrize("page", [README, *PAGES], ids=name_of)
 
 
 @each_page
@@ -62,7 +63,7 @@ def test_blocks_are_of_known_languages(page: Path) -> None:
     assert not [f"{name_of(page)}:{block.line}: {block.language!r}" for block in others]
 
 
-@each_page_and_readme
+@each_page
 def test_links_lead_somewhere(page: Path) -> None:
     """A link within the repository leads to a file that is there, and to a heading of it."""
     for path, anchor in links_of(page):
@@ -93,4 +94,5 @@ def test_programs_of_pages_are_linked() -> None:
 @pytest.mark.parametrize("name", hump_trio.__all__)
 def test_every_public_name_is_written_about(name: str) -> None:
     """What can be imported from hump_trio is on some page."""
-    assert any(re.search(rf"\b{name}s?\b", page.read_text(encoding="utf-8")) for page in PAGES)
+    pages = [README, *PAGES]
+    assert any(re.search(rf"\b{name}s?\b", page.read_text(encoding="utf-8")) for page in pages)

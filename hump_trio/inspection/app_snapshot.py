@@ -40,7 +40,12 @@ __all__ = ["identify", "take_snapshot", "tree_of"]
 # What is shown of one tree, so that a look takes milliseconds.
 TASK_COUNT = 50
 # Tasks beside the lifespan's that are the server's own are named after their functions.
-MACHINERY = ("hump_trio.server.", "hump_trio.listening.", "hump_trio.transports.")
+MACHINERY = (
+    "hump_trio.command.",
+    "hump_trio.listening.",
+    "hump_trio.server.",
+    "hump_trio.transports.",
+)
 
 
 def take_snapshot(

@@ -5,7 +5,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from examples import deadlines, lifespan, producers
+from examples import deadlines, lifespan, producers, promise
 from hump_trio.testing import client, connect
 from tests.support.wire import request
 
@@ -110,3 +110,19 @@ async def test_deadlines__leave_time_for_an_answer_of_ones_own(
         answer = await http.get("/weather", headers=headers)
         assert trio.current_time() == pytest.approx(seconds)
     assert (answer.status_code, answer.text) == (504, "the weather service took too long")
+
+
+async def test_promise__ends_what_it_has_started(
+    autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After two seconds, or as soon as the client's leaving is seen."""
+    async with client(promise.app) as http:
+        answer = await http.get("/tea")
+        assert answer.status_code == 503
+        assert trio.current_time() == pytest.approx(2)
+        async with connect(promise.app) as raw:
+            await raw.send(request("GET", "/tea"))
+            await wait_all_tasks_blocked()
+            raw.reset()
+            await trio.sleep(0.6)
+    assert capsys.readouterr().out == "the search is over\n" * 2

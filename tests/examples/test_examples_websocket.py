@@ -8,13 +8,22 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from examples import chat, stopped_reader, typed_websocket
+from examples import chat, echo, stopped_reader, typed_websocket
 from examples.chat import Line
 from examples.typed_websocket import Forget, Mistake, Price, Watch
 from hump_trio import Hump, Timeouts
-from hump_trio.testing import Refused, websocket
+from hump_trio.testing import Refused, client, websocket
 from tests.support.browser import browser
 from tests.support.loopback import connect_to, served, wait_until
+
+
+async def test_echo__says_again_what_it_hears() -> None:
+    """Text as text and bytes as bytes."""
+    async with client(echo.app) as http, websocket(echo.app, "/echo") as ws:
+        assert (await http.get("/")).text == "speak to /echo\n"
+        for message in ("tea", b"tea"):
+            await ws.send(message)
+            assert await ws.receive() == message
 
 
 async def test_chat__tells_all_the_same(autojump_clock: MockClock) -> None:
