@@ -25,9 +25,7 @@ INDEX = EXAMPLES / "README.md"
 REFERENCE = EXAMPLES / "reference"
 LANGUAGES = {"console", "python", "sh", "text", "toml", "html", "javascript", "json", "ini"}
 
-README = ROOT / "README.md"
-
-each_page = pytest.mark.parametrize("page", [README, *PAGES], ids=name_of)
+each_page = pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=name_of)
 
 
 @each_page
@@ -47,7 +45,7 @@ def test_programs_are_those_of_files_or_run(page: Path) -> None:
             )
 
 
-@each_page_and_readme
+@each_page
 @pytest.mark.program("curl")
 async def test_consoles_show_what_is_said(page: Path, tmp_path: Path) -> None:
     """Each command, given to programs that were really started, prints what stands below it."""
@@ -56,7 +54,7 @@ async def test_consoles_show_what_is_said(page: Path, tmp_path: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@each_page_and_readme
+@each_page
 def test_blocks_are_of_known_languages(page: Path) -> None:
     """No block escapes the tests by a fence that says something else."""
     others = [block for block in blocks_of(page) if block.language not in LANGUAGES]
@@ -94,5 +92,4 @@ def test_programs_of_pages_are_linked() -> None:
 @pytest.mark.parametrize("name", hump_trio.__all__)
 def test_every_public_name_is_written_about(name: str) -> None:
     """What can be imported from hump_trio is on some page."""
-    pages = [README, *PAGES]
-    assert any(re.search(rf"\b{name}s?\b", page.read_text(encoding="utf-8")) for page in pages)
+    assert any(re.search(rf"\b{name}s?\b", page.read_text(encoding="utf-8")) for page in PAGES)
