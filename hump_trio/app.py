@@ -40,7 +40,7 @@ from hump_trio.tasks.lifespan import check_lifespan, open_lifespan
 from hump_trio.tasks.threads import check_thread
 from hump_trio.transports.tls_source import TlsSource, check_tls_source, load_credentials
 
-__all__ = ["Hump", "server_of", "watchers_of"]
+__all__ = ["Hump", "server_of", "silence", "watchers_of"]
 
 # What a route is for that has WebSockets.
 WEBSOCKETS = {WEBSOCKET, ANY_WEBSOCKET}
@@ -157,6 +157,7 @@ class Hump(Router, Generic[S]):
         self.addresses: tuple[str, ...] = ()
         self.state: S = cast("S", SimpleNamespace())
         self._server_field = server
+        self._silent = False
         self._lifespan: Lifespan[Any, S] | None = None
         self._watchers: list[Watcher] = []
         self._enter_watchers: Callable[[Request], Watching] | None = None
@@ -459,7 +460,12 @@ class Hump(Router, Generic[S]):
             import_module("hump_trio.server.websocket.session")
         dispatcher = Dispatcher(self, table_of(self), layer_of(self), self._enter_watchers)
         state = ServerState(
-            dispatcher, self.limits, self.timeouts, self._server_field, http2=self.http2
+            dispatcher,
+            self.limits,
+            self.timeouts,
+            self._server_field,
+            http2=self.http2,
+            access_log=not self._silent,
         )
         server = self._server = Server(state)
         is_main = owns_signals()
@@ -541,10 +547,16 @@ class Hump(Router, Generic[S]):
         self, server: "Server", is_main: bool, task_status: trio.TaskStatus[tuple[str, ...]]
     ) -> None:
         """Tell where the app is served: the log, the terminal and the task that has started it."""
-        logger.info("serving at %s", " ".join(self.addresses) or "the listeners given")
+        if not self._silent:
+            logger.info("serving at %s", " ".join(self.addresses) or "the listeners given")
         if is_main:  # what was started is this server, not a program that has one
             server.console.greet(self.addresses)
         task_status.started(self.addresses)
+
+
+def silence(app: Hump[Any]) -> None:
+    """Have an app log neither where it is served nor its requests: it is a part of another one."""
+    app._silent = True
 
 
 def watchers_of(app: Hump[Any]) -> "Sequence[Watcher]":

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from hump_trio.app import Hump
+from hump_trio.app import Hump, silence
 from hump_trio.command.options import Options
 from hump_trio.command.questions import Answer, Respondent
 from hump_trio.command.supervisor import Observer
@@ -145,6 +145,7 @@ async def serve_beside(besides: Sequence[Beside], serve: Callable[[], Awaitable[
     """
     async with trio.open_nursery() as nursery:
         for each in besides:
+            silence(each.app)
             urls: tuple[str, ...] = await nursery.start(each.app.serve)
             logger.info("%s at %s%s", each.words, urls[0], each.path)
         result = await serve()

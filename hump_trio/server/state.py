@@ -27,6 +27,7 @@ class ServerState:
         timeouts: Seconds.
         server: The ``Server`` field's value; None for no such field.
         http2: Whether a connection in plain text may begin with HTTP/2.
+        access_log: Whether a line is logged for each request, if the log takes it.
 
     Attributes:
         request_count: Requests in flight on all connections.
@@ -55,6 +56,7 @@ class ServerState:
         server: str | None,
         *,
         http2: bool = True,
+        access_log: bool = True,
     ) -> None:
         self.application = application
         self.limits = limits
@@ -71,7 +73,7 @@ class ServerState:
         self.disk: DiskRoom = DiskRoom(limits.spooled_bytes)
         self.connection_count = 0
         self.outcomes: dict[Outcome, int] = dict.fromkeys(get_args(Outcome), 0)
-        self.access_log: bool = is_access_logged()
+        self.access_log: bool = access_log and is_access_logged()
         self.told: bool = self.access_log or application.watched
         self.life: Life = Life.STARTING
         self.cleanup_deadline: float = math.inf

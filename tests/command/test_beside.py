@@ -1,5 +1,8 @@
 """Figures beside what is served."""
 
+import logging
+
+import pytest
 import trio
 
 from hump_trio import Hump
@@ -7,8 +10,9 @@ from hump_trio.command.beside import Beside, serve_beside
 from tests.support.loopback import address_of, ask
 
 
-async def test_figures_are_served_as_long_as_the_app() -> None:
-    """In the caller's task; then they are gone."""
+async def test_figures_are_served_as_long_as_the_app(caplog: pytest.LogCaptureFixture) -> None:
+    """In the caller's task; then they are gone. The log says where, and nothing of who asks."""
+    caplog.set_level(logging.INFO)
     figures = Hump("127.0.0.1", 0)
     task = trio.lowlevel.current_task()
 
@@ -24,3 +28,5 @@ async def test_figures_are_served_as_long_as_the_app() -> None:
 
     assert await serve_beside([Beside(app=figures, words="figures", path="/metrics")], serve) == 3
     assert figures.addresses == ()
+    [message] = caplog.messages
+    assert message.startswith("figures at http://127.0.0.1:")
