@@ -39,6 +39,8 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "workers": ("3", 3),
     "worker-timeout": ("2.5", 2.5),
     "metrics-bind": ("127.0.0.1:9100", "127.0.0.1:9100"),
+    "inspect": ("127.0.0.1:9000", "127.0.0.1:9000"),
+    "inspect-actions": ("1", True),
     "pid-file": ("/run/app.pid", "/run/app.pid"),
     "reload": ("1", True),
     "reload-dir": ("src", ("src",)),
@@ -58,11 +60,17 @@ SAMPLES: dict[str, tuple[str, Any]] = {
 }  # fmt: skip
 
 
-BASE = {"app": "examples.hello:app", "tls_cert": "cert.pem"}
+# What other options need.
+ALWAYS = {
+    "HUMP_TRIO_APP": "examples.hello:app",
+    "HUMP_TRIO_TLS_CERT": "cert.pem",
+    "HUMP_TRIO_INSPECT": "unix:/a",
+}
+BASE = {"app": "examples.hello:app", "tls_cert": "cert.pem", "inspect": "unix:/a"}
 
 
 def expected(name: str, value: Any) -> Options:
-    """Return what an option alone makes, beside a certificate that some need."""
+    """Return what an option alone makes, beside what some need."""
     [option] = [each for each in OPTIONS if each.name == name]
     given: dict[str, Any] = dict(BASE)
     given |= {option.group: {option.key: value}} if option.group else {option.key: value}
@@ -77,10 +85,9 @@ def test_each_option_has_its_value(option: Any) -> None:
         arguments = [f"--{option.name}", text]
     else:
         arguments = [f"--{option.name}" if value else f"--no-{option.name}"]
-    always = {"HUMP_TRIO_APP": "examples.hello:app", "HUMP_TRIO_TLS_CERT": "cert.pem"}
-    assert parse_options(arguments, always) == expected(option.name, value)
+    assert parse_options(arguments, ALWAYS) == expected(option.name, value)
     if option.variable:
-        assert parse_options([], {**always, option.variable: text}) == expected(option.name, value)
+        assert parse_options([], {**ALWAYS, option.variable: text}) == expected(option.name, value)
 
 
 def test_samples_are_those_of_the_table() -> None:
