@@ -4,7 +4,7 @@ They need the extra ``testing`` and pytest. What runs async functions is one of 
 ``trio_mode = true``), anyio's plugin (with ``anyio_mode = auto``, and the fixture `anyio_backend`)
 and `trio.run`. Plain functions need none of these, with a `blocking_client`. On an `AutojumpClock`
 a minute takes no time, and what runs in a thread has all it needs. A client with ``tls=True`` sends
-secure cookies. One with ``raise_errors=True`` raises what would be a bare 500.
+secure cookies. One with ``raise_errors=True`` raises what the log calls a crash.
 
 Try: pytest examples/testing_your_app.py
      python examples/testing_your_app.py  # serves the app: curl http://localhost:8342/Ada

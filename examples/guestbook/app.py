@@ -2,23 +2,30 @@
 
 All that a visitor says is escaped by the templates. Pages of other sites can't sign in a visitor's
 name, by `SameOrigin`. After a form that was right the browser is sent to a page (303), so that to
-reload does nothing twice. It needs ``jinja2``, and the extras ``sessions`` and ``multipart``.
+reload does nothing twice. A form that was wrong comes back as it was filled in, but for the
+picture; so does one whose text is no number, which is found before the handler runs. What nobody
+has foreseen has a page too, and its traceback is in the log. It needs ``jinja2``, and the extras
+``json``, ``sessions`` and ``multipart``.
+
+Without ``SECRET`` each start, and each worker, signs sessions by a secret of its own.
 
 Try: open http://localhost:8342/ in a browser, or
-     curl http://localhost:8342/ -F name=Ada -F text=Hello -F picture=@picture.png
-     curl http://localhost:8342/ -F name= -F text=Hello
+     curl http://localhost:8342/ -F name=Ada -F text=Hello -F stars=5 -F picture=@picture.png
+     curl http://localhost:8342/ -F name=Ada -F text=Hello -F stars=many
 """
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import trio
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec import Meta
 
 from hump_trio import (
+    BindingError,
     HtmlResponse,
     HttpException,
     Hump,
@@ -55,6 +62,7 @@ class Draft:
 
     name: str = ""
     text: str = ""
+    stars: Annotated[int, Meta(ge=1, le=5)] = 5
 
 
 @dataclass(slots=True)
@@ -62,9 +70,14 @@ class Entry:
     number: int
     name: str
     text: str
+    stars: int
     picture: bytes
     picture_type: str
 
+
+# What a visitor is told where a field doesn't fit its type: the reasons of a `BindingError` are for
+# programmers.
+MISFITS = {"stars": "Give one to five stars, please, as a number."}
 
 entries: list[Entry] = []
 
@@ -106,7 +119,7 @@ async def sign(request: Request, draft: Draft, picture: UploadFile | None = None
     if errors := faults_of(draft, image, kind):
         status, values = statuses.UNPROCESSABLE_ENTITY, {"draft": draft, "errors": errors}
         return await render(request, "index.html", status, entries=entries, **values)
-    entries.insert(0, Entry(len(entries), draft.name.strip(), draft.text, image, kind))
+    entries.insert(0, Entry(len(entries), draft.name.strip(), draft.text, draft.stars, image, kind))
     flash(request, f"Thank you, {draft.name.strip()}!")
     return RedirectResponse("/")
 
@@ -119,9 +132,31 @@ async def show_picture(number: int) -> Response:
     raise HttpException(statuses.NOT_FOUND, "There is no such picture.")
 
 
+@app.exception_handler(BindingError)
+async def show_misfits(request: Request, error: BindingError) -> HtmlResponse:
+    """Show the form again, as it was filled in."""
+    if not all(place.startswith("form.") for place, _ in error.places):
+        raise error
+    fields = [place.removeprefix("form.") for place, _ in error.places]
+    errors = {field: MISFITS.get(field, "That can't be read.") for field in fields}
+    draft = {**asdict(Draft()), **request.form()}
+    return await render(
+        request, "index.html", error.status, entries=entries, draft=draft, errors=errors
+    )
+
+
 @app.exception_handler(HttpException)
 async def show_error(request: Request, error: HttpException) -> HtmlResponse:
+    if error.status < 400:
+        raise error  # a redirect, which needs no page
     return await render(request, "error.html", error.status, error=error)
+
+
+@app.exception_handler(Exception)
+async def show_crash(request: Request, error: Exception) -> HtmlResponse:
+    """Show a page for what nobody has foreseen. A 5xx of this handler is logged as a crash."""
+    unforeseen = HttpException(500, "This is our fault, and we have been told.")
+    return await render(request, "error.html", 500, error=unforeseen)
 
 
 if __name__ == "__main__":

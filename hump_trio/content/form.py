@@ -130,16 +130,25 @@ class FormBuilder:
 
 @asynccontextmanager
 async def receive_form(
-    content_type: str, stream: AsyncIterable[bytes], limits: Limits, room: Room
+    content_type: str,
+    stream: AsyncIterable[bytes],
+    limits: Limits,
+    room: Room,
+    *,
+    texts_stay: bool = False,
 ) -> AsyncIterator[Form]:
-    """Read a form to its end, and keep its files until the block ends (see `Request.multipart`)."""
+    """Read a form to its end, and keep its files until the block ends (see `Request.multipart`).
+
+    With ``texts_stay`` the texts outlast the block: they are counted until the request is over.
+    """
     parser = MultipartParser(content_type, limits.form_parts)
     spool = Spool(room)
     builder = FormBuilder(limits, room, spool)
     try:
         yield await read_form(stream, parser, builder)
     finally:
-        builder.release()
+        if not texts_stay:
+            builder.release()
         await spool.aclose()
 
 

@@ -78,24 +78,31 @@ async def convert_error(
     """Return the answer of the handler for an error; None if there is no handler.
 
     An error that a handler raises is converted in the same way, but no handler is called twice. If
-    none is left, the error is answered as an unexpected one.
+    none is left, the error is answered as an unexpected one. So it is logged where a handler for
+    any error answers it with a 5xx: that handler has made a page for it, and expected it no more.
     """
     used: list[ExceptionHandler] = []
+    unforeseen: BaseException | None = None
     while True:
         handler, cause = choose_handler(error, handlers, used)
         if handler is None:
             return answer_unexpected(request, error) if used else None
         used.append(handler)
+        if not isinstance(cause, StatusError) and takes_any(handler, handlers):
+            unforeseen = error
         note_error(request, cause)
         try:
             response = own_copy(returned_by(handler, await handler(request, cause)))
             if response.__depends_on_request__:
                 response = await response.__resolve__(request)
-            return response
         except BaseException as failure:
             if not is_failure(failure):
                 raise
             error = failure
+        else:
+            if unforeseen is not None and response.status >= 500:
+                log_crash(request, unforeseen)
+            return response
 
 
 def note_error(request: Request, error: BaseException) -> None:
@@ -135,6 +142,11 @@ def handler_for(
     return None
 
 
+def takes_any(handler: ExceptionHandler, handlers: Handlers) -> bool:
+    """Tell whether an exception handler is registered for errors of whatever class."""
+    return any(layer.get(Exception) is handler for layer in handlers)
+
+
 def returned_by(function: Handler, value: Any) -> Response:
     """Return the response for a value that middleware or an exception handler returned.
 
@@ -172,7 +184,7 @@ def answer_unexpected(request: Request, error: BaseException, handler: str = "")
     return response
 
 
-def log_crash(request: Request, error: BaseException, handler: str) -> None:
+def log_crash(request: Request, error: BaseException, handler: str = "") -> None:
     """Log an error of the program's with its traceback, as `answer_unexpected` does."""
     request.outcome = "crash"
     if request.watching is not None:

@@ -445,6 +445,9 @@ class Router:
         If several handlers fit an error, that of the nearest base class answers it. An exception
         group is answered if one handler fits all exceptions in it; the handler gets the first one.
 
+        A handler for `Exception` is a page for what nobody has foreseen: where it answers an error
+        that has no status of its own with a 5xx, that is a crash, and the log has the traceback.
+
         Args:
             kind: The class of the errors, a subclass of `Exception`.
 

@@ -128,9 +128,10 @@ class BindingError(HttpException):
     handler may raise it too, for faults that it finds by itself.
 
     Args:
-        places: Pairs of a place, such as ``body.items[2].price``, ``query.page`` or
-            ``header.x-token``, and the reason why the value there is refused, in words for the
-            client. Only the first hundred pairs are kept, and texts are cut at 200 characters,
+        places: Pairs of a place, such as ``body.items[2].price``, ``form.name``, ``query.page``,
+            ``header.x-token``, ``cookie.theme`` or ``path.number``, and the reason why the value
+            there is refused. Reasons are for who writes the client; a page has words of its own by
+            the place. Only the first hundred pairs are kept, and texts are cut at 200 characters,
             since a hostile body can be wrong in very many places.
         status: 422 for a value of the wrong type, 400 for bytes that can't be decoded, 415 for a
             body of the wrong media type.

@@ -1,15 +1,14 @@
 """How a handler is called with the values that its signature asks for, settled at registration."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import FunctionType, MethodType
 from typing import Any, TypeAlias
 
 from hump_trio.content.form import Form
-from hump_trio.content.multimap import MultiMap
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import BindingError, RouteError
 from hump_trio.handlers.async_functions import is_generator
@@ -25,7 +24,6 @@ __all__ = [
     "Call",
     "bind_handler",
     "check_no_generator",
-    "form_of",
     "getter_of",
     "path_value",
     "refused_for",
@@ -207,7 +205,7 @@ def bind_form(route: Route, parameters: list[Parameter], asking: Asking) -> Call
 
     async def call(request: Request) -> Any:
         values = get_all(of_head, request)
-        async with form_of(request) as form:
+        async with request.typed_form() as form:
             values |= get_all(of_form, form)
             values |= dict.fromkeys(asking.names, request)
             return await handler(*[request] * asking.count, **values)
@@ -226,16 +224,6 @@ def check_no_generator(handler: Handler) -> None:
             f"{name_of(handler)} takes a file and has a yield: take the Request, and read the file"
             " within `async with request.multipart() as form`"
         )
-
-
-@asynccontextmanager
-async def form_of(request: Request) -> AsyncIterator[Form]:
-    """Give the form of a request, as `Request.multipart` does; one without a body is empty."""
-    if not request.content_type and await anext(request.stream, b"") == b"":
-        yield Form(MultiMap(), MultiMap())
-        return
-    async with request.multipart() as form:
-        yield form
 
 
 def path_value(name: str) -> Get[Request]:

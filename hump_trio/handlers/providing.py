@@ -19,7 +19,6 @@ from hump_trio.handlers.async_functions import is_generator
 from hump_trio.handlers.calling import (
     Call,
     check_no_generator,
-    form_of,
     getter_of,
     path_value,
     refused_for,
@@ -238,7 +237,7 @@ def bind_form(route: Route, signature: Signature, render: Render) -> Call:
 
     async def call(request: Request) -> Any:
         values = get_all(of_head, request)
-        async with form_of(request) as form:
+        async with request.typed_form() as form:
             values |= get_all(of_form, form)
             return await run([values[place] for place in sorted(values)])
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Container
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
@@ -147,6 +147,7 @@ class Request:
     _lines: FieldLines = field(init=False, repr=False)  # those of `headers`, made or not
     _query: MultiMap | None = field(default=None, init=False, repr=False)
     _cookies: dict[str, str] | None = field(default=None, init=False, repr=False)
+    _texts: MultiMap | None = field(default=None, init=False, repr=False)  # of `typed_form`
     _room: Room = field(default=NO_BOUND, init=False, repr=False)
 
     def stream_body(self, stream: AsyncIterator[bytes], room: Room) -> None:
@@ -349,12 +350,17 @@ class Request:
     def form(self) -> MultiMap:
         """Return the fields of a urlencoded form; `multipart` reads forms with files.
 
+        Where a form with files has been read for a handler with an `UploadFile`, its texts are
+        returned, also in an exception handler: so a page can show again what was written.
+
         Raises:
             HttpException: 415 for another content type, 400 for a form that can't be decoded or
                 has more than `Limits.form_parts` fields.
             RuntimeError: The route has ``stream=True``.
         """
         if self.content_type != "application/x-www-form-urlencoded":
+            if self._texts is not None:
+                return self._texts
             raise HttpException(415, "a urlencoded form is needed")
         try:
             return parse_urlencoded(self.body.decode("utf-8"), self._limits.form_parts)
@@ -382,6 +388,24 @@ class Request:
         """
         content_type = self.headers.get("content-type", "")
         return receive_form(content_type, self.stream, self._limits, self._room)
+
+    @asynccontextmanager
+    async def typed_form(self) -> AsyncIterator[Form]:
+        """Give the form that a handler takes by its parameters, as `multipart` does.
+
+        One without a body is empty. `form` has its texts from then on.
+        """
+        if not self.content_type and await anext(self.stream, b"") == b"":
+            self._texts = MultiMap()
+            yield Form(self._texts, MultiMap())
+            return
+        content_type = self.headers.get("content-type", "")
+        received = receive_form(
+            content_type, self.stream, self._limits, self._room, texts_stay=True
+        )
+        async with received as form:
+            self._texts = form.fields
+            yield form
 
     @property
     def _limits(self) -> Limits:

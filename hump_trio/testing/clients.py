@@ -86,10 +86,10 @@ def client(
     URL. For a URL that begins with ``https:`` the app takes the connection for one over TLS:
     ``request.scheme`` is ``https``, and the client sends secure cookies.
 
-    With ``raise_errors`` the client raises what would be a bare 500: the error that a handler has
-    raised and no exception handler of the app's has answered. Where an answer breaks off, reading
-    its body raises the error. What fails behind an answer, in the background or in a WebSocket's
-    handler is raised when the client is left.
+    With ``raise_errors`` the client raises what the log calls a crash: the error that a handler has
+    raised and no exception handler of the app's has answered, but for a page for `Exception`. Where
+    an answer breaks off, reading its body raises the error. What fails behind an answer, in the
+    background or in a WebSocket's handler is raised when the client is left.
 
     Args:
         app: The app; it isn't being served elsewhere.

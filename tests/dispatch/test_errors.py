@@ -1,7 +1,7 @@
 """What is raised below a handler, and the answer that it becomes."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from typing import Any
 
 import httpx2
@@ -10,6 +10,7 @@ import trio
 
 from hump_trio import (
     CallNext,
+    Ended,
     Headers,
     HttpException,
     HttpParserError,
@@ -375,3 +376,79 @@ async def test_a_handler_that_raises_its_error_leaves_it_to_the_next() -> None:
     assert (teapot.status_code, teapot.text) == (418, "short and stout")
     assert (other.status_code, other.json()["errors"][0]["place"]) == (422, "path.number")
     assert seen == ["418", "422"]
+
+
+def app_with_a_page(status: int) -> tuple[Hump, list[Ended]]:
+    """Return an app that fails and has a page for any error, and how its requests have ended."""
+    app, seen = app_raising(OwnError(SECRET)), list[Ended]()
+
+    @app.exception_handler(Exception)
+    async def page(request: Request, error: Exception) -> Response:
+        return Response("our fault", status)
+
+    @app.watch
+    def watch(request: Request) -> Generator[None, Ended, None]:
+        seen.append((yield))
+
+    return app, seen
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_page_for_any_error_hides_no_crash(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client has the page; the log the traceback, and its line the outcome ``crash``."""
+    app, seen = app_with_a_page(status)
+    assert of(await front_page(app)) == (status, "our fault")
+    (record,) = errors_in(caplog)
+    assert record.getMessage() == "GET / failed: route /"
+    assert record.exc_text is not None
+    assert f"OwnError: {SECRET}" in record.exc_text
+    assert [ended.access.outcome for ended in seen] == ["crash"]
+    assert isinstance(seen[0].error, OwnError)
+
+
+async def test_what_a_handler_for_any_error_answers_below_500_is_no_crash(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It says that it knows the error; so does a handler for a class, with whatever status."""
+    app, seen = app_with_a_page(409)
+    assert of(await front_page(app)) == (409, "our fault")
+
+    @app.exception_handler(OwnError)
+    async def known(request: Request, error: OwnError) -> Response:
+        return Response("known", 502)
+
+    assert of(await front_page(app)) == (502, "known")
+    assert [ended.access.outcome for ended in seen] == ["ok", "ok"]
+    assert errors_in(caplog) == []
+
+
+async def test_a_handler_for_any_error_may_raise_the_500(caplog: pytest.LogCaptureFixture) -> None:
+    """For which the page for `HttpException` is shown; what is logged is the error behind it."""
+    app = app_raising(OwnError("first"))
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> None:
+        raise HttpException(500)
+
+    @app.exception_handler(HttpException)
+    async def page(request: Request, error: HttpException) -> Response:
+        return Response(f"page of {error.status}", error.status)
+
+    assert of(await front_page(app)) == (500, "page of 500")
+    (record,) = errors_in(caplog)
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], OwnError)
+
+
+async def test_a_status_that_was_raised_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
+    """Though a handler for any error answers it, by a group too."""
+    app = app_raising(ExceptionGroup("both", [HttpException(503), HttpException(502)]))
+
+    @app.exception_handler(Exception)
+    async def page(request: Request, error: Exception) -> None:
+        raise AssertionError
+
+    assert of(await front_page(app)) == (503, "Service Unavailable")
+    assert errors_in(caplog) == []

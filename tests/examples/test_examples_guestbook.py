@@ -13,7 +13,7 @@ from tests.support.loopback import served
 
 app = guestbook.app
 PNG = b"\x89PNG\r\n\x1a\n and so on"
-FILLED = {"name": "Ada", "text": "Hello"}
+FILLED = {"name": "Ada", "text": "Hello", "stars": "4"}
 # Fills the form as a visitor does, with a picture of one pixel, and sends it.
 FILL_IN = """
 document.querySelector("[name=name]").value = %s;
@@ -40,7 +40,7 @@ async def test_guestbook__shows_what_was_said(http: Any) -> None:
     signed = await http.post("/", data=FILLED, files={"picture": ("ada.png", PNG)})
     assert (signed.status_code, signed.headers["location"]) == (303, "/")
     first, second = (await http.get("/")).text, (await http.get("/")).text
-    assert "<h2>Ada</h2>" in first
+    assert "<h2>Ada <small>★★★★</small></h2>" in first
     assert "Thank you, Ada!" in first
     assert "Thank you" not in second
     picture = await http.get("/pictures/0")
@@ -54,6 +54,8 @@ async def test_guestbook__shows_what_was_said(http: Any) -> None:
         ({"name": " "}, b"", "Tell us your name, please"),
         ({"name": "x" * 41}, b"", "Tell us your name, please"),
         ({"text": "x" * 1001}, b"", "Say something, please"),
+        ({"stars": "many"}, b"", "Give one to five stars"),
+        ({"stars": "6"}, PNG, "Give one to five stars"),
         ({}, b"<svg>", "That is no picture that we can show"),
     ],
 )
@@ -67,6 +69,7 @@ async def test_guestbook__says_what_is_wrong(
     assert f"<em>{reason}" in refused.text
     assert refused.text.count("<em>") == 1
     assert ("Hello" in refused.text) is ("text" not in wrong)
+    assert f'name="stars" inputmode="numeric" value="{wrong.get("stars", "4")}"' in refused.text
     assert guestbook.entries == []
 
 
@@ -95,6 +98,28 @@ async def test_guestbook__has_pages_for_errors(http: Any) -> None:
         assert f"<title>{status}</title>" in answer.text
         assert "Back to the guestbook" in answer.text
     assert guestbook.entries == []
+
+
+async def test_guestbook__shows_again_what_its_class_has_not_taken(http: Any) -> None:
+    """A text for the picture is a fault beside it; JSON is none of a field, and gets a page."""
+    refused = await http.post("/", files={"picture": (None, "text"), "name": (None, "Ada")})
+    assert refused.status_code == 422
+    assert "<em>That can&#39;t be read.</em>" in refused.text
+    assert 'value="Ada"' in refused.text
+    refused = await http.post("/", json=FILLED)
+    assert (refused.status_code, "<title>415" in refused.text) == (415, True)
+
+
+async def test_guestbook__has_a_page_for_what_nobody_has_foreseen(
+    http: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And the traceback of it in the log."""
+    monkeypatch.setattr(guestbook, "entries", None)
+    crashed = await http.get("/")
+    assert crashed.status_code == 500
+    assert "This is our fault" in crashed.text
+    (record,) = [each for each in caplog.records if each.exc_info]
+    assert "'NoneType' object is not iterable" in str(record.exc_text)
 
 
 @pytest.mark.program("chromium")

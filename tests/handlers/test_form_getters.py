@@ -1,5 +1,6 @@
 """Handlers that take files by their annotations."""
 
+import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -8,8 +9,10 @@ from typing import Annotated, Any
 import pytest
 
 from hump_trio import (
+    BindingError,
     Header,
     Hump,
+    JsonResponse,
     Limits,
     Request,
     Response,
@@ -37,6 +40,10 @@ class Note:
     title: str
     count: int = 1
     tags: tuple[str, ...] = ()
+
+
+class Shelf:
+    """What a provider gives."""
 
 
 async def one(a: UploadFile) -> bytes:
@@ -335,3 +342,43 @@ async def test_stream_may_be_said_too() -> None:
     data = request("POST", "/", f"Content-Type: {TYPE}", body=encode_form([A]))
     [answer] = await ask(app, data, "POST")
     assert answer.text == "one"
+
+
+@pytest.mark.parametrize("provided", [False, True])
+async def test_an_exception_handler_has_the_texts_again(provided: bool) -> None:
+    """`Request.form` gives them as they were written, when the files are gone."""
+    app = Hump()
+
+    @app.provide
+    async def shelf() -> Shelf:
+        raise AssertionError
+
+    @app.post("/")
+    async def plain(a: UploadFile, note: Note) -> None:
+        raise AssertionError
+
+    @app.post("/provided")
+    async def with_provider(a: UploadFile, note: Note, shelf: Shelf) -> None:
+        raise AssertionError
+
+    @app.exception_handler(BindingError)
+    async def show_again(request: Request, error: BindingError) -> Response:
+        return JsonResponse([request.form().pairs(), error.places])
+
+    path = "/provided" if provided else "/"
+    wrong: SentPart = ("count", None, "", b"many")
+    sent = request("POST", path, f"Content-Type: {TYPE}", body=encode_form([A, TITLE, wrong]))
+    [answer] = await ask(app, sent, "POST")
+    texts = [["title", "tea"], ["count", "many"]]
+    assert json.loads(answer.text) == [texts, [["form.count", "expected `int`"]]]
+    [answer] = await ask(app, request("POST", path), "POST")
+    assert json.loads(answer.text)[0] == []
+
+
+async def test_the_handler_itself_has_the_texts_again() -> None:
+    """And what its class has no field for."""
+
+    async def texts(a: UploadFile, request: Request) -> list[str]:
+        return request.form().get_all("title")
+
+    assert (await post(texts, [TITLE, A, TITLE])).text == '["tea","tea"]'

@@ -244,3 +244,18 @@ async def test_a_client_asks_over_tls(autojump_clock: MockClock) -> None:
         assert (await http.get("/")).text == "https testserver"
     async with client(app, tls=True, base_url="https://shop.example") as http:
         assert (await http.get("/")).text == "https shop.example"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_page_for_any_error_is_no_answer(status: int) -> None:
+    """What the log calls a crash is raised, whatever page a visitor would see."""
+    app = failing_app()
+
+    @app.exception_handler(Exception)
+    async def page(request: Request, error: Exception) -> Response:
+        return Response("our fault", status)
+
+    async with client(app, raise_errors=True) as http:
+        with pytest.raises(Broken, match="word"):
+            await http.get("/broken/word")
+        assert (await http.get("/known")).status_code == 418

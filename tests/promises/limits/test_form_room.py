@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 
-from hump_trio import Form, Hump, Limits, Request, Timeouts, UploadFile
+from hump_trio import BindingError, Form, Hump, Limits, Request, Timeouts, UploadFile
 from hump_trio.content import upload
 from hump_trio.content.form import receive_form
 from hump_trio.content.room import Room
@@ -234,3 +234,20 @@ async def test_a_form_that_outlives_its_request_is_counted_once() -> None:
         answered.set()
         await left.wait()
         assert app.statistics().buffered_bytes == 0
+
+
+async def test_the_texts_of_a_typed_form_are_counted_until_the_request_is_over() -> None:
+    """An exception handler has them yet, and the files no more; then nothing is counted."""
+    app = waiting_app()
+
+    @app.exception_handler(BindingError)
+    async def answer(request: Request, error: BindingError) -> str:
+        return f"{len(request.form()['text'])} {app.statistics().buffered_bytes}"
+
+    text: SentPart = ("text", None, "", b"t" * 50_000)
+    sent = form_of(text, ("other", "f", "", bytes(60_000)), path="/form")
+    [told] = await ask(app, sent, "POST")
+    length, held = map(int, told.text.split())
+    assert length == 50_000
+    assert 50_000 <= held < 60_000
+    assert await held_bytes(app) == 0
