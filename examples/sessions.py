@@ -1,7 +1,8 @@
 """A site with a log-in: sessions in signed cookies, and no other site's forms.
 
-`SECRET` in the environment signs the cookies: without it each start logs everybody out. Take a
-store (`Sessions(store=...)`) where a log-out has to end copies of the cookie, too.
+`SECRET` in the environment signs the cookies: without it each start, and each worker, has a
+secret of its own, and logs everybody out. Take a store (`Sessions(store=...)`) where a log-out
+has to end copies of the cookie, too.
 
 Try: open http://localhost:8342/ in a browser; or
      curl -c jar http://localhost:8342/login -d name=Ada -d password=tea
@@ -27,8 +28,8 @@ from hump_trio import (
 )
 
 app = Hump("", 8342)
-app.middleware(SameOrigin())
 app.middleware(Sessions(secrets=[os.environ.get("SECRET") or secrets.token_urlsafe(32)]))
+app.middleware(SameOrigin())
 
 LOG_IN = """<form method="post" action="/login">
 <input name="name" placeholder="Name"> <input name="password" type="password">

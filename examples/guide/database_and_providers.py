@@ -95,7 +95,8 @@ class Order:
 
 
 orders = Router("/orders")
-news = Topic[Order]()  # chapter 7 shows who listens
+# Chapter 7 shows who listens. It is of one process: of two workers each has its own.
+news = Topic[Order]()
 
 
 @orders.get("")

@@ -93,8 +93,8 @@ async def kitchen(ws: WebSocket[int, Order], staff: Staff) -> None:
 
 app = Hump[sqlite3.Connection]("", 8342)
 app.lifespan(open_database)
-app.middleware(SameOrigin())
 app.middleware(Sessions(secrets=[SECRET], max_age=timedelta(hours=12)))
+app.middleware(SameOrigin())
 app.exception_handler(sqlite3.IntegrityError)(answer_conflict)
 app.provide(transaction)
 app.provide(staff)

@@ -146,8 +146,8 @@ async def answer_conflict(request: Request, error: sqlite3.IntegrityError) -> Re
 
 app = Hump[sqlite3.Connection]("", 8342)
 app.lifespan(open_database)
-app.middleware(SameOrigin())
 app.middleware(Sessions(secrets=[SECRET], max_age=timedelta(hours=12)))
+app.middleware(SameOrigin())
 app.exception_handler(sqlite3.IntegrityError)(answer_conflict)
 app.provide(transaction)
 app.provide(staff)

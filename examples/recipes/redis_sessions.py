@@ -49,8 +49,8 @@ class RedisSessions:
 SECRET = os.environ.get("SECRET") or secrets.token_urlsafe(32)
 redis = Redis.from_url(os.environ.get("REDIS_URL", "redis://localhost:6379"), decode_responses=True)
 app = Hump("", 8342)
-app.middleware(SameOrigin())
 app.middleware(Sessions(secrets=[SECRET], store=RedisSessions(redis)))
+app.middleware(SameOrigin())
 
 
 @app.lifespan

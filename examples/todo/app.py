@@ -35,8 +35,8 @@ def make_app(settings: Settings) -> Hump[State]:
     """Return the service as some settings say it, such as those of a test."""
     app = Hump[State]("", 8342)
     app.openapi(title="Todos", version="1.0")
-    app.middleware(SameOrigin())
     app.middleware(Sessions(secrets=settings.secrets))
+    app.middleware(SameOrigin())
 
     @app.lifespan
     async def lifespan(app: Hump[State]) -> AsyncIterator[State]:

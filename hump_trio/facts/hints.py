@@ -37,7 +37,7 @@ OF_ITS_REQUEST = "it is the request's: ws.request"
 ENDED = "ws.close_code is None while it is open"
 TEMPLATE = "render it with a template engine of your own, and return HtmlResponse(text)"
 DEPENDS = "what an @app.provide function returns, handlers take by a parameter of that type"
-
+PROVIDE = "what ends with a request is given by an @app.provide function with a yield"
 CREDENTIALS = "credentials are parameters: `token: Annotated[str, Bearer()]`, Basic() or ApiKey()"
 
 # Attributes of an app or a router.
@@ -59,7 +59,13 @@ OF_APP: Mapping[str, str] = {
     **dict.fromkeys(("websocket_route", "websocket_listener"), SOCKET_ROUTE),
     **dict.fromkeys(("add_websocket_route", "add_api_websocket_route"), SOCKET_ROUTE),
     "url_path_for": "the path of a route is app.url_for(name)",
-    "test_client": "in tests, `async with hump_trio.testing.client(app) as http`",
+    "test_client": "in tests, `with hump_trio.testing.blocking_client(app) as http`, or `async with"
+    " client(app) as http`",
+    "config": "settings are values of your own, such as those that the lifespan yields: app.state",
+    "secret_key": "secrets are those of app.middleware(Sessions(secrets=[SECRET]))",
+    "logger": "logs are those of logging.getLogger",
+    **dict.fromkeys(("teardown_request", "teardown_appcontext"), PROVIDE),
+    **dict.fromkeys(("context_processor", "template_filter", "jinja_env"), TEMPLATE),
     "dependency_overrides": "in tests, client(app, provide={Session: FakeSession()})",
 }
 OF_REQUEST: Mapping[str, str] = {
@@ -152,7 +158,12 @@ IMPORTS: Mapping[str, str] = {
     "WebSocketException": "raise HttpException before the first use, or `await ws.close(4401)`",
     "WebSocketState": ENDED,
     "Jinja2Templates": TEMPLATE,
-    "render_template": TEMPLATE,
+    **dict.fromkeys(("render_template", "render_template_string"), TEMPLATE),
+    "redirect": "from hump_trio import RedirectResponse",
+    "flash": "keep it in request.session, as examples/guestbook does",
+    "request": "the request is a parameter of the handler: `request: Request`",
+    "g": DEPENDS,
+    "current_app": "the app is request.app",
     "abort": "raise HttpException(404)",
     "url_for": "the path of a route is app.url_for(name)",
     "send_file": "from hump_trio import FileResponse",

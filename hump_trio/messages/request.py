@@ -423,13 +423,15 @@ class Request:
         """The session of the visitor, which the next request finds again, by `Sessions`.
 
         Raises:
-            RuntimeError: `Sessions` isn't registered around the handler.
+            RuntimeError: `Sessions` isn't registered around the handler, or it stands inside of the
+                middleware that has refused the request.
         """
         open_session: Callable[[Request], Session] | None = self.state.get(SESSION_OPENER)
         if open_session is None:
             raise RuntimeError(
                 "there is no session without its middleware:"
-                " app.middleware(Sessions(secrets=[SECRET]))"
+                " app.middleware(Sessions(secrets=[SECRET])); or Sessions stands inside of the"
+                " middleware that has refused this request"
             )
         return open_session(self)
 

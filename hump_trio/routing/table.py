@@ -8,6 +8,7 @@ takes every method, where no route for the same path takes it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from hump_trio.facts.exceptions import RouteError
@@ -60,6 +61,8 @@ WORDS = {
     ANY: "a mount at",
     ANY_WEBSOCKET: "a mount of WebSockets at",
 }
+# Names that are compared with one that no route has: some tens of milliseconds.
+COMPARED_COUNT = 1000
 # Of an unknown path. Nobody adds to its values, since they are no route's.
 NO_MATCH = Match(None, {})
 
@@ -133,7 +136,8 @@ class RouteTable:
                 " in include(..., name=...)"
             )
         if not found:
-            raise RouteError(f"no route is named {name!r}")
+            names = [each for route in self.routes for each in names_of(route)]
+            raise RouteError(f"no route is named {name!r}{nearest(name, names)}")
         return fill_template(found.pop(), values)
 
     def match_straight(self, path: str, method: str) -> tuple[Route, dict[str, Any]] | None:
@@ -225,6 +229,19 @@ def other_route(routes: Mapping[str, Route], method: str) -> Route | None:
 def ends_a_name(name: str, route: Route) -> bool:
     """Tell whether a name is the end of one of a route's, behind what `Router.include` says."""
     return any(each.endswith(f".{name}") for each in names_of(route))
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """Return what to write instead of a name that no route has, to be put behind an error's words.
+
+    Args:
+        name: The name.
+        names: Those of the routes, of which the first thousand are compared.
+    """
+    close = get_close_matches(name, names[:COMPARED_COUNT], 3)
+    if close:
+        return f": {' or '.join(map(repr, dict.fromkeys(close)))} is near"
+    return ": give one a name=..., as in app.static(prefix, folder, name='static')"
 
 
 def find(

@@ -262,8 +262,10 @@ def test_url_for() -> None:
     assert app.url_for("first") == "/shop/first"
     with pytest.raises(TypeError, match="takes item, not nothing"):
         app.url_for("show")
-    with pytest.raises(RouteError, match="no route is named 'nobody'"):
+    with pytest.raises(RouteError, match=r"^no route is named 'nobody': give one a name="):
         app.url_for("nobody")
+    with pytest.raises(RouteError, match=r"^no route is named 'frist': 'first' is near$"):
+        app.url_for("frist")
     with pytest.raises(RouteError, match="'tell' handles /shop/first, /shop/second, /third: give"):
         app.url_for("tell")
 

@@ -99,4 +99,4 @@ async def test_redis_sessions__a_redis_that_goes_and_comes() -> None:
 
 def test_redis_sessions__the_app_has_sessions() -> None:
     """The recipe is an app that keeps them so."""
-    assert isinstance(layer_of(app).middleware[-1], Sessions)
+    assert isinstance(layer_of(app).middleware[0], Sessions)

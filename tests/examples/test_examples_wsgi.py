@@ -6,6 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from examples import beside_flask
+from examples.coming_from import flask_logged_in
 from hump_trio.testing import client
 
 
@@ -28,3 +29,22 @@ async def test_beside_flask__each_has_its_routes(
     assert shown.json() == {"tea": "green"}
     assert (missing.status_code, missing.text) == (404, "no such order")
     assert progress.text == "green: 3 min\ngreen: 2 min\ngreen: 1 min\nready\n"
+
+
+async def test_flask_logged_in__is_known_on_both_sides() -> None:
+    """Flask's log-in to a route that has moved, and our session to a view of Flask's."""
+    async with client(flask_logged_in.app, tls=True) as http:
+        stranger = await http.get("/basket?of=tea")
+        assert stranger.status_code == 303
+        assert stranger.headers["location"] == "/login?next=%2Fbasket%3Fof%3Dtea"
+        assert (await http.get("/login")).text == "send your name\n"
+        assert (await http.post("/login", data={"name": "Ada"})).text == "welcome\n"
+        assert (await http.get("/basket")).text == "Ada has nothing\n"
+        for tea in ("Assam", "Sencha"):
+            answer = await http.post("/basket", data={"tea": tea})
+            assert answer.text == "one more for Ada\n"
+        assert (await http.get("/basket")).text == "Ada has Assam, Sencha\n"
+        assert (await http.get("/checkout")).text == "Ada takes Assam, Sencha\n"
+        assert set(http.cookies) == {"session", "hump_session"}
+        http.cookies.set("session", "forged.by.somebody")
+        assert (await http.get("/basket")).status_code == 303

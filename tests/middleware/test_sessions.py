@@ -22,6 +22,7 @@ from hump_trio import (
     Request,
     Response,
     Router,
+    SameOrigin,
     Send,
     Session,
     Sessions,
@@ -611,6 +612,26 @@ async def test_without_the_middleware() -> None:
     request = a_request()
     with pytest.raises(RuntimeError, match=r"app\.middleware\(Sessions\(secrets=\[SECRET\]\)\)"):
         _ = request.session
+
+
+@pytest.mark.parametrize("first", ["sessions", "same origin"])
+async def test_a_page_for_what_was_refused_has_a_session(
+    first: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where `Sessions` stands outside of what refuses; else the log says that it stands inside."""
+    app, layers = Hump(), [Sessions(secrets=[NEW]), SameOrigin()]
+    for layer in layers if first == "sessions" else reversed(layers):
+        app.middleware(layer)
+
+    @app.exception_handler(HttpException)
+    async def page(request: Request, error: HttpException) -> Response:
+        return Response(f"{error.status} {len(request.session)}", error.status)
+
+    async with client(app) as http:
+        refused = await http.post("/", headers={"origin": "https://evil.example"})
+    assert refused.status_code == (403 if first == "sessions" else 500)
+    told = "Sessions stands inside of the middleware that has refused this request"
+    assert (told in caplog.text) is (first == "same origin")
 
 
 async def test_on_a_router_alone() -> None:
