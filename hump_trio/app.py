@@ -14,6 +14,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
+    Never,
     Self,
     TypeAlias,
     TypeVar,
@@ -28,6 +29,7 @@ from hump_trio.content.json_text import typed_codec
 from hump_trio.dispatch.dispatcher import Dispatcher
 from hump_trio.dispatch.router import Router, layer_of, table_of
 from hump_trio.facts.exceptions import BindError, UnresolvedError
+from hump_trio.facts.hints import OF_HUMP, hint_of
 from hump_trio.facts.loggers import logger
 from hump_trio.facts.settings import Limits, Sockets, Timeouts
 from hump_trio.listening.bind import check_binds, check_host, check_port, join_bind
@@ -97,9 +99,11 @@ class Hump(Router, Generic[S]):
         http2: Whether HTTP/2 is spoken beside HTTP/1.1: over TLS with clients that ask for it by
             ALPN, and in plain text with those that begin with it (RFC 9113 section 3.3). An
             `ssl.SSLContext` of the program's decides by itself what it agrees on.
+        unknown: Options that other frameworks' apps take; they are refused.
 
     Raises:
-        TypeError: An option has the wrong type, or there are binds beside a host or a port.
+        TypeError: An option isn't known or has the wrong type, or there are binds beside a host or
+            a port.
         ValueError: The host, the port, a bind or the ``Server`` field can't be one.
 
     Attributes:
@@ -128,7 +132,10 @@ class Hump(Router, Generic[S]):
         server: str | None = "hump_trio",
         http2: bool = True,
         origins: Collection[str] | None = None,
+        **unknown: Never,
     ) -> None:
+        for name in unknown:
+            raise TypeError(f"Hump has no option {name!r}{hint_of(OF_HUMP, [name])}")
         check_host(host)
         check_port(port)
         if binds is not None and (host, port) != ("", 8000):

@@ -7,11 +7,14 @@ certain, so that nothing else pays for it; type checkers know none of them.
 import linecache
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 __all__ = [
     "IMPORTS",
     "OF_APP",
+    "OF_FOREIGN_CLASS",
+    "OF_HUMP",
+    "OF_MARKER",
     "OF_PARAMETER",
     "OF_REQUEST",
     "OF_ROUTE",
@@ -19,11 +22,13 @@ __all__ = [
     "add_hint",
     "hint_of",
     "hint_of_class",
-    "hint_of_value",
+    "hint_of_marker",
 ]
 
 MIDDLEWARE = "middleware is registered with app.middleware(Cors(...)), or @app.middleware"
 LIFESPAN = "what is done before and after serving is an @app.lifespan"
+ERRORS = "errors are answered by an @app.exception_handler(LookupError)"
+DOCUMENT = "the OpenAPI document is made by app.openapi(title='Shop', version='1')"
 INCLUDE = "routers are included with app.include(router)"
 ADD_ROUTE = "a route is added with @app.get(path), @app.route(path, methods=[...]) or app.add_route"
 STATUS = "the status of an answer is that of Response(body, status)"
@@ -48,8 +53,7 @@ OF_APP: Mapping[str, str] = {
     "on_event": LIFESPAN,
     "add_event_handler": LIFESPAN,
     "before_serving": LIFESPAN,
-    "errorhandler": "errors are answered by an @app.exception_handler(LookupError)",
-    "add_exception_handler": "errors are answered by an @app.exception_handler(LookupError)",
+    **dict.fromkeys(("errorhandler", "add_exception_handler"), ERRORS),
     "add_middleware": MIDDLEWARE,
     "before_request": MIDDLEWARE,
     "after_request": MIDDLEWARE,
@@ -67,6 +71,16 @@ OF_APP: Mapping[str, str] = {
     **dict.fromkeys(("teardown_request", "teardown_appcontext"), PROVIDE),
     **dict.fromkeys(("context_processor", "template_filter", "jinja_env"), TEMPLATE),
     "dependency_overrides": "in tests, client(app, provide={Session: FakeSession()})",
+}
+# Options of an app.
+OF_HUMP: Mapping[str, str] = {
+    **dict.fromkeys(("title", "version", "description", "openapi_url", "docs_url"), DOCUMENT),
+    **dict.fromkeys(("lifespan", "on_startup", "on_shutdown"), LIFESPAN),
+    "middleware": MIDDLEWARE,
+    "dependencies": "what is checked before each handler is an @app.middleware",
+    "exception_handlers": ERRORS,
+    "routes": ADD_ROUTE,
+    "debug": "the log has each error with its traceback; hump-trio --reload serves what changes",
 }
 OF_REQUEST: Mapping[str, str] = {
     "args": QUERY,
@@ -107,6 +121,33 @@ OF_PARAMETER: Mapping[str, str] = {
     "Credentials": "`user: Annotated[Credentials, Basic(realm='shop')]`",
     "Form": "texts of a form are fields of a class: `item: Annotated[Item, Body(form=True)]`",
 }
+# Other frameworks, whose classes a parameter may still have, and the modules of their markers.
+FRAMEWORKS = ("fastapi", "starlette", "litestar", "blacksheep", "sanic", "quart", "aiohttp")
+MARKERS = ("fastapi.params", "fastapi.param_functions", "litestar.params")
+CONSTRAINTS = "a constraint is `Annotated[int, Meta(ge=1)]` of msgspec, or Field(ge=1) of pydantic"
+# Their markers, by the markers' classes.
+OF_MARKER: Mapping[str, str] = {
+    **{
+        name: f"write `from hump_trio import {name}`; {CONSTRAINTS}"
+        for name in ("Query", "Header", "Cookie", "Body")
+    },
+    "Path": f"a parameter that is named in the path needs no marker; {CONSTRAINTS}",
+    "Form": OF_PARAMETER["Form"],
+    "File": FILES,
+    **dict.fromkeys(("Depends", "Security", "Dependency", "DependencyKwarg"), DEPENDS),
+    **dict.fromkeys(
+        ("Parameter", "ParameterKwarg", "BodyKwarg"),
+        f"write Query(), Header(), Cookie() or Body() of hump_trio; {CONSTRAINTS}",
+    ),
+}
+# Their classes that a parameter is annotated with.
+OF_FOREIGN_CLASS: Mapping[str, str] = {
+    "Request": "`from hump_trio import Request`",
+    "WebSocket": "`from hump_trio import WebSocket`",
+    "UploadFile": "`from hump_trio import UploadFile`",
+    "Response": OF_PARAMETER["Response"],
+    "BackgroundTasks": "background work is started with app.start_soon(function, ...)",
+}
 # Options of a route or a router.
 OF_ROUTE: Mapping[str, str] = {
     "status_code": f"{STATUS}; for the document write returns={{201: Item}}",
@@ -131,6 +172,9 @@ IMPORTS: Mapping[str, str] = {
     "APIRouter": "from hump_trio import Router",
     "Blueprint": "from hump_trio import Router",
     "HTTPException": "from hump_trio import HttpException",
+    "RequestValidationError": "from hump_trio import BindingError",
+    "run_in_threadpool": "blocking code is called by `await trio.to_thread.run_sync(...)`",
+    "jsonable_encoder": "JsonResponse(value) takes models, dataclasses, dates and so on",
     "JSONResponse": "from hump_trio import JsonResponse",
     "HTMLResponse": "from hump_trio import HtmlResponse",
     "PlainTextResponse": "from hump_trio import Response",
@@ -293,20 +337,37 @@ def hint_of(hints: Mapping[str, str], names: Iterable[str]) -> str:
     return "".join(f": {hint}" for hint in found)
 
 
-def hint_of_value(value: Any) -> str:
-    """Return what to write instead of a default or a marker of another framework's."""
-    return hint_of(IMPORTS, {type(value).__name__} & {"Depends", "Security"})
+def hint_of_marker(value: Any) -> str:
+    """Return what to write instead of another framework's marker, behind its name; else nothing.
+
+    Args:
+        value: A default, or what stands beside a type in `Annotated`: the marker, or the function
+            that makes it, whose parentheses are missing.
+    """
+    module = str(getattr(value, "__module__", ""))
+    name = getattr(value, "__name__", type(value).__name__)
+    foreign = module in MARKERS
+    if not foreign and type(value).__name__ not in ("Depends", "Security"):
+        return ""
+    whose = f"{module.partition('.')[0]}'s " if foreign else ""
+    return f"{whose}{name}(...){hint_of(OF_MARKER, [name])}"
 
 
 def hint_of_class(kind: Any) -> str:
-    """Return what to write instead of a parameter of a class of the package's own, if it can't be.
+    """Return why a parameter can't be of a class of the package's own, or of another framework's.
 
     Args:
-        kind: A class, or another annotation.
+        kind: A class, or another annotation, perhaps of a collection.
     """
-    bases = getattr(get_origin(kind) or kind, "__mro__", ())
+    origin = get_origin(kind) or kind
+    bases = getattr(origin, "__mro__", ())
     ours = [each.__name__ for each in bases if each.__module__.startswith("hump_trio.")]
-    return hint_of(OF_PARAMETER, ours)
+    if ours:
+        return hint_of(OF_PARAMETER, ours)
+    framework = str(getattr(origin, "__module__", "")).partition(".")[0]
+    if framework in FRAMEWORKS:
+        return hint_of(OF_FOREIGN_CLASS, [getattr(origin, "__name__", "")])
+    return next(filter(None, map(hint_of_class, get_args(kind))), "")
 
 
 def add_hint(error: BaseException) -> None:

@@ -19,7 +19,7 @@ from hump_trio.content.annotations import (
 from hump_trio.content.records import Field, inputs_of
 from hump_trio.facts.callables import Handler, name_of
 from hump_trio.facts.exceptions import RouteError
-from hump_trio.facts.hints import hint_of_value
+from hump_trio.facts.hints import hint_of_marker
 from hump_trio.handlers.decorated import names_known
 from hump_trio.handlers.markers import Body, Marker, Secret
 from hump_trio.handlers.parameter import EMPTY, LEFT_OUT, Parameter, Source
@@ -93,9 +93,8 @@ class Rules:
         if isinstance(raw.default, Marker):
             raise self.refuse(name, marked_default(raw))
         annotation = resolve_parameter(self.taker or self.route.handler, raw, self.names)
-        for each in (raw.default, *extras_of(annotation)):
-            if hint := hint_of_value(each):
-                raise self.refuse(name, f"with {type(each).__name__}(...){hint}")
+        if hint := hint_of_marker(raw.default):
+            raise self.refuse(name, f"with {hint}")
         marker = self.marker_of(name, annotation)
         provider = None if marker else self.provider_of(name, annotation)
         source = PROVIDED if provider is not None else self.source_of(name, annotation, marker)
@@ -144,6 +143,8 @@ class Rules:
     def marker_of(self, name: str, annotation: Any) -> Marker | None:
         """Return the marker in an annotation, if there is one."""
         for each in extras_of(annotation):
+            if hint := hint_of_marker(each):
+                raise self.refuse(name, f"with {hint}")
             if isinstance(each, type) and issubclass(each, Marker):
                 why = f"whose marker lacks its parentheses: write {each.__name__}()"
                 raise self.refuse(name, why)

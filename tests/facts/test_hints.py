@@ -27,6 +27,7 @@ from hump_trio.channels.websocket import Terms
 from hump_trio.facts.hints import (
     IMPORTS,
     OF_APP,
+    OF_HUMP,
     OF_PARAMETER,
     OF_REQUEST,
     OF_ROUTE,
@@ -56,6 +57,16 @@ def test_attributes_of_an_app(make: Callable[[], Any], name: str) -> None:
         getattr(make(), name)
     assert str(caught.value) == f"{make.__name__} has no {name!r}: {OF_APP[name]}"
     assert caught.value.name == name
+
+
+@pytest.mark.parametrize("name", [*OF_HUMP, "tea"])
+def test_options_of_an_app(name: str) -> None:
+    """Those of other frameworks say what there is instead, also where nothing adds notes."""
+    options: Any = {name: None}
+    with pytest.raises(TypeError) as caught:
+        Hump("", 8342, **options)
+    hint = f": {OF_HUMP[name]}" if name in OF_HUMP else ""
+    assert str(caught.value) == f"Hump has no option {name!r}{hint}"
 
 
 def test_other_attributes_of_an_app() -> None:
