@@ -452,3 +452,19 @@ async def test_a_status_that_was_raised_is_no_crash(caplog: pytest.LogCaptureFix
 
     assert of(await front_page(app)) == (503, "Service Unavailable")
     assert errors_in(caplog) == []
+
+
+async def test_a_page_for_errors_lets_redirects_through() -> None:
+    """By raising them again: they keep their ``Location``, and have no page."""
+    app = app_raising(HttpException(303, headers={"location": "/login"}))
+
+    @app.exception_handler(HttpException)
+    async def page(request: Request, error: HttpException) -> Response:
+        if error.status < 400:
+            raise error
+        return Response("a page", error.status)
+
+    answer = await front_page(app)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    async with client(app) as http:
+        assert of(await http.get("/nowhere")) == (404, "a page")
