@@ -109,8 +109,9 @@ class Router:
             on_disconnect: What happens to the handler when its client has gone: ``"cancel"`` (the
                 default), ``"finish"``, or a number of seconds until it is cancelled.
             name: The route's name for `Hump.url_for`. By default the handler's name.
-            returns: The type of the answer, or types by status, for `Hump.openapi`. The type for
-                200 also decides which fields go out. By default the handler's annotation.
+            returns: The type of the answer, or types by status, for `Hump.openapi`. Where one
+                status is a success, what the handler returns is answered with that status, and
+                its type decides which fields go out. By default 200 and the handler's annotation.
             raises: The statuses of errors that the handler raises, for `Hump.openapi`.
             tags: The tags under which `Hump.openapi` lists the route.
             hidden: Whether `Hump.openapi` leaves the route out. By default False.

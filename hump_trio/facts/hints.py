@@ -150,7 +150,7 @@ OF_FOREIGN_CLASS: Mapping[str, str] = {
 }
 # Options of a route or a router.
 OF_ROUTE: Mapping[str, str] = {
-    "status_code": f"{STATUS}; for the document write returns={{201: Item}}",
+    "status_code": f"it is returns={{201: Item}}; or {STATUS}",
     "response_model": "what is answered is the return annotation of the handler, or returns=",
     "response_class": "return an HtmlResponse, a JsonResponse and so on",
     "responses": "for the document write returns={201: Item} and raises=[404]",

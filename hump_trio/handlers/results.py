@@ -53,7 +53,8 @@ RESULTS = Results(to_response, RENDERERS)
 def results_of(route: Route, returns: Any) -> Results:
     """Return how the results of a route's handler become answers.
 
-    The type for 200 in its ``returns=`` goes before the annotation, as in the OpenAPI document.
+    The type of a success in its ``returns=`` goes before the annotation, as in the OpenAPI
+    document. Its status is that of the answers, but for a None that is to be a 204.
 
     Args:
         route: The route.
@@ -63,9 +64,44 @@ def results_of(route: Route, returns: Any) -> Results:
         UnresolvedError: A name in the annotations of a returned class isn't defined, or not yet.
     """
     said = parse_returns(route.returns)
-    if 200 in said:
-        # Not by `|`, which a type given as None doesn't have.
-        returns = Union[said[200], None] if 204 in said else said[200]  # noqa: UP007
+    status = success_of(said)
+    if status in said:
+        returns = said[status]
+        if returns is not None and 204 in said:
+            returns = Union[returns, None]  # noqa: UP007 # a type given as None has no `|`
+    results = shaped(route, returns)
+    if status == 200:
+        return results
+
+    def render(value: Any) -> Response:
+        response = results.render(value)
+        if response is not value and (value is not None or said[status] is None):
+            response.status = status
+        return response
+
+    return Results(render, {})
+
+
+def success_of(said: Mapping[int, Any]) -> int:
+    """Return the status of what a handler returns, of the types by status that its route has said.
+
+    That is 200 unless they have one other success alone, beside a 204: a handler that has several
+    says by a response which of them it means.
+    """
+    found = [status for status in said if status < 300 and status != 204]
+    return found[0] if len(found) == 1 else 200
+
+
+def shaped(route: Route, returns: Any) -> Results:
+    """Return how results become answers of status 200, or 204 for None.
+
+    Args:
+        route: The route.
+        returns: What its handler has promised to return.
+
+    Raises:
+        UnresolvedError: A name in the annotations of a returned class isn't defined, or not yet.
+    """
     shape = shape_of(route, returns)
     if shape is None:
         return RESULTS

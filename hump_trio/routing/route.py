@@ -86,7 +86,8 @@ class Route:
             it has left then.
         name: What `Hump.url_for` calls it; the handler's name if empty.
         returns: What it answers, for `Hump.openapi`: a type, or types by status (None: no body).
-            The type of 200 decides what goes out, too, instead of the handler's annotation.
+            A single success is also the status of what the handler returns, and its type decides
+            what goes out, instead of the handler's annotation.
         raises: The statuses of its errors for `Hump.openapi`: a list, or descriptions by status.
         tags: What `Hump.openapi` groups it by.
         hidden: Whether `Hump.openapi` leaves it out.

@@ -1,7 +1,7 @@
 """What a route says of itself for a document: its tags, and the types and statuses of its answers.
 
-They are hints for readers, checked where they are written; only the type of a 200 changes what is
-answered (see `results_of`).
+They are hints for readers, checked where they are written; only the type of a success, and its
+status, change what is answered (see `results_of`).
 """
 
 from collections.abc import Collection, Mapping

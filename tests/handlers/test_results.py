@@ -287,7 +287,20 @@ async def test_another_type_than_annotated_is_logged(
         (Item, Secret("a"), 200, '{"name":"a"}'),
         ({200: list[Item]}, [Secret("a")], 200, '[{"name":"a"}]'),
         ({200: Item, 204: None}, None, 204, ""),
-        ({201: Item}, Secret("a"), 200, '{"name":"a","password":"secret"}'),
+        ({201: Item}, Secret("a"), 201, '{"name":"a"}'),
+        ({201: list[Item], 409: str}, [Secret("a")], 201, '[{"name":"a"}]'),
+        ({201: dict[str, int]}, {"a": 1}, 201, '{"a":1}'),
+        ({201: str}, "tea", 201, "tea"),
+        ({201: Any}, Secret("a"), 201, '{"name":"a","password":"secret"}'),
+        ({201: Item, 204: None}, None, 204, ""),
+        ({201: Item, 204: None}, Secret("a"), 201, '{"name":"a"}'),
+        ({201: Item | None}, None, 204, ""),
+        ({202: None}, None, 202, ""),
+        ({204: None}, None, 204, ""),
+        ({201: Item}, None, 500, "Internal Server Error"),
+        ({201: Item}, Response("tea", 203), 203, "tea"),
+        ({201: Item, 202: str}, Secret("a"), 200, '{"name":"a","password":"secret"}'),
+        ({303: None}, "tea", 200, "tea"),
         (Item, {"name": "a"}, 500, "Internal Server Error"),
         ({201: Item}, JsonResponse(Secret("a"), 201), 201, '{"name":"a","password":"secret"}'),
     ],
@@ -295,7 +308,7 @@ async def test_another_type_than_annotated_is_logged(
 async def test_what_a_route_returns_goes_before_the_annotation(
     returns: Any, value: Any, status: int, text: str
 ) -> None:
-    """What it says of 200, as in the document; other statuses are those of responses."""
+    """Its one success, as in the document; all other statuses are those of responses."""
     for app in returning(value, Any, returns=returns):
         async with client(app) as http:
             answer = await http.get("/")
