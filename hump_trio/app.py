@@ -384,8 +384,9 @@ class Hump(Router, Generic[S]):
     async def wait_draining(self) -> None:
         """Wait until a shutdown asks running requests to end.
 
-        That is `Timeouts.shutdown_delay` seconds after `draining` has become true. Endless streams
-        and background work wait for it in order to end well. A checkpoint.
+        That is `Timeouts.shutdown_delay` seconds after `draining` has become true, and at once in a
+        worker that is replaced. Endless streams and background work wait for it in order to end
+        well. A checkpoint.
 
         Raises:
             RuntimeError: The app isn't being served.

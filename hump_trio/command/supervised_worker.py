@@ -49,7 +49,7 @@ class SupervisedWorker:
 
     Attributes:
         index: The worker's index in `open_turns`.
-        delay_seconds: Seconds for which it goes on accepting after it is asked to end.
+        delay_seconds: Seconds for which it goes on accepting when the whole service ends.
         addresses: The URLs that it serves at.
         ready: Whether it has begun to serve.
         started: The time at which this was made, on Trio's clock.
@@ -83,6 +83,7 @@ class SupervisedWorker:
         self._process: Process | None = None
         self._turns = turns
         self._asked = trio.Event()
+        self._delayed = False  # written by `drain`
         self._heard = trio.Event()  # its channel is at its end
         self._grace_seconds: float | None = None  # known from its hello
         self._suspected = False
@@ -144,15 +145,19 @@ class SupervisedWorker:
         if self._process is not None:
             self._process.kill(number)
 
-    def drain(self, seconds: float | None = None) -> None:
+    def drain(self, seconds: float | None = None, *, delayed: bool = False) -> None:
         """Ask the worker to end gracefully. Further calls do nothing.
 
         Args:
             seconds: Seconds after which it is killed; None: those that it has asked for, and a
                 little more.
+            delayed: Whether it goes on accepting for `delay_seconds`, as at the end of the whole
+                service. One that another takes the place of says meanwhile that it isn't ready,
+                which isn't so of the service.
         """
         if self._asked.is_set():
             return
+        self._delayed = delayed
         self._asked.set()
         if self._grace_seconds is None:  # it doesn't listen to its channel yet, and serves nothing
             self.kill(signal.SIGTERM)
@@ -235,7 +240,7 @@ class SupervisedWorker:
                     beat_seconds=self._timeout / BEATS,
                 )
             await self._asked.wait()
-            await channel.send("drain")
+            await channel.send("drain", delayed=self._delayed)
 
 
 async def ask_all(

@@ -143,7 +143,7 @@ class Supervisor:
         self._stopping.set()
         notify("STOPPING=1")
         for worker in self._workers:
-            worker.drain()
+            worker.drain(delayed=True)
 
     def _start(self, slot: Slot) -> SupervisedWorker:
         """Start a worker for a slot, which the caller may give it once it is ready."""

@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 import trio
 
-from hump_trio.app import Hump
+from hump_trio.app import Hump, server_of
 from hump_trio.command.control import Channel
 from hump_trio.command.questions import Respondent
 from hump_trio.listening.accept_turns import Turns
@@ -215,8 +215,10 @@ async def obey(channel: Channel, app: Hump, respondent: Respondent, nursery: tri
                     answer, respondent, channel, question["what"], question.get("about", "")
                 )
                 continue
+        # A supervisor of an older version doesn't say whether others serve meanwhile.
+        delayed = received is None or received[0].get("delayed", True)
         try:
-            app.shutdown()
+            server_of(app).shutdown(delayed=delayed)
         except RuntimeError:  # a signal has just ended the app
             return
         if received is None:

@@ -142,7 +142,8 @@ class Timeouts:
             clients that end their sending half and still read; then only a reset cancels a
             handler.
         shutdown_delay: Time between the moment when ``app.draining`` becomes true and the end of
-            accepting. 0: raise it to the time that a load balancer needs to notice.
+            accepting. 0: raise it to the time that a load balancer needs to notice. A worker that
+            is replaced doesn't wait: others accept from the same sockets.
         shutdown: Time for running requests to end at shutdown. 10: supervisors commonly wait as
             long.
         drain_idle: Time, at shutdown, for a request that is already on its way to an idle

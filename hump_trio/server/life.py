@@ -11,7 +11,7 @@ Along the upper line, what takes a server from each state to the next:
 - STARTING: the lifespan has been entered [`Server.serve`].
 - OPENING: the listeners are open and accept [`Server.serve`].
 - SERVING: a shutdown was asked for [`shut_down`].
-- DRAINING: ``Timeouts.shutdown_delay`` has passed [`shut_down`].
+- DRAINING: ``Timeouts.shutdown_delay`` has passed, or the process is replaced [`shut_down`].
 - CLOSING: ``Timeouts.shutdown`` has passed, and work is left [`shut_down`].
 
 The lower line is taken [`Server.serve`] as soon as nothing is left that is served: after the last

@@ -59,6 +59,7 @@ class Server:
         self.console: Console = Console()
         self._watchdog = Watchdog(state.timeouts.disconnect_poll, self._connection_limit)
         self._asked = trio.Event()
+        self._delay_seconds = state.timeouts.shutdown_delay
         self._system = system
         self._readiness = system.make_readiness()
         self._leaders: Leaders | None = None
@@ -99,8 +100,15 @@ class Server:
         """Whether a shutdown was asked for."""
         return self._asked.is_set()
 
-    def shutdown(self) -> None:
-        """Begin a graceful shutdown; any number of calls are one."""
+    def shutdown(self, *, delayed: bool = True) -> None:
+        """Begin a graceful shutdown; of any number of calls the first one counts.
+
+        Args:
+            delayed: Whether to go on accepting for `Timeouts.shutdown_delay`. It is no help where
+                another process accepts from the same sockets, and answers that it is ready.
+        """
+        if not delayed and not self.draining:
+            self._delay_seconds = 0.0
         self._asked.set()
 
     async def wait_draining(self) -> None:
@@ -178,7 +186,8 @@ class Server:
             signals: Whether SIGTERM and SIGINT ask for a shutdown, and SIGUSR1 for a report; and
                 whether a service manager is told of the start and the end.
             started: Called once connections are accepted.
-            reload: Called at SIGHUP, if signals are obeyed; None: that is left alone.
+            reload: Called at SIGHUP, if signals are obeyed; None: SIGHUP asks for a shutdown, if it
+                would have ended the process.
 
         Cancellation: handlers are cancelled, connections reset, everything is closed.
         """
@@ -349,6 +358,7 @@ class Server:
             self.state,
             self._watchdog,
             self._accepting,
+            delay_seconds=self._delay_seconds,
             connections=self._connections,
             background=self._background,
             main_task=self._task,

@@ -23,6 +23,7 @@ async def shut_down(
     watchdog: Watchdog,
     accepting: trio.CancelScope,
     *,
+    delay_seconds: float,
     connections: trio.Nursery | None,
     background: trio.Nursery | None,
     main_task: trio.lowlevel.Task,
@@ -36,13 +37,15 @@ async def shut_down(
         state: The state of the server, whose life goes from `Life.SERVING` to `Life.CLEANUP`.
         watchdog: Knows the connections.
         accepting: Encloses accepting.
+        delay_seconds: How long all goes on as before first: `Timeouts.shutdown_delay`, or nothing
+            where other processes accept from the same sockets.
         connections: The tasks of connections. None: the server has failed before there were any.
         background: The tasks of background work. None: it has ended already.
         main_task: The task that serves, and leaves the lifespan.
     """
     timeouts = state.timeouts
     state.advance(Life.DRAINING)
-    await trio.sleep(timeouts.shutdown_delay)
+    await trio.sleep(delay_seconds)
     state.advance(Life.CLOSING)
     watchdog.drain(timeouts.shutdown / 2)
     accepting.cancel()

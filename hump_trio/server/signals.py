@@ -12,7 +12,7 @@ __all__ = ["obey_signals", "owns_signals"]
 SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Not every system has these two.
 REPORT_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGUSR1")
-RELOAD_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGHUP")
+HANG_UP_SIGNALS = tuple(each for each in signal.Signals if each.name == "SIGHUP")
 
 
 def owns_signals() -> bool:
@@ -38,7 +38,9 @@ async def obey_signals(
         shut_down: For the first SIGTERM or SIGINT. From then on either of them ends the process at
             once, whatever is shielded.
         report: For SIGUSR1.
-        reload: For SIGHUP; None: that signal keeps its meaning for the process.
+        reload: For SIGHUP. None: where that signal would end the process, it asks for a shutdown,
+            and no number of them ends the process at once: a terminal that is closed may send two.
+            Where the program handles it, or nohup has had it ignored, it is left alone.
         task_status: Told once they are obeyed.
 
     Cancellation: each signal means again what it meant before.
@@ -46,8 +48,11 @@ async def obey_signals(
     actions: dict[int, Callable[[], None]] = {}
     actions |= dict.fromkeys(SHUTDOWN_SIGNALS, partial(obey_once, shut_down))
     actions |= dict.fromkeys(REPORT_SIGNALS, report)
-    if reload is not None:
-        actions |= dict.fromkeys(RELOAD_SIGNALS, reload)
+    for each in HANG_UP_SIGNALS:
+        if reload is not None:
+            actions[each] = reload
+        elif signal.getsignal(each) is signal.SIG_DFL:
+            actions[each] = actions[signal.SIGTERM]
     with trio.open_signal_receiver(*actions) as received:
         task_status.started()
         async for number in received:

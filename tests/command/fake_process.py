@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import trio
 
-from hump_trio.command.control import Channel
+from hump_trio.command.control import Channel, Message
 from hump_trio.command.supervisor import Observer, Supervisor, Watch
 from hump_trio.facts.settings import Sockets
 
@@ -29,6 +29,7 @@ class FakeProcess:
         signals: What it was sent.
         status: How it has ended; None if it hasn't.
         descriptors: The sockets that it was given.
+        drained: The message that has asked it to end; None if none has.
     """
 
     def __init__(self, pid: int) -> None:
@@ -40,6 +41,7 @@ class FakeProcess:
         self.deadly: set[signal.Signals] = set(DEADLY)
         self.status: int | None = None
         self.descriptors: list[int] = []
+        self.drained: Message | None = None
         self.scope: trio.CancelScope = trio.CancelScope()
         self._ended = trio.Event()
 
@@ -99,7 +101,8 @@ async def serve(process: FakeProcess, *, drain_seconds: float = 0.5, **changes: 
         await process.channel.send("ready", addresses=["http://x"])
         async with trio.open_nursery() as nursery:
             nursery.start_soon(beat, process, message["beat_seconds"])
-            await process.channel.receive()
+            received = await process.channel.receive()
+            process.drained = None if received is None else received[0]
             await trio.sleep(drain_seconds)
             nursery.cancel_scope.cancel()
     process.end(0)

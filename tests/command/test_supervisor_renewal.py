@@ -33,6 +33,23 @@ async def test_workers_are_replaced_one_by_one(autojump_clock: MockClock) -> Non
         rig.send(signal.SIGTERM)
 
 
+async def test_only_the_end_of_the_service_is_delayed(autojump_clock: MockClock) -> None:
+    """A worker that is replaced would call a service not ready whose other workers are."""
+    async with supervising(2) as rig:
+        await trio.sleep(1)
+        rig.send(signal.SIGHUP)
+        await trio.sleep(10)
+        assert rig.alive == [3, 4]
+        rig.send(signal.SIGTERM)
+    asked = [each.drained for each in rig.processes]
+    assert [each and (each["kind"], each["delayed"]) for each in asked] == [
+        ("drain", False),
+        ("drain", False),
+        ("drain", True),
+        ("drain", True),
+    ]
+
+
 async def test_replacements_are_joined(autojump_clock: MockClock) -> None:
     """However often it is asked for during one round, one more follows."""
     async with supervising(1) as rig:

@@ -13,15 +13,18 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
-from hump_trio import Hump
+from hump_trio import Hump, Timeouts
+from hump_trio.app import server_of
 from hump_trio.command import worker
 from hump_trio.command.control import Channel, Message
 from hump_trio.command.questions import Respondent
 from hump_trio.command.worker import CONTROL_VARIABLE, ignore, serve_as_worker, take_control
 from hump_trio.listening.accept_turns import open_turns
+from hump_trio.server.life import Life
 from tests.command.fake_process import descriptors
-from tests.support.loopback import PATIENCE_SECONDS, ask
+from tests.support.loopback import PATIENCE_SECONDS, ask, wait_until
 
 
 class System:
@@ -187,6 +190,37 @@ async def test_it_serves_until_told(turns: bool) -> None:
             assert (await ask(stream)).endswith(b"here")
         assert (await receive(channel))["kind"] == "beat"
         await channel.send("drain")
+
+
+NEVER = Timeouts(shutdown_delay=10**6)
+
+
+async def test_a_worker_that_is_replaced_stops_accepting_at_once() -> None:
+    """Others accept from its sockets, and `app.draining` is not the service's."""
+    async with working(Hump(timeouts=NEVER)) as channel:
+        await give_sockets(channel)
+        await channel.send("drain", delayed=False)
+
+
+@pytest.mark.parametrize("values", [{}, {"delayed": True}])
+async def test_a_service_that_ends_goes_on_for_the_delay(values: dict[str, Any]) -> None:
+    """So does a worker whose supervisor is older than that difference."""
+    app = Hump(timeouts=NEVER)
+    ours, theirs = socket.socketpair()
+    with trio.fail_after(PATIENCE_SECONDS), Channel(ours) as channel:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve_as_worker, app, theirs)
+            port = await give_sockets(channel)
+            await receive(channel)
+            await channel.send("drain", **values)
+            await wait_until(lambda: app.draining)
+            await wait_all_tasks_blocked()
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                assert b" 404 " in await ask(stream)
+            app.shutdown()
+            server_of(app).shutdown(delayed=False)  # too late to change what goes on
+            assert server_of(app).state.life is Life.DRAINING
+            nursery.cancel_scope.cancel()
 
 
 async def test_it_answers_questions() -> None:

@@ -48,6 +48,7 @@ class Served:
             self.state,
             self.watchdog,
             self.accepting,
+            delay_seconds=TIMEOUTS.shutdown_delay,
             connections=connections,
             background=background,
             main_task=self.main_task,

@@ -46,13 +46,23 @@ async def test_others_ask_any_number_of_times() -> None:
     assert heard == ["report", "SIGUSR1", "reload", "SIGHUP"] * 2
 
 
-async def test_what_cannot_be_reloaded_leaves_the_signal_alone() -> None:
-    """A terminal that is closed ends the process then, as it would without a server."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+async def test_a_hang_up_asks_for_a_shutdown_where_nothing_can_be_reloaded() -> None:
+    """It would have ended the process; a second one, as of a shell, doesn't do so either."""
+    heard = await hear(signal.SIGHUP, signal.SIGHUP, reloads=False)
+    assert heard == ["shutdown", "SIGHUP"] * 2
+
+
+async def test_a_hang_up_that_has_a_meaning_keeps_it() -> None:
+    """That of `nohup`, which has it ignored, and that of a program which handles it itself."""
+    noticed: list[int] = []
+    before = signal.getsignal(signal.SIGHUP)
     try:
-        assert await hear(signal.SIGHUP, reloads=False) == ["SIGHUP"]
+        for meaning in (signal.SIG_IGN, lambda number, frame: noticed.append(number)):
+            signal.signal(signal.SIGHUP, meaning)
+            assert await hear(signal.SIGHUP, reloads=False) == ["SIGHUP"]
     finally:
         signal.signal(signal.SIGHUP, before)
+    assert noticed == [signal.SIGHUP]
 
 
 @pytest.mark.parametrize("numbers", [[], [signal.SIGTERM], OTHERS])

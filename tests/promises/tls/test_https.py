@@ -369,11 +369,15 @@ async def test_sighup_with_a_context_of_the_programs(
     assert "load_cert_chain" in caplog.text
 
 
-async def test_sighup_is_left_alone_without_tls() -> None:
-    """It does then what it does to any program."""
-    before = signal.getsignal(signal.SIGHUP)
-    async with obeying(Hump("127.0.0.1", 0)):
-        assert signal.getsignal(signal.SIGHUP) is before
+async def test_sighup_without_tls_is_a_graceful_shutdown() -> None:
+    """There is nothing to read anew: the process would end, and ends well."""
+    app = Hump("127.0.0.1", 0)
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(app.serve, signals=True))
+            await hang_up()
+    with pytest.raises(RuntimeError, match="not being served"):
+        app.shutdown()
 
 
 @pytest.mark.memory_only("no system but Linux tells of what arrives")
