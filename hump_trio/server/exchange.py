@@ -264,7 +264,7 @@ class Exchange:
         if self.channel is not None:  # its own time is that of the WebSocket
             seconds = min(seconds, timeouts.handler)
         if timeouts.deadline_header is not None:
-            asked_seconds = parse_deadline(request.headers.get_all(timeouts.deadline_header))
+            asked_seconds = parse_deadline(timeouts.deadline_header, request)
             if asked_seconds < seconds:
                 self._cut_seconds = seconds - asked_seconds
                 seconds = asked_seconds

@@ -24,7 +24,7 @@ from hump_trio.server.protocols import Leaders, may_wait, open_turns
 from hump_trio.server.shutdown import shut_down
 from hump_trio.server.signals import obey_signals
 from hump_trio.server.state import ServerState
-from hump_trio.server.statistics import ServerStatistics, collect_statistics, report
+from hump_trio.server.statistics import ServerStatistics, collect_statistics, describe, report
 from hump_trio.server.watchdog import Watchdog
 from hump_trio.tasks.background import run_in_background
 from hump_trio.tasks.console import Console
@@ -370,7 +370,8 @@ class Server:
 
     def _report(self) -> None:
         """Write a report of what is going on."""
-        self.console.report(report(self._watchdog.clocks, self._background))
+        text = report(self._watchdog.clocks, self._background)
+        self.console.report(f"{text}\n{describe(self.statistics())}")
 
     def _reload(self, reload: Callable[[], None]) -> None:
         """Reload, or log why nothing has changed."""

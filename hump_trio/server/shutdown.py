@@ -10,7 +10,7 @@ from hump_trio.server.life import Life
 from hump_trio.server.phases import Phase
 from hump_trio.server.state import ServerState
 from hump_trio.server.watchdog import SWEEP_SECONDS, Watchdog
-from hump_trio.tasks.task_tree import innermost_tasks, source_line_of
+from hump_trio.tasks.task_tree import innermost_source_line_of, innermost_tasks
 
 __all__ = ["shut_down"]
 
@@ -78,8 +78,8 @@ def cut_connections(watchdog: Watchdog) -> None:
 
 
 def log_cut(text: str, task: trio.lowlevel.Task | None) -> None:
-    """Log what a shutdown has cut, and the line of the program that its task stands at."""
-    source_line = "" if task is None else source_line_of(task)
+    """Log what a shutdown has cut, and the innermost line of the program that it stands at."""
+    source_line = "" if task is None else innermost_source_line_of(task)
     logger.warning("cut at shutdown: %s%s", text, source_line and f", it stands at {source_line}")
 
 

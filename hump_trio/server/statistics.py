@@ -13,7 +13,7 @@ from hump_trio.server.phases import RULES, Phase
 from hump_trio.server.state import ServerState
 from hump_trio.tasks.task_tree import describe_tree
 
-__all__ = ["RequestStatistics", "ServerStatistics", "collect_statistics", "report"]
+__all__ = ["RequestStatistics", "ServerStatistics", "collect_statistics", "describe", "report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +132,20 @@ def report(clocks: Iterable[Clock], background: trio.Nursery | None) -> str:
     for task in tasks:
         lines.extend(describe_tree(task, "  "))
     return "\n".join(lines)
+
+
+def describe(statistics: ServerStatistics) -> str:
+    """Return the counts of a server in two lines, without its requests."""
+    connections, outcomes = (
+        ", ".join(f"{count} {word}" for word, count in sorted(counts.items()) if count) or "none"
+        for counts in (statistics.connections, statistics.outcomes)
+    )
+    return (
+        f"connections: {connections}; {statistics.connection_count} since the start,"
+        f" {statistics.streams} HTTP/2 streams, {statistics.websockets} WebSockets,"
+        f" {statistics.buffered_bytes} bytes held\n"
+        f"requests that have ended: {outcomes}"
+    )
 
 
 def tree_of(clock: Clock) -> Iterable[str]:

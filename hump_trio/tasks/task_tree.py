@@ -10,6 +10,7 @@ import trio
 __all__ = [
     "MACHINERY",
     "describe_tree",
+    "innermost_source_line_of",
     "innermost_tasks",
     "source_line_of",
     "source_line_of_error",
@@ -59,11 +60,47 @@ def source_lines_of(task: trio.lowlevel.Task) -> tuple[str, str]:
     return innermost_source_lines(task.iter_await_frames())
 
 
+def innermost_source_line_of(task: trio.lowlevel.Task) -> str:
+    """Return the line of the program that a task or, if it has any, one of those below waits in.
+
+    Of several below it is any one; empty if there is no line of the program.
+    """
+    return joined_lines(*lines_below(task))
+
+
+def lines_below(task: trio.lowlevel.Task) -> tuple[str, str]:
+    """Return `source_lines_of` the innermost task that has a line of the program."""
+    below = (each for nursery in task.child_nurseries for each in nursery.child_tasks)
+    return lowest_lines(map(lines_below, below), source_lines_of(task))
+
+
 def source_line_of_error(error: BaseException) -> str:
-    """Return the line of the program that an error was raised in, its first leaf if a group."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return joined_lines(*innermost_source_lines(traceback.walk_tb(error.__traceback__)))
+    """Return the line of the program that an error was raised in.
+
+    Of a group it is that of the first leaf that has one. Where no leaf has any, since a nursery
+    runs a function of Trio's, it is the line that the nursery stands in.
+    """
+    return joined_lines(*lines_of_error(error))
+
+
+def lines_of_error(error: BaseException) -> tuple[str, str]:
+    """Return `innermost_source_lines` of an error, or of the first leaf that has its own."""
+    leaves = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    frames = traceback.walk_tb(error.__traceback__)
+    return lowest_lines(map(lines_of_error, leaves), innermost_source_lines(frames))
+
+
+def lowest_lines(below: Iterable[tuple[str, str]], here: tuple[str, str]) -> tuple[str, str]:
+    """Return the first lines from below with one of the program, or those of here.
+
+    Where only a library's line is known below, it is where that of here has led to.
+    """
+    own, last = here
+    for found in below:
+        if found[0]:
+            return found
+        last = last or found[1]
+    return own, last
 
 
 def innermost_source_lines(frames: Iterable[tuple[FrameType, int]]) -> tuple[str, str]:

@@ -68,6 +68,17 @@ async def test_a_caller_may_ask_for_less(
     assert asked.seen == [(1.5, 1.5), "deadline"]
 
 
+@pytest.mark.parametrize("options", [{}, {"timeout": 10}, {"timeout": None}], ids=str)
+@pytest.mark.parametrize("value", ["0", "000", "-0", "-1", "-1500"])
+async def test_a_caller_with_nothing_left_is_answered_at_once(
+    value: str, options: dict[str, Any], autojump_clock: MockClock
+) -> None:
+    """One that subtracts what it has used up comes to 0, or below it."""
+    asked = Asked(**options)
+    assert await asked.get("/slow", f"X-Wait-MS: {value}") == (504, 0)
+    assert asked.seen == [(0, 0), "deadline"]
+
+
 @pytest.mark.parametrize("name", ["X-Wait-MS", "x-wait-ms", "X-WAIT-ms"])
 async def test_the_name_is_of_any_case(name: str, autojump_clock: MockClock) -> None:
     """In the setting as in the request."""
@@ -90,7 +101,7 @@ async def test_nobody_may_ask_for_more(
 @pytest.mark.parametrize(
     "lines",
     [
-        *([f"X-Wait-MS: {value}"] for value in ("", "abc", "-5", "+5", "1.5", "0", "000", "1e3")),
+        *([f"X-Wait-MS: {value}"] for value in ("", "abc", "-", "--5", "- 5", "+5", "1.5", "1e3")),
         *([f"X-Wait-MS: {value}"] for value in ("9" * 20, "5, 6", "5 6", "0x10", "1_000", "\xb2")),
         ["X-Wait-MS: 5", "X-Wait-MS: 5"],
         ["X-Wait-MS: 5", "x-wait-ms: "],
@@ -106,7 +117,8 @@ async def test_what_makes_no_sense_is_ignored(
     assert await asked.get("/slow", *lines) == (503, 2)
     [record] = [each for each in caplog.records if "caller" in each.message]
     assert record.levelno == logging.INFO
-    assert record.message.startswith("a caller's deadline was ignored: '")
+    assert record.message.startswith("a caller's deadline was ignored: X-Wait-MS: '")
+    assert record.message.endswith("' of GET /slow")
 
 
 async def test_a_long_value_is_logged_in_part(
@@ -116,7 +128,7 @@ async def test_a_long_value_is_logged_in_part(
     caplog.set_level(logging.INFO)
     assert await Asked(2).get("/slow", "X-Wait-MS: " + "9" * 5000) == (503, 2)
     [record] = [each for each in caplog.records if "caller" in each.message]
-    assert len(record.message) < 150
+    assert len(record.message) < 200
 
 
 async def test_nobody_is_asked_by_default(

@@ -19,7 +19,7 @@ from hump_trio import Hump, Request
 from hump_trio.routing.route import Route
 from hump_trio.server.connection import Connection
 from hump_trio.server.protocols import serve_connection
-from hump_trio.server.statistics import report
+from hump_trio.server.statistics import ServerStatistics, describe, report
 from hump_trio.transports.memory import MemoryTransport, memory_transport_pair
 from tests.support.loopback import PATIENCE_SECONDS, address_of, ask, connect_to, receive_answer
 from tests.support.served import served
@@ -156,6 +156,31 @@ async def test_a_connection_that_no_task_serves_yet(autojump_clock: MockClock) -
     check_report(text, "1 requests in flight", line, "0 tasks in the background")
 
 
+COUNTS = (
+    "connections: 1 handler; 1 since the start, 0 HTTP/2 streams, 0 WebSockets, 0 bytes held",
+    "requests that have ended: none",
+)
+
+
+def test_the_counts_of_a_server() -> None:
+    """As `statistics()` has them, without the requests that have lines of their own."""
+    statistics = ServerStatistics(
+        connections={"streams": 1, "idle": 3},
+        requests=(),
+        streams=2,
+        websockets=4,
+        buffered_bytes=5,
+        connection_count=17,
+        outcomes={"ok": 20, "deadline": 1, "crash": 0},
+    )
+    check_report(
+        describe(statistics),
+        "connections: 3 idle, 1 streams; 17 since the start, 2 HTTP/2 streams, 4 WebSockets,"
+        " 5 bytes held",
+        "requests that have ended: 1 deadline, 20 ok",
+    )
+
+
 def app_of() -> Hump:
     """Return an app on a port of its own, with a handler that waits."""
     app = Hump("127.0.0.1", 0)
@@ -213,6 +238,8 @@ async def test_the_signal_within_a_program_that_asks_for_it(
             rf"  \S*serve_connection at {PLACE}",
             "1 tasks in the background",
             rf"  wait_here at {PLACE}",
+            "connections: 1 handler, 1 idle; 2 since the start, .*",
+            "requests that have ended: 1 ok",
         )
 
 
@@ -306,7 +333,7 @@ async def test_a_real_signal_to_a_real_server(script: str) -> None:
             for _ in range(2):
                 process.send_signal(signal.SIGUSR1)
                 check_report(
-                    await receive_until(process.stderr, r"in the background\n.*\n"),
+                    await receive_until(process.stderr, r"have ended: .*\n"),
                     "1 requests in flight",
                     r"GET /orders/12\?x=y by /orders/\{number:int\} from "
                     rf"{address}: handler, \d+\.\d s old, \d+\.\d s left",
@@ -314,6 +341,7 @@ async def test_a_real_signal_to_a_real_server(script: str) -> None:
                     "    " + waits_in("ask_the_bank", "async def ask_the_bank():") + "ask_the_bank",
                     "1 tasks in the background",
                     "  " + waits_in("clean_up", "async def clean_up():") + "clean_up",
+                    *COUNTS,
                 )
             process.send_signal(signal.SIGTERM)
             assert (await receive_answer(stream)).endswith(b"finished")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hump_trio import HttpException, Hump, Request, Response, StreamResponse, Timeouts
 from hump_trio import timeout as bounded
@@ -144,6 +144,49 @@ async def test_a_decorators_deadline_names_the_line(
     [record] = caplog.records
     assert record.levelno == logging.WARNING
     assert record.message == f"the answer took too long: GET /, {PLACE}"
+
+
+async def stand_in_a_nursery() -> None:
+    """Wait for a task that runs no line of the program."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep, 1000)
+        nursery.start_soon(trio.sleep_forever)
+
+
+async def stand_in_nurseries() -> None:
+    """Wait for a task that waits for such a one."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stand_in_a_nursery)
+        nursery.start_soon(trio.sleep_forever)
+
+
+@pytest.mark.parametrize("handler", [stand_in_a_nursery, stand_in_nurseries])
+async def test_a_nursery_names_the_line_that_its_tasks_lack(
+    handler: Any, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Trio's own functions stand in no line of the program, but somebody's nursery runs them."""
+    app = Hump()
+    app.get("/", timeout=2)(handler)
+    await get_expired(app, 503)
+    [record] = caplog.records
+    assert f", it stood at {__file__}:" in record.message
+    assert record.message.endswith(f" in {stand_in_a_nursery.__name__}")
+
+
+@pytest.mark.parametrize("handler", HANDLERS[:4])
+async def test_a_shutdown_names_the_line(
+    handler: Any, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same as a deadline does, in a task of its own too."""
+    app = Hump(timeouts=Timeouts(shutdown=1))
+    app.get("/")(handler)
+    async with connect(app) as raw:
+        await raw.send(request())
+        await wait_all_tasks_blocked()
+        app.shutdown()
+        await trio.sleep(3)
+    [record] = [each for each in caplog.records if "cut" in each.message]
+    assert record.message == f"cut at shutdown: GET / (handler), {PLACE.replace('stood', 'stands')}"
 
 
 @pytest.mark.parametrize("decorated", [False, True], ids=["route", "decorator"])
