@@ -139,6 +139,8 @@ class Channel:
             self._descriptors.extend(found)
         for each in self._descriptors:
             os.set_inheritable(each, False)
+        if len(self._descriptors) > DESCRIPTOR_COUNT:
+            raise trio.BrokenResourceError("descriptors without a message")
         self._unread += data
         return bool(data)
 
@@ -151,9 +153,10 @@ class Channel:
         try:
             message = json.loads(line)
             kind, count = message["kind"], message["descriptors"]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise trio.BrokenResourceError(f"not a message: {line[:80]!r}") from error
-        if not isinstance(kind, str) or count not in range(len(self._descriptors) + 1):
+        known = isinstance(kind, str) and type(count) is int
+        if not known or count not in range(len(self._descriptors) + 1):
             raise trio.BrokenResourceError(f"not all of a message has come: {line[:80]!r}")
         taken, self._descriptors = self._descriptors[:count], self._descriptors[count:]
         return message, taken

@@ -5,6 +5,7 @@ What is asked, and what the answers mean, is not known here.
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from io import StringIO
 from typing import Any, TypeAlias
 
 import trio
@@ -16,6 +17,10 @@ __all__ = ["Answer", "Questions", "Respondent"]
 
 # Characters of an answer in one message: escaped once more, they are well below a line's limit.
 PART_CHARACTERS = 64 * 1024
+# Of an answer: a look at a hundred requests of fifty tasks each takes some millions.
+ANSWER_CHARACTERS = 16 * 2**20
+# Questions on their way to one worker: more than operators ask at a time.
+AWAITED_COUNT = 100
 
 
 class Questions:
@@ -30,7 +35,8 @@ class Questions:
         self._known: frozenset[str] = frozenset()
         self._send: Callable[[str, str], None] = lambda name, about: None
         self._awaited: dict[tuple[str, str], Question] = {}
-        self._parts: dict[tuple[str, str], list[str]] = {}
+        self._heard_of: tuple[str, str] | None = None  # what the parts answer
+        self._parts = StringIO()
 
     def open(self, names: Iterable[str], send: Callable[[str, str], None]) -> None:
         """Begin to ask.
@@ -51,13 +57,14 @@ class Questions:
             about: What it is about, if that may be different each time.
 
         Returns:
-            The answer; None if the worker can't give one, or ends before that.
+            The answer; None if the worker can't give one or ends before that, and if too many
+            questions are on their way.
 
         Cancellation: a checkpoint. The answer may come later.
         """
         question = self._awaited.get((name, about))
         if question is None:
-            if name not in self._known:
+            if name not in self._known or len(self._awaited) >= AWAITED_COUNT:
                 await trio.lowlevel.checkpoint()
                 return None
             question = self._awaited[name, about] = Question()
@@ -66,14 +73,25 @@ class Questions:
         return question.answer
 
     def hear(self, message: Message) -> None:
-        """Take a part of an answer, which the worker may give unasked."""
-        key = message["what"], message.get("about", "")
-        parts = self._parts.setdefault(key, [])
-        parts.append(message["text"])
-        if message["more"]:
+        """Take a part of an answer, which the worker may give unasked.
+
+        Args:
+            message: The parts of an answer come one after the other. If they are too long or no
+                JSON, there is no answer.
+
+        Raises:
+            KeyError, TypeError: It is none that a worker sends.
+        """
+        key, text, more = key_of(message), message["text"], message["more"]
+        if key != self._heard_of:
+            self._heard_of, self._parts = key, StringIO()
+        if self._parts.tell() <= ANSWER_CHARACTERS:
+            self._parts.write(text)
+        if more:
             return
-        answer = json.loads("".join(self._parts.pop(key)))
-        if answer is not None:
+        answer = parse_answer(self._parts.getvalue())
+        self._heard_of = None
+        if answer is not None and key[0] in self._known:
             self.told[key[0]] = answer
         if key in self._awaited:
             self._awaited.pop(key).settle(answer)
@@ -83,6 +101,30 @@ class Questions:
         self._known = frozenset()
         for key in list(self._awaited):
             self._awaited.pop(key).settle(None)
+
+
+def key_of(message: Message) -> tuple[str, str]:
+    """Return what a message answers: the name of the question, and what it is about.
+
+    Raises:
+        KeyError, TypeError: It is none that a worker sends.
+    """
+    name, about = message["what"], message.get("about", "")
+    if not isinstance(name, str) or not isinstance(about, str):
+        raise TypeError(f"no question: {name!r:.80} about {about!r:.80}")
+    return name, about
+
+
+def parse_answer(text: str) -> Any:
+    """Return the value of an answer; None if it is too long, or no JSON."""
+    if len(text) > ANSWER_CHARACTERS:
+        logger.error("a worker's answer is longer than %d characters", ANSWER_CHARACTERS)
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        logger.error("a worker's answer is no JSON: %r", text[:80])
+        return None
 
 
 class Question:

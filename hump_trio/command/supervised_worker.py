@@ -1,5 +1,6 @@
 """A worker as its supervisor sees it: its messages, the patience with it, and its end."""
 
+import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -190,44 +191,72 @@ class SupervisedWorker:
 
     async def _listen(self, channel: Channel, nursery: trio.Nursery) -> None:
         """Handle the worker's messages until its channel ends."""
-        with suppress(trio.BrokenResourceError):
+        try:
             while (received := await channel.receive()) is not None:
-                message, _ = received
-                if message["kind"] == "hello":
-                    nursery.start_soon(self._answer, channel, message)
-                    continue
-                if message["kind"] == "answer":
-                    self.questions.hear(message)
-                if message["kind"] == "ready":
-                    # A worker of an older version answers nothing: it would end at a question.
-                    self.questions.open(
-                        message.get("answers", ()),
-                        lambda name, about: nursery.start_soon(self._ask, channel, name, about),
-                    )
-                    self.addresses = tuple(message["addresses"])
-                    self.ready = True
-                    self.settled.set()
-                    self._on_ready()
-                self._suspected = False
-                if not self._asked.is_set():
-                    self._wait_for(self._timeout / 2)
+                message, descriptors = received
+                for each in descriptors:  # a worker has none to give
+                    os.close(each)
+                self._handle(message, channel, nursery)
+        except trio.BrokenResourceError:
+            pass
+        except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+            # An update has come between, or the worker isn't the program's any more.
+            logger.error("worker %d isn't of the supervisor's version: %r", self.pid, error)
+            self.kill(signal.SIGKILL)
         self._heard.set()
+
+    def _handle(self, message: Message, channel: Channel, nursery: trio.Nursery) -> None:
+        """Handle a message.
+
+        Args:
+            message: The message.
+            channel: Leads to the worker.
+            nursery: For what is sent.
+
+        Raises:
+            ArithmeticError, KeyError, TypeError, ValueError: It is none that a worker sends.
+        """
+        if message["kind"] == "hello":
+            wish = self._parse_hello(message)
+            nursery.start_soon(self._answer, channel, *wish)
+            return
+        if message["kind"] == "answer":
+            self.questions.hear(message)
+        if message["kind"] == "ready":
+            self.addresses = texts_of(message["addresses"])
+            # A worker of an older version answers nothing: it would end at a question.
+            self.questions.open(
+                texts_of(message.get("answers", [])),
+                lambda name, about: nursery.start_soon(self._ask, channel, name, about),
+            )
+            self.ready = True
+            self.settled.set()
+            self._on_ready()
+        self._suspected = False
+        if not self._asked.is_set():
+            self._wait_for(self._timeout / 2)
 
     async def _ask(self, channel: Channel, name: str, about: str) -> None:
         """Send the worker a question."""
         with suppress(trio.BrokenResourceError):
             await channel.send("ask", what=name, about=about)
 
-    async def _answer(self, channel: Channel, hello: Message) -> None:
+    def _parse_hello(self, hello: Message) -> tuple[tuple[str, ...], Sockets]:
+        """Return the sockets that a worker asks for, and take note of the time that it needs.
+
+        Raises:
+            ArithmeticError, KeyError, TypeError, ValueError: It is none that a worker sends.
+        """
+        if self._grace_seconds is not None:
+            raise ValueError("a second hello")
+        delay_seconds = seconds_of(hello["delay_seconds"])
+        grace_seconds = seconds_of(hello["shutdown_seconds"]) + MARGIN_SECONDS
+        wish = texts_of(hello["binds"]), Sockets(**hello["options"])
+        self.delay_seconds, self._grace_seconds = delay_seconds, grace_seconds
+        return wish
+
+    async def _answer(self, channel: Channel, binds: tuple[str, ...], options: Sockets) -> None:
         """Send the worker its sockets, and later the request to end."""
-        try:
-            self._grace_seconds = hello["shutdown_seconds"] + MARGIN_SECONDS
-            self.delay_seconds = hello["delay_seconds"]
-            binds, options = tuple(hello["binds"]), Sockets(**hello["options"])
-        except (KeyError, TypeError) as error:  # an update has come between
-            logger.error("worker %d isn't of the supervisor's version: %s", self.pid, error)
-            self.kill(signal.SIGKILL)
-            return
         sockets = await self._open_sockets(binds, options)
         with suppress(trio.BrokenResourceError):
             if sockets is not None and not self._asked.is_set():
@@ -241,6 +270,29 @@ class SupervisedWorker:
                 )
             await self._asked.wait()
             await channel.send("drain", delayed=self._delayed)
+
+
+def texts_of(value: Any) -> tuple[str, ...]:
+    """Return the texts of a list in a message.
+
+    Raises:
+        TypeError: It isn't a list of texts.
+    """
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise TypeError(f"not a list of texts: {value!r:.80}")
+    return tuple(value)
+
+
+def seconds_of(value: Any) -> float:
+    """Return the seconds in a message.
+
+    Raises:
+        ArithmeticError, TypeError, ValueError: They are none.
+    """
+    seconds = float(value)
+    if not seconds >= 0:
+        raise ValueError(f"not a number of seconds: {value!r:.80}")
+    return seconds
 
 
 async def ask_all(

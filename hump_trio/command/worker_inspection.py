@@ -93,13 +93,18 @@ class WorkerInspection:
     async def look(self, seconds: float, count: int) -> Snapshot:
         """Ask all workers, and return the sum. For one that is late, its last answer stands."""
         patience = seconds + ANSWER_SECONDS
+        asked = {worker for worker in self._workers if worker.ready}
         answers = await ask_all(self._workers, LOOK, f"{seconds} {count}", seconds=patience)
         told, lines = [], []
-        for worker in self._workers:  # others than before may be there now
+        for worker in list(self._workers):  # others than before may be there now
+            await trio.lowlevel.checkpoint()  # to read what one has told takes milliseconds
             found = told_by(worker)
             if found is not None:
                 told.append(found)
-            lines.append(describe_worker(worker, found, answered=worker in answers))
+            state = state_of(
+                worker, asked=worker in asked, answered=worker in answers and found is not None
+            )
+            lines.append(describe_worker(worker, found, state))
         return merge(told, lines)
 
     async def cancel(self, name: str) -> bool:
@@ -108,10 +113,13 @@ class WorkerInspection:
         return any(answers.values())
 
     async def drain(self, pid: int) -> bool:
-        """Ask a worker to end gracefully, after which the supervisor starts another one."""
+        """Ask a worker to end gracefully, after which the supervisor starts another one.
+
+        One that doesn't serve yet isn't asked: the supervisor would take that for a failed start.
+        """
         await trio.lowlevel.checkpoint()
         for worker in self._workers:
-            if worker.pid == pid:
+            if worker.pid == pid and worker.ready:
                 logger.warning("an operator has asked worker %d to end", pid)
                 worker.drain()
                 return True
@@ -132,23 +140,30 @@ def told_by(worker: SupervisedWorker) -> Told | None:
         return None
 
 
-def describe_worker(worker: SupervisedWorker, told: Told | None, *, answered: bool) -> WorkerLine:
+def state_of(worker: SupervisedWorker, *, asked: bool, answered: bool) -> str:
+    """Return the state of a worker, as in `WorkerLine`.
+
+    Args:
+        worker: The worker.
+        asked: Whether it was asked to tell: it was ready.
+        answered: Whether it has told something that can be read.
+    """
+    if not asked:
+        return "starting"
+    if worker.asked_to_end:
+        return "ending"
+    return "serving" if answered else "silent"
+
+
+def describe_worker(worker: SupervisedWorker, told: Told | None, state: str) -> WorkerLine:
     """Return the line of a worker.
 
     Args:
         worker: The worker.
         told: What it has told last.
-        answered: Whether that is of now.
+        state: Its state.
     """
-    if not worker.ready:
-        state = "starting"
-    elif worker.asked_to_end:
-        state = "ending"
-    else:
-        state = "serving" if answered and told is not None else "silent"
-    age_seconds = trio.current_time() - worker.started
-    line = line_of(worker.pid or 0, state, age_seconds)
+    line = line_of(worker.pid or 0, state, trio.current_time() - worker.started)
     if told is None:
         return line
-    [before] = told.snapshot.workers
-    return replace(before, pid=line.pid, state=state, age_seconds=age_seconds)
+    return replace(told.line, pid=line.pid, state=state, age_seconds=line.age_seconds)

@@ -13,11 +13,12 @@ from prometheus_client.registry import Collector
 from hump_trio.app import Hump, watchers_of
 from hump_trio.command.questions import Answer
 from hump_trio.command.supervised_worker import SupervisedWorker, ask_all
+from hump_trio.facts.loggers import logger
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
 from hump_trio.prometheus.exposition import expose
 from hump_trio.prometheus.metrics import Metrics
-from hump_trio.prometheus.sums import Sums, describe
+from hump_trio.prometheus.sums import Sums, check_described, describe
 
 __all__ = ["WorkerMetrics", "answers_of", "app_of_process", "app_of_workers"]
 
@@ -88,7 +89,7 @@ class WorkerMetrics:
     def ended(self, worker: SupervisedWorker) -> None:
         """Keep what a worker has counted."""
         self._workers.remove(worker)
-        self._past.add(worker.questions.told.get(QUESTION, []), ended=True)
+        self._past.add(told_by(worker), ended=True)
 
     async def collect(self) -> Collector:
         """Ask all workers, and return the sums. For one that is late, its last answer stands.
@@ -99,12 +100,21 @@ class WorkerMetrics:
         sums = self._past.copy()
         states = {"answered": 0, "silent": 0, "starting": 0}
         for worker in self._workers:  # others than before may be there now
-            sums.add(worker.questions.told.get(QUESTION, []))
+            sums.add(told_by(worker))
             if worker in answered:
                 states["answered"] += 1
             else:
                 states["silent" if worker.ready else "starting"] += 1
         return Workers(sums, states)
+
+
+def told_by(worker: SupervisedWorker) -> list[Any]:
+    """Return the figures that a worker has told last; none if they can't be read."""
+    try:
+        return check_described(worker.questions.told.get(QUESTION, []))
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        logger.error("the figures of worker %s can't be read: %s", worker.pid, error)
+        return []
 
 
 class Workers(Collector):

@@ -28,6 +28,7 @@ from hump_trio.inspection.snapshot import (
     TaskLine,
     WorkerLine,
     WorkLine,
+    shown_text,
 )
 from hump_trio.messages.request import Request
 from hump_trio.server.clock import Clock
@@ -149,7 +150,13 @@ def tree_of(task: trio.lowlevel.Task | None) -> tuple[TaskLine, ...]:
         if line or below:
             told.add(depth)
         lines.append(
-            TaskLine(depth=depth, name=each.name, line=line, library=library, innermost=not below)
+            TaskLine(
+                depth=depth,
+                name=shown_text(each.name),
+                line=shown_text(line),
+                library=shown_text(library),
+                innermost=not below,
+            )
         )
     return tuple(reversed(lines))
 
@@ -158,10 +165,12 @@ def background_of(server: Server, clocks: Iterable[Clock]) -> Iterator[WorkLine]
     """Yield the work that no client waits for."""
     for clock in clocks:
         if clock.phase is Phase.BEHIND:
-            yield WorkLine(pid=os.getpid(), text=clock.describe(), tasks=tree_of(clock.task))
+            yield WorkLine(
+                pid=os.getpid(), text=shown_text(clock.describe()), tasks=tree_of(clock.task)
+            )
     if server.background is not None:
         for task in server.background.child_tasks:
-            yield WorkLine(pid=os.getpid(), text=task.name, tasks=tree_of(task))
+            yield WorkLine(pid=os.getpid(), text=shown_text(task.name), tasks=tree_of(task))
 
 
 def lifespan_of(server: Server) -> Iterator[WorkLine]:
@@ -170,7 +179,7 @@ def lifespan_of(server: Server) -> Iterator[WorkLine]:
         if nursery is not server.background:
             for task in nursery.child_tasks:
                 if not task.name.startswith(MACHINERY):
-                    yield WorkLine(pid=os.getpid(), text=task.name, tasks=tree_of(task))
+                    yield WorkLine(pid=os.getpid(), text=shown_text(task.name), tasks=tree_of(task))
 
 
 def limits_of(app: Hump[Any]) -> Iterator[LimitLine]:

@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 import trio
 
 from hump_trio.facts.outcomes import Outcome
-from hump_trio.inspection.snapshot import CRASH_COUNT, CrashLine, RouteLine
+from hump_trio.inspection.snapshot import CRASH_COUNT, CrashLine, RouteLine, shown_text
 from hump_trio.messages.access_record import AccessRecord, Ended
 from hump_trio.messages.request import Request
 from hump_trio.tasks.task_tree import source_line_of_error
@@ -120,15 +120,17 @@ def crash_of(access: AccessRecord, error: BaseException, *, queries: bool) -> Cr
         target=shown_target(access.target, queries=queries),
         route=access.route,
         age_seconds=0.0,
-        places=tuple(
-            f"{type(each).__qualname__} at {source_line_of_error(each) or 'a line of the server'}"
-            for each in leaves
-        ),
+        places=tuple(map(shown_text, map(place_of, leaves))),
         frames=tuple(
-            f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}"
+            shown_text(f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}")
             for frame, line in frames
         ),
     )
+
+
+def place_of(error: BaseException) -> str:
+    """Return the kind of an error, and the line of the program that has raised it."""
+    return f"{type(error).__qualname__} at {source_line_of_error(error) or 'a line of the server'}"
 
 
 def leaves_of(error: BaseException) -> Iterator[BaseException]:

@@ -18,6 +18,9 @@ from hump_trio.inspection.snapshot import (
     Snapshot,
     WorkerLine,
     parse_snapshot,
+    read_count,
+    read_counts,
+    read_text,
 )
 
 __all__ = ["Told", "describe", "line_of", "merge"]
@@ -31,19 +34,20 @@ class Told:
 
     Attributes:
         snapshot: What its server did then.
-        routes: How the requests of each route have ended, how many of them, and how many took how
-            long.
+        line: The line of the process.
+        routes: What has become of the requests of each route.
 
     Raises:
-        TypeError, KeyError, ValueError: It is of another version.
+        KeyError, TypeError, ValueError: It is of another version.
     """
 
     def __init__(self, value: Any) -> None:
         self.snapshot: Snapshot = parse_snapshot(value["snapshot"])
-        self.routes: dict[str, tuple[Mapping[Outcome, int], list[int]]] = {
-            route: (dict(outcomes), list(map(int, counts)))
-            for route, outcomes, counts in value["routes"]
-        }
+        [self.line] = self.snapshot.workers
+        self.routes: dict[str, RouteFigures] = {}
+        for route, outcomes, counts in value["routes"]:
+            figures = self.routes.setdefault(read_text(route), RouteFigures())
+            figures.include(read_counts(outcomes), [*map(read_count, counts)])
 
 
 def describe(snapshot: Snapshot, routes: Mapping[str, RouteFigures]) -> Any:
@@ -136,6 +140,6 @@ def add_routes(told: Iterable[Told]) -> Mapping[str, RouteFigures]:
     """Return the sums of what has become of each route's requests."""
     found: defaultdict[str, RouteFigures] = defaultdict(RouteFigures)
     for each in told:
-        for route, (outcomes, counts) in each.routes.items():
-            found[route].include(outcomes, counts)
+        for route, figures in each.routes.items():
+            found[route].include(figures.outcomes, figures.counts)
     return found

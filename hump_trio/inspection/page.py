@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from hump_trio.facts.loggers import LOG_LEVELS
 from hump_trio.inspection.snapshot import (
@@ -103,8 +104,8 @@ def render_snapshot(snapshot: Snapshot, *, actions: bool) -> str:
     return (
         f"<h1>{snapshot.request_count} requests in flight</h1>"
         f"<p>{' · '.join(f'{name} <b>{value}</b>' for name, value in figures.items())}</p>"
-        f"<p>Connections by phase: {count_words(snapshot.connections)}</p>"
-        f"<p>Ended since the start: {count_words(snapshot.outcomes)}</p>"
+        f"<p>Connections by phase: {escape(count_words(snapshot.connections))}</p>"
+        f"<p>Ended since the start: {escape(count_words(snapshot.outcomes))}</p>"
         f"<p>Processes: {count_words(Counter(each.state for each in snapshot.workers))}</p>"
         + "".join(render_request(each, actions=actions) for each in snapshot.requests)
         + (f"<p>and {left_out} younger ones</p>" if left_out else "")
@@ -160,7 +161,7 @@ def render_request(request: RequestLine, *, actions: bool) -> str:
         request: The request.
         actions: Whether it can be cancelled.
     """
-    button = button_of(f"requests/{escape(request.id)}/cancel", "cancel") if actions else ""
+    button = button_of(f"requests/{quote(request.id, safe='')}/cancel", "cancel") if actions else ""
     return (
         f"<h2><code>{escape(request.method)} {escape(request.target)}</code>"
         f" {request.age_seconds:.1f} s{button}</h2>"

@@ -1,8 +1,9 @@
 """A server at one moment, as values: what it does, where that stands, and what has become of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, is_dataclass
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
 
 from hump_trio.facts.outcomes import Outcome
 
@@ -19,12 +20,19 @@ __all__ = [
     "WorkLine",
     "WorkerLine",
     "parse_snapshot",
+    "read_count",
+    "read_counts",
+    "read_text",
+    "shown_text",
 ]
 
 # What is shown of each kind at the most, so that a look takes milliseconds whatever the load.
 REQUEST_COUNT = 100
 WORK_COUNT = 100
 CRASH_COUNT = 20
+TEXT_LENGTH = 1000  # characters of one text
+# Numbers beyond this are none that a server has counted or measured, and may be too large to show.
+LARGEST = 1e18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,31 +227,86 @@ class Snapshot:
     crashes: tuple[CrashLine, ...]
 
 
+def shown_text(text: str) -> str:
+    """Return a text that programs or clients have named something by, as it is shown.
+
+    It is not too long, and has a form in UTF-8: a client's JSON may hold half of a surrogate pair.
+    """
+    if len(text) > TEXT_LENGTH:
+        text = f"{text[:TEXT_LENGTH]}…"
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
 def parse_snapshot(value: Any) -> Snapshot:
-    """Return a snapshot that was sent as a value of JSON.
+    """Return a snapshot that was sent as a value of JSON; an object may have more than it needs.
 
     Raises:
-        TypeError, KeyError: It is of another version.
+        KeyError, TypeError: It is of another version.
     """
-    return Snapshot(
-        **{
-            **value,
-            "workers": tuple(WorkerLine(**each) for each in value["workers"]),
-            "requests": tuple(RequestLine(**with_tasks(each)) for each in value["requests"]),
-            "limits": tuple(LimitLine(**each) for each in value["limits"]),
-            "background": tuple(WorkLine(**with_tasks(each)) for each in value["background"]),
-            "lifespan": tuple(WorkLine(**with_tasks(each)) for each in value["lifespan"]),
-            "routes": tuple(RouteLine(**each) for each in value["routes"]),
-            "crashes": tuple(
-                CrashLine(
-                    **{**each, "places": tuple(each["places"]), "frames": tuple(each["frames"])}
-                )
-                for each in value["crashes"]
-            ),
-        }
-    )
+    snapshot: Snapshot = reader_of(Snapshot)(value)
+    return snapshot
 
 
-def with_tasks(line: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a line whose tasks are values."""
-    return {**line, "tasks": tuple(TaskLine(**each) for each in line["tasks"])}
+def read_text(value: Any) -> str:
+    """Return a text that is a value of JSON; otherwise raise a `TypeError`, as all readers do."""
+    if not isinstance(value, str):
+        raise TypeError(f"not a text: {value!r:.80}")
+    return shown_text(value)
+
+
+def read_flag(value: Any) -> bool:
+    """Return a bool."""
+    if not isinstance(value, bool):
+        raise TypeError(f"neither true nor false: {value!r:.80}")
+    return value
+
+
+def read_count(value: Any) -> int:
+    """Return a number of things."""
+    if type(value) is not int or not 0 <= value < LARGEST:
+        raise TypeError(f"not a number of things: {value!r:.80}")
+    return value
+
+
+def read_number(value: Any) -> float:
+    """Return a number."""
+    if type(value) not in (int, float) or not abs(value) < LARGEST:
+        raise TypeError(f"not a number that was measured: {value!r:.80}")
+    return float(value)
+
+
+def read_number_if_any(value: Any) -> float | None:
+    """Return a number, or None."""
+    return None if value is None else read_number(value)
+
+
+def read_counts(value: Any) -> dict[Any, int]:
+    """Return numbers of things by words."""
+    return {shown_text(word): read_count(count) for word, count in dict(value).items()}
+
+
+READERS: dict[Any, Callable[[Any], Any]] = {
+    str: read_text,
+    bool: read_flag,
+    int: read_count,
+    float: read_number,
+    float | None: read_number_if_any,
+    Mapping[str, int]: read_counts,
+    Mapping[Outcome, int]: read_counts,
+}
+
+
+@cache
+def reader_of(hint: Any) -> Callable[[Any], Any]:
+    """Return what makes a value of a type of a value of JSON.
+
+    Args:
+        hint: One of the classes above, or what they are made of.
+    """
+    if get_origin(hint) is tuple:
+        read = reader_of(get_args(hint)[0])
+        return lambda value: tuple(map(read, list(value)))
+    if isinstance(hint, type) and is_dataclass(hint):
+        readers = [(name, reader_of(each)) for name, each in get_type_hints(hint).items()]
+        return lambda value: hint(**{name: read(value[name]) for name, read in readers})
+    return READERS[hint]

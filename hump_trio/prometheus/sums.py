@@ -7,7 +7,7 @@ from typing import Any, Self, TypeAlias
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-__all__ = ["Sums", "describe"]
+__all__ = ["Sums", "check_described", "describe"]
 
 # The name and the labels of a sample.
 Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
@@ -44,6 +44,22 @@ def describe(collector: Collector) -> list[Any]:
     ]
 
 
+def check_described(value: Any) -> list[Any]:
+    """Return the figures that a process has sent, if they are such as `describe` returns.
+
+    Raises:
+        ArithmeticError, AttributeError, TypeError, ValueError: They aren't, and can't be shown.
+    """
+    for name, kind, text, samples in value:
+        Metric(name, text, kind)
+        texts = [name, kind, text]
+        for sample, labels, number in samples:
+            texts += [sample, *labels, *labels.values()]
+            float(0 + number)
+        "".join(texts).encode()  # no half of a surrogate pair
+    return list(value)
+
+
 class Sums(Collector):
     """Sums by name and labels.
 
@@ -58,7 +74,7 @@ class Sums(Collector):
         """Add the figures of a process.
 
         Args:
-            described: They, as `describe` returns them.
+            described: They, as `describe` returns them and `check_described` accepts.
             ended: Whether the process has ended: then what it has counted is all that is left.
         """
         for name, kind, text, samples in described:

@@ -143,3 +143,29 @@ async def test_it_is_closed_by_another_task(raw: tuple[socket.socket, Channel]) 
         nursery.start_soon(receive)
         await trio.testing.wait_all_tasks_blocked()
         channel.close()
+
+
+async def test_descriptors_without_a_message_are_too_many(
+    raw: tuple[socket.socket, Channel],
+) -> None:
+    """More than a message can have; they are closed with the channel."""
+    sock, channel = raw
+    socket.send_fds(sock, [b"{"], [0] * 200)
+    socket.send_fds(sock, [b"{"], [0] * 200)
+    with pytest.raises(trio.BrokenResourceError, match="without a message"):
+        await channel.receive()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[" * 10**5, b'{"kind": "beat", "descriptors": 0.0}', b'{"kind": "x", "descriptors": true}'],
+)
+async def test_what_is_no_message_is_an_end(
+    raw: tuple[socket.socket, Channel], line: bytes
+) -> None:
+    """However deep it is, and whatever stands for the number of descriptors."""
+    sock, channel = raw
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.to_thread.run_sync, sock.sendall, line + b"\n")
+        with pytest.raises(trio.BrokenResourceError, match=r"^not a"):
+            await channel.receive()

@@ -11,7 +11,13 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from hump_trio.command.control import LINE_BYTES, Channel
-from hump_trio.command.questions import Answer, Questions, Respondent
+from hump_trio.command.questions import (
+    ANSWER_CHARACTERS,
+    AWAITED_COUNT,
+    Answer,
+    Questions,
+    Respondent,
+)
 
 
 @dataclass(slots=True)
@@ -115,6 +121,7 @@ async def test_an_answer_that_fails_is_none(
     answers: dict[str, Answer] = {"a": answering(1), "b": fail}
     respondent = Respondent(answers, last=["a", "b"])
     questions = Questions()
+    questions.open(respondent.names, lambda name, about: None)
     await respondent.tell_last(other)
     await hear(questions, one, 2)
     answers["a"] = answering(json)  # which JSON can't express
@@ -172,3 +179,52 @@ async def test_an_answer_without_about_is_one_to_a_question_without(nursery: tri
         await wait_all_tasks_blocked()
         questions.hear({"what": "a", "text": "1", "more": False})
     assert found == [1]
+
+
+@pytest.mark.parametrize(
+    "texts", [["{"], ["["] * 10**5, ["7", "x" * ANSWER_CHARACTERS], ["7", *["x" * 10**6] * 20]]
+)
+async def test_what_is_no_answer_is_none(
+    nursery: trio.Nursery, texts: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No JSON, too deep or too long: nobody waits for it, and what was told before stands."""
+    questions, found = Questions(), list[Any]()
+    questions.open(["a"], lambda name, about: None)
+    questions.hear({"what": "a", "text": "1", "more": False})
+
+    async def ask() -> None:
+        found.append(await questions.ask("a"))
+
+    nursery.start_soon(ask)
+    await wait_all_tasks_blocked()
+    for text in texts[:-1]:
+        questions.hear({"what": "a", "text": text, "more": True})
+    questions.hear({"what": "a", "text": texts[-1], "more": False})
+    await wait_all_tasks_blocked()
+    assert (found, questions.told) == ([None], {"a": 1})
+    assert len(caplog.text) < 1000
+
+
+async def test_half_an_answer_is_forgotten() -> None:
+    """Once another one comes: a worker sends one after the other."""
+    questions = Questions()
+    questions.open(["a", "b"], lambda name, about: None)
+    questions.hear({"what": "a", "text": "[", "more": True})
+    questions.hear({"what": "b", "text": "2", "more": False})
+    questions.hear({"what": "a", "text": "1", "more": False})
+    questions.hear({"what": "unasked", "text": "3", "more": False})
+    assert questions.told == {"a": 1, "b": 2}
+
+
+async def test_so_many_questions_are_on_their_way(nursery: trio.Nursery) -> None:
+    """To a worker that doesn't answer; whoever asks more has no answer at once."""
+    sent: list[str] = []
+    questions = Questions()
+    questions.open(["a"], lambda name, about: sent.append(about))
+    for count in range(AWAITED_COUNT):
+        nursery.start_soon(questions.ask, "a", str(count))
+    await wait_all_tasks_blocked()
+    assert len(sent) == AWAITED_COUNT
+    assert await questions.ask("a", "another") is None
+    assert len(sent) == AWAITED_COUNT
+    nursery.cancel_scope.cancel()

@@ -220,6 +220,37 @@ async def test_operators_act_on_the_worker_that_is_meant(
         rig.send(signal.SIGTERM)
 
 
+async def test_a_worker_that_starts_is_not_drained(autojump_clock: MockClock) -> None:
+    """As that would be a failed start, at which a server that has just begun ends."""
+
+    async def slow(process: FakeProcess) -> None:
+        await trio.sleep(5)
+        await inspected(process)
+
+    async with supervising_inspected(1, slow, actions=True) as (rig, http):
+        [worker] = (await look(http))["workers"]
+        assert worker["state"] == "starting"
+        assert (await http.post(f"/inspect/workers/{worker['pid']}/drain")).status_code == 404
+        await trio.sleep(5)
+        assert [each["state"] for each in (await look(http))["workers"]] == ["serving"]
+        rig.send(signal.SIGTERM)
+    assert rig.status == 0
+
+
+async def test_who_was_not_asked_is_not_silent(autojump_clock: MockClock) -> None:
+    """A worker that becomes ready during a look is one that starts."""
+
+    async def slow(process: FakeProcess) -> None:
+        await trio.sleep(2)
+        await inspected(process)
+
+    async with supervising_inspected(2, stubborn, slow) as (rig, http):
+        await look(http)
+        states = [each["state"] for each in (await look(http))["workers"]]
+        assert states == ["silent", "starting"]
+        rig.send(signal.SIGTERM)
+
+
 async def test_nobody_acts_unless_that_was_asked_for(autojump_clock: MockClock) -> None:
     """The paths aren't there."""
     async with supervising_inspected(1, first) as (rig, http):

@@ -274,3 +274,39 @@ async def test_an_address_that_is_taken() -> None:
             assert await program.wait() == 1
     assert f"hump-trio: cannot listen on {bind}" in program.said
     assert "Traceback" not in program.said
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[7]",
+        "7",
+        '[["cups", "counter", "Cups.", [["cups_total", {}, "x"]]]]',
+        '[["cups", "counter", "Cups.", [["cups_total", [], 1]]]]',
+        '[["cups", "mug", "Cups.", []]]',
+        '[["cups", "counter", "Cups.", [["cups_total", {"tea": "\\ud800"}, 1]]]]',
+        f'[["cups", "counter", "Cups.", [["cups_total", {{}}, 1{"0" * 400}]]]]',
+    ],
+)
+async def test_figures_that_are_none_are_left_out(told: str, autojump_clock: MockClock) -> None:
+    """Now, and when the worker has ended; those of others are told, and the server goes on."""
+
+    async def ramble(process: FakeProcess) -> None:
+        await measured(process, told, told)
+
+    async def count(process: FakeProcess) -> None:
+        await measured(process, *[cups(3)] * 9)
+
+    metrics = WorkerMetrics()
+    figures = app_of_workers(metrics, "unix:/figures")
+    async with (
+        supervising(2, ramble, count, observers=[metrics]) as rig,
+        client(figures) as prometheus,
+    ):
+        await trio.sleep(1)
+        for _ in range(2):
+            assert read((await prometheus.get("/metrics")).text)["cups_total"] == 3
+            rig.processes[0].end(1)
+            await trio.sleep(1)
+        rig.send(signal.SIGTERM)
+    assert (rig.status, rig.error) == (0, None)

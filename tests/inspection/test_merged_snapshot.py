@@ -21,7 +21,8 @@ def told(snapshot: Snapshot, **routes: list[float]) -> Told:
     for name, seconds in routes.items():
         for each in seconds:
             figures[f"/{name}"].add(each, "ok")
-    return Told(json.loads(json.dumps(describe(snapshot, figures), default=fields_of)))
+    alone = replace(snapshot, workers=(worker_of(1),))
+    return Told(json.loads(json.dumps(describe(alone, figures), default=fields_of)))
 
 
 def test_one_process_is_what_it_was() -> None:
@@ -127,4 +128,26 @@ def test_no_process_has_told_anything() -> None:
 def test_what_another_version_has_told(value: object) -> None:
     """It is an error, and none that nobody expects."""
     with pytest.raises((KeyError, TypeError, ValueError)):
+        Told(value)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "counts"),
+    [({"ok": 1}, [1]), ({"ok": 1}, [-1] * 64), ({"ok": "1"}, [0] * 64), (7, [0] * 64)],
+)
+def test_routes_of_another_version_are_none(outcomes: object, counts: list[int]) -> None:
+    """They can't be added to those of others."""
+    value = json.loads(
+        json.dumps(describe(snapshot_of(workers=(worker_of(1),)), {}), default=fields_of)
+    )
+    value["routes"] = [["/", outcomes, counts]]
+    with pytest.raises((TypeError, ValueError)):
+        Told(value)
+
+
+def test_a_process_has_one_line() -> None:
+    """What has told of none, or of several, isn't read."""
+    value = json.loads(json.dumps(describe(FULL, {}), default=fields_of))
+    value["snapshot"]["workers"] = []
+    with pytest.raises(ValueError, match="unpack"):
         Told(value)

@@ -158,3 +158,17 @@ def test_the_policy_lets_nothing_in_but_the_pages_own() -> None:
         " form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
     assert "form-action 'self'" in page_policy(actions=True)
+
+
+def test_words_of_a_worker_are_text_too() -> None:
+    """A worker that isn't the program's any more may send any, and any id of a request."""
+    snapshot = snapshot_of(
+        connections={EVIL: 1},
+        outcomes={EVIL: 2},
+        requests=(request_of(id="../../workers/7/drain?"),),
+    )
+    page = Elements(render_snapshot(snapshot, actions=True))
+    assert "script" not in page.names
+    assert f"1 {EVIL}" in page.text
+    assert f"2 {EVIL}" in page.text
+    assert "..%2F..%2Fworkers%2F7%2Fdrain%3F/cancel" in render_snapshot(snapshot, actions=True)
