@@ -146,7 +146,8 @@ async def serve_beside(besides: Sequence[Beside], serve: Callable[[], Awaitable[
     async with trio.open_nursery() as nursery:
         for each in besides:
             silence(each.app)
-            urls: tuple[str, ...] = await nursery.start(each.app.serve)
+            # Named so that the live page doesn't take it for a task of the program.
+            urls: tuple[str, ...] = await nursery.start(each.app.serve, name=__name__)
             logger.info("%s at %s%s", each.words, urls[0], each.path)
         result = await serve()
         nursery.cancel_scope.cancel()

@@ -86,8 +86,10 @@ def run_top(arguments: Sequence[str]) -> int:
             with terminal.taken(), Looker(address) as looker:
                 watch(address, state, looker, terminal)
         else:
-            for line in render_state(state, title=address.shown):
-                print(line.text)
+            lines = render_state(state, title=address.shown)
+            text = "".join(f"{line.text}\n" for line in lines)
+            encoding = sys.stdout.encoding
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
     return 0
 
 

@@ -5,9 +5,10 @@ The standard library asks, in blocking calls: none of it is a server's.
 
 import re
 import socket
-import time
+import threading
 from base64 import b64encode
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import unquote, urlsplit
@@ -17,8 +18,9 @@ from hump_trio.command.top_state import State, StateError, parse_state
 
 __all__ = ["PageAddress", "fetch_state", "parse_page_address"]
 
-# What an operator waits for at most: each read of a socket, and the body as a whole.
+# What an operator waits for at most: a connection, and then the answer as a whole.
 ANSWER_SECONDS = 3.0
+LATE = "the answer takes too long"
 # A snapshot has a hundred requests of fifty tasks each, and a thousand routes: some megabytes.
 ANSWER_BYTES = 16 * 2**20
 READ_BYTES = 2**16
@@ -116,22 +118,69 @@ def fetch_state(address: PageAddress) -> State:
     Raises:
         StateError: It doesn't; the message says why in a line.
     """
+    late = threading.Event()
+    try:
+        with closing(address.open()) as connection:
+            connection.connect()
+            with cut_when_late(connection.sock, late):
+                return ask(connection, address)
+    except (HTTPException, OSError, StateError, UnicodeError) as error:
+        raise StateError(LATE if late.is_set() else explain(error)) from error
+
+
+@contextmanager
+def cut_when_late(sock: socket.socket, late: threading.Event) -> Iterator[None]:
+    """Cut a connection when the block takes too long: a server may send on without an end.
+
+    Args:
+        sock: The connection's socket.
+        late: Set before that.
+    """
+
+    def cut() -> None:
+        late.set()
+        with suppress(OSError):  # it has gone
+            # The method of `ssl.SSLSocket` would have the rest read as if it weren't encrypted.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    timer = threading.Timer(ANSWER_SECONDS, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def ask(connection: HTTPConnection, address: PageAddress) -> State:
+    """Return the state that a server answers with.
+
+    Args:
+        connection: It leads there.
+        address: What is asked for.
+
+    Raises:
+        HTTPException, OSError, StateError: It doesn't.
+    """
     fields = {"accept": "application/json", "connection": "close"}
     if address.authorization:
         fields["authorization"] = address.authorization
-    try:
-        with closing(address.open()) as connection:
-            connection.request("GET", f"{address.path}/state", headers=fields)
-            with connection.getresponse() as response:
-                if response.status != 200:
-                    raise StateError(explain_status(response.status, address.path))
-                return parse_state(read_body(response))
-    except OSError as error:
-        raise StateError(error.strerror or str(error)) from error
-    except HTTPException as error:
-        raise StateError(f"no HTTP/1.1 is spoken there ({type(error).__name__})") from error
-    except UnicodeError as error:  # of a label that no host's name can have
-        raise StateError(f"there is no such host: {error}") from error
+    connection.request("GET", f"{address.path}/state", headers=fields)
+    with connection.getresponse() as response:
+        if response.status != 200:
+            raise StateError(explain_status(response.status, address.path))
+        return parse_state(read_body(response))
+
+
+def explain(error: Exception) -> str:
+    """Return what a failure to ask means."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, HTTPException):
+        return f"no HTTP/1.1 is spoken there ({type(error).__name__})"
+    if isinstance(error, UnicodeError):  # of a label that no host's name can have
+        return f"there is no such host: {error}"
+    return str(error)
 
 
 def explain_status(status: int, path: str) -> str:
@@ -144,17 +193,14 @@ def explain_status(status: int, path: str) -> str:
 
 
 def read_body(response: HTTPResponse) -> bytes:
-    """Return a body that comes in time, and isn't too long.
+    """Return a body that isn't too long.
 
     Raises:
-        StateError: It doesn't, or it is.
+        StateError: It is.
     """
-    give_up = time.monotonic() + ANSWER_SECONDS
     body = bytearray()
     while data := response.read1(READ_BYTES):
         body += data
         if len(body) > ANSWER_BYTES:
             raise StateError(f"an answer of more than {ANSWER_BYTES} bytes")
-        if time.monotonic() > give_up:
-            raise StateError(f"an answer that takes more than {ANSWER_SECONDS:g} s")
     return bytes(body)

@@ -128,10 +128,19 @@ def parse_state(text: bytes) -> State:
         raise StateError("something else than JSON") from error
     if not fits(value, State):
         raise StateError("JSON that is no live page's state, or that of another version")
-    return cast("State", value)
+    return cast("State", pruned(value, State))
 
 
 hints_of = cache(get_type_hints)
+
+
+def pruned(value: Any, hint: Any) -> Any:
+    """Return a JSON value that fits a type, without what else its objects have, however deep."""
+    if is_typeddict(hint):
+        return {name: pruned(value[name], each) for name, each in hints_of(hint).items()}
+    if get_origin(hint) is list:
+        return [pruned(each, get_args(hint)[0]) for each in value]
+    return value
 
 
 def fits(value: Any, hint: Any) -> bool:

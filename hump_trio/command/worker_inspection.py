@@ -10,6 +10,7 @@ from hump_trio.app import Hump
 from hump_trio.command.questions import Answer
 from hump_trio.command.supervised_worker import SupervisedWorker, ask_all
 from hump_trio.facts.loggers import logger
+from hump_trio.facts.settings import Limits
 from hump_trio.inspection.live_page import router_of
 from hump_trio.inspection.merged_snapshot import Told, describe, line_of, merge
 from hump_trio.inspection.snapshot import Snapshot, WorkerLine
@@ -24,6 +25,8 @@ LOOK, CANCEL, LEVEL = "inspect", "cancel a request", "set the log's level"
 ANSWER_SECONDS = 2.0
 # Another site may have its name lead here, so that its pages could read what is shown.
 HOSTS = ("localhost", "127.0.0.1", "[::1]")  # of its tunnel, too
+# Any user of the machine may look: what is left of the loop and the descriptors is the server's.
+LIMITS = Limits(connections=100, requests=100)
 
 
 def answers_of(app: Hump[Any], *, actions: bool) -> dict[str, Answer]:
@@ -63,7 +66,7 @@ def app_of_workers(workers: "WorkerInspection", bind: str, *, actions: bool) -> 
 
 
 def app_of(subject: Subject, bind: str, *, actions: bool) -> Hump[Any]:
-    app = Hump[Any](binds=[bind])
+    app = Hump[Any](binds=[bind], limits=LIMITS)
     host = parse_bind(bind).host
     if host is not None:
         app.middleware(TrustedHosts([*HOSTS, f"[{host}]" if ":" in host else host]))

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import trio
+
 from hump_trio.answers.event_stream import EventStream
 from hump_trio.answers.redirect import RedirectResponse
 from hump_trio.app import Hump
@@ -101,8 +103,10 @@ class Inspector:
 
     async def _watch_page(self) -> AsyncIterator[str]:
         while True:
+            due = trio.current_time() + EVENT_SECONDS
             snapshot = await self._subject.look(EVENT_SECONDS, LOOK_COUNT)
             yield render_snapshot(snapshot, actions=self._actions)
+            await trio.sleep_until(due)  # where nobody could be asked, that took no time
 
     async def cancel_request(self, name: str) -> RedirectResponse:
         """End a request as if its time had passed, and lead back to the page.

@@ -1,5 +1,6 @@
 """`hump-trio top`: what an operator sees, and how the terminal is left."""
 
+import io
 import os
 import re
 import signal
@@ -253,6 +254,19 @@ def test_words_and_statuses(
     assert bool(said.out) == bool(out)
     assert said.err.startswith(f"hump-trio: {error}" if error else "")
     assert said.err.count("\n") == bool(error)
+
+
+def test_an_output_that_knows_few_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others are escaped: whatever there is to show is no mistake of this program."""
+    bind = f"unix:{tmp_path / 'café.sock'}"
+    written = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", written)
+    with served_in_thread(app_of(bind)):
+        assert main(["top", bind]) == 0
+    written.seek(0)
+    assert written.readline().endswith("caf\\xe9.sock\n")
 
 
 def test_the_help_fits_a_terminal() -> None:

@@ -106,9 +106,9 @@ async def supervising_inspected(
         yield rig, http
 
 
-async def look(http: httpx2.AsyncClient) -> Any:
+async def look(http: httpx2.AsyncClient, page: str = "/inspect") -> Any:
     """Return the state as JSON."""
-    response = await http.get("/inspect/state")
+    response = await http.get(f"{page}/state")
     assert response.status_code == 200
     return response.json()
 
@@ -237,6 +237,19 @@ async def test_a_worker_that_starts_is_not_drained(autojump_clock: MockClock) ->
     assert rig.status == 0
 
 
+async def test_a_page_of_nobody_is_sent_each_second_alone(autojump_clock: MockClock) -> None:
+    """Where no worker serves, there is nobody to wait for, and yet no hurry."""
+    async with supervising_inspected(1, import_for_ever) as (rig, http):
+        events = 0
+        with trio.move_on_after(5.5):
+            async with http.stream("GET", "/inspect/events") as response:
+                async for line in response.aiter_lines():
+                    events += line.startswith("data: ")
+                    assert events < 10
+        assert events == 6
+        rig.processes[0].kill(signal.SIGKILL)
+
+
 async def test_who_was_not_asked_is_not_silent(autojump_clock: MockClock) -> None:
     """A worker that becomes ready during a look is one that starts."""
 
@@ -278,6 +291,13 @@ async def test_another_sites_name_leads_nowhere(bind: str, host: str, status: in
     async with client(app), client(page) as http:
         found = await http.get("/inspect/state", headers={"host": host})
     assert found.status_code == status
+
+
+@pytest.mark.parametrize("limit", ["connections", "requests"])
+def test_no_more_look_than_a_supervisor_can_bear(limit: str) -> None:
+    """It has to restart workers meanwhile, with descriptors that are left."""
+    page = app_of_workers(WorkerInspection(), "127.0.0.1:0", actions=False)
+    assert getattr(page.limits, limit) == 100
 
 
 async def test_a_worker_answers_with_what_its_app_does(autojump_clock: MockClock) -> None:
@@ -346,11 +366,13 @@ async def test_real_workers_show_where_their_requests_stand(tmp_path: Path) -> N
 
 
 async def test_a_real_process_alone(tmp_path: Path) -> None:
-    """It has one line for itself, which says whether it serves."""
+    """It has one line for itself, which says whether it serves; the page is no task of it."""
     async with started(APP, "--bind", "127.0.0.1:0", "--inspect", "127.0.0.1:0") as program:
         url = (await program.wait_said(r"the live page at (http[^\s]+)"))[1]
         async with httpx2.AsyncClient() as http:
             assert "Processes: 1 serving" in (await http.get(url)).text
-            [worker] = (await http.get(f"{url}/state")).json()["workers"]
+            found = await look(http, url)
+        [worker] = found["workers"]
         assert (worker["pid"], worker["state"]) == (program.process.pid, "serving")
+        assert found["lifespan"] == []
         assert await program.end() == 0
