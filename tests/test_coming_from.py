@@ -31,7 +31,7 @@ from websockets.sync.client import connect
 
 import hump_trio.asgi
 import hump_trio.wsgi
-from examples.coming_from.shelf import make_tables
+from examples.coming_from.shelf import make_tables, open_shelf
 from hump_trio import Hump, Request
 from hump_trio.command.option_table import ELSEWHERE, OPTIONS
 from tests.support.loopback import PATIENCE_SECONDS
@@ -304,6 +304,28 @@ def test_an_app_answers_the_same_as_it_is(
     """Without a changed line, under our server in place of its own."""
     make_tables(str(tmp_path / "teas.db"))
     assert answers_of(f"{page}_theirs as it is", tmp_path) == answers_there(page)
+
+
+def test_nobody_hears_of_a_tea_that_was_undone(tmp_path: Path) -> None:
+    """What a program puts into `when_kept` is called behind the commit, and never without one."""
+    path, told = str(tmp_path / "teas.db"), list[int]()
+
+    def tell() -> None:
+        with open_shelf(path) as other:
+            told.append(len(other.all()))
+
+    def add(grams: int) -> None:
+        with open_shelf(path) as shelf:
+            shelf.add("Assam", grams)
+            shelf.when_kept.append(tell)
+            assert 1 / grams
+
+    make_tables(path)
+    with pytest.raises(ZeroDivisionError):
+        add(0)
+    assert told == []
+    add(100)
+    assert told == [1]
 
 
 def test_both_are_tested_with_a_fake(tmp_path: Path) -> None:

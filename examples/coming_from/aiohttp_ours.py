@@ -78,7 +78,7 @@ async def show_tea(number: int, shelf: Shelf) -> Tea:
 @routes.post("/teas")
 async def add_tea(request: Request, draft: Draft, shelf: Shelf) -> JsonResponse:
     tea = shelf.add(draft.name, draft.grams)
-    request.app.start_soon(announce, tea.name)
+    shelf.when_kept.append(lambda: request.app.start_soon(announce, tea.name))
     location = request.app.url_for("show_tea", number=tea.number)
     return JsonResponse(tea, 201, {"location": location})
 

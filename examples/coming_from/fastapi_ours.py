@@ -107,7 +107,7 @@ async def show_tea(number: int, shelf: Shelf) -> Tea:
 @app.post("/teas", returns={201: Tea}, raises=[409])
 async def add_tea(draft: Draft, shelf: Shelf) -> JsonResponse:
     tea = shelf.add(draft.name, draft.grams)
-    app.start_soon(announce, tea.name)
+    shelf.when_kept.append(lambda: app.start_soon(announce, tea.name))
     return JsonResponse(tea, 201, {"location": app.url_for("show_tea", number=tea.number)})
 
 

@@ -5,7 +5,7 @@ a program is started from.
 """
 
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -26,10 +26,15 @@ class NameTakenError(Exception):
 
 
 class Shelf:
-    """The teas, within a transaction."""
+    """The teas, within a transaction.
+
+    Attributes:
+        when_kept: What is called when the transaction has been committed, and else never.
+    """
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+        self.when_kept: list[Callable[[], object]] = []
 
     def all(self, limit: int = -1) -> list[Tea]:
         """Return the first teas, by number."""
@@ -60,8 +65,12 @@ def open_shelf(path: str = "teas.db") -> Generator[Shelf, None, None]:
 
     Await nothing within the block: SQLite makes the next writer wait, and all other tasks with it.
     """
-    with closing(sqlite3.connect(path)) as database, database:
-        yield Shelf(database)
+    with closing(sqlite3.connect(path)) as database:
+        shelf = Shelf(database)
+        with database:
+            yield shelf
+    for tell in shelf.when_kept:
+        tell()
 
 
 def make_tables(path: str = "teas.db") -> None:

@@ -59,7 +59,7 @@ async def list_teas(shelf: Shelf, limit: int = 10) -> list[Tea]:
 @app.post("/teas")
 async def add_tea(draft: Draft, shelf: Shelf) -> JsonResponse:
     tea = shelf.add(draft.name, draft.grams)
-    app.start_soon(announce, tea.name)
+    shelf.when_kept.append(lambda: app.start_soon(announce, tea.name))
     return JsonResponse(tea, 201, {"location": app.url_for("show_tea", number=tea.number)})
 
 
