@@ -192,13 +192,12 @@ class SupervisedWorker:
     async def _listen(self, channel: Channel, nursery: trio.Nursery) -> None:
         """Handle the worker's messages until its channel ends."""
         try:
-            while (received := await channel.receive()) is not None:
-                message, descriptors = received
-                for each in descriptors:  # a worker has none to give
-                    os.close(each)
-                self._handle(message, channel, nursery)
-        except trio.BrokenResourceError:
-            pass
+            with suppress(trio.BrokenResourceError):
+                while (received := await channel.receive()) is not None:
+                    message, descriptors = received
+                    for each in descriptors:  # a worker has none to give
+                        os.close(each)
+                    self._handle(message, channel, nursery)
         except (ArithmeticError, KeyError, TypeError, ValueError) as error:
             # An update has come between, or the worker isn't the program's any more.
             logger.error("worker %d isn't of the supervisor's version: %r", self.pid, error)

@@ -38,8 +38,11 @@ from hump_trio.tasks.task_tree import source_lines_of, walk_tree
 
 __all__ = ["identify", "take_snapshot", "tree_of"]
 
-# What is shown of one tree, so that a look takes milliseconds.
+# What is shown of one tree, and of all trees of a kind together unless that leaves each too few:
+# a look keeps the loop for some 15 microseconds a task.
 TASK_COUNT = 50
+ALL_TASKS_COUNT = 500
+LEAST_COUNT = 5
 # Tasks beside the lifespan's that are the server's own are named after their functions.
 MACHINERY = (
     "hump_trio.command.",
@@ -65,6 +68,7 @@ def take_snapshot(
     state, clocks = server.state, server.watchdog.clocks
     busy = [(clock, clock.request) for clock in clocks if clock.request is not None]
     oldest = nsmallest(REQUEST_COUNT, busy, key=lambda each: each[0].since)
+    share = share_of(len(oldest))
     worker = WorkerLine(
         pid=os.getpid(),
         state="ending" if server.draining else "serving",
@@ -78,7 +82,8 @@ def take_snapshot(
         lag_seconds=lag_seconds,
         request_count=len(busy),
         requests=tuple(
-            describe_request(clock, request, key=key, queries=queries) for clock, request in oldest
+            describe_request(clock, request, key=key, queries=queries, task_count=share)
+            for clock, request in oldest
         ),
         connections=Counter(RULES[each.clock.phase].word for each in server.watchdog.connections),
         connection_count=state.connection_count,
@@ -87,8 +92,8 @@ def take_snapshot(
         buffered_bytes=state.buffered_bytes,
         outcomes=dict(state.outcomes),
         limits=tuple(limits_of(app)),
-        background=tuple(islice(background_of(server, clocks), WORK_COUNT)),
-        lifespan=tuple(islice(lifespan_of(server), WORK_COUNT)),
+        background=describe_work(background_of(server, clocks)),
+        lifespan=describe_work(lifespan_of(server)),
         routes=describe_routes(figures.routes),
         crashes=tuple(crashes_of(figures)),
     )
@@ -105,7 +110,14 @@ def identify(clock: Clock, request: Request, key: bytes) -> str:
     return blake2b(f"{id(request)} {clock.since!r}".encode(), key=key, digest_size=9).hexdigest()
 
 
-def describe_request(clock: Clock, request: Request, *, key: bytes, queries: bool) -> RequestLine:
+def share_of(trees: int) -> int:
+    """Return how many tasks of each of so many trees are shown."""
+    return min(max(ALL_TASKS_COUNT // max(trees, 1), LEAST_COUNT), TASK_COUNT)
+
+
+def describe_request(
+    clock: Clock, request: Request, *, key: bytes, queries: bool, task_count: int
+) -> RequestLine:
     """Return what is shown of a request; neither fields nor body.
 
     Args:
@@ -113,6 +125,7 @@ def describe_request(clock: Clock, request: Request, *, key: bytes, queries: boo
         request: The request.
         key: See `identify`.
         queries: Whether its target is shown with its query.
+        task_count: How many of its tasks are shown.
     """
     end = ending_of(clock, request)
     protocol = f"HTTP/{request.http_version}"
@@ -131,19 +144,19 @@ def describe_request(clock: Clock, request: Request, *, key: bytes, queries: boo
         remaining_seconds=None if left_seconds == math.inf else left_seconds,
         cause=end.cause,
         consequence=end.consequence,
-        tasks=tree_of(clock.task),
+        tasks=tree_of(clock.task, task_count),
     )
 
 
-def tree_of(task: trio.lowlevel.Task | None) -> tuple[TaskLine, ...]:
-    """Return where a task stands, if there is one, and each one below it."""
+def tree_of(task: trio.lowlevel.Task | None, count: int) -> tuple[TaskLine, ...]:
+    """Return where a task stands, if there is one, and so many of its tree with it."""
     if task is None:
         return ()
     lines: list[TaskLine] = []
     told: set[int] = (
         set()
     )  # depths at which a task tells something to the one above that comes next
-    for depth, each in reversed([*islice(walk_tree(task), TASK_COUNT)]):
+    for depth, each in reversed([*islice(walk_tree(task), count)]):
         line, library = source_lines_of(each)
         below = depth + 1 in told
         told.discard(depth + 1)
@@ -161,25 +174,37 @@ def tree_of(task: trio.lowlevel.Task | None) -> tuple[TaskLine, ...]:
     return tuple(reversed(lines))
 
 
-def background_of(server: Server, clocks: Iterable[Clock]) -> Iterator[WorkLine]:
-    """Yield the work that no client waits for."""
+def describe_work(
+    work: Iterable[tuple[str, trio.lowlevel.Task | None]],
+) -> tuple[WorkLine, ...]:
+    """Return what is shown of work, given what each is and the task that does it."""
+    shown = [*islice(work, WORK_COUNT)]
+    share = share_of(len(shown))
+    return tuple(
+        WorkLine(pid=os.getpid(), text=shown_text(text), tasks=tree_of(task, share))
+        for text, task in shown
+    )
+
+
+def background_of(
+    server: Server, clocks: Iterable[Clock]
+) -> Iterator[tuple[str, trio.lowlevel.Task | None]]:
+    """Yield the work that no client waits for: what it is, and its task."""
     for clock in clocks:
         if clock.phase is Phase.BEHIND:
-            yield WorkLine(
-                pid=os.getpid(), text=shown_text(clock.describe()), tasks=tree_of(clock.task)
-            )
+            yield clock.describe(), clock.task
     if server.background is not None:
         for task in server.background.child_tasks:
-            yield WorkLine(pid=os.getpid(), text=shown_text(task.name), tasks=tree_of(task))
+            yield task.name, task
 
 
-def lifespan_of(server: Server) -> Iterator[WorkLine]:
+def lifespan_of(server: Server) -> Iterator[tuple[str, trio.lowlevel.Task]]:
     """Yield the tasks of nurseries that are open around the serving, but for the server's own."""
     for nursery in server.task.child_nurseries:
         if nursery is not server.background:
             for task in nursery.child_tasks:
                 if not task.name.startswith(MACHINERY):
-                    yield WorkLine(pid=os.getpid(), text=shown_text(task.name), tasks=tree_of(task))
+                    yield task.name, task
 
 
 def limits_of(app: Hump[Any]) -> Iterator[LimitLine]:

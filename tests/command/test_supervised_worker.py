@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from hump_trio.command.control import LINE_BYTES
 from hump_trio.facts.settings import Sockets
 from tests.command.fake_process import (
     DEADLY,
@@ -171,3 +172,21 @@ async def test_a_worker_that_sends_descriptors(autojump_clock: MockClock) -> Non
         await trio.sleep(3)
         assert counts == [0]
         rig.send(signal.SIGTERM)
+
+
+async def test_a_worker_that_sends_no_messages(autojump_clock: MockClock) -> None:
+    """Nothing more is heard of it, so that it is one without a sign of life."""
+
+    async def babble(process: FakeProcess) -> None:
+        await hello(process)
+        await process.channel.send("ready", addresses=["http://x"])
+        await process.channel.send("beat", text="x" * LINE_BYTES)
+        await trio.sleep_forever()
+
+    async with supervising(1, babble) as rig:
+        await trio.sleep(29)
+        assert rig.alive == [1]
+        await trio.sleep(5)
+        assert rig.alive == [2]
+        rig.send(signal.SIGTERM)
+    assert (rig.status, rig.error) == (0, None)

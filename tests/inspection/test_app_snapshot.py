@@ -120,7 +120,7 @@ async def test_lists_are_bounded(autojump_clock: MockClock) -> None:
             found = look(app)
         nursery.cancel_scope.cancel()
     assert (found.request_count, len(found.requests)) == (105, 100)
-    assert len(found.requests[0].tasks) == 50
+    assert len(found.requests[0].tasks) == 5
     assert len(found.background) == 100
 
 
@@ -220,7 +220,7 @@ async def test_a_server_that_starts_has_nothing_yet() -> None:
     async with client(app):
         [snapshot] = found
     assert (snapshot.requests, snapshot.background, snapshot.connections) == ((), (), {})
-    assert tree_of(None) == ()
+    assert tree_of(None, 50) == ()
 
 
 async def test_limits_are_shown_with_what_waits(autojump_clock: MockClock) -> None:
@@ -316,3 +316,23 @@ async def test_what_has_ended_is_shown(autojump_clock: MockClock) -> None:
     assert found.routes[1].p50_seconds == pytest.approx(1, rel=0.25)
     assert [each.target for each in found.crashes] == ["/fails/2", "/fails/1"]
     assert found.outcomes["crash"] == 2
+
+
+async def test_many_large_trees_are_cut_so_that_a_look_is_quick(autojump_clock: MockClock) -> None:
+    """The more trees there are of a kind, the less is shown of each."""
+    app = Hump()
+
+    async def wait() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(60):
+                nursery.start_soon(wait_deep)
+
+    counts = []
+    async with connect(app):
+        for _ in range(4):
+            for _ in range(30):
+                app.start_soon(wait)
+            await wait_all_tasks_blocked()
+            background = look(app).background
+            counts.append((len(background), {len(each.tasks) for each in background}))
+    assert counts == [(30, {16}), (60, {8}), (90, {5}), (100, {5})]
