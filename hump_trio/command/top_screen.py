@@ -117,13 +117,15 @@ def describe_state(state: State, *, width: int, height: int) -> Iterator[Block]:
         height: Its height.
     """
     yield Block(list(describe_summary(state)))
-    several = len(state["workers"]) > 1
+    silent = {each["pid"] for each in state["workers"] if each["state"] == "silent"}
+    several = len(state["workers"]) > 1 or bool(silent)
     if several:
         yield from table(
             "workers", ("worker", "workers"), ("pid", "age", "requests", "connections", "lag"),
             (
                 (str(each["pid"]), span(each["age_seconds"]), str(each["request_count"]),
-                 str(each["connection_count"]), span(each["lag_seconds"]), each["state"])
+                 str(each["connection_count"]), span(each["lag_seconds"]),
+                 "silent: as when it last answered" if each["pid"] in silent else each["state"])
                 for each in state["workers"]
             ),
         )  # fmt: skip
@@ -132,6 +134,8 @@ def describe_state(state: State, *, width: int, height: int) -> Iterator[Block]:
         yield Block([Line(f"{'age':>8}  {'phase':<7}  requests, the oldest first", "bold")])
     for request in state["requests"]:
         worker = f", worker {request['pid']}" if several else ""
+        if request["pid"] in silent:
+            worker += " (silent)"
         yield describe_request(request, worker, width=width, tree_lines=tree_lines)
     younger = state["request_count"] - len(state["requests"])
     if younger > 0:
@@ -149,7 +153,8 @@ def describe_state(state: State, *, width: int, height: int) -> Iterator[Block]:
     yield from table(
         "routes, the busiest first", ("route", "routes"), ("ended", "p50", "p99"),
         (
-            (str(each["count"]), span(each["p50_seconds"]), span(each["p99_seconds"]),
+            (str(each["count"]), f"≤ {span(each['p50_seconds'])}",
+             f"≤ {span(each['p99_seconds'])}",
              f"{each['route'] or 'no route'}: {count_words(each['outcomes'])}")
             for each in state["routes"]
         ),

@@ -101,13 +101,17 @@ def render_snapshot(snapshot: Snapshot, *, actions: bool) -> str:
         "bytes of bodies": snapshot.buffered_bytes,
         "loop lag": f"{snapshot.lag_seconds * 1000:.1f} ms",
     }
+    silent = {each.pid for each in snapshot.workers if each.state == "silent"}
     return (
         f"<h1>{snapshot.request_count} requests in flight</h1>"
         f"<p>{' · '.join(f'{name} <b>{value}</b>' for name, value in figures.items())}</p>"
         f"<p>Connections by phase: {escape(count_words(snapshot.connections))}</p>"
         f"<p>Ended since the start: {escape(count_words(snapshot.outcomes))}</p>"
         f"<p>Processes: {count_words(Counter(each.state for each in snapshot.workers))}</p>"
-        + "".join(render_request(each, actions=actions) for each in snapshot.requests)
+        + "".join(
+            render_request(each, actions=actions, silent=each.pid in silent)
+            for each in snapshot.requests
+        )
         + (f"<p>and {left_out} younger ones</p>" if left_out else "")
         + render_workers(snapshot.workers, actions=actions)
         + render_table(
@@ -142,7 +146,8 @@ def render_workers(workers: Collection[WorkerLine], *, actions: bool) -> str:
         actions: Whether they can be asked to end.
     """
     lines = "".join(
-        f"<p>Process <b>{each.pid}</b>, {escape(each.state)}, {each.age_seconds:.0f} s old:"
+        f"<p>Process <b>{each.pid}</b>, {escape(each.state)}, {each.age_seconds:.0f} s old"
+        f"{'; when it last answered:' if each.state == 'silent' else ':'}"
         f" {each.request_count} requests, {each.connection_count} connections,"
         f" loop lag {each.lag_seconds * 1000:.1f} ms"
         f"{button_of(f'workers/{each.pid}/drain', 'drain') if actions else ''}</p>"
@@ -154,18 +159,20 @@ def render_workers(workers: Collection[WorkerLine], *, actions: bool) -> str:
     return f"<h2>Processes</h2>{lines}" if workers else ""
 
 
-def render_request(request: RequestLine, *, actions: bool) -> str:
+def render_request(request: RequestLine, *, actions: bool, silent: bool) -> str:
     """Return what the page shows of a request.
 
     Args:
         request: The request.
         actions: Whether it can be cancelled.
+        silent: Whether its process doesn't answer, so that all is as when it last did.
     """
     button = button_of(f"requests/{quote(request.id, safe='')}/cancel", "cancel") if actions else ""
     return (
         f"<h2><code>{escape(request.method)} {escape(request.target)}</code>"
         f" {request.age_seconds:.1f} s{button}</h2>"
-        f"<p>{escape(request.route) or 'no route'}, process {request.pid},"
+        f"<p>{escape(request.route) or 'no route'}, process {request.pid}"
+        f"{' (silent: as when it last answered)' if silent else ''},"
         f" {escape(request.protocol)} from {escape(request.client) or '-'},"
         f" phase <b>{escape(request.phase)}</b>, {request.sent_bytes} bytes sent;"
         f" {escape(end_words(request))}</p>" + render_tasks(request.tasks)
@@ -222,8 +229,8 @@ def route_cells(route: RouteLine) -> tuple[str, ...]:
     return (
         route.route or "no route",
         str(route.count),
-        f"{route.p50_seconds * 1000:.1f} ms",
-        f"{route.p99_seconds * 1000:.1f} ms",
+        f"≤ {route.p50_seconds * 1000:.1f} ms",
+        f"≤ {route.p99_seconds * 1000:.1f} ms",
         count_words(route.outcomes),
     )
 

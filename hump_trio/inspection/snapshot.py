@@ -132,8 +132,8 @@ class RouteLine:
         route: Its template; empty for requests that have none.
         count: How many have ended.
         outcomes: How many of them in which way.
-        p50_seconds: Half of them took no longer, give or take a quarter.
-        p99_seconds: 99 of a hundred took no longer, give or take a quarter.
+        p50_seconds: Half of them took no longer; it is up to a quarter too much.
+        p99_seconds: 99 of a hundred took no longer; it is up to a quarter too much.
     """
 
     route: str

@@ -159,13 +159,13 @@ def test_tables() -> None:
     assert screen(state, height=50)[4:] == [
         "   pid    age  requests  connections     lag  workers",
         "  4711  2.0 h         3           10  0.4 ms  serving",
-        "     5  1.0 s         3           10  0.4 ms  silent",
+        "     5  1.0 s         3           10  0.4 ms  silent: as when it last answered",
         "  used        of  waiting  limits in use",
         "    10        10      123  @limit of brew",
         "     1  no limit        0  Trio's threads",
-        "  ended      p50    p99  routes, the busiest first",
-        "     12  20.1 ms  3.0 s  /teas/{tea}: 10 ok, 2 deadline",
-        "      1  20.1 ms  3.0 s  no route: none",
+        "  ended        p50      p99  routes, the busiest first",
+        "     12  ≤ 20.1 ms  ≤ 3.0 s  /teas/{tea}: 10 ok, 2 deadline",
+        "      1  ≤ 20.1 ms  ≤ 3.0 s  no route: none",
         "the background",
         "  shop.mail",
         "        > /srv/shop/teas.py:7 in brew",
@@ -230,3 +230,14 @@ def test_hostile_names(text: str) -> None:
     shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     assert f"GET {shown}  HTTP/1.1" in lines[5]
     assert lines[7].strip() == f"> {shown} at /srv/shop/teas.py:7 in brew"
+
+
+def test_what_a_silent_worker_has_told_is_marked() -> None:
+    """It is of another moment, also where there is one worker alone."""
+    silent = WORKER | {"pid": request_state()["pid"], "state": "silent"}
+    other = request_state() | {"pid": 5}
+    state = quiet_state(workers=[silent], request_count=2, requests=[request_state(), other])
+    lines = screen(state, width=120)
+    assert lines[5].endswith("silent: as when it last answered")
+    assert lines[7].endswith(f", worker {silent['pid']} (silent)")
+    assert lines[10].endswith(", worker 5")

@@ -4,6 +4,8 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
+
 from hump_trio.inspection.page import page_policy, render_page, render_snapshot
 from hump_trio.inspection.snapshot import (
     CrashLine,
@@ -115,11 +117,12 @@ def test_all_that_a_snapshot_has_is_on_the_page() -> None:
         "77 bytes sent; 27.8 s left: ",
         "nothing ends it but its client",
         "a line of the server",
-        "10.0 ms2000.0 ms2 ok",
-        "no route110.0 ms",
+        "≤ 10.0 ms≤ 2000.0 ms2 ok",
+        "no route1≤ 10.0 ms",
         "no route, process 5, 9 s ago",
         "Processes: 1 serving, 1 silent",
-        "Process 6, silent, 61 s old: 3 requests, 4 connections, loop lag 2.0 ms",
+        "Process 6, silent, 61 s old; when it last answered: 3 requests, 4 connections,",
+        "4 connections, loop lag 2.0 ms",
         "no limit",
     ):
         assert each in text, each
@@ -128,6 +131,16 @@ def test_all_that_a_snapshot_has_is_on_the_page() -> None:
     assert "&nbsp;" * 80 in page
     assert "&nbsp;" * 81 not in page
     assert "<form" not in page
+
+
+@pytest.mark.parametrize(("state", "shown"), [("silent", 1), ("serving", 0)])
+def test_what_a_silent_process_has_told_is_marked(state: str, shown: int) -> None:
+    """Its requests are those of another moment."""
+    requests = tuple(request_of(pid=pid) for pid in (5, 6))
+    workers = (worker_of(5, "serving"), worker_of(6, state))
+    page = render_snapshot(snapshot_of(workers=workers, requests=requests), actions=False)
+    assert page.count("process 6 (silent: as when it last answered),") == shown
+    assert "process 5," in page
 
 
 def test_operators_have_buttons_where_they_may_act() -> None:
