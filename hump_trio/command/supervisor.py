@@ -41,8 +41,8 @@ class Observer(Protocol):
     def started(self, worker: SupervisedWorker) -> None:
         """Take note of a worker whose process is about to be started."""
 
-    def ended(self, worker: SupervisedWorker) -> None:
-        """Take note of the end of a worker."""
+    def ended(self, worker: SupervisedWorker, status: int) -> None:
+        """Take note of the end of a worker, and of its exit status, negative for a signal."""
 
 
 class Supervisor:
@@ -176,7 +176,7 @@ class Supervisor:
         status = await worker.run()
         self._workers.remove(worker)
         for observer in self._observers:
-            observer.ended(worker)
+            observer.ended(worker, status)
         self._shared.leave(worker.index)
         age = trio.current_time() - worker.started
         how = f"worker {worker.pid} has ended {describe_status(status)} after {age:.1f} s"

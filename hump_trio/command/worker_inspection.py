@@ -89,7 +89,7 @@ class WorkerInspection:
         """Take note of a worker."""
         self._workers.append(worker)
 
-    def ended(self, worker: SupervisedWorker) -> None:
+    def ended(self, worker: SupervisedWorker, status: int) -> None:
         """Forget a worker."""
         self._workers.remove(worker)
 

@@ -3,16 +3,18 @@
 It takes prometheus_client, so that it is imported where figures are asked for alone.
 """
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import trio
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from hump_trio.app import Hump, watchers_of
 from hump_trio.command.questions import Answer
 from hump_trio.command.supervised_worker import SupervisedWorker, ask_all
+from hump_trio.command.worker_process import describe_status
 from hump_trio.facts.loggers import logger
 from hump_trio.messages.request import Request
 from hump_trio.messages.response import Response
@@ -25,6 +27,9 @@ __all__ = ["WorkerMetrics", "answers_of", "app_of_process", "app_of_workers"]
 QUESTION = "metrics"
 # Prometheus itself gives up after ten, by default.
 ANSWER_SECONDS = 2.0
+OTHER = "other status"
+# These are there from the beginning, at 0: Prometheus sees no increase where a series begins.
+COMMON_ENDS = ("status 0", OTHER, "SIGKILL", "SIGABRT", "SIGSEGV")
 
 
 def metrics_of(app: Hump[Any]) -> Metrics:
@@ -81,13 +86,16 @@ class WorkerMetrics:
     def __init__(self) -> None:
         self._workers: list[SupervisedWorker] = []
         self._past = Sums()
+        self._ends = Counter(dict.fromkeys(COMMON_ENDS, 0))
 
     def started(self, worker: SupervisedWorker) -> None:
         """Take note of a worker."""
         self._workers.append(worker)
 
-    def ended(self, worker: SupervisedWorker) -> None:
-        """Keep what a worker has counted."""
+    def ended(self, worker: SupervisedWorker, status: int) -> None:
+        """Keep what a worker has counted, and count how it has ended."""
+        how = describe_status(status).removeprefix("with ").removeprefix("by ")
+        self._ends[OTHER if status > 0 else how] += 1
         self._workers.remove(worker)
         self._past.add(told_by(worker), ended=True)
 
@@ -105,7 +113,7 @@ class WorkerMetrics:
                 states["answered"] += 1
             else:
                 states["silent" if worker.ready else "starting"] += 1
-        return Workers(sums, states)
+        return Workers(sums, states, self._ends.copy())
 
 
 def told_by(worker: SupervisedWorker) -> list[Any]:
@@ -123,11 +131,13 @@ class Workers(Collector):
     Args:
         sums: They.
         states: The number of workers by state.
+        ends: How many have ended in which way.
     """
 
-    def __init__(self, sums: Sums, states: dict[str, int]) -> None:
+    def __init__(self, sums: Sums, states: Mapping[str, int], ends: Mapping[str, int]) -> None:
         self._sums = sums
         self._states = states
+        self._ends = ends
 
     def collect(self) -> Any:
         """Yield all of them."""
@@ -137,4 +147,10 @@ class Workers(Collector):
         for state, count in self._states.items():
             family.add_metric([state], count)
         yield family
+        ends = CounterMetricFamily(
+            "hump_trio_worker_ends", "Worker processes that have ended.", labels=["how"]
+        )
+        for how, count in self._ends.items():
+            ends.add_metric([how], count)
+        yield ends
         yield from self._sums.collect()

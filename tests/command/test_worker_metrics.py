@@ -42,6 +42,8 @@ DURATION = "http_server_request_duration_seconds"
 ASKED = f'{DURATION}_count{{method="GET",outcome="ok",route="/",status="200"}}'
 LAST = ASKED.replace('"/"', '"/last"')
 ANSWERED = 'hump_trio_workers{state="answered"}'
+ENDS = "hump_trio_worker_ends_total{how="
+COMMON = ("status 0", "other status", "SIGKILL", "SIGABRT", "SIGSEGV")
 ACCEPTED = "hump_trio_accepted_connections_total"
 
 
@@ -140,6 +142,7 @@ async def supervising_measured(
 
         async def scrape() -> dict[str, float]:
             found = read((await prometheus.get("/metrics")).text)
+            found = {name: found[name] for name in found if not name.startswith(ENDS)}
             for state in ("answered", "silent", "starting"):
                 found[state] = found.pop(f'hump_trio_workers{{state="{state}"}}')
             return found
@@ -176,6 +179,31 @@ async def test_what_workers_have_counted_stays(autojump_clock: MockClock) -> Non
         assert found["cups_total"] == 55
         assert "pots" not in found
         assert (found["answered"], found["silent"]) == (0, 2)
+        rig.send(signal.SIGTERM)
+
+
+async def test_ends_of_workers_are_counted(autojump_clock: MockClock) -> None:
+    """By signal or status; all but 0 are one, so that no program makes up series."""
+    metrics = WorkerMetrics()
+    figures = app_of_workers(metrics, "127.0.0.1:0")
+    async with supervising(3, observers=[metrics]) as rig, client(figures) as prometheus:
+
+        async def ends() -> dict[str, float]:
+            found = read((await prometheus.get("/metrics")).text)
+            return {name: value for name, value in found.items() if name.startswith(ENDS)}
+
+        await trio.sleep(1)
+        assert await ends() == {f'{ENDS}"{how}"}}': 0 for how in COMMON}
+        for process, status in zip(list(rig.processes), (7, -signal.SIGKILL, -64), strict=True):
+            process.end(status)
+        await trio.sleep(5)
+        rig.processes[-1].end(8)
+        await trio.sleep(5)
+        rig.send(signal.SIGHUP)
+        await trio.sleep(5)
+        counts = {"status 0": 3, "other status": 2, "SIGKILL": 1, "SIGABRT": 0, "SIGSEGV": 0}
+        counts |= {signal.Signals(64).name: 1}
+        assert await ends() == {f'{ENDS}"{how}"}}': count for how, count in counts.items()}
         rig.send(signal.SIGTERM)
 
 
