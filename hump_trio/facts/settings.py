@@ -133,8 +133,8 @@ class Timeouts:
             then. On expiry the handler is cancelled and the answer is 503.
         deadline_header: Name of the field in which a caller says how many milliseconds it waits,
             such as Envoy's ``x-envoy-expected-rq-timeout-ms``. The field can only shorten the
-            handler's time, and on expiry the answer is 504. None: no field is read, since a
-            browser can send such a field as well.
+            handler's time, with 0 or less to nothing, and on expiry the answer is 504. None: no
+            field is read, since a browser can send such a field as well.
         disconnect_poll: Time between two looks for clients that have gone while a handler runs.
             0.25: unnoticed by people, and next to free.
         half_closed: Time that a handler has left, from the second look on, when its client has

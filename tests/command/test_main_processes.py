@@ -37,6 +37,20 @@ async def test_it_serves_until_a_signal(command: tuple[str, ...]) -> None:
     assert line.endswith('"/teapot" "-"')
 
 
+@pytest.mark.parametrize("beside", [(), ("--inspect", "127.0.0.1:0")], ids=["alone", "inspected"])
+async def test_a_hang_up_leaves_nothing_behind(beside: tuple[str, ...], tmp_path: Path) -> None:
+    """One process has nothing to reload: it ends as at SIGTERM, socket and pid file with it."""
+    bound, pid_file = tmp_path / "socket", tmp_path / "pid"
+    arguments = (HELLO[0], "--bind", f"unix:{bound}", "--pid-file", str(pid_file), *beside)
+    async with started(*arguments) as program:
+        await program.wait_said("serving at unix:")
+        assert bound.exists()
+        assert pid_file.exists()
+        assert await program.end(signal.SIGHUP) == 0
+    assert not bound.exists()
+    assert not pid_file.exists()
+
+
 async def test_variables(tmp_path: Path) -> None:
     """Everything can be said by them, and all that is logged is JSON."""
     pid_file = tmp_path / "app.pid"

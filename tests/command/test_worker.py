@@ -243,6 +243,25 @@ async def test_it_answers_questions() -> None:
         assert (last["kind"], last["what"], last["text"]) == ("answer", "a", "2")
 
 
+async def test_a_worker_that_has_ended_is_asked_to_end() -> None:
+    """While it tells its last words, say: it has nothing left to do."""
+    app = Hump()
+    telling, told = trio.Event(), trio.Event()
+
+    async def answer(about: str) -> None:
+        telling.set()
+        await told.wait()
+
+    async with working(app, respondent=Respondent({"a": answer}, ["a"])) as channel:
+        await give_sockets(channel)
+        await receive(channel)
+        app.shutdown()
+        await telling.wait()
+        await channel.send("drain", delayed=False)
+        await wait_all_tasks_blocked()
+        told.set()
+
+
 async def test_hello_says_what_is_wanted() -> None:
     """The binds, how sockets are opened, and how long the end may take."""
     app = Hump(binds=["127.0.0.1:1", "unix:/tmp/x"])
