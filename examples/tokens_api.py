@@ -7,7 +7,7 @@ scopes) a handler says by what it takes: a `Reader` or a `Writer`. It needs ``Py
 Try: curl -u robot:a-secret-of-robot http://localhost:8342/tokens -d scope=read
      curl -H 'Authorization: Bearer TOKEN' http://localhost:8342/prices
      curl -i -X PUT -H 'Authorization: Bearer TOKEN' 'http://localhost:8342/prices/tea?pence=250'
-     and http://localhost:8342/docs in a browser, whose button "Authorize" takes the token
+     and http://localhost:8342/docs in a browser, which says what each route needs
 """
 
 import os

@@ -217,7 +217,7 @@ OPTIONS: list[Option] = [option for options in GROUPS.values() for option in opt
 def render_help() -> str:
     """Return the help: the same text on every Python and every terminal."""
     lines = [
-        "usage: hump-trio [options] MODULE:APP",
+        "usage: hump-trio [options] MODULE[:APP]",
         "",
         "Serve a Hump app, e.g. hump-trio examples.hello:app --bind 127.0.0.1:8000",
         "or another one on Trio, e.g. hump-trio --asgi shop:app",

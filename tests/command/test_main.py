@@ -110,8 +110,8 @@ def test_check_reads_the_certificate(tmp_path: Path, capfd: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("arguments", "status", "out", "error"),
     [
-        (["--help"], 0, "usage: hump-trio [options] MODULE:APP\n", ""),
-        (["-h"], 0, "usage: hump-trio [options] MODULE:APP\n", ""),
+        (["--help"], 0, "usage: hump-trio [options] MODULE[:APP]\n", ""),
+        (["-h"], 0, "usage: hump-trio [options] MODULE[:APP]\n", ""),
         (["--version"], 0, f"hump-trio {version('hump-trio')}, Trio ", ""),
         ([HELLO, "--check"], 0, "examples.hello:app is fine: 2 routes\n", ""),
         (["examples.streaming", "--check"], 0, "examples.streaming is fine: ", ""),
