@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from socket import socketpair
 from types import FrameType
@@ -83,7 +83,7 @@ def run_top(arguments: Sequence[str]) -> int:
             raise StateError(f"{address.shown}: {error}") from error
         if is_drawn_on(sys.stdout):
             terminal = Terminal(sys.stdin, sys.stdout)
-            with terminal.taken(), Looker(address) as looker:
+            with Looker(address) as looker, terminal.taken(looker.ring):
                 watch(address, state, looker, terminal)
         else:
             lines = render_state(state, title=address.shown)
@@ -127,6 +127,10 @@ class Looker(threading.Thread):
         self._ended.set()
         self.bell.close()
 
+    def ring(self) -> None:
+        """Wake whoever waits for the bell."""
+        self._ringer.send(b"!")
+
     def run(self) -> None:
         """Look, until nobody listens."""
         with self._ringer, suppress(BrokenPipeError):
@@ -135,7 +139,7 @@ class Looker(threading.Thread):
                     self.latest = fetch_state(self._address)
                 except StateError as error:
                     self.latest = error
-                self._ringer.send(b"!")
+                self.ring()
 
 
 class Terminal:
@@ -147,20 +151,30 @@ class Terminal:
 
     Attributes:
         keys: The descriptor of the keys; None if there are none.
+        interrupted: Whether Ctrl-C was pressed.
     """
 
     def __init__(self, keys: TextIO | None, screen: TextIO) -> None:
         self.keys: int | None = keys.fileno() if keys is not None and keys.isatty() else None
+        self.interrupted: bool = False
+        self._wake: Callable[[], None] = lambda: None
         self._screen = screen
         self._coloured = is_coloured(screen.fileno(), os.environ)
         self._modes = None if self.keys is None else termios.tcgetattr(self.keys)
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Take the screen and the keys while the block runs; whatever ends it, all is as before."""
+    def taken(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Take the screen and the keys while the block runs; whatever ends it, all is as before.
+
+        Args:
+            wake: Called when Ctrl-C was pressed. An exception instead could come where it is lost:
+                in the garbage collection, say.
+        """
+        self._wake = wake
         handlers = {}
         try:
             for number, handler in (
+                (signal.SIGINT, self._interrupt),
                 (signal.SIGTERM, end),
                 (signal.SIGHUP, end),
                 (signal.SIGTSTP, self._pause),
@@ -206,6 +220,11 @@ class Terminal:
                 termios.tcsetattr(self.keys, termios.TCSADRAIN, self._modes)
             self._write(LEAVE)
 
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """Remember that Ctrl-C was pressed, and wake the program."""
+        self.interrupted = True
+        self._wake()
+
     def _pause(self, _number: int, _frame: FrameType | None) -> None:
         """Stop as Ctrl-Z asks for it, until ``fg``."""
         self._give_back()
@@ -241,6 +260,8 @@ def watch(address: PageAddress, state: State, looker: Looker, terminal: Terminal
         try:
             terminal.draw(state, title=title, alarm=alarm)
             ready, _, _ = select.select(sources, [], [], EACH_SECONDS)
+            if terminal.interrupted:
+                return
             if keys in ready and QUIT in terminal.pressed().lower():
                 return
         except OSError:  # the terminal has gone
