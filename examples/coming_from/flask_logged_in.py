@@ -19,6 +19,7 @@ import flask
 import trio
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadSignature
+from werkzeug import Response as BaseResponse
 
 from hump_trio import HttpException, Hump, Request, SameOrigin, Sessions
 from hump_trio.wsgi import Wsgi
@@ -36,13 +37,18 @@ def ask_who() -> str:
 
 
 @shop.post("/login")
-def log_in() -> str:
+def log_in() -> BaseResponse:
     flask.session["user"] = flask.request.form["name"]
-    return "welcome\n"
+    target = flask.request.args.get("next", "")
+    # "//evil.example" and "/\\evil.example" would lead to another site.
+    here = target.startswith("/") and target[1:2] not in ("/", "\\")
+    return flask.redirect(target if here else "/basket")
 
 
 @shop.get("/checkout")
 def check_out() -> str:
+    if "user" not in flask.session:
+        flask.abort(flask.redirect("/login?next=%2Fcheckout"))
     ours: Request = flask.request.environ["hump_trio.request"]
     return f"{flask.session['user']} takes {', '.join(ours.session.get('basket', []))}\n"
 
@@ -67,7 +73,8 @@ async def user(request: Request) -> User:
     with suppress(BadSignature):  # no cookie, or one that is too old or not Flask's
         session = signer.loads(request.cookies.get("session", ""), max_age=seconds)
     if "user" not in session:
-        location = f"/login?next={quote(request.url, safe='')}"
+        back = request.url if request.method in ("GET", "HEAD") else "/basket"
+        location = f"/login?next={quote(back, safe='')}"
         raise HttpException(303, headers={"location": location})
     return User(session["user"])
 

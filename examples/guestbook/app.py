@@ -3,7 +3,8 @@
 All that a visitor says is escaped by the templates. Pages of other sites can't sign in a visitor's
 name, by `SameOrigin`. After a form that was right the browser is sent to a page (303), so that to
 reload does nothing twice. A form that was wrong comes back as it was filled in, but for the
-picture; so does one whose text is no number, which is found before the handler runs. What nobody
+picture; so does one whose text is no number, which is found before the handler runs. A number that
+is left empty is its default, and a picture that is too large costs the texts, too. What nobody
 has foreseen has a page too, and its traceback is in the log. It needs ``jinja2``, and the extras
 ``json``, ``sessions`` and ``multipart``.
 

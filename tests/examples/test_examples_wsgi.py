@@ -38,7 +38,17 @@ async def test_flask_logged_in__is_known_on_both_sides() -> None:
         assert stranger.status_code == 303
         assert stranger.headers["location"] == "/login?next=%2Fbasket%3Fof%3Dtea"
         assert (await http.get("/login")).text == "send your name\n"
-        assert (await http.post("/login", data={"name": "Ada"})).text == "welcome\n"
+        blocked = await http.post("/basket", data={"tea": "Assam"})
+        assert blocked.headers["location"] == "/login?next=%2Fbasket"
+        assert (await http.get("/checkout")).headers["location"] == "/login?next=%2Fcheckout"
+        for target, place in (
+            ("/basket?of=tea", "/basket?of=tea"),
+            ("//evil.example", "/basket"),
+            ("/\\evil.example", "/basket"),
+            ("https://evil.example", "/basket"),
+        ):
+            welcome = await http.post("/login", params={"next": target}, data={"name": "Ada"})
+            assert welcome.headers["location"] == place
         assert (await http.get("/basket")).text == "Ada has nothing\n"
         for tea in ("Assam", "Sencha"):
             answer = await http.post("/basket", data={"tea": tea})
