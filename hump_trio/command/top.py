@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from socket import socketpair
+from socket import socket, socketpair
 from types import FrameType
 from typing import NoReturn, Self, TextIO
 
@@ -112,6 +112,7 @@ class Looker(threading.Thread):
     """
 
     latest: State | StateError
+    bell: socket
 
     def __init__(self, address: PageAddress) -> None:
         super().__init__(daemon=True)

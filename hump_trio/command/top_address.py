@@ -65,6 +65,8 @@ class UnixConnection(HTTPConnection):
         path: The path of the socket.
     """
 
+    sock: socket.socket
+
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=ANSWER_SECONDS)
         self._socket_path = path

@@ -131,7 +131,10 @@ def parse_state(text: bytes) -> State:
     return cast("State", pruned(value, State))
 
 
-hints_of = cache(get_type_hints)
+@cache
+def hints_of(hint: Any) -> dict[str, Any]:
+    """Return what the fields of a type are."""
+    return get_type_hints(hint)
 
 
 def pruned(value: Any, hint: Any) -> Any:

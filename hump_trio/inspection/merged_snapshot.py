@@ -43,7 +43,8 @@ class Told:
 
     def __init__(self, value: Any) -> None:
         self.snapshot: Snapshot = parse_snapshot(value["snapshot"])
-        [self.line] = self.snapshot.workers
+        [line] = self.snapshot.workers
+        self.line: WorkerLine = line
         self.routes: dict[str, RouteFigures] = {}
         for route, outcomes, counts in value["routes"]:
             figures = self.routes.setdefault(read_text(route), RouteFigures())
