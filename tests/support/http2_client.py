@@ -44,7 +44,7 @@ class Patient(H2ConnectionStateMachine):
     }
 
 
-class NotBegunError(httpx2.RemoteProtocolError):
+class NotBegunError(httpx2.ReadError):
     """The server hasn't begun with a request, which can be sent again (RFC 9113 section 8.7)."""
 
 
