@@ -37,6 +37,7 @@ def test_the_command_line_wins() -> None:
         (["--limit-head-bytes", "0"], "--limit-head-bytes: must be a positive integer, not 0"),
         (["--unix-mode", "9"], "--unix-mode: a number, not '9'"),
         (["--proxy-protocol", "ten"], "--proxy-protocol: lists networks"),
+        (["--inspect-actions"], "--inspect-actions needs --inspect"),
         (["--tls-key", "key.pem"], "--tls-key and --tls-client-ca need --tls-cert"),
         (["--asgi", "--wsgi"], "give --asgi or --wsgi, not both"),
         (["--tls-client-ca", "ca.pem"], "--tls-key and --tls-client-ca need --tls-cert"),
