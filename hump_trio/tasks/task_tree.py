@@ -23,6 +23,9 @@ MACHINERY = frozenset({"trio", "hump_trio", "contextlib", "outcome"})
 # How paths of the standard library begin, and folders that installed packages are in.
 LIBRARY_BEGINNINGS = (os.path.join(os.path.dirname(os.__file__), ""), "<frozen ")
 INSTALLED = frozenset({"site-packages", "dist-packages"})
+# A program that calls itself may nest nurseries, and so groups of errors, as deep as Python lets
+# it.
+GROUP_DEPTH = 50
 
 
 def innermost_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
@@ -83,11 +86,17 @@ def source_line_of_error(error: BaseException) -> str:
     return joined_lines(*lines_of_error(error))
 
 
-def lines_of_error(error: BaseException) -> tuple[str, str]:
-    """Return `innermost_source_lines` of an error, or of the first leaf that has its own."""
-    leaves = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+def lines_of_error(error: BaseException, depth: int = GROUP_DEPTH) -> tuple[str, str]:
+    """Return `innermost_source_lines` of an error, or of the first leaf that has its own.
+
+    Args:
+        error: The error.
+        depth: So many groups within each other are looked into.
+    """
+    leaves = error.exceptions if depth and isinstance(error, BaseExceptionGroup) else ()
     frames = traceback.walk_tb(error.__traceback__)
-    return lowest_lines(map(lines_of_error, leaves), innermost_source_lines(frames))
+    below = (lines_of_error(each, depth - 1) for each in leaves)
+    return lowest_lines(below, innermost_source_lines(frames))
 
 
 def lowest_lines(below: Iterable[tuple[str, str]], here: tuple[str, str]) -> tuple[str, str]:

@@ -283,3 +283,13 @@ async def test_a_task_of_libraries_alone_is_described_too() -> None:
         [line] = describe_tree(task, "    ")
         assert line == "    trio.sleep_forever at a line of the server"
         nursery.cancel_scope.cancel()
+
+
+def test_groups_of_errors_may_be_of_any_depth() -> None:
+    """The line of the program is that of a group, where the leaf is too deep to be looked for."""
+    error: Exception = ValueError()
+    for _ in range(2000):
+        error = ExceptionGroup("nested", [error])
+    with pytest.raises(ExceptionGroup) as caught:
+        raise error
+    assert "test_task_tree.py" in source_line_of_error(caught.value)
